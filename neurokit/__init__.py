@@ -1,0 +1,14 @@
+"""Tokenize, cluster, connect and decode brain recordings."""
+
+import lazy_loader
+
+__version__ = "0.1.0"
+
+# Loaded on first use: `import neurokit` stays quick, and torch and mne stay out of it.
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules={"datasets", "decoders", "io", "metrics", "plotting", "tokenizers"},
+    submod_attrs={
+        "recording": ["bin_spikes", "epoch", "sampling_rate", "signal", "spikes", "traces"],
+    },
+)

@@ -1,0 +1,1 @@
+"""Recordings with the truth attached: simulators and public sets."""

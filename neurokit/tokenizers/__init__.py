@@ -1,0 +1,1 @@
+"""Neural codecs: recordings to integer tokens and back."""
