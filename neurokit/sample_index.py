@@ -1,0 +1,404 @@
+"""The exact clock of a recording: an xarray index over a first sample and a rational rate."""
+
+import math
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from fractions import Fraction
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from xarray.core.indexing import IndexSelResult
+from xarray.indexes import CoordinateTransform, CoordinateTransformIndex, PandasIndex
+
+_ROUND_UP = {"backfill", "bfill"}
+_ROUND_DOWN = {"pad", "ffill"}
+
+
+def exact(value: float | Fraction) -> Fraction:
+    """Return the fraction that ``value`` was meant to be: 0.1 is 1/10, 1/0.6 is 5/3.
+
+    Parameters
+    ----------
+    value : float or Fraction
+        A rate in Hz or a time in seconds.
+
+    Returns
+    -------
+    Fraction
+        The simplest one whose float is ``value``, looked for among denominators up to 10,000,
+        then among decimals.
+    """
+    if isinstance(value, Fraction | int):
+        return Fraction(value)
+    number = float(value)
+    simple = Fraction(number).limit_denominator(10_000)
+    return simple if float(simple) == number else Fraction(repr(number))
+
+
+class _Clock(CoordinateTransform):
+    """Sample ``k`` is at ``(first + k) / rate`` seconds, both rational."""
+
+    def __init__(
+        self, first: Fraction, rate: Fraction, size: int, name: Hashable, dim: str
+    ) -> None:
+        super().__init__([name], {dim: size}, dtype=np.dtype(np.float64))
+        self.first = first
+        self.rate = rate
+        self.size = size
+        self.dim = dim
+
+    def forward(self, dim_positions: dict[str, Any]) -> dict[Hashable, Any]:
+        """Return times in seconds, each the float closest to the exact quotient of two integers."""
+        numerator, denominator = self.integers
+        (first_numerator, first_denominator) = self.first.as_integer_ratio()
+        positions = np.asarray(dim_positions[self.dim], dtype=np.int64)
+        largest = abs(first_numerator) + first_denominator * max(self.size, 1)
+        if largest * numerator < 2**62:
+            samples = first_numerator + positions * first_denominator
+            times: np.ndarray = samples * numerator / denominator
+        else:  # beyond 64-bit integers: the float nearest to the first sample, plus whole steps
+            times = (float(self.first) + positions) / float(self.rate)
+        return {self.coord_names[0]: times}
+
+    @property
+    def integers(self) -> tuple[int, int]:
+        """``(p, q)`` such that a time is ``(first's numerator + k * its denominator) * p / q``."""
+        return self.rate.denominator, self.first.denominator * self.rate.numerator
+
+    def reverse(self, coord_labels: dict[Hashable, Any]) -> dict[str, Any]:
+        """Return positions in samples, not rounded."""
+        times = np.asarray(coord_labels[self.coord_names[0]], dtype=np.float64)
+        return {self.dim: times * float(self.rate) - float(self.first)}
+
+    def equals(
+        self, other: CoordinateTransform, exclude: frozenset[Hashable] | None = None
+    ) -> bool:
+        """Whether both name the same samples."""
+        return isinstance(other, _Clock) and (
+            (self.first, self.rate, self.size) == (other.first, other.rate, other.size)
+        )
+
+
+class SampleIndex(CoordinateTransformIndex):
+    """Exact index for ``time``: sample ``k`` is at ``(first + k) / rate`` seconds.
+
+    It keeps two fractions and a length, so an hour at 30 kHz costs no memory, and two recordings
+    of one clock meet on samples, never on equal floats. Slices and strides keep it; an irregular
+    choice of samples turns it into an ordinary index of floats.
+
+    Parameters
+    ----------
+    first : int or Fraction
+        Position of the first sample on the clock, in samples.
+    rate : int, float or Fraction
+        Samples per second, in Hz.
+    size : int
+        Number of samples.
+    name : hashable, default="time"
+        Name of the coordinate.
+    dim : str, default="time"
+        Name of its dimension.
+
+    Examples
+    --------
+    >>> index = SampleIndex(0, 250, 1000)
+    >>> index.isel({"time": slice(10, None, 4)})
+    SampleIndex(first=5/2, rate=125/2, size=248)
+    """
+
+    transform: _Clock
+
+    def __init__(
+        self,
+        first: int | Fraction,
+        rate: float | Fraction,
+        size: int,
+        name: Hashable = "time",
+        dim: str = "time",
+    ) -> None:
+        rate = exact(rate)
+        if rate == 0 or size < 0:
+            raise ValueError(
+                f"SampleIndex takes a rate other than 0 Hz and a size of 0 or more, got"
+                f" {rate} Hz and {size}."
+            )
+        super().__init__(_Clock(Fraction(first), rate, int(size), name, dim))
+
+    @property
+    def first(self) -> Fraction:
+        """Position of the first sample on the clock, in samples."""
+        return self.transform.first
+
+    @property
+    def rate(self) -> Fraction:
+        """Samples per second; negative where time runs backwards."""
+        return self.transform.rate
+
+    @property
+    def size(self) -> int:
+        """Number of samples."""
+        return self.transform.size
+
+    @property
+    def values(self) -> np.ndarray:
+        """Times of all samples, in seconds."""
+        return self._at(np.arange(self.size))
+
+    @classmethod
+    def from_times(cls, times: np.ndarray, name: Hashable = "time", dim: str = "time") -> Self:
+        """Recover the clock behind evenly spaced floats.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer than two, or the spacing varies by more than a thousandth of it.
+        """
+        times = np.asarray(times, dtype=np.float64)
+        size = len(times)
+        if size < 2:
+            raise ValueError(f"a clock needs at least two times, got {size}.")
+        span = float(times[-1] - times[0])
+        step = span / (size - 1)
+        slack = 1e-3 * abs(step) + 4 * np.spacing(np.abs(times).max())
+        if not np.isfinite(span) or span == 0 or np.ptp(np.diff(times) - step) > slack:
+            raise ValueError("times must be finite and evenly spaced to a thousandth of a step.")
+        for digits in range(10):  # the simplest rate that reaches the last sample where it is
+            rate = Fraction((size - 1) / span).limit_denominator(10**digits)
+            if rate and abs((size - 1) / rate - Fraction(span)) < abs(Fraction(slack)) / 10:
+                break
+        position = exact(times[0]) * rate
+        whole = round(position)  # a first sample that is a whole number but for its rounding
+        first = Fraction(whole) if abs(position - whole) < 1e-3 else position
+        return cls(first, rate, size, name, dim)
+
+    @classmethod
+    def from_variables(
+        cls, variables: Mapping[Any, xr.Variable], *, options: Mapping[str, Any]
+    ) -> Self:
+        """Build the index of a coordinate of floats: ``x.set_xindex("time", SampleIndex)``."""
+        if len(variables) != 1:
+            raise ValueError(f"SampleIndex takes one coordinate, got {list(variables)}.")
+        ((name, variable),) = variables.items()
+        (dim,) = variable.dims
+        return cls.from_times(variable.values, name, str(dim))
+
+    def isel(
+        self, indexers: Mapping[Any, int | slice | np.ndarray | xr.Variable]
+    ) -> "SampleIndex | PandasIndex | None":
+        """Keep the clock through slices and strides, by position."""
+        chosen = indexers[self.transform.dim]
+        if isinstance(chosen, xr.Variable):
+            if chosen.dims != (self.transform.dim,):
+                return None
+            chosen = chosen.values
+        if isinstance(chosen, slice):
+            return self._stride(range(self.size)[chosen])
+        positions = np.asarray(chosen)
+        if positions.ndim == 0:
+            return None
+        if positions.dtype == bool:
+            positions = np.flatnonzero(positions)
+        if len(positions) == 0:
+            return self._stride(range(0))
+        positions = np.where(positions < 0, positions + self.size, positions)
+        steps = np.unique(np.diff(positions))
+        start = int(positions[0])
+        if len(positions) == 1:
+            return self._stride(range(start, start + 1))
+        if len(steps) == 1 and steps[0] != 0:
+            step = int(steps[0])
+            return self._stride(range(start, start + step * len(positions), step))
+        return PandasIndex(pd.Index(self._at(positions), name=self._name), self.transform.dim)
+
+    def sel(
+        self, labels: dict[Any, Any], method: str | None = None, tolerance: float | None = None
+    ) -> IndexSelResult:
+        """Find samples by their time; slices hold both ends, as everywhere in xarray."""
+        (label,) = labels.values()
+        if isinstance(label, slice):
+            return IndexSelResult({self.transform.dim: self._slice(label)})
+        times = np.asarray(label, dtype=np.float64)
+        positions = self._nearby(times)
+        if method is None or method == "nearest":
+            found = np.round(positions)
+        elif method in _ROUND_UP | _ROUND_DOWN:
+            found = np.ceil(positions) if method in _ROUND_UP else np.floor(positions)
+        else:
+            raise ValueError(f"method must be None, nearest, ffill or bfill, got {method!r}.")
+        if method == "nearest":
+            found = np.clip(found, 0, self.size - 1)
+        allowed = np.inf if method is not None else 0.0
+        if tolerance is not None:
+            allowed = float(tolerance) * abs(float(self.rate))
+        missed = (np.abs(found - positions) > allowed) | (found < 0) | (found >= self.size)
+        if missed.any() or self.size == 0:
+            raise KeyError(
+                f"no sample at {np.atleast_1d(times)[np.atleast_1d(missed)][:1].tolist()} s on"
+                f" {self!r}; method='nearest' takes the closest."
+            )
+        found = found.astype(np.intp)
+        if isinstance(label, xr.Variable):
+            return IndexSelResult({self.transform.dim: xr.Variable(label.dims, found)})
+        if isinstance(label, xr.DataArray):
+            return IndexSelResult({self.transform.dim: label.copy(data=found)})
+        return IndexSelResult({self.transform.dim: found if found.ndim else int(found)})
+
+    def equals(self, other: xr.Index, *, exclude: frozenset[Hashable] | None = None) -> bool:
+        """Whether both hold the same samples of the same clock."""
+        return isinstance(other, SampleIndex) and self.transform.equals(other.transform)
+
+    def join(self, other: Self, how: str = "inner") -> Self:
+        """Return the samples that both hold (inner) or either (outer).
+
+        Raises
+        ------
+        ValueError
+            If the two clocks have no sample in common, wherever they are on it.
+        """
+        start, step = self._common_grid(other)
+        ends = [(index.first / index.rate, index._last) for index in (self, other)]
+        if how == "inner":
+            low, high = max(a for a, _ in ends), min(b for _, b in ends)
+        else:
+            if self.rate != other.rate:
+                raise ValueError(
+                    f"cannot take the union of clocks of {float(self.rate):g} Hz and"
+                    f" {float(other.rate):g} Hz; resample one of them, or join='inner'."
+                )
+            filled = [pair for pair, index in zip(ends, (self, other), strict=True) if index.size]
+            filled = filled or ends
+            low, high = min(a for a, _ in filled), max(b for _, b in filled)
+        first = start + step * math.ceil((low - start) / step)
+        size = max(0, math.floor((high - first) / step) + 1)
+        if how == "inner" and not (self.size and other.size):
+            size = 0
+        return self._like(first / step, 1 / step, size)
+
+    def reindex_like(self, other: Self) -> dict[Hashable, Any]:
+        """Positions in this index of the samples of ``other``; -1 where it has none."""
+        start = other.first / other.rate * self.rate - self.first
+        step = self.rate / other.rate
+        grid = math.lcm(start.denominator, step.denominator)
+        scaled = int(start * grid) + int(step * grid) * np.arange(other.size)
+        positions = np.where(scaled % grid == 0, scaled // grid, -1)
+        inside = (positions >= 0) & (positions < self.size)
+        return {self.transform.dim: np.where(inside, positions, -1)}
+
+    @classmethod
+    def concat(  # type: ignore[override]
+        cls,
+        indexes: Sequence[Self],
+        dim: Hashable,
+        positions: Iterable[Iterable[int]] | None = None,
+    ) -> "SampleIndex | PandasIndex":
+        """Keep the clock where each piece begins with the sample after the last one's end."""
+        head, *tail = filled = [index for index in indexes if index.size] or list(indexes[:1])
+        expected = head.first + head.size
+        for index in tail:
+            if index.rate != head.rate or index.first != expected or positions is not None:
+                times = np.concatenate([index.values for index in filled])
+                if positions is not None:
+                    order = np.concatenate([np.asarray(list(p)) for p in positions])
+                    times = times[np.argsort(order)]
+                return PandasIndex(pd.Index(times, name=head._name), str(dim))
+            expected += index.size
+        return head._like(head.first, head.rate, sum(index.size for index in filled))
+
+    def rename(self, name_dict: Mapping[Any, Hashable], dims_dict: Mapping[Any, Hashable]) -> Self:
+        """Give the coordinate or its dimension another name."""
+        dim = self.transform.dim
+        return type(self)(
+            self.first,
+            self.rate,
+            self.size,
+            name_dict.get(self._name, self._name),
+            str(dims_dict.get(dim, dim)),
+        )
+
+    def to_pandas_index(self) -> pd.Index:
+        """Return times as an ordinary index, for plots and tables."""
+        return pd.Index(self.values, name=self._name)
+
+    def __repr__(self) -> str:
+        return f"SampleIndex(first={self.first}, rate={self.rate}, size={self.size})"
+
+    def _repr_inline_(self, max_width: int) -> str:
+        return repr(self)
+
+    @property
+    def _name(self) -> Hashable:
+        return self.transform.coord_names[0]
+
+    @property
+    def _last(self) -> Fraction:
+        """Time of the last sample, exactly."""
+        return (self.first + self.size - 1) / self.rate
+
+    def _like(self, first: Fraction, rate: Fraction, size: int) -> Self:
+        return type(self)(first, rate, size, self._name, self.transform.dim)
+
+    def _at(self, positions: np.ndarray) -> np.ndarray:
+        return self.transform.forward({self.transform.dim: positions})[self._name]
+
+    def _stride(self, chosen: range) -> Self:
+        start = self.first + chosen.start if len(chosen) else self.first
+        return self._like(start / chosen.step, self.rate / chosen.step, len(chosen))
+
+    def _nearby(self, times: np.ndarray) -> np.ndarray:
+        """Positions of ``times``; whole where only a float's rounding keeps them from it."""
+        positions = times * float(self.rate) - float(self.first)
+        whole = np.round(positions)
+        slack = 1e-6 + 4 * np.spacing(np.abs(times) + 1.0) * abs(float(self.rate))
+        return np.where(np.abs(positions - whole) < slack, whole, positions)
+
+    def _slice(self, label: slice) -> slice:
+        first, last = (label.start, label.stop) if self.rate > 0 else (label.stop, label.start)
+        low, high = 0, self.size
+        if first is not None:
+            low = math.ceil(float(self._nearby(np.asarray(first, np.float64))))
+        if last is not None:
+            high = math.floor(float(self._nearby(np.asarray(last, np.float64)))) + 1
+        return slice(min(max(low, 0), self.size), max(high, 0), label.step)
+
+    def _common_grid(self, other: Self) -> tuple[Fraction, Fraction]:
+        """Start and step, in seconds, of the samples that both clocks would share for ever."""
+        starts = [index.first / index.rate for index in (self, other)]
+        steps = [abs(1 / index.rate) for index in (self, other)]
+        unit = math.lcm(*(number.denominator for number in starts + steps))
+        (a, b), (p, q) = ([int(number * unit) for number in pair] for pair in (starts, steps))
+        shared = math.gcd(p, q)
+        if (b - a) % shared:  # the Chinese remainder theorem: no k, l with a + k p = b + l q
+            raise ValueError(
+                f"{self!r} and {other!r} never have a sample in common; shift or resample one"
+                " of them first."
+            )
+        k = (b - a) // shared * pow(p // shared, -1, q // shared) if q != shared else 0
+        return Fraction(a + k * p, unit), Fraction(math.lcm(p, q), unit)
+
+
+def time_coordinates(
+    first: int | Fraction, rate: float | Fraction, size: int, dim: str = "time"
+) -> xr.Coordinates:
+    """Return the exact ``time`` coordinate of a recording, to be passed as ``coords=``.
+
+    Parameters
+    ----------
+    first : int or Fraction
+        Position of the first sample on the clock, in samples.
+    rate : float or Fraction
+        Samples per second, in Hz.
+    size : int
+        Number of samples.
+    dim : str, default="time"
+        Name of the coordinate and its dimension.
+
+    Returns
+    -------
+    xarray.Coordinates
+        One coordinate, in seconds, that costs no memory.
+    """
+    index = SampleIndex(first, rate, size, dim, dim)
+    coordinates = xr.Coordinates.from_xindex(index)
+    coordinates[dim].attrs["units"] = "s"
+    return coordinates
