@@ -9,6 +9,16 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules={"datasets", "decoders", "io", "metrics", "plotting", "tokenizers"},
     submod_attrs={
-        "recording": ["bin_spikes", "epoch", "sampling_rate", "signal", "spikes", "traces"],
+        "recording": [
+            "behaviour",
+            "bin_spikes",
+            "counts",
+            "epoch",
+            "events",
+            "sampling_rate",
+            "signal",
+            "spikes",
+            "traces",
+        ],
     },
 )

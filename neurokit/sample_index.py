@@ -49,7 +49,7 @@ class _Clock(CoordinateTransform):
         self.dim = dim
 
     def forward(self, dim_positions: dict[str, Any]) -> dict[Hashable, Any]:
-        """Return times in seconds, each the float closest to the exact quotient of two integers."""
+        """Return times in seconds, each the float nearest to an exact quotient."""
         numerator, denominator = self.integers
         (first_numerator, first_denominator) = self.first.as_integer_ratio()
         positions = np.asarray(dim_positions[self.dim], dtype=np.int64)
