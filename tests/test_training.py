@@ -1,0 +1,326 @@
+import math
+import signal
+import threading
+from itertools import chain
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn import functional as F
+
+from neurokit.training import Trainer, _split, resolve_device
+
+
+def net(seed=0):
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8), nn.Dropout(0.3), nn.Linear(8, 1))
+
+
+def task(n=50):
+    rng = torch.Generator().manual_seed(1)
+    x = torch.randn(n, 3, generator=rng)
+    return x, x.sum(1, keepdim=True) + 0.1 * torch.randn(n, 1, generator=rng)
+
+
+def mse(module, x, y):
+    return F.mse_loss(module(x), y)
+
+
+def make(**kwargs):
+    return Trainer(**{"n_epochs": 4, "batch_size": 16, "device": "cpu"} | kwargs)
+
+
+def weights(module):
+    return torch.cat([v.double().flatten() for v in module.state_dict().values()])
+
+
+def fit(trainer, loss=mse, data=None, **kwargs):
+    module = net()
+    history = trainer.minimize(module, loss, data or task(), seed=3, **kwargs)
+    return weights(module), [{k: v for k, v in e.items() if k != "seconds"} for e in history]
+
+
+def test_one_step_is_adam_written_out():
+    x, y = task(8)
+    module = nn.Linear(3, 1)
+    start = [p.detach().clone() for p in module.parameters()]
+    grads = torch.autograd.grad(mse(module, x, y), list(module.parameters()))
+    trainer = make(n_epochs=1, learning_rate=0.1, weight_decay=0.5, clip_norm=None, warmup=0)
+    trainer.minimize(module, mse, (x, y), seed=0)
+    for p, p0, g in zip(module.parameters(), start, grads, strict=True):
+        m, v = 0.1 * g, 0.001 * g**2
+        step = 0.1 * (m / 0.1) / ((v / 0.001).sqrt() + 1e-8)
+        torch.testing.assert_close(p.detach(), p0 * (1 - 0.1 * 0.5) - step)
+
+
+def test_the_rate_rises_in_a_line_and_falls_as_half_a_cosine():
+    trainer = make(n_epochs=10, learning_rate=2.0, warmup=0.2, clip_norm=1e-9)
+    _, history = fit(trainer, data=tuple(t[:16] for t in task()))  # one step an epoch
+    expected = [1.0, 2.0] + [1 + math.cos(math.pi * k / 8) for k in range(8)]
+    assert [e["learning_rate"] for e in history] == pytest.approx(expected)
+    _, history = fit(trainer.set_params(schedule="constant"), data=tuple(t[:16] for t in task()))
+    assert [e["learning_rate"] for e in history] == [1.0] + [2.0] * 9
+
+
+def test_the_gradient_is_clipped():
+    x, y = task(8)
+    moved = []
+    for clip in (1e-12, None):
+        module = nn.Linear(3, 1)
+        before = weights(module)
+        trainer = make(n_epochs=1, learning_rate=0.1, clip_norm=clip, warmup=0)
+        trainer.minimize(module, mse, (x, y), seed=0)
+        moved.append((weights(module) - before).abs().max().item())
+    assert moved[0] < 1e-3 < moved[1]  # far below Adam's epsilon, the step shrinks with it
+
+
+def test_training_recovers_a_line():
+    x, y = task(200)
+    line = nn.Linear(3, 1)
+    make(n_epochs=60, learning_rate=0.05).minimize(line, mse, (x, y), seed=0)
+    torch.testing.assert_close(line.weight.detach(), torch.ones(1, 3), atol=0.05, rtol=0)
+
+
+def test_the_loss_in_the_history_is_the_mean_over_examples():
+    x = torch.arange(10.0)[:, None]
+
+    def loss(module, x):
+        return x.mean() + 0 * module.weight.sum()
+
+    history = make(n_epochs=1, batch_size=4).minimize(nn.Linear(1, 1), loss, x, seed=0)
+    assert history[0]["loss"] == pytest.approx(4.5)
+    assert history[0].keys() == {"epoch", "loss", "learning_rate", "seconds"}
+
+
+def test_every_example_is_seen_once_an_epoch_in_another_order():
+    seen = []
+
+    def loss(module, x):
+        seen.append(x.flatten().tolist())
+        return module(x).mean()
+
+    make(n_epochs=2, batch_size=4).minimize(
+        nn.Linear(1, 1), loss, torch.arange(10.0)[:, None], seed=0
+    )
+    first, second = [*chain(*seen[:3])], [*chain(*seen[3:])]
+    assert sorted(first) == sorted(second) == list(range(10))
+    assert first != second
+
+
+def test_same_seed_same_bits_and_the_callers_generators_are_left_alone():
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    first, _ = fit(make())
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(2)
+    assert torch.equal(fit(make())[0], first)
+    other = net()
+    make().minimize(other, mse, task(), seed=4)
+    assert not torch.equal(weights(other), first)
+
+
+def interrupting(call, how):
+    """A loss that is interrupted at its ``call``-th evaluation."""
+    count = 0
+
+    def loss(module, x, y):
+        nonlocal count
+        count += 1
+        if count == call:
+            how()
+        return mse(module, x, y)
+
+    return loss
+
+
+def ctrl_c():
+    signal.raise_signal(signal.SIGINT)
+
+
+def crash():
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("how", [ctrl_c, crash])
+@pytest.mark.parametrize("call", range(1, 17))
+def test_an_interrupted_fit_goes_on_to_the_same_bits(tmp_path, call, how):
+    trainer = make(checkpoint=tmp_path, validation_fraction=0.3, patience=3)
+    plain = fit(make(validation_fraction=0.3, patience=3))
+    with pytest.raises(KeyboardInterrupt):
+        fit(trainer, interrupting(call, how))
+    evaluations = 0
+
+    def counting(module, x, y):
+        nonlocal evaluations
+        evaluations += 1
+        return mse(module, x, y)
+
+    got = fit(trainer, counting)
+    assert torch.equal(got[0], plain[0])
+    assert got[1] == plain[1]
+    if how is ctrl_c or call > 4:
+        assert evaluations < 20  # it went on and did not start again
+    assert list(tmp_path.iterdir()) == []  # a fit that is done leaves nothing
+
+
+def test_ctrl_c_at_every_step_of_one_fit(tmp_path):
+    plain, trainer = fit(make()), make(checkpoint=tmp_path)
+    for _ in range(16):
+        with pytest.raises(KeyboardInterrupt):
+            fit(trainer, interrupting(1, ctrl_c))
+        assert len(list(tmp_path.iterdir())) == 1
+    got = fit(trainer)
+    assert torch.equal(got[0], plain[0])
+    assert got[1] == plain[1]
+
+
+def test_a_second_ctrl_c_does_not_wait(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        fit(make(checkpoint=tmp_path), interrupting(2, lambda: (ctrl_c(), ctrl_c())))
+    assert list(tmp_path.iterdir()) == []
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize(
+    "changed", ["learning_rate", "n_epochs", "seed", "data", "weights", "held out"]
+)
+def test_a_checkpoint_serves_only_the_fit_it_belongs_to(tmp_path, changed):
+    with pytest.raises(KeyboardInterrupt):
+        fit(make(checkpoint=tmp_path), interrupting(9, ctrl_c))
+    options = {"learning_rate": {"learning_rate": 0.1}, "n_epochs": {"n_epochs": 5}}
+    options["held out"] = {"validation_fraction": 0.2}
+    (x, y), seed, module = task(), 3, net()
+    if changed == "data":
+        x[0, 0] += 1
+    if changed == "seed":
+        seed = 4
+    if changed == "weights":
+        module = net(1)
+    trainer = make(checkpoint=tmp_path, **options.get(changed, {}))
+    history = trainer.minimize(module, mse, (x, y), seed=seed)
+    plain = net(1) if changed == "weights" else net()
+    trainer.set_params(checkpoint=None).minimize(plain, mse, (x, y), seed=seed)
+    assert torch.equal(weights(module), weights(plain))
+    assert len(history) == trainer.n_epochs
+    assert len(list(tmp_path.iterdir())) == 1  # the other fit's
+
+
+def test_fits_in_other_threads_keep_checkpoints_too(tmp_path):
+    result = []
+    worker = threading.Thread(target=lambda: result.append(fit(make(checkpoint=tmp_path))))
+    worker.start()
+    worker.join()
+    assert torch.equal(result[0][0], fit(make())[0])
+
+
+def test_early_stopping_keeps_the_best_epoch():
+    x, y = task(40)
+    module = net()
+    trainer = make(n_epochs=200, learning_rate=0.3, validation_fraction=0.25, patience=3)
+    history = trainer.minimize(module, mse, (x, y), seed=0)
+    losses = [e["val_loss"] for e in history]
+    best = int(np.argmin(losses))
+    assert len(losses) == best + 4 < 200
+    _, held = _split(40, 0.25, None, 0)
+    with torch.no_grad():
+        assert mse(module, x[held], y[held]).item() == pytest.approx(losses[best], rel=1e-5)
+
+
+@given(
+    labels=st.lists(st.integers(0, 6), min_size=2, max_size=60).filter(lambda x: len(set(x)) > 1),
+    fraction=st.floats(0.01, 0.99),
+    seed=st.integers(0, 99),
+)
+@settings(deadline=None, max_examples=60)
+def test_groups_never_straddle_the_split(labels, fraction, seed):
+    train, held = _split(len(labels), fraction, [f"s{i}" for i in labels], seed)
+    labels = np.array(labels)
+    assert len(train)
+    assert len(held)
+    assert sorted([*train.tolist(), *held.tolist()]) == list(range(len(labels)))
+    assert not set(labels[train.numpy()]) & set(labels[held.numpy()])
+
+
+def test_a_split_without_groups_holds_out_the_fraction():
+    _, held = _split(1000, 0.1, None, 0)
+    assert abs(len(held) - 100) <= 1
+    assert len(_split(1000, 0.0, None, 0)[1]) == 0
+
+
+def test_bfloat16_trains_and_keeps_float32_weights():
+    x, y = task(200)
+    line = nn.Linear(3, 1)
+    history = make(n_epochs=30, learning_rate=0.05, precision="bfloat16").minimize(
+        line, lambda m, x, y: F.mse_loss(m(x).float(), y), (x, y), seed=0
+    )
+    assert line.weight.dtype == torch.float32
+    assert history[-1]["loss"] < 0.1
+
+
+def test_progress_is_shown_only_when_asked(capsys):
+    fit(make())
+    assert capsys.readouterr().err == ""
+    fit(make(verbose=1))
+    shown = capsys.readouterr().err
+    assert "Sequential" in shown
+    assert "loss=" in shown
+    assert "batch/s" in shown
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"n_epochs": 0}, "n_epochs must be at least 1, got 0"),
+        ({"batch_size": 0}, "batch_size must be at least 1"),
+        ({"learning_rate": -1.0}, "learning_rate must be positive"),
+        ({"weight_decay": -1.0}, "weight_decay must be zero or positive"),
+        ({"warmup": 2.0}, "warmup must be between 0 and 1"),
+        ({"schedule": "step"}, "schedule must be 'cosine' or 'constant', got 'step'"),
+        ({"clip_norm": 0.0}, "clip_norm must be positive or None"),
+        ({"validation_fraction": 1.0}, r"validation_fraction must be in \[0, 1\)"),
+        ({"precision": "int8"}, "precision must be 'float32' or 'bfloat16'"),
+        ({"patience": 2}, "patience must be at least 1, with a validation_fraction above 0"),
+        ({"device": "quantum"}, "device='quantum' cannot be used here .*; use 'auto' or 'cpu'"),
+    ],
+)
+def test_settings_out_of_range_are_refused(params, message):
+    with pytest.raises(ValueError, match=message):
+        fit(make(**params))
+
+
+def test_a_loss_that_is_not_finite_is_refused():
+    with pytest.raises(
+        ValueError, match=r"loss became nan in epoch 0; .* learning_rate, .* 0.001"
+    ):
+        fit(make(), lambda module, x, y: mse(module, x, y) * float("nan"))
+    x, y = task()
+    with pytest.raises(ValueError, match=r"loss became (inf|nan) in epoch 0"):
+        fit(make(), data=(x, y + float("inf")))
+
+
+def test_data_and_groups_are_checked():
+    with pytest.raises(ValueError, match=r"common, positive number of examples, got \[50, 49\]"):
+        fit(make(), data=(task()[0], task()[1][1:]))
+    with pytest.raises(ValueError, match=r"common, positive number of examples, got \[0\]"):
+        fit(make(), data=(torch.zeros(0, 3),))
+    with pytest.raises(ValueError, match=r"holds out whole groups .* got only \['a'\]"):
+        fit(make(validation_fraction=0.1), groups=["a"] * 50)
+    with pytest.raises(ValueError, match=r"must name each of 50 examples, got \(3,\)"):
+        fit(make(validation_fraction=0.1), groups=["a"] * 3)
+
+
+def test_auto_is_a_device_that_works_here():
+    assert resolve_device("auto").type in ("cpu", "cuda")
+    assert resolve_device("cpu") == torch.device("cpu")
+
+
+def test_the_trainer_is_a_plain_parameter_holder():
+    trainer = make(learning_rate=0.1)
+    before = trainer.get_params()
+    fit(trainer)
+    assert trainer.get_params() == before
+    assert trainer.set_params(n_epochs=9).n_epochs == 9
