@@ -1,1 +1,12 @@
 """Recordings to labels and movements."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "bessel": ["BesselFilter"],
+        "lags": ["LagWindow"],
+        "wiener": ["WienerRegressor"],
+    },
+)

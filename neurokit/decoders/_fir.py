@@ -1,0 +1,56 @@
+"""One finite impulse response for whole recordings and for single samples."""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+_BLOCK = 1024  # partial sums that stay in the first-level cache
+
+
+@njit(cache=True)
+def convolve(
+    x: NDArray[np.floating], taps: NDArray[np.float64], out: NDArray[np.floating]
+) -> None:
+    """Weigh each sample and the ones before it, for all columns at once.
+
+    Rows are samples, and rows are contiguous, so "one row earlier" is a fixed distance in memory
+    for every column: the sum runs over the flat array, as fast for 2 columns as for 1,000. Each
+    output adds up its terms in the same order however the recording is cut into chunks.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_taps - 1 + n, n_columns)
+        The samples, after the ``n_taps - 1`` that came before them.
+    taps : ndarray of shape (n_taps,)
+        Weights, the newest sample's first.
+    out : ndarray of shape (n, n_columns)
+        Filled in.
+    """
+    n_taps, columns = taps.size, x.shape[1]
+    flat, result = x.ravel(), out.ravel()
+    total = np.empty(_BLOCK)
+    for start in range(0, result.size, _BLOCK):
+        size = min(_BLOCK, result.size - start)
+        sums = total[:size]
+        sums[:] = 0.0
+        k = 0
+        while k + 4 <= n_taps:  # four terms for each pass over the sums
+            at = start + k * columns
+            a = flat[at : at + size]
+            b = flat[at + columns : at + columns + size]
+            c = flat[at + 2 * columns : at + 2 * columns + size]
+            d = flat[at + 3 * columns : at + 3 * columns + size]
+            last = n_taps - 1 - k
+            wa, wb, wc, wd = taps[last], taps[last - 1], taps[last - 2], taps[last - 3]
+            for j in range(size):
+                sums[j] += (wa * a[j] + wb * b[j]) + (wc * c[j] + wd * d[j])
+            k += 4
+        while k < n_taps:
+            a = flat[start + k * columns : start + k * columns + size]
+            wa = taps[n_taps - 1 - k]
+            for j in range(size):
+                sums[j] += wa * a[j]
+            k += 1
+        piece = result[start : start + size]
+        for j in range(size):
+            piece[j] = sums[j]

@@ -1,0 +1,55 @@
+"""What all decoders along time share: their score, their tags, how predictions are labelled."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, RegressorMixin
+
+from neurokit.inputs import Series, Target
+from neurokit.metrics.regression import decoding_r2
+from neurokit.persistence import Saveable
+
+
+class TimeRegressor(Saveable, RegressorMixin, BaseEstimator):
+    """Base of the regressors that predict behaviour at every time step."""
+
+    def score(self, X: Any, y: Any, sample_weight: None = None) -> float:
+        """Return the mean R2 over outputs, in real time: no prediction is moved back.
+
+        Parameters
+        ----------
+        X, y : as in ``fit``
+        sample_weight : None
+            Not used; every time step counts the same.
+
+        Returns
+        -------
+        float
+        """
+        return float(decoding_r2(y, self.predict(X)).realtime)
+
+    def _remember_target(self, y: Target) -> None:
+        self.features_ = y.names
+        self.feature_dim_ = y.dim
+        self.flat_ = y.flat
+
+    def _label(self, rows: Series, out: NDArray[Any]) -> Any:
+        if self.flat_:
+            return rows.label(out[:, 0], self.feature_dim_, None)
+        return rows.label(out, self.feature_dim_, self.features_)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        tags.target_tags.required = True
+        return tags
+
+
+def check_known(estimator: Any, y: Target) -> None:
+    """Refuse another number of outputs than ``fit`` has seen."""
+    if y.values.shape[1] != len(np.atleast_1d(estimator.intercept_)):
+        raise ValueError(
+            f"{type(estimator).__name__}: y has {y.values.shape[1]} outputs, before there were"
+            f" {len(np.atleast_1d(estimator.intercept_))}; fit a new decoder."
+        )

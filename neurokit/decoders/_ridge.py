@@ -1,0 +1,161 @@
+"""Ridge regression on lagged samples, without ever laying the lags out."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import eigh
+
+_GRID = np.logspace(-7, 3, 21)  # penalties tried, in units of the mean variance of a feature
+
+
+class Moments(NamedTuple):
+    """Sums over samples that determine every ridge regression on them."""
+
+    n: float
+    x: NDArray[Any]  # (n_features,)
+    y: NDArray[Any]  # (n_outputs,)
+    xx: NDArray[Any]  # (n_features, n_features)
+    xy: NDArray[Any]  # (n_features, n_outputs)
+    yy: NDArray[Any]  # (n_outputs,)
+
+    def plus(self, other: "Moments", weight: float = 1.0) -> "Moments":
+        """Return the sums over both, those of ``other`` times ``weight``."""
+        pairs: Any = zip(self, other, strict=True)
+        return Moments(*(a + weight * b for a, b in pairs))
+
+    def about(self, x: NDArray[Any], y: NDArray[Any]) -> "Moments":
+        """Return the sums over samples with ``x`` and ``y`` taken off them."""
+        return Moments(
+            self.n,
+            self.x - self.n * x,
+            self.y - self.n * y,
+            self.xx - np.outer(self.x, x) - np.outer(x, self.x - self.n * x),
+            self.xy - np.outer(self.x, y) - np.outer(x, self.y - self.n * y),
+            self.yy - 2 * self.y * y + self.n * y**2,
+        )
+
+    def centred(self) -> "Moments":
+        """Return the sums over samples with their means taken off."""
+        return self.about(self.x / self.n, self.y / self.n)
+
+
+def lagged_moments(
+    x: NDArray[Any], y: NDArray[Any], runs: Sequence[slice], n_lags: int, n_blocks: int
+) -> list[Moments]:
+    """Sum products of ``[x(t), x(t-1), ..., x(t-n_lags+1)]`` and ``y(t)``, for blocks of time.
+
+    A product of two lags depends on their distance, but for the ends of a stretch: so only the
+    first row of blocks needs a pass over the data, ``n_lags`` times less work than the product of
+    the laid-out matrix with itself, and its memory is never needed. With
+    ``G(k, l) = sum_t x(t-k) x(t-l)'`` over ``t`` in ``[a, b)``,
+    ``G(k+1, l+1) = G(k, l) + x(a-1-k) x(a-1-l)' - x(b-1-k) x(b-1-l)'``.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_samples, n_units)
+        Zero stands before each stretch: take off the mean beforehand.
+    y : ndarray of shape (n_samples, n_outputs)
+    runs : sequence of slice
+        Stretches across whose ends no lag reaches.
+    n_lags, n_blocks : int
+
+    Returns
+    -------
+    list of Moments, one for each block of successive samples
+    """
+    n_units = x.shape[1]
+    length = max(n_lags, 1)
+    padded = np.zeros((len(x) + length * len(runs), n_units))
+    where = np.empty(len(x), dtype=np.intp)  # place of each sample among the padding
+    for i, run in enumerate(runs):
+        where[run] = np.arange(run.start, run.stop) + length * (i + 1)
+    padded[where] = x
+    found = []
+    for rows in np.array_split(np.arange(len(x)), n_blocks):
+        here, now = where[rows], y[rows]
+        lagged = [padded[here - lag] for lag in range(n_lags)]
+        jumps = np.flatnonzero(np.diff(here) != 1) + 1
+        first = np.concatenate([here[:1], here[jumps]])
+        last = np.concatenate([here[jumps - 1], here[-1:]])
+        steps = np.arange(n_lags)
+        into = padded[(first - 1)[:, None] - steps].reshape(len(first), -1)
+        out = padded[last[:, None] - steps].reshape(len(last), -1)
+        edge = (into.T @ into - out.T @ out).reshape(n_lags, n_units, n_lags, n_units)
+        xx = np.empty((n_lags, n_units, n_lags, n_units))
+        for lag in range(n_lags):
+            xx[0, :, lag] = lagged[0].T @ lagged[lag]
+            xx[lag, :, 0] = xx[0, :, lag].T
+        for lag in range(1, n_lags):
+            xx[lag, :, 1:] = xx[lag - 1, :, :-1] + edge[lag - 1, :, :-1]
+        found.append(
+            Moments(
+                float(len(rows)),
+                np.concatenate([part.sum(0) for part in lagged]),
+                now.sum(0),
+                xx.reshape(n_lags * n_units, -1),
+                np.concatenate([part.T @ now for part in lagged]),
+                (now**2).sum(0),
+            )
+        )
+    return found
+
+
+def choose_penalty(blocks: Sequence[Moments]) -> NDArray[Any]:
+    """Choose each output's ridge penalty by cross-validation over blocks of time.
+
+    Every block is predicted from the others, for all penalties at once, from the sums alone.
+
+    Parameters
+    ----------
+    blocks : sequence of Moments
+        At least two.
+
+    Returns
+    -------
+    ndarray of shape (n_outputs,)
+    """
+    total = blocks[0]
+    for block in blocks[1:]:
+        total = total.plus(block)
+    scale = max(float(np.trace(total.centred().xx)) / len(total.x), np.finfo(float).tiny)
+    penalties = scale * _GRID[:, None, None]
+    errors = np.zeros((len(_GRID), len(total.y)))
+    for block in blocks:
+        rest = total.plus(block, -1.0)
+        values, basis = eigh(rest.centred().xx, driver="evd")
+        onto = basis.T @ rest.centred().xy
+        # of shape (penalty, feature, output), then features in front for one product with all
+        scaled = onto / (np.maximum(values, 0.0)[:, None] + penalties)
+        weights = basis @ scaled.transpose(1, 0, 2).reshape(len(values), -1)
+        unseen = block.about(rest.x / rest.n, rest.y / rest.n)
+        squared = (weights * (unseen.xx @ weights)).sum(0).reshape(errors.shape)
+        crossed = np.einsum("fpo,fo->po", weights.reshape(-1, *errors.shape), unseen.xy)
+        errors += unseen.yy - 2 * crossed + squared
+    return scale * _GRID[errors.argmin(0)]
+
+
+def ridge(moments: Moments, penalty: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Solve for weights and intercepts, one penalty for each output.
+
+    Parameters
+    ----------
+    moments : Moments
+    penalty : ndarray of shape (n_outputs,)
+
+    Returns
+    -------
+    weights : ndarray of shape (n_features, n_outputs)
+    intercept : ndarray of shape (n_outputs,)
+    """
+    centred = moments.centred()
+    weights = np.empty_like(centred.xy)
+    for value in np.unique(penalty):
+        columns = penalty == value
+        system = centred.xx + value * np.eye(len(centred.x))
+        try:
+            weights[:, columns] = np.linalg.solve(system, centred.xy[:, columns])
+        except np.linalg.LinAlgError:  # no penalty and features that repeat each other
+            weights[:, columns] = np.linalg.lstsq(system, centred.xy[:, columns])[0]
+    return weights, (moments.y - moments.x @ weights) / moments.n
