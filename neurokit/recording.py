@@ -609,8 +609,8 @@ def _label(
     for name, value in (trials or {}).items():
         extra[name] = ("trial", _one_each(caller, name, value, shape[0], "trial"))
     # a Variable's own array, not its values: what is lazy stays on disk
-    data = values if variable is None else xr.Variable(dims, variable._data)
-    return xr.DataArray(data, dims=dims, coords=coords.assign(extra), attrs=attrs)
+    data = xr.Variable(dims, values if variable is None else variable._data)
+    return xr.DataArray(data, coords=coords.assign(extra), attrs=attrs)
 
 
 def _names(
@@ -734,7 +734,10 @@ def _cut_signal(
         if "time" not in c.dims and c.ndim and name != "time"
     }
     trials = xr.DataArray(
-        data, dims=("trial", *x.dims), coords=time.assign(others), attrs=x.attrs, name=x.name
+        xr.Variable(("trial", *x.dims), data),
+        coords=time.assign(others),
+        attrs=x.attrs,
+        name=x.name,
     )
     return trials, inside
 
