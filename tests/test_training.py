@@ -1,5 +1,9 @@
+import json
 import math
+import os
 import signal
+import subprocess
+import sys
 import threading
 from itertools import chain
 
@@ -324,3 +328,43 @@ def test_the_trainer_is_a_plain_parameter_holder():
     fit(trainer)
     assert trainer.get_params() == before
     assert trainer.set_params(n_epochs=9).n_epochs == 9
+
+
+SCRIPT = """
+import sys, torch
+from torch.nn import functional as F
+from neurokit.training import Trainer
+rng = torch.Generator().manual_seed(1)
+x = torch.randn(51, 3, generator=rng)
+torch.manual_seed(0)
+net = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.Tanh(), torch.nn.Linear(8, 1))
+trainer = Trainer(3, batch_size=10, device=sys.argv[1], validation_fraction=0.2)
+loss = lambda net, x, y: F.mse_loss(net(x), y)
+history = trainer.minimize(net, loss, (x, x.sum(1, keepdim=True)), seed=0)
+print([e["val_loss"] for e in history] + torch.cat([p.flatten() for p in net.parameters()]).tolist())
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_share_the_batches_of_one(tmp_path):
+    pytest.importorskip("accelerate", reason="the accelerate extra is not installed")
+    env = os.environ | {"ACCELERATE_USE_CPU": "true", "WORLD_SIZE": "2", "MASTER_PORT": "29517"}
+    env |= {"MASTER_ADDR": "127.0.0.1", "LOCAL_WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    pair = [
+        subprocess.Popen(
+            [sys.executable, "-c", SCRIPT, "accelerate"],
+            env=env | {"RANK": rank, "LOCAL_RANK": rank},
+            stdout=subprocess.PIPE,
+        )
+        for rank in "01"
+    ]
+    both = [json.loads(process.communicate(timeout=120)[0]) for process in pair]
+    alone = json.loads(subprocess.check_output([sys.executable, "-c", SCRIPT, "cpu"]))
+    assert both[0] == both[1]
+    np.testing.assert_allclose(both[0], alone, rtol=1e-4, atol=1e-6)
+
+
+def test_accelerate_is_named_where_it_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "accelerate", None)
+    with pytest.raises(ImportError, match=r"needs accelerate: pip install .*\[accelerate\]"):
+        fit(make(device="accelerate"))
