@@ -341,7 +341,8 @@ net = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.Tanh(), torch.nn.Linea
 trainer = Trainer(3, batch_size=10, device=sys.argv[1], validation_fraction=0.2)
 loss = lambda net, x, y: F.mse_loss(net(x), y)
 history = trainer.minimize(net, loss, (x, x.sum(1, keepdim=True)), seed=0)
-print([e["val_loss"] for e in history] + torch.cat([p.flatten() for p in net.parameters()]).tolist())
+weights = torch.cat([p.flatten() for p in net.parameters()]).tolist()
+print([e["val_loss"] for e in history] + weights)
 """
 
 
