@@ -14,11 +14,6 @@ from neurokit.recording import check_dims, check_spikes, contiguous_runs, counts
 from neurokit.sample_index import SampleIndex
 
 
-@pytest.fixture
-def rng():
-    return np.random.default_rng(0)
-
-
 def count_by_hand(times, edges):
     return [sum(a <= t < b for t in times) for a, b in itertools.pairwise(edges)]
 

@@ -1,0 +1,24 @@
+"""What every test may use: seeded generators, the public recordings, and a quiet torch."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("MPLBACKEND", "agg")  # no windows
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # one worker per core already
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def data():
+    """Folder of the public recordings that the first results are made on."""
+    folder = os.environ.get("NEUROKIT_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("NEUROKIT_DATA names no folder: the public recordings are not here")
+    return Path(folder)
