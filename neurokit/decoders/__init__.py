@@ -5,6 +5,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "alignment": ["EuclideanAlignment"],
+        "band_power": ["BandPower"],
         "bessel": ["BesselFilter"],
         "lags": ["LagWindow"],
         "wiener": ["WienerRegressor"],

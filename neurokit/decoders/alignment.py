@@ -1,0 +1,202 @@
+"""Bring the trials of different people and days onto common ground."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from neurokit.inputs import Trials, trials
+from neurokit.persistence import Saveable
+
+
+class EuclideanAlignment(Saveable, TransformerMixin, BaseEstimator):
+    r"""Whiten each domain's trials by their mean covariance, so that domains look alike.
+
+    A domain is a subject, a session, or a run: whatever ``by`` names. With
+    :math:`\bar R = \frac1n \sum_i X_i X_i^\top / T` over the trials of one domain, its trials
+    become :math:`\bar R^{-1/2} X_i`: their mean covariance is the identity. Covariances and
+    roots are computed in float64, whatever the type of the data. Directions without variance
+    (average reference, flat channels) are left at zero.
+
+    **What of the test data is seen.** Trials of a domain that ``fit`` has seen are aligned by
+    what was learnt from the training trials alone (inductive). A domain that ``fit`` has not
+    seen, such as the left-out subject, is aligned by the mean over its own trials that are passed
+    to ``transform`` (transductive: without labels, but with the other test trials in view). A
+    labelled result says which was done, in ``attrs["alignment"]``; ``unseen="error"`` forbids
+    the second.
+
+    Parameters
+    ----------
+    by : sequence of str, default=("subject", "session")
+        Coordinates of ``trial`` that tell domains apart; those that ``X`` lacks are skipped. With
+        none of them, all trials are one domain.
+    unseen : {"own", "error"}, default="own"
+        What ``transform`` does with a domain that ``fit`` has not seen.
+
+    Attributes
+    ----------
+    domains_ : list of str
+        Names of the domains seen.
+    references_ : ndarray of shape (n_domains, n_channels, n_channels)
+        Their mean covariances.
+    n_features_in_ : int
+        Number of channels.
+    channels_ : list
+        Names of the channels, where they had names.
+
+    Raises
+    ------
+    ValueError
+        If every trial of a domain is zero, or a domain is unseen and ``unseen="error"``.
+
+    References
+    ----------
+    .. [1] He and Wu (2020), Transfer learning for brain-computer interfaces: a Euclidean space
+       data alignment approach, IEEE Trans. Biomed. Eng. 67(2), 399-410, eq. 5-7.
+
+    Examples
+    --------
+    >>> import neurokit
+    >>> rng = np.random.default_rng(0)
+    >>> x = neurokit.signal(
+    ...     rng.normal(size=(20, 3, 100)), sampling_rate=100, trials={"subject": ["a", "b"] * 10}
+    ... )
+    >>> aligned = EuclideanAlignment().fit_transform(x)
+    >>> own = aligned.values[aligned["subject"] == "a"]
+    >>> np.allclose(np.mean(own @ own.transpose(0, 2, 1) / 100, axis=0), np.eye(3), atol=1e-5)
+    True
+    """
+
+    def __init__(self, by: Sequence[str] = ("subject", "session"), *, unseen: str = "own") -> None:
+        self.by = by
+        self.unseen = unseen
+
+    def fit(self, X: Any, y: object = None, *, groups: Any = None) -> Self:
+        """Learn the mean covariance of each domain.
+
+        Parameters
+        ----------
+        X : xarray.DataArray with dims (trial, channel, time), mne.Epochs, or array-like
+        y : None
+            Ignored.
+        groups : array-like of shape (n_trials,), optional
+            Domain of each trial, instead of the coordinates.
+
+        Returns
+        -------
+        self
+        """
+        source = trials(self, X, reset=True)
+        if self.unseen not in ("own", "error"):
+            raise ValueError(
+                f'EuclideanAlignment: unseen must be "own" or "error", got {self.unseen!r}.'
+            )
+        names = self._domains(source, groups)
+        self.domains_ = sorted(set(names))
+        self.references_ = np.stack(
+            [_mean_covariance(source.values[names == d], d) for d in self.domains_]
+        )
+        return self
+
+    def transform(self, X: Any, *, groups: Any = None) -> Any:
+        """Align trials.
+
+        Parameters
+        ----------
+        X : as in `fit`
+        groups : as in `fit`
+
+        Returns
+        -------
+        xarray.DataArray or ndarray
+            Of the shape of ``X``, without unit. Plain two-dimensional input, plain
+            two-dimensional output.
+        """
+        check_is_fitted(self)
+        source = trials(self, X, reset=False)
+        names = self._domains(source, groups)
+        own = sorted(set(names) - set(self.domains_))
+        if own and self.unseen == "error":
+            raise ValueError(
+                f"EuclideanAlignment: domains {own} were not seen in fit, which saw"
+                f' {self.domains_}; unseen="own" aligns them by their own trials.'
+            )
+        out = np.empty_like(source.values)
+        for name in sorted(set(names)):
+            chosen = names == name
+            here = source.values[chosen].astype(np.float64)
+            if name in own:
+                reference = _mean_covariance(here, name)
+            else:
+                reference = self.references_[self.domains_.index(name)]
+            out[chosen] = _inverse_root(reference) @ here
+        if source.source is None:
+            return out[:, :, 0] if np.asarray(X).ndim == 2 else out
+        aligned = source.source.copy(data=out)
+        seen = sorted(set(names) - set(own))
+        said = [f"{', '.join(seen)}: by the training trials"] if seen else []
+        said += [f"{', '.join(own)}: by their own trials"] if own else []
+        aligned.attrs |= {"units": "1", "alignment": "; ".join(said)}
+        return aligned.isel(trial=0) if source.single else aligned
+
+    def fit_transform(self, X: Any, y: object = None, *, groups: Any = None) -> Any:
+        """Fit, and align the same trials.
+
+        Parameters
+        ----------
+        X, y, groups : as in `fit`
+
+        Returns
+        -------
+        xarray.DataArray or ndarray
+        """
+        return self.fit(X, y, groups=groups).transform(X, groups=groups)
+
+    def _domains(self, source: Trials, groups: Any) -> NDArray[Any]:
+        """Name the domain of each trial."""
+        n_trials = len(source.values)
+        if groups is not None:
+            groups = np.asarray(groups)
+            if groups.shape != (n_trials,):
+                raise ValueError(
+                    f"EuclideanAlignment: groups must hold one value per trial, {n_trials}, got"
+                    f" shape {groups.shape}."
+                )
+            return groups.astype(str)
+        found = {name: source.coordinate(name) for name in self.by}
+        columns = [
+            [f"{name} {value}" for value in values]
+            for name, values in found.items()
+            if values is not None
+        ]
+        if not columns:
+            return np.full(n_trials, "all")
+        return np.array([" ".join(row) for row in zip(*columns, strict=True)])
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+def _mean_covariance(x: NDArray[Any], domain: str) -> NDArray[Any]:
+    """Mean of ``X X' / T`` over trials, in float64."""
+    x = x.astype(np.float64, copy=False)
+    mean = np.mean(x @ x.transpose(0, 2, 1), axis=0) / x.shape[2]
+    if not mean.any():
+        raise ValueError(
+            f"EuclideanAlignment: all trials of domain {domain!r} are zero; leave it out."
+        )
+    return mean
+
+
+def _inverse_root(covariance: NDArray[Any]) -> NDArray[Any]:
+    """Inverse square root on the directions that have variance."""
+    values, vectors = np.linalg.eigh(covariance)
+    kept = values > values[-1] * len(values) * np.finfo(np.float64).eps
+    root = np.zeros_like(values)
+    root[kept] = values[kept] ** -0.5
+    return (vectors * root) @ vectors.T
