@@ -1,0 +1,841 @@
+"""Spiking layers with explicit state: leaky integrate-and-fire, recurrent or not, and a readout.
+
+One step of a unit, with input current ``x``, potential ``v`` and spike ``s``::
+
+    i[t] = synaptic_decay * i[t-1] + x[t]        (without synaptic_decay: i[t] = x[t])
+    h[t] = decay * v[t-1] + i[t]
+    s[t] = fire(h[t] - threshold)
+    v[t] = h[t] * (1 - s[t])                     reset "zero"
+           h[t] - threshold * s[t]               reset "subtract"
+           h[t]                                  reset "none"
+
+Time comes first, units last: ``(time, ..., unit)``. Nothing is kept between calls: the state goes
+in and comes out, so a recording may be cut anywhere. Three backends compute the same numbers:
+plain torch (the reference), fused loops for the CPU (numba) and for CUDA (Triton).
+"""
+
+import importlib
+import importlib.util
+import math
+from functools import cache, partial
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+# Numbered as in the kernels.
+_FIRING = ("superspike", "atan", "sigmoid", "soft", "integer", "identity")
+_SUPERSPIKE, _ATAN, _SIGMOID, _SOFT, _INTEGER, _IDENTITY = range(6)
+SURROGATES = _FIRING[:4]
+RESETS = ("zero", "subtract", "none")
+_BACKENDS = ("auto", "torch", "numba", "triton")
+# Up to this many units the recurrent sums follow the spikes; above, matrix products win.
+_EVENT_DRIVEN_UNITS = 256
+
+
+class LIFState(NamedTuple):
+    """What a spiking layer carries from one stretch of time to the next.
+
+    Attributes
+    ----------
+    potential : Tensor of shape (..., unit)
+        Membrane potential after the last step's reset.
+    current : Tensor of shape (..., unit) or None
+        Synaptic current, for layers with a synaptic decay.
+    spikes : Tensor of shape (..., unit) or None
+        Spikes of the last step, for recurrent layers.
+    """
+
+    potential: Tensor
+    current: Tensor | None = None
+    spikes: Tensor | None = None
+
+    def detach(self) -> "LIFState":
+        """Return the same state without its gradient history."""
+        current = None if self.current is None else self.current.detach()
+        spikes = None if self.spikes is None else self.spikes.detach()
+        return LIFState(self.potential.detach(), current, spikes)
+
+
+class _Neuron(NamedTuple):
+    """How a unit fires and resets: plain numbers, the same for all units."""
+
+    firing: int
+    scale: float
+    top: float
+    zero: float
+    subtract: float
+    attached: float
+
+
+def lif(
+    current: Tensor,
+    *,
+    decay: float | Tensor,
+    threshold: float | Tensor = 1.0,
+    synaptic_decay: float | Tensor | None = None,
+    recurrent_weight: Tensor | None = None,
+    state: LIFState | None = None,
+    reset: str = "zero",
+    detach_reset: bool = False,
+    surrogate: str = "atan",
+    scale: float = 2.0,
+    max_spikes: int | None = None,
+    backend: str = "auto",
+) -> tuple[Tensor, LIFState]:
+    """Turn input currents into spikes with leaky integrate-and-fire units.
+
+    Parameters
+    ----------
+    current : Tensor of shape (time, ..., unit)
+        Input current of every step, for example ``linear(x)`` over all steps at once.
+    decay : float or Tensor of shape (unit,)
+        What is left of the potential after one step, ``exp(-step / tau_mem)``.
+    threshold : float or Tensor of shape (unit,), default=1.0
+        Potential at which a unit fires.
+    synaptic_decay : float or Tensor of shape (unit,), optional
+        What is left of the synaptic current after one step. Without it the input is the current.
+    recurrent_weight : Tensor of shape (unit, unit), optional
+        Weight to each unit (row) from each unit's spike of the step before (column).
+    state : LIFState, optional
+        State to go on from. At rest (all zero) without it.
+    reset : {"zero", "subtract", "none"}, default="zero"
+        What a spike does to the potential: nothing is left (hard), the threshold is subtracted
+        (soft), or nothing happens.
+    detach_reset : bool, default=False
+        Keep the gradient from flowing through the spike in the reset.
+    surrogate : {"superspike", "atan", "sigmoid", "soft"}, default="atan"
+        Derivative that stands in for that of the step, with ``u = h - threshold``:
+        ``1 / (scale |u| + 1)^2``, ``scale / 2 / (1 + (pi / 2 scale u)^2)`` and
+        ``scale p (1 - p)`` with ``p = 1 / (1 + exp(-scale u))``. "soft" also fires ``p`` instead
+        of the step, so that its gradient is exact: raise `scale` in training to reach the step.
+    scale : float, default=2.0
+        Sharpness of the surrogate.
+    max_spikes : int, optional
+        Integer-valued firing: ``round(h / threshold)`` spikes between 0 and this number, with the
+        derivative of the straight line in that range in place of the surrogate. Needs reset
+        "subtract" or "none".
+    backend : {"auto", "torch", "numba", "triton"}, default="auto"
+        "numba" is the fused CPU pass, "triton" the fused CUDA pass, "torch" the plain reference
+        on any device. "auto" takes the fused pass of the tensor's device.
+
+    Returns
+    -------
+    spikes : Tensor of shape (time, ..., unit)
+        Spikes of every step, in the type of `current`. NaN and infinite potentials show as NaN.
+    state : LIFState
+        State after the last step; computed in float32 for the 16-bit types.
+
+    Raises
+    ------
+    TypeError
+        If `current` is no floating tensor.
+    ValueError
+        If an option or a shape does not fit.
+
+    References
+    ----------
+    .. [1] Neftci, Mostafa and Zenke (2019), Surrogate gradient learning in spiking neural
+       networks, IEEE Signal Processing Magazine 36(6), 51-63.
+    .. [2] Zenke and Ganguli (2018), SuperSpike, Neural Computation 30(6), 1514-1541.
+    .. [3] Luo et al. (2024), Integer-valued training and spike-driven inference spiking neural
+       network, ECCV (I-LIF).
+
+    Examples
+    --------
+    >>> import torch
+    >>> spikes, state = lif(torch.full((6, 1), 0.4), decay=0.9)
+    >>> spikes[:, 0].tolist()
+    [0.0, 0.0, 1.0, 0.0, 0.0, 1.0]
+    """
+    neuron = _neuron(reset, detach_reset, surrogate, scale, max_spikes)
+    return _run(
+        neuron, current, decay, threshold, synaptic_decay, recurrent_weight, state, backend, "lif"
+    )
+
+
+def leaky(
+    current: Tensor,
+    *,
+    decay: float | Tensor,
+    synaptic_decay: float | Tensor | None = None,
+    state: LIFState | None = None,
+    backend: str = "auto",
+) -> tuple[Tensor, LIFState]:
+    """Integrate currents with a leak and never fire: the usual readout of a spiking network.
+
+    Parameters
+    ----------
+    current : Tensor of shape (time, ..., unit)
+        Input current of every step.
+    decay : float or Tensor of shape (unit,)
+        What is left of the potential after one step.
+    synaptic_decay : float or Tensor of shape (unit,), optional
+        What is left of the synaptic current after one step.
+    state : LIFState, optional
+        State to go on from. At rest without it.
+    backend : {"auto", "torch", "numba", "triton"}, default="auto"
+        As in `lif`.
+
+    Returns
+    -------
+    potential : Tensor of shape (time, ..., unit)
+        Potential of every step.
+    state : LIFState
+        State after the last step.
+
+    Examples
+    --------
+    >>> import torch
+    >>> leaky(torch.ones(3, 1), decay=0.5)[0][:, 0].tolist()
+    [1.0, 1.5, 1.75]
+    """
+    neuron = _Neuron(_IDENTITY, 1.0, 1.0, 0.0, 0.0, 0.0)
+    return _run(neuron, current, decay, 1.0, synaptic_decay, None, state, backend, "leaky")
+
+
+class LIF(nn.Module):
+    """Layer of leaky integrate-and-fire units that keeps no state of its own.
+
+    Parameters
+    ----------
+    n_units : int
+        Number of units.
+    decay, threshold, synaptic_decay : float or Tensor of shape (unit,)
+        As in `lif`.
+    learn_decay, learn_threshold : bool, default=False
+        Learn one value per unit. Decays are learned through the logistic function, so that they
+        stay between 0 and 1.
+    reset, detach_reset, surrogate, scale, max_spikes, backend
+        As in `lif`. `scale` may be assigned during training, to anneal the surrogate.
+
+    Examples
+    --------
+    >>> import torch
+    >>> layer = LIF(3, decay=0.8, learn_decay=True)
+    >>> spikes, state = layer(torch.ones(5, 2, 3))
+    >>> more, state = layer(torch.ones(4, 2, 3), state)
+    >>> more.shape
+    torch.Size([4, 2, 3])
+    """
+
+    def __init__(
+        self,
+        n_units: int,
+        *,
+        decay: float | Tensor = 0.9,
+        threshold: float | Tensor = 1.0,
+        synaptic_decay: float | Tensor | None = None,
+        learn_decay: bool = False,
+        learn_threshold: bool = False,
+        reset: str = "zero",
+        detach_reset: bool = False,
+        surrogate: str = "atan",
+        scale: float = 2.0,
+        max_spikes: int | None = None,
+        backend: str = "auto",
+    ) -> None:
+        super().__init__()
+        _neuron(reset, detach_reset, surrogate, scale, max_spikes)
+        self.n_units = n_units
+        self.reset = reset
+        self.detach_reset = detach_reset
+        self.surrogate = surrogate
+        self.scale = scale
+        self.max_spikes = max_spikes
+        self.backend = backend
+        self._decay = _Decay(n_units, decay, learn_decay)
+        self._synaptic = (
+            None if synaptic_decay is None else _Decay(n_units, synaptic_decay, learn_decay)
+        )
+        values = _per_unit(threshold, n_units, type(self).__name__, "threshold")
+        if learn_threshold:
+            self.threshold = nn.Parameter(values)
+        else:
+            self.register_buffer("threshold", values)
+
+    @property
+    def decay(self) -> Tensor:
+        """Decay of the potential, one per unit."""
+        return self._decay()
+
+    @property
+    def synaptic_decay(self) -> Tensor | None:
+        """Decay of the synaptic current, one per unit, or None."""
+        return None if self._synaptic is None else self._synaptic()
+
+    def forward(self, current: Tensor, state: LIFState | None = None) -> tuple[Tensor, LIFState]:
+        """Return the spikes of every step and the state after the last."""
+        return self._lif(current, state, None)
+
+    def _lif(
+        self, current: Tensor, state: LIFState | None, weight: Tensor | None
+    ) -> tuple[Tensor, LIFState]:
+        return lif(
+            current,
+            decay=self.decay,
+            threshold=self.threshold,
+            synaptic_decay=self.synaptic_decay,
+            recurrent_weight=weight,
+            state=state,
+            reset=self.reset,
+            detach_reset=self.detach_reset,
+            surrogate=self.surrogate,
+            scale=self.scale,
+            max_spikes=self.max_spikes,
+            backend=self.backend,
+        )
+
+    def extra_repr(self) -> str:
+        """Show what tells this layer from the default one."""
+        return f"{self.n_units}, reset={self.reset!r}, surrogate={self.surrogate!r}"
+
+
+class RecurrentLIF(LIF):
+    """Layer of leaky integrate-and-fire units that also hear each other's last spikes.
+
+    Takes the arguments of `LIF`. The recurrent weights start normal with a standard deviation of
+    ``1 / sqrt(n_units)``.
+
+    Attributes
+    ----------
+    weight : Parameter of shape (unit, unit)
+        Weight to each unit (row) from each unit (column).
+
+    Examples
+    --------
+    >>> import torch
+    >>> spikes, state = RecurrentLIF(3)(torch.ones(5, 2, 3))
+    >>> state.spikes.shape
+    torch.Size([2, 3])
+    """
+
+    def __init__(self, n_units: int, **options: Any) -> None:
+        super().__init__(n_units, **options)
+        self.weight = nn.Parameter(torch.randn(n_units, n_units) / math.sqrt(n_units))
+
+    def forward(self, current: Tensor, state: LIFState | None = None) -> tuple[Tensor, LIFState]:
+        """Return the spikes of every step and the state after the last."""
+        return self._lif(current, state, self.weight)
+
+
+class LeakyIntegrator(nn.Module):
+    """Readout layer: potentials that leak and never fire. Keeps no state of its own.
+
+    Parameters
+    ----------
+    n_units : int
+        Number of units.
+    decay, synaptic_decay : float or Tensor of shape (unit,)
+        As in `leaky`.
+    learn_decay : bool, default=False
+        Learn one decay per unit.
+    backend : {"auto", "torch", "numba", "triton"}, default="auto"
+        As in `lif`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> potential, state = LeakyIntegrator(2, decay=0.5)(torch.ones(3, 1, 2))
+    >>> potential[:, 0, 0].tolist()
+    [1.0, 1.5, 1.75]
+    """
+
+    def __init__(
+        self,
+        n_units: int,
+        *,
+        decay: float | Tensor = 0.9,
+        synaptic_decay: float | Tensor | None = None,
+        learn_decay: bool = False,
+        backend: str = "auto",
+    ) -> None:
+        super().__init__()
+        self.n_units = n_units
+        self.backend = backend
+        self._decay = _Decay(n_units, decay, learn_decay)
+        self._synaptic = (
+            None if synaptic_decay is None else _Decay(n_units, synaptic_decay, learn_decay)
+        )
+
+    @property
+    def decay(self) -> Tensor:
+        """Decay of the potential, one per unit."""
+        return self._decay()
+
+    @property
+    def synaptic_decay(self) -> Tensor | None:
+        """Decay of the synaptic current, one per unit, or None."""
+        return None if self._synaptic is None else self._synaptic()
+
+    def forward(self, current: Tensor, state: LIFState | None = None) -> tuple[Tensor, LIFState]:
+        """Return the potential of every step and the state after the last."""
+        return leaky(
+            current,
+            decay=self.decay,
+            synaptic_decay=self.synaptic_decay,
+            state=state,
+            backend=self.backend,
+        )
+
+    def extra_repr(self) -> str:
+        """Show the number of units."""
+        return f"{self.n_units}"
+
+
+class SpikingSequential(nn.Sequential):
+    """Layers in a row, whose states go in and come out together.
+
+    Layers of this package take and return a state; all others (``nn.Linear``, ``nn.Dropout``)
+    are applied to all steps at once.
+
+    Examples
+    --------
+    >>> import torch
+    >>> network = SpikingSequential(torch.nn.Linear(4, 8), LIF(8), torch.nn.Linear(8, 2))
+    >>> output, states = network(torch.ones(10, 3, 4))
+    >>> output.shape, len(states)
+    (torch.Size([10, 3, 2]), 3)
+    """
+
+    def forward(
+        self, x: Tensor, states: tuple[Any, ...] | None = None
+    ) -> tuple[Tensor, tuple[Any, ...]]:
+        """Return the last layer's output of every step and all states after the last."""
+        before = (None,) * len(self) if states is None else states
+        if len(before) != len(self):
+            raise ValueError(
+                f"SpikingSequential: expects one state per layer ({len(self)}), got {len(before)};"
+                " pass the states that the last call returned."
+            )
+        after = []
+        for layer, state in zip(self, before, strict=True):
+            if hasattr(layer, "n_units"):
+                x, state = layer(x, state)
+            else:
+                x = layer(x)
+            after.append(state)
+        return x, tuple(after)
+
+
+class _Decay(nn.Module):
+    """One decay per unit, fixed or learned through the logistic function."""
+
+    def __init__(self, n_units: int, decay: float | Tensor, learned: bool) -> None:
+        super().__init__()
+        values = _per_unit(decay, n_units, "LIF", "decay")
+        inside = (values > 0) & (values < 1) if learned else (values >= 0) & (values <= 1)
+        if not bool(inside.all()):
+            raise ValueError(
+                "LIF: decay must lie between 0 and 1 (and strictly between them to be learned),"
+                f" got {decay!r}."
+            )
+        self.learned = learned
+        if learned:
+            self.logit = nn.Parameter(torch.logit(values))
+        else:
+            self.register_buffer("value", values)
+
+    value: Tensor
+
+    def forward(self) -> Tensor:
+        return torch.sigmoid(self.logit) if self.learned else self.value
+
+
+def _per_unit(values: float | Tensor, n_units: int, caller: str, name: str) -> Tensor:
+    values = torch.as_tensor(values, dtype=torch.get_default_dtype()).detach()
+    if values.ndim and values.shape != (n_units,):
+        raise ValueError(
+            f"{caller}: {name} must be one number or one per unit ({n_units}), got the shape"
+            f" {tuple(values.shape)}."
+        )
+    return values.expand(n_units).clone()
+
+
+def _neuron(
+    reset: str, detach_reset: bool, surrogate: str, scale: float, max_spikes: int | None
+) -> _Neuron:
+    for name, value, known in (("reset", reset, RESETS), ("surrogate", surrogate, SURROGATES)):
+        if value not in known:
+            raise ValueError(f"lif: {name} must be one of {known}, got {value!r}.")
+    if not scale > 0:
+        raise ValueError(f"lif: scale must be positive, got {scale!r}.")
+    firing = _FIRING.index(surrogate)
+    if max_spikes is not None:
+        if max_spikes < 1 or reset == "zero":
+            raise ValueError(
+                "lif: integer-valued firing needs max_spikes >= 1 and reset 'subtract' or 'none',"
+                f" got max_spikes={max_spikes!r} and reset={reset!r}."
+            )
+        firing = _INTEGER
+    return _Neuron(
+        firing,
+        float(scale),
+        float(max_spikes or 1),
+        float(reset == "zero"),
+        float(reset == "subtract"),
+        float(not detach_reset),
+    )
+
+
+def _run(
+    neuron: _Neuron,
+    current: Tensor,
+    decay: float | Tensor,
+    threshold: float | Tensor,
+    synaptic_decay: float | Tensor | None,
+    weight: Tensor | None,
+    state: LIFState | None,
+    backend: str,
+    caller: str,
+) -> tuple[Tensor, LIFState]:
+    """Check the arguments, choose the backend, and run all steps."""
+    if not isinstance(current, Tensor) or not current.is_floating_point():
+        kind = current.dtype if isinstance(current, Tensor) else type(current).__name__
+        raise TypeError(
+            f"{caller}: current must be a floating-point tensor, got {kind}; call .float() on it."
+        )
+    if current.ndim < 2 or 0 in current.shape:
+        raise ValueError(
+            f"{caller}: current must have dims (time, ..., unit), none of them empty, got the"
+            f" shape {tuple(current.shape)}."
+        )
+    n_units = current.shape[-1]
+    for name, values in (
+        ("decay", decay),
+        ("threshold", threshold),
+        ("synaptic_decay", synaptic_decay),
+    ):
+        if isinstance(values, Tensor) and values.shape not in ((), (n_units,)):
+            raise ValueError(
+                f"{caller}: {name} must be one number or one per unit ({n_units}), got the shape"
+                f" {tuple(values.shape)}."
+            )
+    if weight is not None and weight.shape != (n_units, n_units):
+        raise ValueError(
+            f"{caller}: recurrent_weight must have the shape ({n_units}, {n_units}), got"
+            f" {tuple(weight.shape)}."
+        )
+    v, i, s = (None, None, None) if state is None else state
+    for name, values in (("potential", v), ("current", i), ("spikes", s)):
+        if values is not None and values.shape != current.shape[1:]:
+            raise ValueError(
+                f"{caller}: state.{name} must have the shape {tuple(current.shape[1:])} of one"
+                f" step, got {tuple(values.shape)}."
+            )
+    if synaptic_decay is None:
+        i = None
+    kernels = _kernels(backend, current, caller)
+    if kernels is None:
+        return _reference(neuron, current, decay, threshold, synaptic_decay, weight, v, i, s)
+    if weight is None:
+        spikes, v, i = _Fused.apply(
+            current, decay, threshold, synaptic_decay, v, i, neuron, kernels
+        )
+        return spikes, LIFState(v, i)
+    spikes, v, i = _Recurrent.apply(
+        current, weight, decay, threshold, synaptic_decay, v, i, s, neuron, kernels
+    )
+    return spikes, LIFState(v, i, spikes[-1].clone())
+
+
+@cache
+def _installed(name: str) -> bool:
+    return importlib.util.find_spec(name) is not None
+
+
+def _kernels(backend: str, current: Tensor, caller: str) -> ModuleType | None:
+    """Return the module of fused passes, or None for plain torch."""
+    if backend not in _BACKENDS:
+        raise ValueError(f"{caller}: backend must be one of {_BACKENDS}, got {backend!r}.")
+    device = current.device.type
+    if backend == "auto":
+        backend = "numba" if device == "cpu" else "torch"
+        if device == "cuda" and current.dtype != torch.float64 and _installed("triton"):
+            backend = "triton"
+    if backend == "torch":
+        return None
+    if (backend == "numba") != (device == "cpu"):
+        raise ValueError(
+            f"{caller}: backend {backend!r} does not run on device {device!r}; use 'auto'."
+        )
+    if backend == "triton" and not _installed("triton"):
+        raise ImportError(f"{caller}: backend 'triton' needs triton; pip install triton.")
+    module = "_spiking_cpu" if backend == "numba" else "_spiking_cuda"
+    return importlib.import_module(f"neurokit.nn.{module}")
+
+
+def _state_dtype(current: Tensor) -> torch.dtype:
+    """Potentials of 16-bit layers are float32."""
+    return current.dtype if current.dtype == torch.float64 else torch.float32
+
+
+# --- the reference: one step after the other, differentiated by autograd ---
+
+
+def _reference(
+    neuron: _Neuron,
+    current: Tensor,
+    decay: float | Tensor,
+    threshold: float | Tensor,
+    synaptic_decay: float | Tensor | None,
+    weight: Tensor | None,
+    v: Tensor | None,
+    i: Tensor | None,
+    s: Tensor | None,
+) -> tuple[Tensor, LIFState]:
+    x_all = current.to(_state_dtype(current))
+    v = torch.zeros_like(x_all[0]) if v is None else v
+    i = torch.zeros_like(x_all[0]) if i is None else i
+    s = torch.zeros_like(x_all[0]) if s is None else s.to(x_all.dtype)
+    spikes = []
+    for x in x_all.unbind(0):  # indexing x_all[t] would cost a full-size gradient per step
+        if weight is not None:
+            x = x + s @ weight.to(x.dtype).T
+        if synaptic_decay is not None:
+            x = i = synaptic_decay * i + x
+        h = decay * v + x
+        s = _fire(neuron, h, threshold)
+        fired = s if neuron.attached else s.detach()
+        v = h
+        if neuron.zero:
+            v = h - fired * h
+        elif neuron.subtract:
+            v = h - fired * threshold
+        spikes.append(s)
+    spikes_last = None if weight is None else s.to(current.dtype)
+    i_last = None if synaptic_decay is None else i
+    return torch.stack(spikes).to(current.dtype), LIFState(v, i_last, spikes_last)
+
+
+def _fire(neuron: _Neuron, h: Tensor, threshold: float | Tensor) -> Tensor:
+    if neuron.firing == _IDENTITY:
+        return h
+    if neuron.firing == _SOFT:
+        return torch.sigmoid(neuron.scale * (h - threshold))
+    if neuron.firing == _INTEGER:
+        u = h / threshold
+        clipped = u.clamp(0.0, neuron.top)
+        return clipped + (clipped.round() - clipped).detach()
+    return _Step.apply(h - threshold, neuron.firing, neuron.scale)
+
+
+class _Step(torch.autograd.Function):
+    """The unit step (NaN in, NaN out) with a surrogate derivative."""
+
+    @staticmethod
+    def forward(ctx: Any, u: Tensor, firing: int, scale: float) -> Tensor:
+        ctx.save_for_backward(u)
+        ctx.surrogate = firing, scale
+        return torch.where(u.isnan(), u, (u >= 0).to(u.dtype))
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        (u,) = ctx.saved_tensors
+        firing, scale = ctx.surrogate
+        if firing == _SUPERSPIKE:
+            slope = 1 / (scale * u.abs() + 1) ** 2
+        elif firing == _ATAN:
+            slope = 0.5 * scale / (1 + (0.5 * math.pi * scale * u) ** 2)
+        else:
+            p = torch.sigmoid(scale * u)
+            slope = scale * p * (1 - p)
+        return grad * slope, None, None
+
+
+# --- the fused passes ---
+
+
+class _Fused(torch.autograd.Function):
+    """All steps of a layer in one pass forward and one backward, by a module of kernels."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        current: Tensor,
+        decay: float | Tensor,
+        threshold: float | Tensor,
+        synaptic_decay: float | Tensor | None,
+        v: Tensor | None,
+        i: Tensor | None,
+        neuron: _Neuron,
+        kernels: ModuleType,
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        parameters = (decay, threshold, synaptic_decay)
+        spikes, v_last, i_last, kept = kernels.run(
+            current.contiguous(), parameters, v, i, neuron, any(ctx.needs_input_grad)
+        )
+        _keep(ctx, (*kept, *parameters, v, i))
+        ctx.fixed = neuron, kernels
+        ctx.shapes = _shapes(current, *parameters, v, i, None, None)
+        ctx.set_materialize_grads(False)
+        return spikes, v_last, i_last
+
+    @staticmethod
+    def backward(
+        ctx: Any, grad_spikes: Tensor | None, grad_v: Tensor | None, grad_i: Tensor | None
+    ) -> tuple[Any, ...]:
+        *kept, decay, threshold, synaptic_decay, v, i = _kept(ctx)
+        neuron, kernels = ctx.fixed
+        grads = kernels.run_backward(
+            tuple(kept),
+            (decay, threshold, synaptic_decay),
+            v,
+            i,
+            (grad_spikes, grad_v, grad_i),
+            neuron,
+            any(ctx.needs_input_grad[1:4]),
+        )
+        return _shaped(ctx, ctx.shapes, (*grads, None, None))
+
+
+class _Recurrent(torch.autograd.Function):
+    """All steps of a recurrent layer: spike by spike on the CPU, else one product a step."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        current: Tensor,
+        weight: Tensor,
+        decay: float | Tensor,
+        threshold: float | Tensor,
+        synaptic_decay: float | Tensor | None,
+        v: Tensor | None,
+        i: Tensor | None,
+        s: Tensor | None,
+        neuron: _Neuron,
+        kernels: ModuleType,
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        parameters = (decay, threshold, synaptic_decay)
+        fused = hasattr(kernels, "run_recurrent") and len(weight) <= _EVENT_DRIVEN_UNITS
+        run = kernels.run_recurrent if fused else partial(_run_steps, kernels)
+        spikes, v_last, i_last, kept = run(
+            current.contiguous(), weight, parameters, v, i, s, neuron, any(ctx.needs_input_grad)
+        )
+        _keep(ctx, (*kept, spikes, weight, *parameters, v, i, s))
+        ctx.fixed = neuron, kernels, fused
+        ctx.shapes = _shapes(current, weight, *parameters, v, i, s, None, None)
+        ctx.set_materialize_grads(False)
+        return spikes, v_last, i_last
+
+    @staticmethod
+    def backward(
+        ctx: Any, grad_spikes: Tensor | None, grad_v: Tensor | None, grad_i: Tensor | None
+    ) -> tuple[Any, ...]:
+        *kept, spikes, weight, decay, threshold, synaptic_decay, v, i, s = _kept(ctx)
+        neuron, kernels, fused = ctx.fixed
+        run = kernels.run_recurrent_backward if fused else partial(_run_steps_backward, kernels)
+        grads = run(
+            tuple(kept),
+            spikes,
+            weight,
+            (decay, threshold, synaptic_decay),
+            v,
+            i,
+            s,
+            (grad_spikes, grad_v, grad_i),
+            neuron,
+            any(ctx.needs_input_grad[2:5]),
+        )
+        return _shaped(ctx, ctx.shapes, (*grads, None, None))
+
+
+def _run_steps(
+    kernels: ModuleType,
+    current: Tensor,
+    weight: Tensor,
+    parameters: tuple[Any, ...],
+    v: Tensor | None,
+    i: Tensor | None,
+    s: Tensor | None,
+    neuron: _Neuron,
+    keep: bool,
+) -> tuple[Tensor, Tensor, Tensor | None, tuple[Any, ...]]:
+    """Run a recurrent layer as one matrix product and one fused step after the other."""
+    spikes, kept = torch.empty_like(current), []
+    v = torch.zeros_like(current[0], dtype=_state_dtype(current)) if v is None else v
+    sources = weight.detach().to(current.dtype).T
+    for t, x in enumerate(current.detach()):
+        if s is not None:
+            x = torch.addmm(x.reshape(-1, len(weight)), s.reshape(-1, len(weight)), sources)
+            x = x.view(current.shape[1:])
+        before = (v, i)
+        fired, v, i, step = kernels.run(x[None], parameters, v, i, neuron, keep)
+        spikes[t] = s = fired[0]
+        if keep:
+            kept += [*step, *before]
+    return spikes, v, i, tuple(kept)
+
+
+def _run_steps_backward(
+    kernels: ModuleType,
+    kept: tuple[Any, ...],
+    spikes: Tensor,
+    weight: Tensor,
+    parameters: tuple[Any, ...],
+    v: Tensor | None,
+    i: Tensor | None,
+    s: Tensor | None,
+    grads: tuple[Tensor | None, ...],
+    neuron: _Neuron,
+    with_parameters: bool,
+) -> tuple[Any, ...]:
+    """Return the gradients of `_run_steps`."""
+    grad_s, gv, gi = grads
+    n_times, n_kept = len(spikes), len(kept) // len(spikes)
+    w = weight.detach()
+    gx = torch.empty((n_times, *spikes.shape[1:]), dtype=w.dtype, device=w.device)
+    totals: list[Any] = [None, None, None]
+    for t in range(n_times - 1, -1, -1):
+        *step, v_before, i_before = kept[t * n_kept : (t + 1) * n_kept]
+        gs = torch.zeros_like(gx[t]) if grad_s is None else grad_s[t].to(w.dtype)
+        if t < n_times - 1:
+            gs = gs + gx[t + 1] @ w
+        g, *by_column, gv, gi = kernels.run_backward(
+            tuple(step),
+            parameters,
+            v_before,
+            i_before,
+            (gs[None], gv, gi),
+            neuron,
+            with_parameters,
+        )
+        gx[t] = g.view(gx[t].shape)
+        if with_parameters:
+            totals = [a if b is None else b + a for a, b in zip(by_column, totals, strict=True)]
+    rows = gx.flatten(0, -2)
+    first = torch.zeros_like(spikes[0]) if s is None else s.to(spikes.dtype)
+    before = torch.cat((first[None], spikes[:-1])).to(w.dtype).flatten(0, -2)
+    return gx, rows.T @ before, *totals, gv, gi, gx[0] @ w
+
+
+def _keep(ctx: Any, values: tuple[Any, ...]) -> None:
+    """Save the tensors among `values` for backward, and the rest beside them."""
+    ctx.save_for_backward(*(x if isinstance(x, Tensor) else None for x in values))
+    ctx.numbers = tuple(None if isinstance(x, Tensor) else x for x in values)
+
+
+def _kept(ctx: Any) -> list[Any]:
+    return [
+        number if x is None else x
+        for x, number in zip(ctx.saved_tensors, ctx.numbers, strict=True)
+    ]
+
+
+def _shapes(*inputs: Any) -> tuple[Any, ...]:
+    return tuple((x.shape, x.dtype) if isinstance(x, Tensor) else None for x in inputs)
+
+
+def _shaped(ctx: Any, inputs: tuple[Any, ...], grads: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Give every gradient the shape and type of its input, summing over the batch."""
+    shaped = []
+    for wanted, like, grad in zip(ctx.needs_input_grad, inputs, grads, strict=True):
+        if wanted:
+            shape, dtype = like
+            if grad.numel() != shape.numel():
+                grad = grad.view(-1, shape.numel() if shape else grad.numel())
+                grad = grad.sum(0 if shape else 1)
+            grad = grad.view(shape).to(dtype)
+        shaped.append(grad if wanted else None)
+    return tuple(shaped)
