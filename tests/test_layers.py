@@ -24,7 +24,7 @@ FILES = {
     "sample_index": set(),
     "recording": {"sample_index", "_binning"},
     "inputs": RECORDING | {"io"},  # MNE objects are read by io.from_mne
-    "training": set(),
+    "training": {"persistence"},
     "streaming": RECORDING,
     "persistence": RECORDING | {"io"},  # io._atomic: write beside, then rename
 }
