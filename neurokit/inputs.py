@@ -228,39 +228,6 @@ def target(estimator: Any, y: Any, rows: Series) -> Target:
     return Target(values[:, None] if flat else values, names, flat, dim)
 
 
-def groups_of(estimator: Any, source: Trials, names: Sequence[str], groups: Any) -> np.ndarray:
-    """Return the domain of each trial, as integers from 0.
-
-    Parameters
-    ----------
-    estimator : estimator
-        The caller.
-    source : Trials
-    names : sequence of str
-        Coordinates of ``trial`` that tell domains apart, those that are there.
-    groups : array-like of shape (n_trials,), optional
-        Used instead of the coordinates.
-
-    Returns
-    -------
-    ndarray of shape (n_trials,)
-    """
-    n_trials = len(source.values)
-    if groups is not None:
-        labels = np.asarray(groups)
-        if labels.shape != (n_trials,):
-            raise ValueError(
-                f"{_name(estimator)}: groups must hold one value per trial, {n_trials}, got"
-                f" shape {labels.shape}."
-            )
-        return np.unique(labels, return_inverse=True)[1]
-    found = [source.coordinate(name) for name in names]
-    columns = [np.unique(c, return_inverse=True)[1] for c in found if c is not None]
-    if not columns:
-        return np.zeros(n_trials, dtype=np.intp)
-    return np.unique(np.stack(columns, 1), axis=0, return_inverse=True)[1].reshape(-1)
-
-
 def _labelled_or_plain(X: Any) -> Any:
     """Turn MNE objects into labelled arrays and leave the rest."""
     if hasattr(X, "info") and hasattr(X, "ch_names") and hasattr(X, "get_data"):

@@ -180,7 +180,7 @@ class _Stream:
     """The last bins of one live recording."""
 
     def __init__(self, n_lags: int, mean: NDArray[Any]) -> None:
-        self._n_lags = n_lags
+        self._n_lags, self._n_units = n_lags, len(mean)
         self._history = History(np.tile(mean, (n_lags - 1, 1)))
 
     def push(self, chunk: NDArray[Any]) -> NDArray[Any]:
@@ -189,4 +189,4 @@ class _Stream:
         return windows[:, :, ::-1].swapaxes(1, 2).reshape(len(chunk), -1)
 
     def flush(self) -> NDArray[Any]:
-        return self.push(np.empty((0, self._history._rows.shape[1])))
+        return np.empty((0, self._n_lags * self._n_units))

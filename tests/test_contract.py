@@ -1,0 +1,297 @@
+"""What every estimator of the package promises, checked once for all of them.
+
+Estimators are found by walking the package: one without an entry in ``EXAMPLES`` fails here.
+"""
+
+import importlib
+import inspect
+import pickle
+import re
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import xarray as xr
+from sklearn.base import BaseEstimator, clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import neurokit
+from neurokit.persistence import Saveable
+
+FAMILIES = ("decoders", "tokenizers")
+METHODS = ("transform", "predict", "decision_function", "predict_proba", "score_samples")
+
+
+def public_estimators():
+    for family in FAMILIES:
+        module = importlib.import_module(f"neurokit.{family}")
+        for name in getattr(module, "__all__", []):
+            thing = getattr(module, name)
+            if inspect.isclass(thing) and issubclass(thing, BaseEstimator):
+                yield thing
+
+
+def eeg():
+    """Twelve trials of two people; three channels, 1 s at 100 Hz."""
+    rng = np.random.default_rng(0)
+    x = neurokit.signal(
+        rng.normal(size=(12, 3, 100)),
+        sampling_rate=100,
+        channels=["C3", "Cz", "C4"],
+        trials={"subject": list("aaaaaabbbbbb"), "label": [0, 1] * 6},
+    )
+    return x, x["label"].values
+
+
+def reaching():
+    """Four units that follow a hand; 8 s in bins of 20 ms."""
+    rng = np.random.default_rng(0)
+    hand = np.sin(np.arange(400)[:, None] / [15, 23])
+    rates = 2 + hand @ rng.normal(size=(2, 4))
+    x = neurokit.counts(rng.poisson(np.maximum(rates, 0.1)).T, bin_width=0.02, ids=list("wxyz"))
+    return x, neurokit.behaviour(hand, sampling_rate=50, features=["vx", "vy"])
+
+
+class Example(NamedTuple):
+    """How to try one estimator: small parameters and the data it is for."""
+
+    make: callable
+    params: dict
+
+
+EXAMPLES = {
+    "BandPower": Example(eeg, {}),
+    "BesselFilter": Example(reaching, {"cutoff": 5.0}),
+    "EuclideanAlignment": Example(eeg, {"by": ()}),
+    "LagWindow": Example(reaching, {"n_lags": 3}),
+    "WienerRegressor": Example(reaching, {"n_lags": 3}),
+}
+
+# Parameters without which scikit-learn's checks cannot run: plain arrays carry no clock.
+CHECK_PARAMS = {
+    "BandPower": {"sampling_rate": 100.0},
+    "BesselFilter": {"sampling_rate": 50.0},
+}
+
+ROWS_DEPEND = "rows are successive in time: each output depends on those before it"
+TRANSDUCTIVE = "a reference is a mean over trials"
+
+# The whole table of scikit-learn's checks that cannot pass, each with its reason.
+EXPECTED_FAILURES = {
+    "BesselFilter": {
+        "check_methods_subset_invariance": ROWS_DEPEND,
+        "check_methods_sample_order_invariance": ROWS_DEPEND,
+    },
+    "LagWindow": {
+        "check_methods_subset_invariance": ROWS_DEPEND,
+        "check_methods_sample_order_invariance": ROWS_DEPEND,
+    },
+    "WienerRegressor": {
+        "check_methods_subset_invariance": ROWS_DEPEND,
+        "check_methods_sample_order_invariance": ROWS_DEPEND,
+    },
+}
+
+ESTIMATORS = {cls.__name__: cls for cls in public_estimators()}
+
+
+def make(name):
+    return ESTIMATORS[name](**EXAMPLES[name].params)
+
+
+def test_every_public_estimator_has_an_example():
+    assert set(ESTIMATORS) == set(EXAMPLES)
+    assert set(EXPECTED_FAILURES) | set(CHECK_PARAMS) <= set(ESTIMATORS)
+
+
+@parametrize_with_checks(
+    [cls(**CHECK_PARAMS.get(name, {})) for name, cls in sorted(ESTIMATORS.items())],
+    expected_failed_checks=lambda est: EXPECTED_FAILURES.get(type(est).__name__, {}),
+)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture(params=sorted(EXAMPLES))
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def estimator(name):
+    return make(name)
+
+
+@pytest.fixture
+def given(name):
+    return EXAMPLES[name].make()
+
+
+def methods(estimator):
+    return [method for method in METHODS if hasattr(estimator, method)]
+
+
+def outputs(estimator, X):
+    return [getattr(estimator, method)(X) for method in methods(estimator)]
+
+
+def values(output):
+    return np.asarray(output.values if isinstance(output, xr.DataArray) else output)
+
+
+def assert_same(actual, expected):
+    for a, b in zip(actual, expected, strict=True):
+        if isinstance(b, xr.DataArray):
+            xr.testing.assert_identical(a, b)
+        else:
+            np.testing.assert_array_equal(a, b)
+
+
+def test_init_only_stores(estimator):
+    params = estimator.get_params(deep=False)
+    assert vars(estimator) == params
+    assert set(params) == set(inspect.signature(type(estimator)).parameters)
+
+
+def test_clone_and_set_params_keep_everything(estimator):
+    twin = clone(estimator)
+    assert repr(twin) == repr(estimator)
+    assert repr(clone(estimator).set_params(**estimator.get_params())) == repr(estimator)
+
+
+def test_nothing_works_before_fit(estimator, given):
+    for method in methods(estimator):
+        with pytest.raises(NotFittedError, match=f"{type(estimator).__name__} instance is not"):
+            getattr(estimator, method)(given[0])
+    if hasattr(estimator, "stream"):
+        with pytest.raises(NotFittedError):
+            estimator.stream()
+
+
+def test_fit_returns_self_and_leaves_data_and_parameters_alone(estimator, given):
+    X, y = given
+    before = X.copy(deep=True), y.copy(), repr(estimator.get_params())
+    assert estimator.fit(X, y) is estimator
+    outputs(estimator, X)
+    xr.testing.assert_identical(X, before[0])
+    np.testing.assert_array_equal(y, before[1])
+    assert repr(estimator.get_params()) == before[2]
+
+
+def test_a_second_fit_forgets_the_first(estimator, given):
+    X, y = given
+    space = next(dim for dim in X.dims if dim in ("channel", "unit"))
+    fresh = outputs(clone(estimator).fit(X, y), X)
+    again = outputs(estimator.fit(X.isel({space: [1, 0]}) * 3, y).fit(X, y), X)
+    assert_same(again, fresh)
+
+
+def test_pickles(estimator, given):
+    expected = outputs(estimator.fit(*given), given[0])
+    assert_same(outputs(pickle.loads(pickle.dumps(estimator)), given[0]), expected)
+
+
+def test_saves_and_loads_without_pickle(estimator, given, tmp_path):
+    if not isinstance(estimator, Saveable):
+        pytest.skip(f"{type(estimator).__name__} keeps nothing worth a file: it pickles")
+    expected = outputs(estimator.fit(*given), given[0])
+    estimator.save(tmp_path / "estimator")
+    loaded = type(estimator).load(tmp_path / "estimator")
+    assert repr(loaded.get_params()) == repr(estimator.get_params())
+    assert_same(outputs(loaded, given[0]), expected)
+
+
+def test_labels_in_labels_out_and_arrays_in_arrays_out(name, given):
+    X, y = given
+    labelled = outputs(make(name).fit(X, y), X)
+    assert all(isinstance(out, xr.DataArray | xr.Dataset) for out in labelled)
+    for out in labelled:
+        kept = [dim for dim in ("trial", "time") if dim in out.dims and dim in X.dims]
+        assert kept
+        for dim in kept:
+            assert out.sizes[dim] == X.sizes[dim]
+    if "trial" in X.dims:
+        assert all(out["subject"].values.tolist() == list("aaaaaabbbbbb") for out in labelled)
+    plain_X = X.transpose("trial" if "trial" in X.dims else "time", ...).values
+    estimator = make(name)
+    if "sampling_rate" in estimator.get_params():
+        estimator.set_params(sampling_rate=neurokit.sampling_rate(X))
+    plain = outputs(estimator.fit(plain_X, np.asarray(y)), plain_X)
+    for out, twin in zip(labelled, plain, strict=True):
+        assert type(twin) is np.ndarray
+        rows_first = out.transpose("trial" if "trial" in out.dims else "time", ...)
+        np.testing.assert_allclose(values(rows_first), twin, rtol=1e-5)
+
+
+def test_dims_in_any_order(estimator, given):
+    X, y = given
+    expected = outputs(estimator.fit(X, y), X)
+    turned = X.transpose(*reversed(X.dims))
+    for a, b in zip(outputs(estimator.fit(turned, y), turned), expected, strict=True):
+        np.testing.assert_allclose(values(a.transpose(*b.dims)), values(b), rtol=1e-6)
+
+
+def test_channels_are_found_by_name(estimator, given):
+    X, y = given
+    space = next(dim for dim in X.dims if dim in ("channel", "unit"))
+    estimator.fit(X, y)
+    shuffled = X.isel({space: [*range(1, X.sizes[space]), 0]})
+    for a, b in zip(outputs(estimator, shuffled), outputs(estimator, X), strict=True):
+        np.testing.assert_array_equal(values(a), values(b))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_nan_and_infinity_are_refused(estimator, given, bad):
+    X, y = given
+    broken = X.astype(float).copy()
+    broken[dict.fromkeys(X.dims, 1)] = bad
+    with pytest.raises(ValueError, match=r"NaN|infinity"):
+        estimator.fit(broken, y)
+    estimator.fit(X, y)
+    for method in methods(estimator):
+        with pytest.raises(ValueError, match=r"NaN|infinity"):
+            getattr(estimator, method)(broken)
+
+
+def test_one_seed_one_result_and_the_global_generators_stay(estimator, given):
+    import torch
+
+    torch.manual_seed(1)
+    np.random.seed(1)  # noqa: NPY002
+    states = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    twin = clone(estimator)
+    if "random_state" in estimator.get_params():
+        estimator.set_params(random_state=3)
+        twin.set_params(random_state=3)
+    first = outputs(estimator.fit(*given), given[0])
+    assert_same(outputs(twin.fit(*given), given[0]), first)
+    assert torch.equal(torch.get_rng_state(), states[0])
+    np.testing.assert_array_equal(np.random.get_state()[1], states[1])  # noqa: NPY002
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_live_chunks_join_to_the_whole(estimator, given, size):
+    X, y = given
+    if not hasattr(estimator, "stream") or EXAMPLES[type(estimator).__name__].make is eeg:
+        pytest.skip(f"{type(estimator).__name__} does not run along time, live")
+    (whole,) = outputs(estimator.fit(X, y), X)
+    stream = estimator.stream()
+    rows = X.transpose("time", ...).values
+    parts = [stream.push(rows[i : i + size]) for i in range(0, len(rows), size)]
+    joined = np.concatenate([*parts, stream.flush()])
+    expected = whole.transpose("time", ...).values
+    np.testing.assert_allclose(joined, expected, rtol=1e-5, atol=1e-6 * np.abs(expected).max())
+
+
+def test_shows_itself_in_a_notebook(estimator, given):
+    estimator.fit(*given)
+    assert type(estimator).__name__ in estimator._repr_html_()
+
+
+def test_docstrings_say_what_scikit_learn_users_look_for(estimator):
+    text = inspect.getdoc(type(estimator))
+    for section in ("Parameters", "Attributes", "Examples"):
+        assert re.search(rf"^{section}\n-+$", text, re.M), f"no section {section}"
+    for parameter in estimator.get_params(deep=False):
+        assert re.search(rf"^[\w, ]*\b{parameter}\b[\w, ]* :", text, re.M), parameter

@@ -1,0 +1,167 @@
+import numpy as np
+import pytest
+import xarray as xr
+from sklearn.base import BaseEstimator
+
+import neurokit
+from neurokit.inputs import series, target, trials
+
+
+class Reader(BaseEstimator):
+    """Stands for any estimator that reads its input."""
+
+    def __init__(self, sampling_rate=None):
+        self.sampling_rate = sampling_rate
+
+
+@pytest.fixture
+def cut(rng):
+    return neurokit.signal(
+        rng.normal(size=(5, 3, 20)),
+        sampling_rate=100,
+        channels=["C3", "Cz", "C4"],
+        trials={"subject": list("aabbb")},
+    )
+
+
+@pytest.fixture
+def binned(rng):
+    return neurokit.counts(rng.poisson(2, (4, 30)), bin_width=0.02, ids=list("wxyz"))
+
+
+def test_labelled_and_plain_trials_are_read_alike(cut):
+    labelled = trials(Reader(), cut, reset=True)
+    plain = trials(Reader(100), cut.values, reset=True)
+    turned = trials(Reader(), cut.transpose("time", "channel", "trial"), reset=True)
+    np.testing.assert_array_equal(labelled.values, cut.values)
+    np.testing.assert_array_equal(plain.values, cut.values)
+    np.testing.assert_array_equal(turned.values, cut.values)
+    assert labelled.sampling_rate == plain.sampling_rate == 100
+    assert labelled.coordinate("subject").tolist() == list("aabbb")
+    assert labelled.coordinate("session") is None
+    assert set(labelled.coords("trial", "channel")) == {"subject", "channel"}
+    assert plain.coords("trial") == {}
+
+
+def test_two_plain_dimensions_are_trials_with_one_sample():
+    read = trials(Reader(), np.zeros((7, 3)), reset=True)
+    assert read.values.shape == (7, 3, 1)
+    assert read.sampling_rate is None
+
+
+def test_a_continuous_recording_is_one_trial(cut):
+    read = trials(Reader(), cut[0], reset=True)
+    assert read.values.shape == (1, 3, 20)
+    assert read.single
+
+
+def test_mne_epochs_are_read_as_labelled_trials(cut):
+    mne = pytest.importorskip("mne")
+    info = mne.create_info(["C3", "Cz", "C4"], 100, "eeg", verbose="error")
+    epochs = mne.EpochsArray(cut.values * 1e-6, info, verbose="error")
+    read = trials(Reader(), epochs, reset=True)
+    np.testing.assert_allclose(read.values, cut.values, rtol=1e-5)  # volts became microvolts
+    assert read.sampling_rate == 100
+    assert read.source["channel"].values.tolist() == ["C3", "Cz", "C4"]
+
+
+def test_fit_remembers_channels_and_the_rest_puts_them_in_order(cut):
+    reader = Reader()
+    trials(reader, cut, reset=True)
+    assert reader.channels_ == ["C3", "Cz", "C4"]
+    assert reader.n_features_in_ == 3
+    again = trials(reader, cut.isel(channel=[2, 0, 1]), reset=False)
+    np.testing.assert_array_equal(again.values, cut.values)
+    plain = trials(reader, cut.values, reset=False)  # no names to compare
+    np.testing.assert_array_equal(plain.values, cut.values)
+    trials(reader, cut.values, reset=True)
+    assert not hasattr(reader, "channels_")
+
+
+def test_series_are_rows_along_time(binned):
+    labelled = series(Reader(), binned, reset=True)
+    plain = series(Reader(50), binned.values.T, reset=True)
+    np.testing.assert_array_equal(labelled.values, binned.values.T)
+    np.testing.assert_array_equal(plain.values, labelled.values)
+    assert labelled.runs == plain.runs == [slice(0, 30)]
+    assert labelled.sampling_rate == 50
+
+
+def test_runs_end_at_jumps_and_at_trials(binned):
+    gap = binned.isel(time=[*range(10), *range(15, 30)])
+    assert series(Reader(), gap, reset=True).runs == [slice(0, 10), slice(10, 25)]
+    both = xr.concat([gap, gap], "trial")
+    read = series(Reader(), both, reset=True)
+    assert read.runs == [slice(0, 10), slice(10, 25), slice(25, 35), slice(35, 50)]
+    assert read.values.shape == (50, 4)
+    np.testing.assert_array_equal(read.values[:25], read.values[25:])
+    assert read.label(read.values[:, :2], "feature", ["a", "b"]).dims == (
+        "trial",
+        "time",
+        "feature",
+    )
+
+
+def test_rows_get_the_labels_of_the_input_back(binned):
+    read = series(Reader(), binned, reset=True)
+    out = read.label(read.values[:, :2], "feature", ["vx", "vy"])
+    assert out.dims == ("time", "feature")
+    assert out.xindexes["time"].equals(binned.xindexes["time"])
+    assert out["feature"].values.tolist() == ["vx", "vy"]
+    assert read.label(read.values[:, 0], "feature", None).dims == ("time",)
+    plain = series(Reader(), binned.values.T, reset=True)
+    assert type(plain.label(plain.values, "feature", None)) is np.ndarray
+
+
+def test_targets_of_every_shape(binned, rng):
+    rows = series(Reader(), binned, reset=True)
+    y = neurokit.behaviour(rng.normal(size=(30, 2)), sampling_rate=50, features=["vx", "vy"])
+    read = target(Reader(), y.transpose("feature", "time"), rows)
+    np.testing.assert_array_equal(read.values, y.values)
+    assert (read.names, read.flat, read.dim) == (["vx", "vy"], False, "feature")
+    one = target(Reader(), y[:, 0].drop_vars("feature"), rows)
+    assert (one.values.shape, one.flat) == ((30, 1), True)
+    assert target(Reader(), y.values[:, 0], rows).flat
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (lambda x: x.where(x > 0), ValueError, "contains NaN"),
+        (lambda x: x.where(x < 1, np.inf), ValueError, "infinity"),
+        (lambda x: x.rename(channel="electrode"), ValueError, "Reader: X must have the dims time"),
+        (lambda x: x.isel(time=0), ValueError, r"X must have the dims time .* got \('trial',"),
+        (lambda x: x.astype(complex), ValueError, "real numbers, got dtype complex128"),
+        (lambda x: x.to_dataset(name="x"), TypeError, "expected a DataArray, got a Dataset"),
+        (lambda x: np.zeros((2, 3, 4, 5)), ValueError, r"got shape \(2, 3, 4, 5\)"),
+        (lambda x: x[:0], ValueError, "0 sample"),
+    ],
+)
+def test_trials_refuse(cut, change, error, message):
+    with pytest.raises(error, match=message):
+        trials(Reader(), change(cut), reset=True)
+
+
+def test_missing_and_unknown_channels_are_named(cut):
+    reader = Reader()
+    trials(reader, cut, reset=True)
+    with pytest.raises(
+        ValueError,
+        match=r"fitted on channels \['C3', 'Cz', 'C4'\]; X lacks \['Cz'\] and has \['Oz'\]",
+    ):
+        trials(reader, cut.assign_coords(channel=["C3", "Oz", "C4"]), reset=False)
+
+
+def test_targets_refuse(binned):
+    rows = series(Reader(), binned, reset=True)
+    with pytest.raises(ValueError, match="requires y to be passed"):
+        target(Reader(), None, rows)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        target(Reader(), np.zeros(29), rows)
+    with pytest.raises(ValueError, match="contains NaN"):
+        target(Reader(), np.full(30, np.nan), rows)
+    late = neurokit.behaviour(np.zeros((30, 1)), sampling_rate=50, start=0.1)
+    with pytest.raises(ValueError, match=r"times of X and y are up to 0\.1 s apart"):
+        target(Reader(), late, rows)
+    with pytest.raises(ValueError, match=r"y must have dims \(time, feature\), got"):
+        target(Reader(), binned.rename(time="moment"), rows)
