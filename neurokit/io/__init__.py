@@ -1,1 +1,18 @@
 """Read and write recordings."""
+
+import lazy_loader
+
+# Loaded on first use: a door opens its readers (and MNE, h5py, ...) only when somebody knocks.
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "session": ["read_session"],
+        "spikes": ["read_spikes"],
+        "store": ["load", "save"],
+        "neo": ["from_neo"],
+        "signal": ["fingerprint", "read_signal"],
+        "events": ["read_events"],
+        "mne": ["from_mne", "to_mne"],
+        "edf_export": ["write_edf"],
+    },
+)

@@ -291,7 +291,7 @@ def _events(path: Path, file: h5py.File, series: list[h5py.Group]) -> pd.DataFra
     if far.any():
         warnings.warn(
             f"{path}: {far.sum()} of {len(onset)} events lie a month or more from the others, the"
-            f" first at {onset[far][0]:.4g} s: that time is of another clock; drop them before use.",
+            f" first at {onset[far][0]:.4g} s: a time of another clock; drop them before use.",
             stacklevel=3,
         )
     return joined
