@@ -1,0 +1,44 @@
+"""Sphinx: numpydoc for the API, a gallery whose examples run at every build."""
+
+import os
+
+import neurokit
+
+os.environ.setdefault("MPLBACKEND", "agg")
+
+project = "neurokit"
+author = "the neurokit developers"
+copyright = "2026, the neurokit developers"
+release = version = neurokit.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "numpydoc",
+    "myst_parser",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = ["_build", "examples", "**/GALLERY_HEADER.rst"]
+source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
+autosummary_generate = True
+autodoc_typehints = "none"  # the docstrings tell dims and units, which types do not
+numpydoc_show_class_members = False
+numpydoc_class_members_toctree = False
+myst_enable_extensions = ["dollarmath"]
+
+html_theme = "pydata_sphinx_theme"
+html_title = "neurokit"
+html_theme_options = {"show_prev_next": False, "secondary_sidebar_items": ["page-toc"]}
+
+sphinx_gallery_conf = {
+    "examples_dirs": "examples",
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": r"/plot_",
+    "abort_on_example_error": True,
+    "min_reported_time": 1,
+    "download_all_examples": False,
+    "remove_config_comments": True,
+    "backreferences_dir": "generated/backreferences",
+    "doc_module": ("neurokit",),
+}
+suppress_warnings = ["config.cache"]  # the gallery's settings hold objects that cannot be cached
