@@ -93,6 +93,17 @@ def read_edf_events(path: Path) -> pd.DataFrame:
     )
 
 
+def find_triggers(path: Path) -> list[str]:
+    """Return the names of the channels that hold triggers."""
+    file = open_edf(path)
+    names = unique_names([file.labels[i] for i in file.data])
+    return [
+        name
+        for name, i in zip(names, file.data, strict=True)
+        if _kind(file.labels[i], file.units[i]) == "stim"
+    ]
+
+
 def _choose(file: EdfFile, names: dict[int, str], channels: Sequence[str] | None) -> list[int]:
     """Signals by name; without names, those of the rate at which most samples were taken."""
     by_rate: dict[Fraction, list[int]] = {}

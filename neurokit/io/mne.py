@@ -115,8 +115,9 @@ def label_mne(inst: Any) -> xr.DataArray:
         return x.assign_coords(label=inst.comment or "average", nave=int(inst.nave))
     if isinstance(inst, list) and inst and all(isinstance(e, mne.Evoked) for e in inst):
         pieces = [label_mne(evoked) for evoked in inst]
+        names, clock = pieces[0]["channel"].values, pieces[0].xindexes["time"]
         if any(
-            not (p["channel"].equals(pieces[0]["channel"]) and p["time"].equals(pieces[0]["time"]))
+            p["channel"].values.tolist() != names.tolist() or not p.xindexes["time"].equals(clock)
             for p in pieces
         ):
             raise ValueError(
@@ -201,7 +202,7 @@ def to_mne(x: xr.DataArray, events: pd.DataFrame | None = None) -> Any:
     if events is None and "annotations" in x.attrs:
         events = pd.DataFrame(json.loads(x.attrs["annotations"]))
     if events is not None:
-        onset = events["onset"].to_numpy(np.float64) - first / rate
+        onset = events["onset"].to_numpy(np.float64) - float(clock.first / clock.rate)
         inside = (onset >= 0) & (onset <= raw.n_times / rate)
         notes = mne.Annotations(
             onset[inside],
@@ -254,7 +255,7 @@ def _units(info: Any, kinds: Sequence[str]) -> tuple[list[str], np.ndarray]:
         if kind == "stim":
             unit, factor = "", 1.0
         elif unit == "uV" and kind not in _VOLTAGES:
-            unit, factor = "V", 1.0  # light, position: a voltage of no known meaning
+            unit, factor = ("", 1.0) if kind == "misc" else ("V", 1.0)  # MNE's stopgap for none
         units.append(unit)
         scale[i] = factor
     return units, scale
