@@ -1,0 +1,229 @@
+"""Entropy coding in integers: adaptive models in front of a rANS coder.
+
+Encoder and decoder walk the same path with integer arithmetic only, so that a file written on
+one machine is read on any other. The encoder first records the (start, frequency) interval of
+every symbol and then runs rANS backwards over the record; the decoder runs forwards.
+"""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+# Probabilities are fractions of 2**PROB_BITS; the coder's state lives in [2**31, 2**63).
+PROB_BITS = 15
+_PROB = 1 << PROB_BITS
+_LOW = np.uint64(1 << 31)
+
+# Residual tokens: magnitude classes after a shift that follows the local scale.
+_N_TOKENS = 24
+_ESCAPE = _N_TOKENS - 1
+_N_SCALES = 160
+_N_TRENDS = 3
+_CDF_BITS = 24
+_FLOOR = 1 << 11  # least probability of a token, in units of 2**-24
+
+
+def _token_table() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First magnitude and number of free bits of each token."""
+    first, bits = list(range(8)), [0] * 8
+    for octave, parts in ((3, 4), (4, 4), (5, 2), (6, 2), (7, 1), (8, 1), (9, 1), (10, 1)):
+        width = octave - (parts.bit_length() - 1)
+        first += [(1 << octave) + (i << width) for i in range(parts)]
+        bits += [width] * parts
+    return np.array(first), np.array(bits)
+
+
+_FIRST, _FREE = _token_table()
+# Token of every magnitude below the escape.
+_TOKEN = np.searchsorted(_FIRST, np.arange(_FIRST[_ESCAPE]), side="right").astype(np.int64) - 1
+# Learning rate of a table, as a shift, after n uses: near 1 / (n + 8) until it settles.
+_RATE = np.clip(np.floor(np.log2(np.arange(512) + 12.0)).astype(np.int64), 3, 9)
+
+
+@njit(cache=True)
+def rans_encode(starts, freqs, n):  # type: ignore[no-untyped-def]
+    """Code `n` recorded intervals; returns 32-bit words in the order the decoder reads them."""
+    words = np.empty(n + 4, np.uint32)
+    at = n + 4
+    x = np.uint64(1 << 31)
+    for i in range(n - 1, -1, -1):
+        f = np.uint64(freqs[i])
+        # Leave room: x * 2**15 / f must stay under 2**63.
+        if x >= f << np.uint64(48):
+            at -= 1
+            words[at] = np.uint32(x & np.uint64(0xFFFFFFFF))
+            x >>= np.uint64(32)
+        q = x // f
+        x = (q << np.uint64(15)) + (x - q * f) + np.uint64(starts[i])
+    words[at - 1] = np.uint32(x & np.uint64(0xFFFFFFFF))
+    words[at - 2] = np.uint32(x >> np.uint64(32))
+    return words[at - 2 :].copy()
+
+
+@njit(cache=True, inline="always")
+def _scale_index(s, k):  # type: ignore[no-untyped-def]
+    """Octave and quarter octave of `s` (>= 0): returns (index, octave), starting from guess `k`."""
+    while k > 0 and (s >> k) < 8:
+        k -= 1
+    while (s >> k) >= 16:
+        k += 1
+    if s < 8:
+        return s, 0
+    return 8 + 4 * k + (((s >> k) - 8) >> 1), k
+
+
+@njit(cache=True)
+def _fresh_models():  # type: ignore[no-untyped-def]
+    cdf = np.zeros((_N_SCALES * _N_TRENDS, 32), np.int32)
+    for i in range(_N_SCALES * _N_TRENDS):
+        for j in range(32):
+            cdf[i, j] = (min(j, _N_TOKENS) << _CDF_BITS) // _N_TOKENS
+    return cdf, np.zeros(_N_SCALES * _N_TRENDS, np.int64)
+
+
+@njit(cache=True, inline="always")
+def _learn(cdf, uses, m, token):  # type: ignore[no-untyped-def]
+    """Move table `m` towards `token`."""
+    rate = _RATE[min(uses[m], 511)]
+    uses[m] += 1
+    top = np.int32((1 << _CDF_BITS) - _N_TOKENS * _FLOOR)
+    row = cdf[m]
+    for j in range(1, _N_TOKENS):
+        target = np.int32(j * _FLOOR) + (top if j > token else np.int32(0))
+        row[j] += (target - row[j]) >> rate
+
+
+@njit(cache=True, inline="always")
+def _context(fast, slow, near):  # type: ignore[no-untyped-def]
+    """Expected magnitude (four fractional bits) and trend from running means (in 1/256)."""
+    s = (fast + slow) >> 1
+    s = (s * (179 + ((77 * near) >> 8))) >> 12
+    trend = 0 if 5 * fast < 4 * slow else (1 if 4 * fast < 5 * slow else 2)
+    return s, trend
+
+
+@njit(cache=True)
+def encode_residuals(r):  # type: ignore[no-untyped-def]
+    """Code integers of shape (n_times, n_channels), time by time.
+
+    Each value is written as the class of its magnitude, by a model chosen from the local scale
+    in its channel and in the channel before it, plus free bits that are stored as they are.
+    Returns the rANS words and the bytes of the free bits.
+    """
+    n_times, n_channels = r.shape
+    n = n_times * n_channels
+    starts = np.empty(n, np.uint16)
+    freqs = np.empty(n, np.uint16)
+    raw = np.empty(5 * n + 16, np.uint8)
+    at = 0
+    hold = np.uint64(0)
+    held = 0
+    cdf, uses = _fresh_models()
+    fast = np.full(n_channels, 16 << 8, np.int64)
+    slow = np.full(n_channels, 16 << 8, np.int64)
+    octave = np.zeros(n_channels, np.int64)
+    shift = np.int32(_CDF_BITS - PROB_BITS)
+    i = 0
+    for t in range(n_times):
+        near = 256
+        for c in range(n_channels):
+            value = np.int64(r[t, c])
+            s, trend = _context(fast[c], slow[c], near)
+            index, k = _scale_index(s, octave[c])
+            octave[c] = k
+            m = index * _N_TRENDS + trend
+            cut = max(k - 3, 0)
+            size = abs(value)
+            v = size >> cut
+            if v < _TOKEN.size:
+                token = _TOKEN[v]
+                free = _FREE[token] + cut
+                low = size - (_FIRST[token] << cut)
+            else:
+                token = _ESCAPE
+                free = 40
+                low = size
+            start = cdf[m, token] >> shift
+            starts[i] = start
+            freqs[i] = (cdf[m, token + 1] >> shift) - start
+            i += 1
+            _learn(cdf, uses, m, token)
+            if size > 0 or cut > 0:  # the sign; zero needs none when its class holds only zero
+                if v > 0 or cut > 0:
+                    low = (low << 1) | (1 if value < 0 else 0)
+                    free += 1
+            hold |= np.uint64(low) << np.uint64(held)
+            held += free
+            while held >= 8:
+                raw[at] = np.uint8(hold & np.uint64(255))
+                at += 1
+                hold >>= np.uint64(8)
+                held -= 8
+            near = min((size << 12) // (s + 5), 1024)
+            fast[c] += ((size << 8) - fast[c]) >> 4
+            slow[c] += ((size << 8) - slow[c]) >> 7
+    if held > 0:
+        raw[at] = np.uint8(hold & np.uint64(255))
+        at += 1
+    return rans_encode(starts, freqs, n), raw[:at].copy()
+
+
+@njit(cache=True)
+def decode_residuals(words, raw, n_times, n_channels):  # type: ignore[no-untyped-def]
+    """Undo `encode_residuals`; `raw` must carry eight spare bytes at its end."""
+    r = np.empty((n_times, n_channels), np.int32)
+    cdf, uses = _fresh_models()
+    fast = np.full(n_channels, 16 << 8, np.int64)
+    slow = np.full(n_channels, 16 << 8, np.int64)
+    octave = np.zeros(n_channels, np.int64)
+    shift = np.int32(_CDF_BITS - PROB_BITS)
+    x = (np.uint64(words[0]) << np.uint64(32)) | np.uint64(words[1])
+    word = 2
+    at = 0
+    hold = np.uint64(0)
+    held = 0
+    for t in range(n_times):
+        near = 256
+        for c in range(n_channels):
+            s, trend = _context(fast[c], slow[c], near)
+            index, k = _scale_index(s, octave[c])
+            octave[c] = k
+            m = index * _N_TRENDS + trend
+            cut = max(k - 3, 0)
+            slot = np.int32(x & np.uint64(_PROB - 1))
+            row = cdf[m]
+            token = 0
+            for j in range(1, _N_TOKENS):
+                token += 1 if (row[j] >> shift) <= slot else 0
+            start = row[token] >> shift
+            f = (row[token + 1] >> shift) - start
+            x = np.uint64(f) * (x >> np.uint64(PROB_BITS)) + np.uint64(slot - start)
+            if x < _LOW:
+                if word >= words.size:
+                    return r[:0]
+                x = (x << np.uint64(32)) | np.uint64(words[word])
+                word += 1
+            _learn(cdf, uses, m, token)
+            free = 40 if token == _ESCAPE else _FREE[token] + cut
+            signed = token > 0 or cut > 0
+            if signed:
+                free += 1
+            while held < free:
+                if at >= raw.size:
+                    return r[:0]
+                hold |= np.uint64(raw[at]) << np.uint64(held)
+                at += 1
+                held += 8
+            low = np.int64(hold & ((np.uint64(1) << np.uint64(free)) - np.uint64(1)))
+            hold >>= np.uint64(free)
+            held -= free
+            negative = False
+            if signed:
+                negative = (low & 1) == 1
+                low >>= 1
+            size = low if token == _ESCAPE else low + (_FIRST[token] << cut)
+            r[t, c] = -size if negative else size
+            near = min((size << 12) // (s + 5), 1024)
+            fast[c] += ((size << 8) - fast[c]) >> 4
+            slow[c] += ((size << 8) - slow[c]) >> 7
+    return r
