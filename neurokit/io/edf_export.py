@@ -211,7 +211,7 @@ def _record(rate: Fraction, n_times: int, n_channels: int) -> tuple[int, str]:
         )
         if best is None or badness < best[0]:
             best = badness, length, text
-    if best is None:
+    if best is None or best[1] > max(n_times, int(10 * rate)):
         raise ValueError(
             f"write_edf: no record of a decimal number of seconds holds a whole number of samples"
             f" at {float(rate):.9g} Hz; resample first."
