@@ -18,8 +18,8 @@ import neurokit
 from neurokit import datasets, io
 
 folder = Path(tempfile.mkdtemp())
-eeg, truth = datasets.make_eeg(duration=600, sampling_rate=256, random_state=0)
-io.write_edf(folder / "night.edf", eeg)
+eeg, events, truth = datasets.make_eeg(duration=600, sampling_rate=256, random_state=0)
+io.write_edf(folder / "night.edf", eeg, events)
 
 # %%
 # Opening it costs a few milliseconds, whatever its length: the header is read, nothing else.
