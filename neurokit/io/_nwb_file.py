@@ -134,7 +134,9 @@ def read_electrodes(file: h5py.File) -> Electrodes | None:
         if not (np.isfinite(positions) & (positions != 0)).any():  # fillers
             positions = None
     regions = table.column("location")
-    return Electrodes(names, None if regions is None else regions.astype(str), positions)
+    if regions is not None and set(regions.tolist()) <= {"", "unknown", "n/a"}:
+        regions = None
+    return Electrodes(names, regions, positions)
 
 
 def find_series(file: h5py.File) -> list[h5py.Group]:

@@ -220,13 +220,15 @@ def _spikes(path: Path, file: h5py.File) -> xr.Dataset:
         about["ids"] = file["units/id"][:]
         for name in table.names():
             column = table.column(name)
-            if column is None or name in {"spike_times", "electrodes", "electrode_group"}:
+            if column is None or name in {"spike_times", "electrodes"}:
                 continue
             if name in {"unit_name", "label"} and len(set(column.tolist())) == table.size:
                 about["ids"] = column
             elif name not in {"unit", "channel", "region", "start", "stop", "x", "y", "z"}:
                 columns[name] = column
-        about |= _sites(file, table)
+        about |= (sites := _sites(file, table, columns))
+        if "regions" in sites and sites["regions"] is columns.get("location"):
+            del columns["location"]
         intervals = table.ragged("obs_intervals") or []
         span = [float(t) for pair in intervals for t in np.ravel(pair) if np.isfinite(t)]
     times = [np.asarray(t, dtype=np.float64) for t in times]
@@ -240,13 +242,13 @@ def _spikes(path: Path, file: h5py.File) -> xr.Dataset:
     return found.assign_coords({name: ("unit", column) for name, column in columns.items()})
 
 
-def _sites(file: h5py.File, table: Table) -> dict[str, Any]:
+def _sites(file: h5py.File, table: Table, columns: dict[str, np.ndarray]) -> dict[str, Any]:
     """Return channel, region and place of each unit: those of its first electrode."""
     electrodes, rows = read_electrodes(file), table.ragged("electrodes")
     if electrodes is not None and rows and all(len(r) for r in rows):
         return electrodes.pick([int(r[0]) for r in rows])
-    region = table.column("location")
-    return {"regions": region.astype(str)} if region is not None and any(region) else {}
+    region = columns.get("location")
+    return {"regions": region} if region is not None and any(region) else {}
 
 
 def _extent(file: h5py.File) -> list[float]:

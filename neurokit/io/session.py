@@ -43,8 +43,8 @@ def read_session(path: str | os.PathLike[str]) -> xr.DataTree:
     >>> from neurokit import io
     >>> x = neurokit.signal([[0.0, 50, 100, 50]], sampling_rate=2, channels=["Cz"], types="eeg")
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = io.write_edf(f"{folder}/a.edf", x, neurokit.recording.events([0.5], 0, "go"))
-    ...     sorted(node.path for node in io.read_session(path).leaves)
+    ...     _ = io.write_edf(f"{folder}/a.edf", x, neurokit.recording.events([0.5], 0, "go"))
+    ...     sorted(node.path for node in io.read_session(f"{folder}/a.edf").leaves)
     ['/events', '/signal/eeg']
     """
     path = Path(path)
