@@ -283,6 +283,7 @@ def _interval_tables(file: h5py.File) -> dict[str, h5py.Group]:
 
 def _events(path: Path, file: h5py.File, series: list[h5py.Group]) -> pd.DataFrame:
     tables = [_from_intervals(name, group) for name, group in _interval_tables(file).items()]
+    tables += [_from_table(name, group) for name, group in _event_tables(file).items()]
     tables += [_from_markers(path, one) for one in series if _is_event(one)]
     tables = [table for table in tables if len(table)]
     if not tables:
@@ -314,6 +315,23 @@ def _from_intervals(name: str, group: h5py.Group) -> pd.DataFrame:
     kept = {n: c for n, c in columns.items() if n not in {"onset", "duration"}}
     found = events(start, np.nan_to_num(stop - start), label, **kept)
     return found[np.isfinite(found["onset"])]
+
+
+def _event_tables(file: h5py.File) -> dict[str, h5py.Group]:
+    """Return tables of moments, as NWB has them since its schema 2.10."""
+    folder = file.get("events")
+    tables = dict(folder.items()) if isinstance(folder, h5py.Group) else {}
+    return {n: t for n, t in tables.items() if isinstance(t, h5py.Group) and "timestamp" in t}
+
+
+def _from_table(name: str, group: h5py.Group) -> pd.DataFrame:
+    table = Table(group)
+    columns = {n: c for n in table.names() if (c := table.column(n)) is not None}
+    onset, duration = columns.pop("timestamp"), columns.pop("duration", np.float64(0.0))
+    label: Any = columns.pop("label", columns.pop("annotation", None))
+    label = name if label is None else np.asarray(label).astype(str)
+    columns.pop("onset", None)
+    return events(onset, np.nan_to_num(duration), label, **columns)
 
 
 def _is_event(series: h5py.Group) -> bool:

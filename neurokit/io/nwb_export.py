@@ -4,7 +4,6 @@ import datetime
 import os
 import uuid
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from neurokit.io._atomic import atomic_path
 from neurokit.recording import check_spikes
 from neurokit.sample_index import SampleIndex
 
-_BLOCK = 1 << 16  # samples written at a time
+_LARGE = 2**26  # bytes from which a signal is written in blocks of this size
 _UNKNOWN = "1970-01-01T00:00:00+00:00"
 
 
@@ -207,29 +206,34 @@ def _clock(x: xr.DataArray) -> dict[str, Any]:
 def _add_signal(
     pynwb: Any, file: Any, name: str, x: xr.DataArray, electrodes: dict[str, int]
 ) -> None:
-    from hdmf.data_utils import DataChunkIterator  # type: ignore[import-untyped]
-
     rows = _add_electrodes(file, electrodes, x["channel"].values, x)
-
-    def blocks() -> Iterator[np.ndarray]:
-        for first in range(0, x.sizes["time"], _BLOCK):
-            yield from x[:, first : first + _BLOCK].values.T
-
-    data: Any = x.values.T
-    if x.nbytes > 2**26:  # written block by block
-        shape = (x.sizes["time"], x.sizes["channel"])
-        data = DataChunkIterator(
-            blocks(), maxshape=shape, dtype=np.dtype(np.float32), buffer_size=_BLOCK
-        )
+    large = x.nbytes > _LARGE
     file.add_acquisition(
         pynwb.ecephys.ElectricalSeries(
             name=name,
-            data=data,
+            data=_in_blocks(x.T) if large else x.values.T,
             electrodes=file.create_electrode_table_region(rows, "channels of the series"),
             conversion=1e-6,  # the values are microvolts
             **_clock(x),
         )
     )
+
+
+def _in_blocks(x: xr.DataArray) -> Any:
+    """Return (time, channel) data that hdmf asks for piece by piece."""
+    from hdmf.data_utils import GenericDataChunkIterator  # type: ignore[import-untyped]
+
+    class Blocks(GenericDataChunkIterator):
+        def _get_data(self, selection: tuple[slice, ...]) -> np.ndarray:
+            return x[selection].values
+
+        def _get_maxshape(self) -> tuple[int, ...]:
+            return x.shape
+
+        def _get_dtype(self) -> np.dtype:
+            return x.dtype
+
+    return Blocks(buffer_gb=_LARGE / 1e9)
 
 
 def _add_behaviour(pynwb: Any, file: Any, x: xr.DataArray) -> None:
