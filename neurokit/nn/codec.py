@@ -1,0 +1,340 @@
+"""Causal convolutional codec for one channel: samples to a vector per frame, and back."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.parametrizations import weight_norm
+
+from neurokit.nn.quantize import ResidualVectorQuantizer
+
+
+class Coded(NamedTuple):
+    """What a codec makes of a batch."""
+
+    values: Tensor  # (batch, time): the decoded signal
+    codes: Tensor  # (batch, frame, level), int64
+    loss: Tensor  # scalar: of the quantiser
+
+
+class Memory:
+    """What the causal layers of one live signal remember of its past, in the order of use.
+
+    Pass one object to every call for the same signal; the first call starts from silence.
+    """
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[Tensor, ...]] = []
+        self._position = 0
+
+    def rewind(self) -> None:
+        """Begin another pass through the layers."""
+        self._position = 0
+
+    def swap(self, new: tuple[Tensor, ...] | None = None) -> tuple[Tensor, ...] | None:
+        """Give what this layer kept; with ``new``, keep that and go on to the next layer."""
+        old = self._kept[self._position] if self._position < len(self._kept) else None
+        if new is not None:
+            self._kept[self._position : self._position + 1] = [new]
+            self._position += 1
+        return old
+
+
+def after_past(x: Tensor, n: int, memory: Memory | None) -> Tensor:
+    """Put the ``n`` samples that came before in front of ``x`` (..., time); zeros at the start."""
+    if memory is None:
+        return F.pad(x, (n, 0))
+    old = memory.swap()
+    x = torch.cat([x.new_zeros(*x.shape[:-1], n) if old is None else old[0], x], -1)
+    memory.swap((x[..., x.shape[-1] - n :].clone(),))
+    return x
+
+
+class CausalConv1d(nn.Module):
+    """Convolution along time that sees no sample after the one (or the stride) it answers for."""
+
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        kernel: int,
+        *,
+        stride: int = 1,
+        dilation: int = 1,
+        normed: bool = False,
+    ) -> None:
+        super().__init__()
+        conv = nn.Conv1d(n_in, n_out, kernel, stride=stride, dilation=dilation)
+        self.conv = weight_norm(conv) if normed else conv
+        self.n_past = dilation * (kernel - 1) + 1 - stride
+
+    def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
+        """Return (batch, n_out, time / stride) for ``x`` (batch, n_in, time)."""
+        return self.conv(after_past(x, self.n_past, memory))
+
+
+class CausalUpsample1d(nn.Module):
+    """Transposed convolution by ``stride`` with a kernel of two strides: half of it overlaps."""
+
+    def __init__(self, n_in: int, n_out: int, stride: int, *, normed: bool = False) -> None:
+        super().__init__()
+        conv = nn.ConvTranspose1d(n_in, n_out, 2 * stride, stride=stride)
+        self.conv = weight_norm(conv, dim=1) if normed else conv
+        self.stride = stride
+
+    def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
+        """Return (batch, n_out, time * stride) for ``x`` (batch, n_in, time)."""
+        y = self.conv(after_past(x, 1, memory))
+        return y[..., self.stride : -self.stride]
+
+
+class ResidualUnit(nn.Module):
+    """ELU, a dilated convolution of three samples, ELU, a product per sample; plus the input."""
+
+    def __init__(self, width: int, dilation: int, *, normed: bool = False) -> None:
+        super().__init__()
+        self.wide = CausalConv1d(width, width, 3, dilation=dilation, normed=normed)
+        self.point = CausalConv1d(width, width, 1, normed=normed)
+
+    def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
+        """Return the shape of ``x`` (batch, width, time)."""
+        y = self.wide(F.elu(x), memory)
+        return x + self.point(F.elu(y), memory)
+
+
+class Recurrent(nn.Module):
+    """Stacked LSTM along time, plus the input."""
+
+    def __init__(self, width: int, n_layers: int) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(width, width, n_layers, batch_first=True)
+
+    def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
+        """Return the shape of ``x`` (batch, width, time)."""
+        old = memory.swap() if memory else None
+        y, (hidden, cell) = self.lstm(x.mT, None if old is None else (old[0], old[1]))
+        if memory:
+            memory.swap((hidden, cell))
+        return x + y.mT
+
+
+class Encoder(nn.Module):
+    """Samples to frames: residual units and strided convolutions that double the width.
+
+    Parameters
+    ----------
+    latent_dim : int
+        Length of the vector per frame.
+    strides : sequence of int
+        Their product is the hop, in samples.
+    n_filters : int
+        Width at the rate of the samples.
+    kernel : int
+        Length of the first convolution, in samples.
+    n_residual : int
+        Residual units before each stride, dilated by 1, 2, 4, ...
+    n_context : int
+        Residual units at the rate of the frames, dilated alike.
+    n_recurrent : int
+        LSTM layers at the rate of the frames.
+    normed : bool
+        Whether weights are kept as length and direction (weight normalisation).
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        *,
+        strides: Sequence[int],
+        n_filters: int,
+        kernel: int,
+        n_residual: int,
+        n_context: int,
+        n_recurrent: int,
+        normed: bool,
+    ) -> None:
+        super().__init__()
+        width = n_filters
+        layers: list[nn.Module] = [CausalConv1d(1, width, kernel, normed=normed)]
+        for stride in strides:
+            layers += [ResidualUnit(width, 2**j, normed=normed) for j in range(n_residual)]
+            down = CausalConv1d(width, 2 * width, 2 * stride, stride=stride, normed=normed)
+            layers += [nn.ELU(), down]
+            width *= 2
+        layers += [ResidualUnit(width, 2**j, normed=normed) for j in range(n_context)]
+        layers += [Recurrent(width, n_recurrent)] if n_recurrent else []
+        layers += [nn.ELU(), CausalConv1d(width, latent_dim, 3, normed=normed)]
+        self.layers = nn.ModuleList(layers)
+
+    def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
+        """Return latents (batch, frame, latent_dim) of ``x`` (batch, time), whole hops long."""
+        return _through(self.layers, x[:, None], memory).mT
+
+
+class Decoder(nn.Module):
+    """Frames to samples: the mirror of `Encoder`, with the same parameters."""
+
+    def __init__(
+        self,
+        latent_dim: int,
+        *,
+        strides: Sequence[int],
+        n_filters: int,
+        kernel: int,
+        n_residual: int,
+        n_context: int,
+        n_recurrent: int,
+        normed: bool,
+    ) -> None:
+        super().__init__()
+        width = n_filters * 2 ** len(strides)
+        layers: list[nn.Module] = [CausalConv1d(latent_dim, width, 3, normed=normed)]
+        layers += [Recurrent(width, n_recurrent)] if n_recurrent else []
+        layers += [ResidualUnit(width, 2**j, normed=normed) for j in range(n_context)]
+        for stride in reversed(strides):
+            layers += [nn.ELU(), CausalUpsample1d(width, width // 2, stride, normed=normed)]
+            width //= 2
+            layers += [ResidualUnit(width, 2**j, normed=normed) for j in range(n_residual)]
+        layers += [nn.ELU(), CausalConv1d(width, 1, kernel, normed=normed)]
+        self.layers = nn.ModuleList(layers)
+
+    def forward(self, latents: Tensor, memory: Memory | None = None) -> Tensor:
+        """Return samples (batch, time) of ``latents`` (batch, frame, latent_dim)."""
+        return _through(self.layers, latents.mT, memory)[:, 0]
+
+
+class Codec(nn.Module):
+    """Encoder, quantiser and decoder of one channel.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    quantizer : ResidualVectorQuantizer
+    decoder : Decoder
+
+    Examples
+    --------
+    >>> shape = dict(strides=(2, 3), n_filters=4, kernel=7, n_residual=1, n_context=1)
+    >>> shape |= dict(n_recurrent=0, normed=False)
+    >>> quantizer = ResidualVectorQuantizer(8, n_levels=2, codebook_size=16)
+    >>> codec = Codec(Encoder(8, **shape), quantizer, Decoder(8, **shape)).eval()
+    >>> codec(torch.randn(5, 60)).codes.shape
+    torch.Size([5, 10, 2])
+    """
+
+    def __init__(
+        self, encoder: Encoder, quantizer: ResidualVectorQuantizer, decoder: Decoder
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.quantizer = quantizer
+        self.decoder = decoder
+
+    def forward(self, x: Tensor) -> Coded:
+        """Code and decode ``x`` (batch, time), whole hops long."""
+        values, codes, loss = self.quantizer(self.encoder(x))
+        return Coded(self.decoder(values), codes, loss)
+
+
+def _through(layers: nn.ModuleList, x: Tensor, memory: Memory | None) -> Tensor:
+    if memory is not None:
+        memory.rewind()
+    for layer in layers:
+        x = layer(x) if isinstance(layer, nn.ELU) else layer(x, memory)
+    return x
+
+
+def n_past_frames(encoder: Encoder, hop: int) -> float:
+    """Frames before its own on which a latent depends; infinite for recurrent encoders."""
+    past, step = 0, 1
+    for layer in encoder.modules():
+        if isinstance(layer, Recurrent):
+            return float("inf")
+        if isinstance(layer, CausalConv1d):
+            past += layer.n_past * step
+            step *= layer.conv.stride[0]
+    return -(-past // hop)
+
+
+# ---------------------------------------------------------------- losses
+
+
+def band_error(x: Tensor, y: Tensor, rate: float, bands: Sequence[tuple[float, float]]) -> Tensor:
+    """Squared error of each band over the power in that band, averaged over bands and items.
+
+    EEG has a thousand times less power at 40 Hz than at 2 Hz, so that a plain squared error
+    does not see beta and gamma; here every band weighs the same. A band with less than 1e-4 of
+    an item's power counts as if it had that much.
+
+    Parameters
+    ----------
+    x, y : Tensor of shape (batch, time)
+        Truth and reconstruction.
+    rate : float
+        In Hz.
+    bands : sequence of (low, high)
+        In Hz.
+    """
+    window = torch.hann_window(x.shape[-1], device=x.device, dtype=x.dtype)
+    truth = torch.fft.rfft((x - x.mean(-1, keepdim=True)) * window).abs().square()
+    error = torch.fft.rfft((x - y) * window).abs().square()
+    frequency = torch.fft.rfftfreq(x.shape[-1], 1 / rate, device=x.device)
+    floor = 1e-4 * truth.sum(-1) + 1e-6
+    parts = []
+    for low, high in bands:
+        inside = ((frequency >= low) & (frequency < high)).to(x.dtype)
+        parts.append((error @ inside) / torch.maximum(truth @ inside, floor))
+    return torch.stack(parts).clamp(max=2.0).mean()
+
+
+def spectrogram_error(x: Tensor, y: Tensor, windows: Sequence[int]) -> Tensor:
+    """Absolute difference of log magnitudes, averaged over windows of several lengths.
+
+    Parameters
+    ----------
+    x, y : Tensor of shape (batch, time)
+    windows : sequence of int
+        Lengths in samples; a quarter of each is its hop.
+    """
+    parts = [
+        (_spectrum(x, n, n // 4).abs().log1p() - _spectrum(y, n, n // 4).abs().log1p())
+        .abs()
+        .mean()
+        for n in windows
+    ]
+    return torch.stack(parts).mean()
+
+
+def biocodec_error(x: Tensor, y: Tensor, windows: Sequence[int]) -> Tensor:
+    """Reconstruction loss of BioCodec (2025): smooth L1, and L1 + L2 of spectra with phases.
+
+    The spectrum of each window length is log1p of the magnitude beside cosine and sine of the
+    phase, weighted 1, .2 and .2; its hop is an eighth of the window.
+
+    Parameters
+    ----------
+    x, y : Tensor of shape (batch, time)
+    windows : sequence of int
+        In samples; 32, 64, 128, 256 in the paper.
+
+    References
+    ----------
+    .. [1] BioCodec (2025), arXiv:2510.09095.
+    """
+    total = 0.2 * F.smooth_l1_loss(y, x, beta=0.7)
+    for n in windows:
+        a, b = (_spectrum(s, n, max(n // 8, 1)) for s in (x, y))
+        size = [s.abs().clamp(min=1e-7) for s in (a, b)]
+        parts = [(size[0].log1p(), size[1].log1p(), 1.0)]
+        parts += [(a.real / size[0], b.real / size[1], 0.2)]
+        parts += [(a.imag / size[0], b.imag / size[1], 0.2)]
+        for truth, guess, weight in parts:
+            total = total + weight * (F.l1_loss(guess, truth) + F.mse_loss(guess, truth))
+    return total
+
+
+def _spectrum(x: Tensor, n: int, hop: int) -> Tensor:
+    window = torch.hann_window(n, device=x.device, dtype=x.dtype)
+    return torch.stft(x, n, hop, window=window, center=False, normalized=True, return_complex=True)
