@@ -200,13 +200,14 @@ class ResidualVectorQuantizer(nn.Module):
         n_levels = check_levels(self, n_levels)
         check_positive(type(self).__name__, beam=beam)
         rows = x.reshape(-1, self.dim).float().contiguous()
+        tables = self._tables(n_levels)
+        codes = search(rows, tables)
+        # asked after the search, so that a device need not wait for the answer before it
         if rows.numel() and not torch.isfinite(torch.stack(torch.aminmax(rows))).all():
             raise ValueError(
                 f"{type(self).__name__}: vectors must be finite, got NaN or infinity; remove or"
                 " fill those samples first."
             )
-        tables = self._tables(n_levels)
-        codes = search(rows, tables)
         if beam > 1:
             squares = tables.words.double().square().sum(-1)
             gains = Tables(tables.words, (-0.5 * squares).float(), tables.words)
