@@ -220,6 +220,8 @@ class LIF(nn.Module):
     torch.Size([4, 2, 3])
     """
 
+    carries_state = True
+
     def __init__(
         self,
         n_units: int,
@@ -342,6 +344,8 @@ class LeakyIntegrator(nn.Module):
     [1.0, 1.5, 1.75]
     """
 
+    carries_state = True
+
     def __init__(
         self,
         n_units: int,
@@ -387,8 +391,8 @@ class LeakyIntegrator(nn.Module):
 class SpikingSequential(nn.Sequential):
     """Layers in a row, whose states go in and come out together.
 
-    Layers of this package take and return a state; all others (``nn.Linear``, ``nn.Dropout``)
-    are applied to all steps at once.
+    Layers that say ``carries_state = True``, as those of this package do, take and return a
+    state; all others (``nn.Linear``, ``nn.Dropout``) are applied to all steps at once.
 
     Examples
     --------
@@ -411,7 +415,7 @@ class SpikingSequential(nn.Sequential):
             )
         after = []
         for layer, state in zip(self, before, strict=True):
-            if hasattr(layer, "n_units"):
+            if getattr(layer, "carries_state", False):
                 x, state = layer(x, state)
             else:
                 x = layer(x)
@@ -559,6 +563,10 @@ def _kernels(backend: str, current: Tensor, caller: str) -> ModuleType | None:
     if (backend == "numba") != (device == "cpu"):
         raise ValueError(
             f"{caller}: backend {backend!r} does not run on device {device!r}; use 'auto'."
+        )
+    if backend == "triton" and current.dtype == torch.float64:
+        raise ValueError(
+            f"{caller}: backend 'triton' computes in float32, got a float64 current; use 'auto'."
         )
     if backend == "triton" and not _installed("triton"):
         raise ImportError(f"{caller}: backend 'triton' needs triton; pip install triton.")
