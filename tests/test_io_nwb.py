@@ -249,9 +249,6 @@ def test_markers_of_every_kind_become_events(tmp_path):
         )
     )
     file.add_acquisition(_series("ttl", np.int8([61, 0]), timestamps=[2.0, 2.5]))
-    licks = pynwb.behavior.BehavioralEvents(name="licks")
-    licks.create_timeseries(name="left", data=[1.0], unit="-", timestamps=[4.0])
-    file.add_acquisition(licks)
     file.add_epoch(6.0, 7.0, ["wake", "dark"])
     file.add_trial_column("side", "-")
     file.add_trial(start_time=8.0, stop_time=8.5, side="L")
@@ -267,14 +264,13 @@ def test_markers_of_every_kind_become_events(tmp_path):
         (1.0, 2.0, "light"),
         (2.0, 0.0, "ttl/61"),
         (2.5, 0.0, "ttl/0"),
-        (4.0, 0.0, "left"),
         (5.0, 0.0, "light"),
         (6.0, 1.0, "wake;dark"),
         (8.0, 0.5, "trials"),
         (9.0, 0.0, "bye"),
         (10.0, 0.0, "hm"),
     ]
-    assert events["side"].tolist() == ["n/a"] * 7 + ["L", "n/a", "n/a"]
+    assert events["side"].tolist() == ["n/a"] * 6 + ["L", "n/a", "n/a"]
 
 
 def test_a_file_without_events_gives_an_empty_table(tmp_path):

@@ -122,7 +122,7 @@ def _npz(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         refuse_placeholder(path, file.read(1024))
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except ValueError as error:
         if "allow_pickle" not in str(error):
@@ -136,16 +136,14 @@ def _npz(path: Path) -> dict[str, Any]:
 
 
 def _mat(path: Path) -> dict[str, Any]:
+    import h5py
     import scipy.io
 
+    if h5py.is_hdf5(path):  # MATLAB 7.3
+        with h5py.File(path, "r") as file:
+            raise ValueError(_no_layout(path, [name for name in file if name[0] != "#"]))
     try:
         held = scipy.io.loadmat(path, squeeze_me=True, struct_as_record=True)
-    except NotImplementedError as error:
-        import h5py
-
-        with h5py.File(path, "r") as file:
-            names = [name for name in file if not name.startswith("#")]
-        raise ValueError(_no_layout(path, names)) from error
     except Exception as error:
         raise OSError(f"{path}: is damaged or not a MATLAB file ({error}).") from error
     return {name: value for name, value in held.items() if not name.startswith("__")}
