@@ -12,11 +12,12 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from neurokit.inputs import Trials, trials
+from neurokit.persistence import Saveable
 
 BANDS = {"alpha": (8.0, 13.0), "beta": (13.0, 30.0)}
 
 
-class BandPower(TransformerMixin, BaseEstimator):
+class BandPower(Saveable, TransformerMixin, BaseEstimator):
     """Log power of every channel in a few bands: trials become rows of features.
 
     The spectrum is integrated from an edge of a band up to, but not with, the upper one,

@@ -12,11 +12,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from neurokit.decoders._history import History
 from neurokit.inputs import series
+from neurokit.persistence import Saveable
 
 _MODES = ("causal", "offline", "block_last", "block_middle")
 
 
-class BesselFilter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class BesselFilter(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Bessel low-pass along ``time``: a movement keeps its shape, and its delay is told.
 
     Decoded movements are noisy from step to step. This smooths them (or spike counts, signals,

@@ -10,9 +10,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from neurokit.decoders._history import History
 from neurokit.inputs import Series, series
+from neurokit.persistence import Saveable
 
 
-class LagWindow(TransformerMixin, BaseEstimator):
+class LagWindow(Saveable, TransformerMixin, BaseEstimator):
     """Lay the last bins of every unit side by side, so that any regressor sees the past.
 
     Each row of the output holds the present bin of all units, then the one before, and so on: a
