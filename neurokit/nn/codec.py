@@ -1,5 +1,6 @@
 """Causal convolutional codec for one channel: samples to a vector per frame, and back."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -141,6 +142,9 @@ class Encoder(nn.Module):
         LSTM layers at the rate of the frames.
     normed : bool
         Whether weights are kept as length and direction (weight normalisation).
+    direct : bool
+        Whether a single linear map from two hops to a frame is added. Training then begins as
+        a transform codec and only has to learn what such a codec misses.
     """
 
     def __init__(
@@ -154,6 +158,7 @@ class Encoder(nn.Module):
         n_context: int,
         n_recurrent: int,
         normed: bool,
+        direct: bool,
     ) -> None:
         super().__init__()
         width = n_filters
@@ -165,12 +170,15 @@ class Encoder(nn.Module):
             width *= 2
         layers += [ResidualUnit(width, 2**j, normed=normed) for j in range(n_context)]
         layers += [Recurrent(width, n_recurrent)] if n_recurrent else []
-        layers += [nn.ELU(), CausalConv1d(width, latent_dim, 3, normed=normed)]
-        self.layers = nn.ModuleList(layers)
+        last = CausalConv1d(width, latent_dim, 3, normed=normed)
+        self.layers = nn.ModuleList([*layers, nn.ELU(), last])
+        hop = math.prod(strides)
+        self.direct = CausalConv1d(1, latent_dim, 2 * hop, stride=hop) if direct else None
+        _begin_direct(self.direct, last)
 
     def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
         """Return latents (batch, frame, latent_dim) of ``x`` (batch, time), whole hops long."""
-        return _through(self.layers, x[:, None], memory).mT
+        return _through(self.layers, self.direct, x[:, None], memory).mT
 
 
 class Decoder(nn.Module):
@@ -187,6 +195,7 @@ class Decoder(nn.Module):
         n_context: int,
         n_recurrent: int,
         normed: bool,
+        direct: bool,
     ) -> None:
         super().__init__()
         width = n_filters * 2 ** len(strides)
@@ -197,12 +206,14 @@ class Decoder(nn.Module):
             layers += [nn.ELU(), CausalUpsample1d(width, width // 2, stride, normed=normed)]
             width //= 2
             layers += [ResidualUnit(width, 2**j, normed=normed) for j in range(n_residual)]
-        layers += [nn.ELU(), CausalConv1d(width, 1, kernel, normed=normed)]
-        self.layers = nn.ModuleList(layers)
+        last = CausalConv1d(width, 1, kernel, normed=normed)
+        self.layers = nn.ModuleList([*layers, nn.ELU(), last])
+        self.direct = CausalUpsample1d(latent_dim, 1, math.prod(strides)) if direct else None
+        _begin_direct(self.direct, last)
 
     def forward(self, latents: Tensor, memory: Memory | None = None) -> Tensor:
         """Return samples (batch, time) of ``latents`` (batch, frame, latent_dim)."""
-        return _through(self.layers, latents.mT, memory)[:, 0]
+        return _through(self.layers, self.direct, latents.mT, memory)[:, 0]
 
 
 class Codec(nn.Module):
@@ -217,7 +228,7 @@ class Codec(nn.Module):
     Examples
     --------
     >>> shape = dict(strides=(2, 3), n_filters=4, kernel=7, n_residual=1, n_context=1)
-    >>> shape |= dict(n_recurrent=0, normed=False)
+    >>> shape |= dict(n_recurrent=0, normed=False, direct=True)
     >>> quantizer = ResidualVectorQuantizer(8, n_levels=2, codebook_size=16)
     >>> codec = Codec(Encoder(8, **shape), quantizer, Decoder(8, **shape)).eval()
     >>> codec(torch.randn(5, 60)).codes.shape
@@ -238,18 +249,28 @@ class Codec(nn.Module):
         return Coded(self.decoder(values), codes, loss)
 
 
-def _through(layers: nn.ModuleList, x: Tensor, memory: Memory | None) -> Tensor:
+def _begin_direct(direct: nn.Module | None, last: CausalConv1d) -> None:
+    """Begin with the direct map alone: the deep path adds nothing yet."""
+    if direct is not None:
+        for parameter in last.conv.parameters():
+            nn.init.zeros_(parameter)
+
+
+def _through(
+    layers: nn.ModuleList, direct: nn.Module | None, x: Tensor, memory: Memory | None
+) -> Tensor:
     if memory is not None:
         memory.rewind()
+    y = x
     for layer in layers:
-        x = layer(x) if isinstance(layer, nn.ELU) else layer(x, memory)
-    return x
+        y = layer(y) if isinstance(layer, nn.ELU) else layer(y, memory)
+    return y if direct is None else y + direct(x, memory)
 
 
 def n_past_frames(encoder: Encoder, hop: int) -> float:
     """Frames before its own on which a latent depends; infinite for recurrent encoders."""
     past, step = 0, 1
-    for layer in encoder.modules():
+    for layer in encoder.layers.modules():
         if isinstance(layer, Recurrent):
             return float("inf")
         if isinstance(layer, CausalConv1d):

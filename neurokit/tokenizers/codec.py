@@ -471,12 +471,13 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
                 "n_context": 0,
                 "n_recurrent": 2,
             }
-            shape |= {"kernel": 3, "normed": True, "strides": (2, 2, 3)}
+            shape |= {"kernel": 3, "normed": True, "direct": False, "strides": (2, 2, 3)}
             stages |= {"codebook_dim": 16, "cosine": True, "quantizer_dropout": 0.0}
         else:
             width = self.latent_dim
             shape = {"n_filters": self.n_filters, "n_residual": self.n_residual}
             shape |= {"n_context": self.n_context, "n_recurrent": 0, "normed": False}
+            shape["direct"] = True
             kernel = 2 * round(_FIRST_KERNEL * float(self._model_rate) / 2) + 1
             shape |= {"kernel": kernel, "strides": _factors(self._hop)}
         quantizer = ResidualVectorQuantizer(width, **stages)
