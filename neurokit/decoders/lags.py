@@ -182,12 +182,14 @@ class _Stream:
 
     def __init__(self, n_lags: int, mean: NDArray[Any]) -> None:
         self._n_lags, self._n_units = n_lags, len(mean)
+        self._n_features = n_lags * len(mean)
         self._history = History(np.tile(mean, (n_lags - 1, 1)))
 
     def push(self, chunk: NDArray[Any]) -> NDArray[Any]:
-        rows = self._history.push(chunk)
-        windows = np.lib.stride_tricks.sliding_window_view(rows, self._n_lags, axis=0)
-        return windows[:, :, ::-1].swapaxes(1, 2).reshape(len(chunk), -1)
+        rows, n = self._history.push(chunk), len(chunk)
+        newest = self._n_lags - 1
+        lagged = [rows[newest - lag : newest - lag + n] for lag in range(self._n_lags)]
+        return np.concatenate(lagged, axis=1)
 
     def flush(self) -> NDArray[Any]:
         return np.empty((0, self._n_lags * self._n_units))

@@ -219,10 +219,12 @@ class _Stream:
     def push(self, chunk: NDArray[Any]) -> NDArray[Any]:
         rows = self._history.push(chunk).reshape(-1)
         n = len(chunk)
+        if n == 0:
+            return self.flush()
         if n == 1:  # oldest bin first, as the weights: one product
             return (rows @ self._weights + self._offset)[None]
-        windows = np.lib.stride_tricks.sliding_window_view(rows, self._shape)[:: self._n_units]
-        return windows[:n] @ self._weights + self._offset
+        windows = np.lib.stride_tricks.sliding_window_view(rows, self._shape)
+        return windows[:: self._n_units] @ self._weights + self._offset
 
     def flush(self) -> NDArray[Any]:
         return np.empty((0, len(self._offset)))
