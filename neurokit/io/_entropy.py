@@ -62,7 +62,7 @@ def rans_encode(starts, freqs, n):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, inline="always")
 def _scale_index(s, k):  # type: ignore[no-untyped-def]
-    """Octave and quarter octave of `s` (>= 0): returns (index, octave), starting from guess `k`."""
+    """Return the quarter octave of `s` (>= 0) as an index, and its octave, guessed as `k`."""
     while k > 0 and (s >> k) < 8:
         k -= 1
     while (s >> k) >= 16:
@@ -95,7 +95,7 @@ def _learn(cdf, uses, m, token):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, inline="always")
 def _context(fast, slow, near):  # type: ignore[no-untyped-def]
-    """Expected magnitude (four fractional bits) and trend from running means (in 1/256)."""
+    """Return the expected magnitude (4 fractional bits) and trend from running means (8 bits)."""
     s = (fast + slow) >> 1
     s = (s * (179 + ((77 * near) >> 8))) >> 12
     trend = 0 if 5 * fast < 4 * slow else (1 if 4 * fast < 5 * slow else 2)
@@ -148,10 +148,9 @@ def encode_residuals(r):  # type: ignore[no-untyped-def]
             freqs[i] = (cdf[m, token + 1] >> shift) - start
             i += 1
             _learn(cdf, uses, m, token)
-            if size > 0 or cut > 0:  # the sign; zero needs none when its class holds only zero
-                if v > 0 or cut > 0:
-                    low = (low << 1) | (1 if value < 0 else 0)
-                    free += 1
+            if v > 0 or cut > 0:  # a sign, but not where the class holds zero alone
+                low = (low << 1) | (1 if value < 0 else 0)
+                free += 1
             hold |= np.uint64(low) << np.uint64(held)
             held += free
             while held >= 8:

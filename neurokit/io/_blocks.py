@@ -1,0 +1,168 @@
+"""The container of ``.ntok`` files: a JSON header, checksummed blocks, an index.
+
+All numbers are little-endian::
+
+    "NTOK"  u16 version  u16 zero  u32 length of JSON  u32 crc32 (of these 12 bytes and JSON)
+    JSON, UTF-8
+    blocks:  u32 length  u32 crc32 (of start and payload)  u64 start  payload
+    index:   for each block  u64 offset  u64 start  u32 length  u32 crc32
+    u64 offset of the index  u32 blocks  u32 crc32 (of the index and these 12 bytes)  "KOTN"
+
+Nothing in it is executed on reading. Each block can be read without the others.
+"""
+
+import json
+import os
+import struct
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+MAGIC, END, VERSION = b"NTOK", b"KOTN", 1
+_HEAD = struct.Struct("<4sHHII")
+_BLOCK = struct.Struct("<IIQ")
+_ENTRY = struct.Struct("<QQII")
+_TAIL = struct.Struct("<QII4s")
+
+
+class Block(NamedTuple):
+    """Where a block lies and what it must add up to."""
+
+    offset: int
+    start: int
+    length: int
+    crc: int
+
+
+def write_container(
+    file: BinaryIO, header: dict[str, Any], blocks: Iterable[tuple[int, bytes]]
+) -> None:
+    """Write `header` and the (start, payload) pairs of `blocks` to an open file."""
+    text = json.dumps(header, ensure_ascii=False, allow_nan=False).encode()
+    head = _HEAD.pack(MAGIC, VERSION, 0, len(text), 0)[:12]
+    file.write(head + struct.pack("<I", zlib.crc32(text, zlib.crc32(head))) + text)
+    index = b""
+    n = 0
+    for start, payload in blocks:
+        crc = zlib.crc32(payload, zlib.crc32(struct.pack("<Q", start)))
+        index += _ENTRY.pack(file.tell(), start, len(payload), crc)
+        file.write(_BLOCK.pack(len(payload), crc, start))
+        file.write(payload)
+        n += 1
+    tail = _TAIL.pack(file.tell(), n, 0, END)[:12]
+    file.write(index + tail + struct.pack("<I", zlib.crc32(tail, zlib.crc32(index))) + END)
+
+
+class Container:
+    """An open ``.ntok`` file: its header and index; blocks are read when asked for.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    recover : bool, default=False
+        Find the blocks of a file whose index is lost by walking over them.
+
+    Raises
+    ------
+    OSError
+        If the file is not one of ours, is of a later version, or is damaged.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, recover: bool = False) -> None:
+        self.path = Path(path)
+        self.size = self.path.stat().st_size
+        with self.path.open("rb") as file:
+            self.header, first = self._read_header(file)
+            try:
+                self.blocks = self._read_index(file)
+            except OSError:
+                if not recover:
+                    raise
+                self.blocks = self._walk(file, first)
+
+    def _read_header(self, file: BinaryIO) -> tuple[dict[str, Any], int]:
+        head = file.read(_HEAD.size)
+        if head[:4] != MAGIC:
+            raise OSError(
+                f"{self.path}: is not an .ntok file, as it begins with {head[:4]!r} instead of"
+                f" {MAGIC!r}."
+            )
+        if len(head) < _HEAD.size:
+            raise OSError(f"{self.path}: ends inside its header; get another copy.")
+        _, version, _, length, crc = _HEAD.unpack(head)
+        text = file.read(min(length, self.size))
+        if zlib.crc32(text, zlib.crc32(head[:12])) != crc:
+            if version > VERSION and len(text) == length:
+                raise OSError(
+                    f"{self.path}: is of version {version} or damaged, and this release reads"
+                    f" version {VERSION}; update neurokit or get another copy."
+                )
+            raise OSError(f"{self.path}: its header is damaged; get another copy.")
+        if version != VERSION:
+            raise OSError(
+                f"{self.path}: is of version {version}, and this release reads version"
+                f" {VERSION}; update neurokit."
+            )
+        return json.loads(text), _HEAD.size + length
+
+    def _read_index(self, file: BinaryIO) -> list[Block]:
+        file.seek(max(self.size - _TAIL.size, 0))
+        tail = file.read(_TAIL.size)
+        if len(tail) < _TAIL.size or tail[-4:] != END:
+            raise OSError(
+                f"{self.path}: is cut short or overwritten at its end, where the index of blocks"
+                " should be; get another copy, or read what is intact with recover=True."
+            )
+        offset, n, crc, _ = _TAIL.unpack(tail)
+        length = n * _ENTRY.size
+        sound = offset + length + _TAIL.size == self.size
+        if sound:
+            file.seek(offset)
+            index = file.read(length)
+            sound = zlib.crc32(tail[:12], zlib.crc32(index)) == crc
+        if not sound:
+            raise OSError(
+                f"{self.path}: its index of blocks is damaged; get another copy, or read what is"
+                " intact with recover=True."
+            )
+        return [Block(*entry) for entry in _ENTRY.iter_unpack(index)]
+
+    def _walk(self, file: BinaryIO, at: int) -> list[Block]:
+        """Blocks that lie whole in the file, found without the index."""
+        found = []
+        while at + _BLOCK.size <= self.size:
+            file.seek(at)
+            length, crc, start = _BLOCK.unpack(file.read(_BLOCK.size))
+            if at + _BLOCK.size + length > self.size:
+                break
+            payload = file.read(length)
+            if zlib.crc32(payload, zlib.crc32(struct.pack("<Q", start))) != crc:
+                break  # this length cannot be trusted, so what follows cannot be found
+            found.append(Block(at, start, length, crc))
+            at += _BLOCK.size + length
+        return found
+
+    def read(self, i: int) -> bytes:
+        """Payload of block `i`.
+
+        Raises
+        ------
+        OSError
+            If the block is not what its checksum says.
+        """
+        offset, start, length, crc = self.blocks[i]
+        with self.path.open("rb") as file:
+            file.seek(offset)
+            frame = file.read(_BLOCK.size)
+            payload = file.read(length)
+        if (
+            frame != _BLOCK.pack(length, crc, start)
+            or zlib.crc32(payload, zlib.crc32(struct.pack("<Q", start))) != crc
+        ):
+            raise OSError(
+                f"{self.path}: block {i} of {len(self.blocks)} is damaged; get another copy, or"
+                " read what is intact with recover=True."
+            )
+        return payload
