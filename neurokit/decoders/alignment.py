@@ -95,7 +95,7 @@ class EuclideanAlignment(Saveable, TransformerMixin, BaseEstimator):
                 f'EuclideanAlignment: unseen must be "own" or "error", got {self.unseen!r}.'
             )
         names = self._domains(source, groups)
-        self.domains_ = sorted(set(names))
+        self.domains_ = np.unique(names).tolist()
         self.references_ = np.stack(
             [_mean_covariance(source.values[names == d], d) for d in self.domains_]
         )
@@ -118,14 +118,14 @@ class EuclideanAlignment(Saveable, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         source = trials(self, X, reset=False)
         names = self._domains(source, groups)
-        own = sorted(set(names) - set(self.domains_))
+        own = sorted(set(names.tolist()) - set(self.domains_))
         if own and self.unseen == "error":
             raise ValueError(
                 f"EuclideanAlignment: domains {own} were not seen in fit, which saw"
                 f' {self.domains_}; unseen="own" aligns them by their own trials.'
             )
         out = np.empty_like(source.values)
-        for name in sorted(set(names)):
+        for name in np.unique(names).tolist():
             chosen = names == name
             here = source.values[chosen].astype(np.float64)
             if name in own:
@@ -136,7 +136,7 @@ class EuclideanAlignment(Saveable, TransformerMixin, BaseEstimator):
         if source.source is None:
             return out[:, :, 0] if np.asarray(X).ndim == 2 else out
         aligned = source.source.copy(data=out)
-        seen = sorted(set(names) - set(own))
+        seen = sorted(set(names.tolist()) - set(own))
         said = [f"{', '.join(seen)}: by the training trials"] if seen else []
         said += [f"{', '.join(own)}: by their own trials"] if own else []
         aligned.attrs |= {"units": "1", "alignment": "; ".join(said)}
