@@ -222,10 +222,14 @@ def _open(path: Path) -> Any:
             said = said or f"{kind.__name__}: {type(error).__name__}: {error}"
         else:
             return raw
+    said = said.strip().partition("\n")[0][:200].rstrip(".")
+    if path.is_dir():
+        why = f" ({said})" if said else ""
+        raise ValueError(f"{path}: is a folder that neither neurokit nor neo reads{why}.")
     if not said:
-        what = "a folder" if path.is_dir() else f"a {path.suffix or 'nameless'} file"
-        raise ValueError(f"{path}: is {what} of no format that neurokit or neo reads.")
-    raise OSError(f"{path}: neo cannot read it ({said.strip().splitlines()[0][:200]}).")
+        ending = path.suffix or "nameless"
+        raise ValueError(f"{path}: is a {ending} file of no format that neurokit or neo reads.")
+    raise OSError(f"{path}: neo cannot read it ({said}).")
 
 
 class _RawSamples:

@@ -349,7 +349,8 @@ def _is_event(series: h5py.Group) -> bool:
         return False
     if len(series["timestamps"]) != len(data):
         return False
-    return isinstance(read_clock(series, len(data)), np.ndarray) or len(data) < 2
+    clock = read_clock(series, len(data))  # even and fast: samples; otherwise moments
+    return not (isinstance(clock, SampleIndex) and len(data) >= 10 and clock.rate >= 10)
 
 
 def _from_markers(path: Path, series: h5py.Group) -> pd.DataFrame:

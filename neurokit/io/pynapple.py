@@ -139,5 +139,5 @@ def to_pynapple(x: xr.Dataset | xr.DataArray | pd.DataFrame) -> Any:
         if coord.dims == ("unit",) and (name != "unit" or not numbered)
     }
     keys = [int(i) for i in ids] if numbered else list(range(len(ids)))
-    group = {key: nap.Ts(t) for key, t in zip(keys, times, strict=True)}
+    group = {key: nap.Ts(t, time_support=support) for key, t in zip(keys, times, strict=True)}
     return nap.TsGroup(group, time_support=support, metadata=metadata)

@@ -140,8 +140,12 @@ def _mat(path: Path) -> dict[str, Any]:
     import scipy.io
 
     if h5py.is_hdf5(path):  # MATLAB 7.3
-        with h5py.File(path, "r") as file:
-            raise ValueError(_no_layout(path, [name for name in file if name[0] != "#"]))
+        try:
+            with h5py.File(path, "r") as file:
+                names = [name for name in file if not name.startswith("#")]
+        except OSError as error:
+            raise OSError(f"{path}: is cut short or damaged; copy it again.") from error
+        raise ValueError(_no_layout(path, names))
     try:
         held = scipy.io.loadmat(path, squeeze_me=True, struct_as_record=True)
     except Exception as error:
