@@ -7,8 +7,8 @@ import importlib.util
 import inspect
 import json
 import os
+import re
 import sys
-import tempfile
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -21,9 +21,12 @@ from safetensors.numpy import save as dump_tensors
 from sklearn.base import BaseEstimator
 
 from neurokit import __version__
+from neurokit.io._atomic import atomic_path
 
 FORMAT = 1
 _KEY = "neurokit"
+_BLANK = "0" * 64  # what stands for the checksum while it is computed
+_CHECKSUM = re.compile(r'^(\{"sha256": ")([0-9a-f]{64})')
 _FAMILIES = ("tokenizers", "clustering", "connectomes", "decoders")
 
 
@@ -131,14 +134,15 @@ def write_tensors(
     Path
     """
     path = Path(path)
-    text = json.dumps(dict(header), allow_nan=False)
+    text = json.dumps({"sha256": _BLANK} | dict(header), allow_nan=False)
     contiguous = {name: np.asarray(value, order="C") for name, value in tensors.items()}
-    blank = "0" * 64
-    content = dump_tensors(contiguous, {_KEY: text, "sha256": blank})
+    # one note alone: safetensors writes several in any order, and equal objects get equal files
+    content = dump_tensors(contiguous, {_KEY: text})
     table, payload = _split(content, path)
     digest = _digest(table, text, payload)
-    spot = content.index(f'"{blank}"'.encode()) + 1
-    write_bytes(path, content[:spot] + digest.encode() + content[spot + 64 :])
+    spot = content.index(_BLANK.encode())
+    with atomic_path(path) as part:
+        part.write_bytes(content[:spot] + digest.encode() + content[spot + len(_BLANK) :])
     return path
 
 
@@ -163,39 +167,24 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str
     content = path.read_bytes()
     table, payload = _split(content, path)
     notes = table.pop("__metadata__", None)
-    if not isinstance(notes, dict) or not {_KEY, "sha256"} <= notes.keys():
+    if not isinstance(notes, dict) or not isinstance(notes.get(_KEY), str):
         raise OSError(f"{path}: not a file of neurokit; expected one that save() has written.")
-    if _digest(table, notes[_KEY], payload) != notes["sha256"] or len(notes) != 2:
+    found = _CHECKSUM.match(notes[_KEY])
+    text = _CHECKSUM.sub(rf"\g<1>{_BLANK}", notes[_KEY])
+    if not found or _digest(table, text, payload) != found[2] or len(notes) != 1:
         raise OSError(f"{path}: damaged, its checksum does not match; restore it from a copy.")
     try:
         tensors = load_tensors(content)
     except (SafetensorError, KeyError) as error:
         raise OSError(f"{path}: damaged ({error}); restore it from a copy.") from None
-    header = json.loads(notes[_KEY])
+    header = json.loads(text)
+    del header["sha256"]
     if header["format"] != FORMAT:
         raise OSError(
             f"{path}: written in format {header['format']} by neurokit {header['version']}, this"
             f" is neurokit {__version__}, which reads format {FORMAT}; install that version."
         )
     return header, tensors
-
-
-def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write ``content`` beside ``path`` and rename it, so that no half file is ever seen."""
-    path = Path(path)
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        umask = os.umask(0)  # mkstemp makes private files: give this one what open() would
-        os.umask(umask)
-        Path(beside).chmod(0o666 & ~umask)
-        Path(beside).replace(path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise
 
 
 def _split(content: bytes, path: Path) -> tuple[dict[str, Any], memoryview]:

@@ -1,9 +1,9 @@
 import json
-import os
 import pickle
 import subprocess
 import sys
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from safetensors import safe_open
 from sklearn.base import BaseEstimator
 
 from neurokit import persistence
-from neurokit.persistence import Saveable, read_tensors, write_bytes, write_tensors
+from neurokit.persistence import Saveable, read_tensors, write_tensors
 from neurokit.training import Trainer
 
 
@@ -214,16 +214,16 @@ def test_what_cannot_be_held_is_named_and_nothing_is_written(tmp_path, value, ki
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
-    path = tmp_path / "k"
-    path.write_bytes(b"old")
+    path = Keeper(a=1).save(tmp_path / "k")
+    old = path.read_bytes()
 
-    def full(handle):
+    def full(self, content):
         raise OSError("no space left")
 
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match="no space"):
-        write_bytes(path, b"new")
-    assert path.read_bytes() == b"old"
+        Keeper(a=2).save(path)
+    assert path.read_bytes() == old
     assert [p.name for p in tmp_path.iterdir()] == ["k"]
 
 
