@@ -370,12 +370,22 @@ def test_a_dead_code_comes_back_as_a_vector_of_the_batch_and_stays():
 
 def test_small_batches_do_not_kill_the_codebook():
     x = noise(4096, 8)
-    quantizer = fitted(x, n_levels=1, codebook_size=256)
+    quantizer = fitted(x, n_levels=1, codebook_size=256, decay=0.95)
     before = nmse(x, quantizer(x).values)
     quantizer.train()
-    for part in x.split(64)[:60]:
+    for part in x.split(128) * 4:  # half a vector per code: fewer than the threshold
         quantizer(part)
     assert nmse(x, quantizer.eval()(x).values) < 1.2 * before
+
+
+def test_gains_follow_latents_that_grow():
+    x = noise(2000, 8)
+    quantizer = fitted(x, n_levels=4, codebook_size=64, cosine=True, decay=0.9)
+    before = nmse(x, quantizer(x).values)
+    quantizer.train()
+    for _ in range(80):
+        quantizer(3 * x)
+    assert nmse(3 * x, quantizer.eval()(3 * x).values) < 1.1 * before
 
 
 def test_a_code_unused_for_ages_neither_fades_to_zero_nor_to_nan():

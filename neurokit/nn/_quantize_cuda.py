@@ -35,8 +35,9 @@ def _encode(
             )  # fmt: skip
         else:
             y = rest
-        best = tl.full((block_vectors,), float("-inf"), tl.float32)
-        chosen = tl.zeros((block_vectors,), tl.int32)
+        # the best per column of the block; columns meet once per stage
+        best = tl.full((block_vectors, block_codes), float("-inf"), tl.float32)
+        best_at = tl.zeros((block_vectors, block_codes), tl.int32)
         for first in range(0, n_codes, block_codes):
             code = first + tl.arange(0, block_codes)
             table = tl.load(
@@ -47,12 +48,11 @@ def _encode(
                 y, table, input_precision="ieee",
                 acc=tl.broadcast_to(bias[None, :], block_vectors, block_codes),
             )  # fmt: skip
-            top = tl.max(score, 1)
-            codes = tl.broadcast_to(code[None, :], block_vectors, block_codes)
-            lowest = tl.min(tl.where(score == top[:, None], codes, n_codes - 1), 1)
-            better = top > best
-            best = tl.where(better, top, best)
-            chosen = tl.where(better, lowest, chosen)
+            best_at = tl.where(score > best, first, best_at)
+            best = tl.maximum(best, score)
+        top = tl.max(best, 1)
+        codes = best_at + tl.arange(0, block_codes)[None, :]
+        chosen = tl.min(tl.where(best == top[:, None], codes, n_codes - 1), 1)
         tl.store(codes_at + row * n_levels + level, chosen.to(tl.int64), mask=row < n_vectors)
         words = words_at + (level * n_codes + chosen[:, None]) * n_dims + dim[None, :]
         rest -= tl.load(words, mask=inside, other=0.0)
@@ -89,6 +89,7 @@ def encode(x, table, bias, words, project, project_bias):
             x, table, bias, words, project, project_bias, codes, n_vectors, n_dims,
             n_levels=n_levels, n_codes=n_padded, n_searched=n_searched, padded_dims=padded_dims,
             factorised=factorised, block_vectors=block, block_codes=block, num_warps=4,
+            num_stages=3 if padded_dims <= 64 else 2,  # two of the widest blocks per processor
         )  # fmt: skip
     return codes
 
