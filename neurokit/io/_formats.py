@@ -203,7 +203,8 @@ def _refuse(path: Path, form: str, error: Exception) -> None:
     if path.is_file():
         with path.open("rb") as file:
             refuse_text_transfer(path, file.read(1 << 18))
-    raise OSError(f"{path}: cannot be read as {form} ({said.rstrip('.')}).") from None
+    way = "; its .ncs files can be read one by one" if form == "Neuralynx" else ""
+    raise OSError(f"{path}: cannot be read as {form} ({said.rstrip('.')}){way}.") from None
 
 
 def _first_sentence(said: str) -> str:

@@ -196,27 +196,26 @@ def _record(rate: Fraction, n_times: int, n_channels: int) -> tuple[int, str]:
     for factor in (2, 5):  # n / rate is a decimal if nothing else is left in its denominator
         while unit % factor == 0:
             unit //= factor
-    best: tuple[tuple[bool, bool, float], int, str] | None = None
-    longest = max(unit, min(n_times, int(10 * rate) + 1))
-    for length in range(unit, longest + 1, unit):
-        seconds = Fraction(length) / rate
-        text = f"{Decimal(seconds.numerator) / Decimal(seconds.denominator):f}"
-        if len(text) > 8 or Fraction(text) != seconds:
-            continue
-        brief = seconds < Fraction(1, 10) and length < n_times
-        badness = (
-            n_times % length != 0 or brief,
-            2 * length * n_channels > _RECORD_BYTES,
-            abs(float(seconds) - 1),
-        )
-        if best is None or badness < best[0]:
-            best = badness, length, text
-    if best is None or best[1] > max(n_times, int(10 * rate)):
-        raise ValueError(
-            f"write_edf: no record of a decimal number of seconds holds a whole number of samples"
-            f" at {float(rate):.9g} Hz; resample first."
-        )
-    return best[1], best[2]
+    second = float(rate)
+    lengths = range(unit, max(unit, min(n_times, int(10 * second) + 1)) + 1, unit)
+    whole = [n for n in lengths if n_times % n == 0 and (10 * n >= second or n == n_times)]
+    for candidates in (whole, lengths):
+        for length in sorted(
+            candidates,
+            key=lambda n: (2 * n * n_channels > _RECORD_BYTES, abs(n - second)),
+        ):
+            seconds = Fraction(length) / rate
+            text = f"{Decimal(seconds.numerator) / Decimal(seconds.denominator):f}"
+            if (
+                len(text) <= 8
+                and Fraction(text) == seconds
+                and length <= max(n_times, 10 * second)
+            ):
+                return length, text
+    raise ValueError(
+        f"write_edf: no record of a decimal number of seconds holds a whole number of samples at"
+        f" {second:.9g} Hz; resample first."
+    )
 
 
 def _began(measured: str | None, start: Fraction) -> tuple[datetime.datetime | None, Fraction]:

@@ -50,7 +50,8 @@ def read_signal(
     -------
     xarray.DataArray of dims ("channel", "time"), for epochs ("trial", "channel", "time")
         float32: voltages in uV, magnetometers in fT, gradiometers in fT/cm, everything else as in
-        the file. Where channels differ, the coordinate ``units`` says it for each. Time is 0 at
+        the file. Where channels differ, the coordinate ``units`` says it for each, and
+        ``attrs["units"]`` what all but trigger channels have, or "mixed". Time is 0 at
         the first sample, in FIF files ``first_time``, in epochs the event; where a recording was
         interrupted (EDF+D) it jumps.
 
@@ -131,7 +132,7 @@ def _choose(path: Path, x: xr.DataArray, channels: Sequence[str]) -> xr.DataArra
     if missing := [name for name in channels if name not in names]:
         raise ValueError(f"{path}: has no channels {missing}; it has {names}.")
     x = x.isel(channel=[names.index(name) for name in channels])
-    if "units" in x.coords:
+    if "units" in x.coords and "type" in x.coords:
         x = label_units(x.drop_vars("units"), x["units"].values.tolist())
     return x
 
