@@ -1,0 +1,222 @@
+"""The command line: ``neurokit demo | info | convert | run``."""
+
+import argparse
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+import neurokit
+
+# Nothing that takes long is imported before a command runs: --help answers at once.
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Default: those of the command line.
+
+    Returns
+    -------
+    int
+        0 when all went well, 1 when something could not be done, 2 when the command itself was
+        wrong, 130 when it was interrupted. What went wrong is one sentence on stderr; with
+        ``NEUROKIT_DEBUG=1`` in the environment it is the whole traceback.
+    """
+    try:
+        chosen = _parser().parse_args(arguments)
+    except SystemExit as end:  # argparse has said why
+        return int(end.code or 0)
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _warn
+            chosen.command(chosen)
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        return _fail("interrupted.", 130)
+    except BrokenPipeError:  # the reader of a pipe, head say, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if os.environ.get("NEUROKIT_DEBUG"):
+            raise
+        return _fail(_sentence(error), 1)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="neurokit", description="Read brain recordings, look at them, decode them."
+    )
+    parser.add_argument("--version", action="version", version=f"neurokit {neurokit.__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def add(name: str, run: Callable[[argparse.Namespace], None], words: str) -> Any:
+        command = commands.add_parser(name, help=words, description=f"{words.capitalize()}.")
+        command.set_defaults(command=run)
+        return command
+
+    demo = add("demo", _demo, "simulate a session to files, read it back, decode it, and report")
+    demo.add_argument("--out", type=Path, default=Path("neurokit-demo.html"), metavar="REPORT")
+    demo.add_argument("--seed", type=int, default=0, help="of the simulation (default: 0)")
+
+    info = add("info", _info, "say what a file holds, and what is odd about it")
+    info.add_argument("file", type=Path, metavar="FILE")
+
+    convert = add(
+        "convert", _convert, "write a recording in another format, by the extension of OUT"
+    )
+    convert.add_argument("file", type=Path, metavar="FILE")
+    convert.add_argument(
+        "out", type=Path, metavar="OUT", help=".edf .nwb .zarr .nc, or .tsv (events)"
+    )
+    convert.add_argument("--overwrite", action="store_true", help="replace OUT if it is there")
+
+    run = add("run", _run, "make a report of a file: contents, spectra, rasters, decoding")
+    run.add_argument("file", type=Path, metavar="FILE")
+    run.add_argument("--out", type=Path, metavar="REPORT", help="default: FILE.html, here")
+    run.add_argument(
+        "--labels", type=lambda text: text.split(","), metavar="A,B", help="events to tell apart"
+    )
+    run.add_argument(
+        "--window",
+        type=float,
+        nargs=2,
+        metavar=("FROM", "TO"),
+        help="seconds around an event (default: 0 to the next one, at most 3)",
+    )
+    return parser
+
+
+def _demo(chosen: argparse.Namespace) -> None:
+    started = time.perf_counter()
+    _writable(chosen.out)
+    _use_no_screen()
+    from neurokit._demo import demo
+
+    report, table = demo(chosen.seed)
+    print(table)
+    path = report.save(chosen.out)
+    print(f"\nReport: {path.resolve()} ({time.perf_counter() - started:.0f} s)")
+
+
+def _info(chosen: argparse.Namespace) -> None:
+    from neurokit._inspect import lines, open_session
+
+    for line in lines(open_session(chosen.file)):
+        print(line)
+
+
+def _convert(chosen: argparse.Namespace) -> None:
+    out, suffix = chosen.out, chosen.out.suffix.lower()
+    if suffix not in (".edf", ".nwb", ".zarr", ".nc", ".tsv"):
+        raise ValueError(
+            f"{out}: convert writes .edf, .nwb, .zarr, .nc and .tsv (events), not"
+            f" {suffix or 'a name without extension'!r}."
+        )
+    if not chosen.file.exists():
+        raise FileNotFoundError(f"{chosen.file}: no such file or folder.")
+    if out.exists() and chosen.file.exists() and out.samefile(chosen.file):
+        raise ValueError(f"{out}: is the file to convert itself; give another name.")
+    if out.exists() and not chosen.overwrite:
+        raise OSError(f"{out}: is already there; give another name, or --overwrite.")
+    _writable(out)
+    from neurokit import io
+
+    if suffix == ".edf":
+        table = io.read_events(chosen.file)
+        io.write_edf(out, io.read_signal(chosen.file), table)
+    elif suffix == ".tsv":
+        from neurokit.io._atomic import atomic_path
+
+        table = io.read_events(chosen.file).rename(columns={"label": "trial_type"})
+        if not len(table):
+            raise ValueError(f"{chosen.file}: holds no events.")
+        with atomic_path(out) as part:
+            table.to_csv(part, sep="\t", index=False)
+    elif suffix == ".nwb":
+        io.write_nwb(out, io.read_session(chosen.file))
+    else:
+        io.save(out, io.read_session(chosen.file))
+    print(f"{out} ({_size(out)})")
+
+
+def _run(chosen: argparse.Namespace) -> None:
+    if not chosen.file.exists():
+        raise FileNotFoundError(f"{chosen.file}: no such file or folder.")
+    out = chosen.out or Path(f"{chosen.file.name}.html")
+    _writable(out)
+    _use_no_screen()
+    from neurokit._inspect import open_session
+    from neurokit._run import report_session
+
+    session = open_session(chosen.file)
+    report = report_session(session, labels=chosen.labels, window=chosen.window)
+    path = report.save(out)
+    print(f"Report: {path.resolve()}")
+
+
+def _use_no_screen() -> None:
+    """Draw into files: a window would need a screen, and nobody would look at it."""
+    import matplotlib
+
+    matplotlib.use("agg")
+
+
+def _writable(path: Path) -> None:
+    """Refuse before the work what could not be written after it."""
+    if path.is_dir() and path.suffix != ".zarr":
+        raise IsADirectoryError(f"{path}: is a folder; give the name of a file.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path}: there is no folder {path.parent}; make it first.")
+    if not os.access(path.parent, os.W_OK):
+        raise PermissionError(f"{path}: the folder {path.parent} does not let you write.")
+
+
+def _size(path: Path) -> str:
+    files = path.rglob("*") if path.is_dir() else [path]
+    size = sum(file.stat().st_size for file in files if file.is_file())
+    return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"
+
+
+def _sentence(error: BaseException) -> str:
+    """Put an error in a sentence, without errno and line breaks."""
+    words = " ".join(str(error).split())
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        words = f"{error.filename}: {error.strerror.lower()}."
+    if isinstance(error, OSError | ValueError | TypeError | ImportError) and words:
+        return words
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for this recording; choose a part of it."
+    return (
+        f"unexpected {type(error).__name__}{f': {words}' if words else ''}; with NEUROKIT_DEBUG=1"
+        " in the environment you see where."
+    )
+
+
+def _fail(words: str, code: int) -> int:
+    print(f"neurokit: error: {words}", file=sys.stderr)
+    return code
+
+
+def _warn(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Show what concerns the data; what concerns programmers is not for this place."""
+    if not issubclass(category, DeprecationWarning | FutureWarning | ResourceWarning):
+        print(f"neurokit: warning: {' '.join(str(message).split())}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
