@@ -68,16 +68,16 @@ def _run(tokens, widths, words, decoding, starts, freqs):  # type: ignore[no-unt
                 for j in range(_N_CONTEXTS - 1):
                     keys[j] = (keys[j] * np.uint64(64) + np.uint64(k)) * _MIX
                 value = np.int64(tokens[i, c, k])
-                node = 1
+                node = np.int64(1)
                 follows = True
-                leaf = 0  # node among the four choices at hand
+                leaf = np.int64(0)  # node among the four choices at hand
                 for b in range(width - 1, -1, -1):
                     hint = (last >> b) & 1
                     if leaf == 0 or leaf >= 8:
                         for j in range(_N_CONTEXTS - 1):
                             key = (keys[j] ^ np.uint64(node)) * _MIX
                             base[j] = np.int64(key >> down) << 4
-                        leaf = 1
+                        leaf = np.int64(1)
                     else:
                         leaf = 2 * leaf + (node & 1)
                     # The last context asks whether this token repeats the one before.
