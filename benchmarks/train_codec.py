@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-RATE = 240
+RATE = 320
 SPLIT = {  # recordings whose name begins so are held out
     "held": ("mi_eegmmidb/S002", "ssvep_exo/subject12", "erp_n170_muse/subject0002"),
     "unseen sets": ("erp_p300_bi2012", "ieeg_mne_misc"),
@@ -79,7 +79,7 @@ def load(folder: Path):
 
 
 def windows(recordings, n: int, seed: int, seconds: float = 4.0) -> np.ndarray:
-    """Draw ``n`` windows at 240 Hz: half their sets evenly, with changes of speed and spectrum."""
+    """Draw ``n`` windows at 320 Hz: half their sets evenly, with changes of speed and spectrum."""
     from neurokit.tokenizers._resample import Resampler
 
     rng = np.random.default_rng(seed)

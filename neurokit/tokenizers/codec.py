@@ -66,9 +66,9 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
         Codes per stage.
     frame_rate : float, default=20.0
         Frames per second.
-    model_rate : float, default=240.0
+    model_rate : float, default=320.0
         Rate at which the networks run, in Hz; a whole multiple of ``frame_rate``. Nothing above
-        .95 of half of it is kept.
+        half of it is kept.
     latent_dim : int, default=32
         Length of the vector that is quantised.
     n_filters : int, default=32
@@ -85,6 +85,9 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
         Share of the training examples that are decoded from fewer stages.
     window : float, default=4.0
         Length of a training example, in s.
+    beam : int, default=1
+        Paths that the quantiser's search keeps from stage to stage: more find codes that come
+        closer, at that many times the work.
     preset : {None, "biocodec"}, default=None
         ``"biocodec"`` is the published network and loss [1]_ (250 Hz, hop 12, LSTMs, weight
         normalisation, unit-norm codes in 16 dimensions), with what is wrong in its quantiser
@@ -139,7 +142,7 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
         *,
         codebook_size: int = 256,
         frame_rate: float = 20.0,
-        model_rate: float = 240.0,
+        model_rate: float = 320.0,
         latent_dim: int = 32,
         n_filters: int = 32,
         n_residual: int = 1,
@@ -148,6 +151,7 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
         loss_weights: tuple[float, float, float] = (1.0, 0.02, 0.1),
         quantizer_dropout: float = 0.25,
         window: float = 4.0,
+        beam: int = 1,
         preset: str | None = None,
         sampling_rate: float | None = None,
         trainer: Trainer | None = None,
@@ -166,6 +170,7 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
         self.loss_weights = loss_weights
         self.quantizer_dropout = quantizer_dropout
         self.window = window
+        self.beam = beam
         self.preset = preset
         self.sampling_rate = sampling_rate
         self.trainer = trainer
@@ -631,6 +636,7 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
 
 _LEAST = {
     "n_levels": 1,
+    "beam": 1,
     "codebook_size": 2,
     "latent_dim": 1,
     "n_filters": 1,
@@ -647,7 +653,7 @@ class CodecStream:
 
     Frames come when nothing that follows can change them: those of the first second when it is
     over, all others as soon as their last sample is there (and, where the recording is resampled,
-    eight samples more of the slower rate).
+    twelve samples more of the slower rate).
     """
 
     def __init__(self, leveller: Leveller, networks: _Networks) -> None:
@@ -698,6 +704,7 @@ class _Networks:
 
         self.device = resolve_device(estimator.device)
         self.hop = estimator._hop
+        self.beam = estimator.beam
         module = estimator.module_
         self.quantizer = deepcopy(module.quantizer).to(self.device)
         half = module.encoder if encoder else module.decoder
@@ -726,7 +733,8 @@ class _Networks:
         import torch
 
         with torch.inference_mode():
-            codes = self.quantizer.encode(torch.from_numpy(vectors).to(self.device))
+            x = torch.from_numpy(vectors).to(self.device)
+            codes = self.quantizer.encode(x, beam=self.beam)
         return np.concatenate([side, codes.cpu().numpy()], -1).astype(np.uint16)
 
     def decode(self, vectors: NDArray[Any]) -> NDArray[Any]:
