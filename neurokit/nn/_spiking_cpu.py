@@ -380,7 +380,8 @@ def _columns(parameters, shape, dtype):
         if values is None:
             column = torch.empty(0, dtype=dtype)
         else:
-            column = torch.as_tensor(values).detach().to(dtype).expand(shape).reshape(-1)
+            column = torch.as_tensor(values, dtype=dtype).detach()
+            column = column.expand(shape).reshape(-1)
         spread.append(column.contiguous().numpy())
     return spread
 

@@ -88,7 +88,8 @@ def _forward(
     x, decay, threshold, synaptic, v0, i0, spikes, v_last, i_last, marks,
     n_times, n_columns, n_units, scale, top,
     MODE: tl.constexpr, ZERO: tl.constexpr, SUBTRACT: tl.constexpr, PER_UNIT: tl.constexpr,
-    FILTERED: tl.constexpr, EVEN: tl.constexpr, K: tl.constexpr, BLOCK: tl.constexpr,
+    FILTERED: tl.constexpr, EVEN: tl.constexpr, K: tl.constexpr, NEAR: tl.constexpr,
+    BLOCK: tl.constexpr,
 ):  # fmt: skip
     cols = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     mask = cols < n_columns
@@ -110,24 +111,25 @@ def _forward(
                 else:
                     mark = marks + (segment - 1) * stride + cols
                 tl.store(mark, v, mask=mask)
-        for k in tl.static_range(K):
-            if EVEN:
-                live = mask
-            else:
-                live = mask & (segment * K + k < n_times)
-            drive = tl.load(x + row, mask=live, other=0.0).to(tl.float32)
-            if FILTERED:
-                drive = a * i + drive
-                i = tl.where(live, drive, i)
-            h = b * v + drive
-            s = _fire(h, th, scale, top, MODE)
-            tl.store(spikes + row, s.to(spikes.dtype.element_ty), mask=live)
-            after = h - s * _level(h, th, ZERO, SUBTRACT)
-            if EVEN:
-                v = after
-            else:
-                v = tl.where(live, after, v)
-            row += n_columns
+        for near in range(K // NEAR):
+            for k in tl.static_range(NEAR):
+                if EVEN:
+                    live = mask
+                else:
+                    live = mask & (segment * K + near * NEAR + k < n_times)
+                drive = tl.load(x + row, mask=live, other=0.0).to(tl.float32)
+                if FILTERED:
+                    drive = a * i + drive
+                    i = tl.where(live, drive, i)
+                h = b * v + drive
+                s = _fire(h, th, scale, top, MODE)
+                tl.store(spikes + row, s.to(spikes.dtype.element_ty), mask=live)
+                after = h - s * _level(h, th, ZERO, SUBTRACT)
+                if EVEN:
+                    v = after
+                else:
+                    v = tl.where(live, after, v)
+                row += n_columns
     tl.store(v_last + cols, v, mask=mask)
     if FILTERED:
         tl.store(i_last + cols, i, mask=mask)
@@ -140,7 +142,7 @@ def _backward(
     n_times, n_columns, n_units, scale, top,
     MODE: tl.constexpr, ZERO: tl.constexpr, SUBTRACT: tl.constexpr, ATTACHED: tl.constexpr,
     PER_UNIT: tl.constexpr, FILTERED: tl.constexpr, EVEN: tl.constexpr, K: tl.constexpr,
-    BLOCK: tl.constexpr,
+    NEAR: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     cols = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     mask = cols < n_columns
@@ -192,6 +194,8 @@ def _backward(
                 s = _fire(h, th, scale, top, MODE)
                 v = h - s * _level(h, th, ZERO, SUBTRACT)
             row += n_columns
+            if k % NEAR == NEAR - 1:
+                tl.debug_barrier()  # loads further ahead than this would thrash the page tables
         # And back.
         for r in tl.static_range(K):
             row -= n_columns
@@ -242,6 +246,8 @@ def _backward(
                     gi = tl.where(live, a * gh, gi)
                     g = tl.where(live, gh, g)
             tl.store(gx + row, gh.to(gx.dtype.element_ty), mask=live)
+            if r % NEAR == NEAR - 1:
+                tl.debug_barrier()
     if gv_first is not None:
         tl.store(gv_first + cols, gv, mask=mask)
         if FILTERED:
@@ -258,7 +264,7 @@ def run(current, parameters, v, i, neuron, keep):
     """Run all steps; return spikes, last potential, last synaptic current, and what to keep."""
     n_times, n_units = current.shape[0], current.shape[-1]
     n_columns = current.numel() // n_times
-    block, warps, segment = _layout(n_times, n_columns, current.dtype)
+    block, warps, segment, near = _layout(n_times, n_columns, current.dtype)
     filtered = parameters[2] is not None
     spikes = torch.empty_like(current)
     v_last = current.new_empty(current.shape[1:], dtype=torch.float32)
@@ -272,7 +278,8 @@ def run(current, parameters, v, i, neuron, keep):
         current, *values, _row(v), _row(i), spikes, v_last, i_last, marks,
         n_times, n_columns, n_units, neuron.scale, neuron.top,
         neuron.firing, bool(neuron.zero), bool(neuron.subtract), per_unit, filtered,
-        n_times % segment == 0, segment, block, num_warps=warps,
+        n_times % segment == 0, segment, min(near, segment), block,
+        num_warps=warps,
     )  # fmt: skip
     return spikes, v_last, i_last, (current, marks) if keep else ()
 
@@ -282,7 +289,7 @@ def run_backward(kept, parameters, v, i, grads, neuron, with_parameters):
     current, marks = kept
     n_times, n_units = current.shape[0], current.shape[-1]
     n_columns = current.numel() // n_times
-    block, warps, segment = _layout(n_times, n_columns, current.dtype)
+    block, warps, segment, near = _layout(n_times, n_columns, current.dtype)
     filtered = parameters[2] is not None
     gx = torch.empty_like(current)
     by_column = None
@@ -298,7 +305,8 @@ def run_backward(kept, parameters, v, i, grads, neuron, with_parameters):
         gx, gv, gi, by_column,
         n_times, n_columns, n_units, neuron.scale, neuron.top,
         neuron.firing, bool(neuron.zero), bool(neuron.subtract), bool(neuron.attached), per_unit,
-        filtered, n_times % segment == 0, segment, block, num_warps=warps,
+        filtered, n_times % segment == 0, segment, min(near, segment), block,
+        num_warps=warps,
     )  # fmt: skip
     return gx, *(by_column if with_parameters else (None, None, None)), gv, gi
 
@@ -310,13 +318,12 @@ def _layout(n_times, n_columns, dtype):
     thread and long segments, whose loads are in flight together.
     """
     if n_columns < _FILL:
-        block, warps, longest = 32, 1, 16
+        block, warps, longest, near = 32, 1, 16, 16
     else:
-        block, warps, longest = 512, 4, 16
+        block, warps, longest, near = 512, 4, 8, 8
     if n_times <= longest:
-        return block, warps, triton.next_power_of_2(n_times)
-    whole = (k for k in range(longest, longest // 2, -1) if n_times % k == 0)
-    return block, warps, next(whole, longest)
+        return block, warps, triton.next_power_of_2(n_times), near
+    return block, warps, longest, near
 
 
 def _values(parameters, n_units):

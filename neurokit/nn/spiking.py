@@ -761,19 +761,21 @@ def _run_steps(
     keep: bool,
 ) -> tuple[Tensor, Tensor, Tensor | None, tuple[Any, ...]]:
     """Run a recurrent layer as one matrix product and one fused step after the other."""
+    current, dtype = current.to(_state_dtype(current)), current.dtype
     spikes, kept = torch.empty_like(current), []
     v = torch.zeros_like(current[0], dtype=_state_dtype(current)) if v is None else v
     sources = weight.detach().to(current.dtype).T
     for t, x in enumerate(current.detach()):
         if s is not None:
-            x = torch.addmm(x.reshape(-1, len(weight)), s.reshape(-1, len(weight)), sources)
+            before_s = s.to(x.dtype).reshape(-1, len(weight))
+            x = torch.addmm(x.reshape(before_s.shape), before_s, sources)
             x = x.view(current.shape[1:])
         before = (v, i)
         fired, v, i, step = kernels.run(x[None], parameters, v, i, neuron, keep)
         spikes[t] = s = fired[0]
         if keep:
             kept += [*step, *before]
-    return spikes, v, i, tuple(kept)
+    return spikes.to(dtype), v, i, tuple(kept)
 
 
 def _run_steps_backward(
@@ -792,7 +794,7 @@ def _run_steps_backward(
     """Return the gradients of `_run_steps`."""
     grad_s, gv, gi = grads
     n_times, n_kept = len(spikes), len(kept) // len(spikes)
-    w = weight.detach()
+    w = weight.detach().to(_state_dtype(spikes))
     gx = torch.empty((n_times, *spikes.shape[1:]), dtype=w.dtype, device=w.device)
     totals: list[Any] = [None, None, None]
     for t in range(n_times - 1, -1, -1):
