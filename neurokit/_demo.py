@@ -34,6 +34,12 @@ def demo(seed: int = 0) -> tuple[Report, str]:
         for section in tqdm(SECTIONS, desc="neurokit demo", disable=None, leave=False):
             rows += section(report, Path(folder), seed)
     table = pd.DataFrame(rows, columns=["", "pipeline", "score", "chance"])
+    report.section(
+        "Results",
+        "Scores on people and times that were left out of training, beside chance.",
+        first=True,
+    )
+    report.table(table.rename(columns={"": "job"}))
     table[""] = table[""].where(~table[""].duplicated(), "")
     text = table.to_string(
         index=False,
@@ -87,8 +93,9 @@ def motor_imagery(report: Report, folder: Path, seed: int) -> list[Row]:
     )
     report.code(
         "x, events = io.read_signal(path), io.read_events(path)\n"
-        "trials = epoch(x, events, tmin=0, tmax=3)\n"
-        "make_pipeline(EuclideanAlignment(), BandPower(), LinearDiscriminantAnalysis(...))"
+        "trials = neurokit.epoch(x, events, tmin=0, tmax=3)\n"
+        "lda = LinearDiscriminantAnalysis(solver='lsqr', shrinkage='auto')\n"
+        "pipeline = make_pipeline(EuclideanAlignment(), BandPower(), lda)"
     )
     report.table(
         scores.table,
@@ -165,9 +172,9 @@ def reaching(report: Report, folder: Path, seed: int) -> list[Row]:
         " it says. As this hand is simulated, the best possible score is known.",
     )
     report.code(
-        "counts = bin_spikes(io.read_spikes(path), 0.05)\n"
-        "decoder = WienerRegressor(window=0.4).fit(counts_of_the_past, velocity)\n"
-        'smooth = BesselFilter(mode="block_last").fit_transform(decoder.predict(counts))'
+        "counts = neurokit.bin_spikes(io.read_spikes(path), 0.05).transpose('time', 'unit')\n"
+        "decoder = WienerRegressor(window=0.4).fit(counts[:cut], velocity[:cut])\n"
+        "smooth = BesselFilter(mode='block_last').fit_transform(decoder.predict(counts))"
     )
     report.table(table, MOVEMENT_WORDS)
     show_decoded(report, decoded.truth, decoded.prediction)

@@ -48,8 +48,9 @@ class Report:
         self.title = title
         self.subtitle = subtitle
         self._sections: list[tuple[str, list[str]]] = []
+        self._parts: list[str] = []  # of the section that was begun last
 
-    def section(self, title: str, text: str = "") -> None:
+    def section(self, title: str, text: str = "", *, first: bool = False) -> None:
         """Begin a section; what is added next belongs to it.
 
         Parameters
@@ -57,8 +58,11 @@ class Report:
         title : str
         text : str, default=""
             Its first paragraph.
+        first : bool, default=False
+            Whether it comes before all others: a summary, which is written last.
         """
-        self._sections.append((title, []))
+        self._parts = []
+        self._sections.insert(0 if first else len(self._sections), (title, self._parts))
         self.text(text)
 
     def heading(self, title: str) -> None:
@@ -109,15 +113,16 @@ class Report:
             f'<th scope="col"{side}>{html.escape(name)}</th>'
             for name, side in zip(names, sides, strict=True)
         )
+        written = [_column(table.iloc[:, k]) for k in range(len(names))]
         column = names.index(best) if best else 0
         top = table.iloc[:, column].max() if best else None
         rows = []
-        for row in table.itertuples(index=False):
+        for k, row in enumerate(zip(*written, strict=True)):
             cells = "".join(
-                f"<td{side}>{html.escape(_cell(value))}</td>"
-                for value, side in zip(row, sides, strict=True)
+                f"<td{side}>{html.escape(words)}</td>"
+                for words, side in zip(row, sides, strict=True)
             )
-            mark = ' class="best"' if best and row[column] == top else ""
+            mark = ' class="best"' if best and table.iat[k, column] == top else ""
             rows.append(f"<tr{mark}>{cells}</tr>")
         words = f"<caption>{html.escape(caption)}</caption>" if caption else ""
         self._add(
@@ -145,10 +150,9 @@ class Report:
         plt.close(figure)
         source = base64.b64encode(picture.getvalue()).decode()
         words = html.escape(caption)
-        self._add(
-            f'<figure><img src="data:image/png;base64,{source}" alt="{words}" width="{width}">'
-            f"<figcaption>{words}</figcaption></figure>"
-        )
+        small = ' class="small"' if width < 500 else ""
+        image = f'<img src="data:image/png;base64,{source}" alt="{words}" width="{width}">'
+        self._add(f"<figure{small}>{image}<figcaption>{words}</figcaption></figure>")
 
     def to_html(self) -> str:
         """Return the page."""
@@ -189,14 +193,16 @@ class Report:
     def _add(self, part: str) -> None:
         if not self._sections:
             raise ValueError("Report: begin with section(title); nothing stands outside one.")
-        self._sections[-1][1].append(part)
+        self._parts.append(part)
 
 
-def _cell(value: Any) -> str:
-    """Write a value for a table: three figures are enough of a score."""
-    if isinstance(value, float):
-        return "-" if pd.isna(value) else f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+def _column(values: "pd.Series[Any]") -> list[str]:
+    """Write the values of a column alike: whole numbers as such, others to three places."""
+    if not pd.api.types.is_numeric_dtype(values):
+        return [str(value) for value in values]
+    numbers = values.astype(float)
+    places = 0 if (numbers.dropna() % 1 == 0).all() else 3
+    return ["-" if pd.isna(value) else f"{value:,.{places}f}" for value in numbers]
 
 
 def _made_with() -> str:
