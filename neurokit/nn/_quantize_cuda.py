@@ -97,5 +97,7 @@ def encode(x, table, bias, words, project, project_bias):
 def _pad(x, *shape, value=0.0):
     """Fill the last axes of ``x`` up to ``shape``."""
     missing = [want - have for want, have in zip(shape, x.shape[-len(shape) :], strict=True)]
+    if not any(missing):
+        return x.contiguous()
     after = [n for axis in reversed(missing) for n in (0, axis)]
     return torch.nn.functional.pad(x, after, value=value).contiguous()

@@ -66,9 +66,15 @@ def _search_anywhere(x: Tensor, tables: Tables, beam: int = 1) -> Tensor:
     return torch.cat(found)
 
 
+def bias_of(table: Tensor, cosine: bool = False) -> Tensor:
+    """Give the bias with which the largest score is the nearest code, or the closest direction."""
+    if cosine:  # unit vectors are all equally long
+        return table.new_zeros(table.shape[:-1])
+    # summed in float64, so that devices agree on the rounding
+    return (-0.5 * table.double().square().sum(-1)).float()
+
+
 def nearest(x: Tensor, words: Tensor, cosine: bool) -> Tensor:
     """Find the code of every row in one codebook."""
-    table = words.float()[None].contiguous()
-    squares = table.double().square().sum(-1)
-    bias = torch.zeros_like(squares) if cosine else -0.5 * squares
-    return search(x.float().contiguous(), Tables(table, bias.float(), table))[:, 0]
+    table = words.float()[None]
+    return search(x.float().contiguous(), Tables(table, bias_of(table, cosine), table))[:, 0]

@@ -14,7 +14,7 @@ from neurokit.nn._quantize_common import (
     check_vectors,
     linear,
 )
-from neurokit.nn._quantize_search import Tables, nearest, search
+from neurokit.nn._quantize_search import Tables, bias_of, nearest, search
 
 _KMEANS_STEPS = 10
 _FADED = 1e-12  # use below which a moving average no longer says where its code is
@@ -155,8 +155,16 @@ class ResidualVectorQuantizer(nn.Module):
         self.project_in: nn.ModuleList | None = None
         self.project_out: nn.ModuleList | None = None
         if codebook_dim is not None:
-            self.project_in = nn.ModuleList(nn.Linear(dim, width) for _ in range(n_levels))
-            self.project_out = nn.ModuleList(nn.Linear(width, dim) for _ in range(n_levels))
+            into = [nn.Linear(dim, width) for _ in range(n_levels)]
+            out = [nn.Linear(width, dim) for _ in range(n_levels)]
+            # stages start as projections onto subspaces: what is left over can only shrink
+            for there, back in zip(into, out, strict=True):
+                nn.init.orthogonal_(there.weight)
+                with torch.no_grad():
+                    back.weight.copy_(there.weight.pinverse())
+                nn.init.zeros_(there.bias)
+                nn.init.zeros_(back.bias)
+            self.project_in, self.project_out = nn.ModuleList(into), nn.ModuleList(out)
 
     @property
     def codebook_sizes(self) -> tuple[int, ...]:
@@ -209,8 +217,7 @@ class ResidualVectorQuantizer(nn.Module):
                 " fill those samples first."
             )
         if beam > 1:
-            squares = tables.words.double().square().sum(-1)
-            gains = Tables(tables.words, (-0.5 * squares).float(), tables.words)
+            gains = Tables(tables.words, bias_of(tables.words), tables.words)
             found = search(rows, gains, beam)
             # a beam may lose the greedy path halfway, so the two meet once more at the end
             error = [(rows - _look_up(tables.words, c)).square().sum(-1) for c in (found, codes)]
@@ -234,23 +241,20 @@ class ResidualVectorQuantizer(nn.Module):
 
     def _code_vectors(self) -> Tensor:
         """Code vectors with their gains, (level, code, codebook_dim)."""
-        return self.codebooks * self.gains[:, None, None]
+        return self.codebooks * self.gains[:, None, None] if self.cosine else self.codebooks
 
     def _words(self, n_levels: int) -> Tensor:
         """Give what each code adds to the value, (level, code, dim)."""
-        words = self._code_vectors()[:n_levels].double()
-        if self.project_out is not None:
+        words = self._code_vectors()[:n_levels]
+        if self.project_out is not None:  # in float64, so that devices agree on the rounding
             weight, bias = _stack(self.project_out, n_levels)
-            words = words @ weight.double().mT + bias.double()[:, None]
+            words = words.double() @ weight.double().mT + bias.double()[:, None]
         return words
 
     def _tables(self, n_levels: int) -> Tables:
-        """Codebooks for the search; sums in float64 so that devices agree on their rounding."""
+        """Lay the codebooks out for the search."""
         table = self.codebooks[:n_levels].float()
-        squares = table.double().square().sum(-1)
-        # unit vectors are all equally long: the nearest is the one with the largest product
-        bias = torch.zeros_like(squares) if self.cosine else -0.5 * squares
-        tables = Tables(table, bias.float(), self._words(n_levels).float())
+        tables = Tables(table, bias_of(table, self.cosine), self._words(n_levels).float())
         if self.project_in is None:
             return tables
         weight, bias = _stack(self.project_in, n_levels)
