@@ -1,5 +1,7 @@
 """Find out what a file is, and open what MNE reads."""
 
+import contextlib
+import functools
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -215,13 +217,19 @@ def _first_sentence(said: str) -> str:
 def _open_fif(path: Path) -> Any:
     import mne
 
-    kind = mne.what(path)
-    if kind == "raw":
-        return mne.io.read_raw_fif(path, allow_maxshield=True)
-    if kind == "epochs":
-        return mne.read_epochs(path)
-    if kind == "evoked":
-        return mne.read_evokeds(path)
+    readers = {
+        "raw": functools.partial(mne.io.read_raw_fif, allow_maxshield=True),
+        "epochs": mne.read_epochs,
+        "evoked": mne.read_evokeds,
+    }
+    name = path.name.removesuffix(".gz").removesuffix(".fif")
+    likely = {"ave": "evoked", "epo": "epochs", "eve": "events"}.get(name[-3:], "raw")
+    if likely in readers:
+        with contextlib.suppress(ValueError):  # it holds something else
+            return readers[likely](path)
+    kind = mne.what(path)  # looks for one thing after another
+    if kind in readers:
+        return readers[kind](path)
     raise ValueError(f"it holds {kind}, not signals")
 
 
