@@ -8,7 +8,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "alignment": ["EuclideanAlignment"],
         "band_power": ["BandPower"],
         "bessel": ["BesselFilter"],
+        "cascade": ["WienerCascadeRegressor"],
+        "fir": ["FIRSmoother"],
+        "kalman": ["KalmanRegressor"],
         "lags": ["LagWindow"],
+        "smoothed": ["SmoothedRegressor"],
         "wiener": ["WienerRegressor"],
     },
 )

@@ -1,0 +1,154 @@
+"""A decoder and the filter behind it, as one estimator."""
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
+
+from neurokit.decoders._regressor import TimeRegressor
+from neurokit.inputs import Series, series, target
+
+
+class SmoothedRegressor(TimeRegressor):
+    """Decode, then smooth what was decoded: any regressor along time with any filter behind it.
+
+    The filter is fitted on predictions for blocks of time that the decoder was not trained on,
+    made by cross-validation inside ``fit``, so that one that learns (`FIRSmoother`) sees errors
+    as they will be. The decoder is then fitted on everything. `score` is in real time;
+    ``neurokit.metrics.decoding_r2`` with ``delay=est.group_delay_`` gives the aligned score.
+
+    Parameters
+    ----------
+    decoder : regressor along time
+        Such as `WienerRegressor`.
+    smoother : transformer along time
+        Such as `BesselFilter` or `FIRSmoother`.
+    n_blocks : int, default=5
+        Blocks of time for the predictions that the filter is fitted on.
+
+    Attributes
+    ----------
+    decoder_, smoother_ : fitted clones
+    latency_ : float
+        Seconds for which an output waits, decoder and filter together.
+    group_delay_ : float
+        Seconds by which slow movements come late.
+    n_features_in_ : int
+    channels_ : list
+        Names of the units, where they had names.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer samples than blocks.
+
+    Examples
+    --------
+    >>> from neurokit.decoders import BesselFilter, WienerRegressor
+    >>> from neurokit.recording import behaviour, counts
+    >>> rng = np.random.default_rng(0)
+    >>> x = counts(rng.poisson(3, (5, 400)), bin_width=0.004)
+    >>> y = behaviour(x.values[:2].T, sampling_rate=250)
+    >>> decoder = SmoothedRegressor(WienerRegressor(3), BesselFilter(mode="block_middle"))
+    >>> decoder.fit(x, y).latency_
+    0.064
+    """
+
+    def __init__(self, decoder: Any, smoother: Any, *, n_blocks: int = 5) -> None:
+        self.decoder = decoder
+        self.smoother = smoother
+        self.n_blocks = n_blocks
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Fit the filter on held-out predictions, and the decoder on everything.
+
+        Parameters
+        ----------
+        X : xarray.DataArray with dims (unit, time), or array-like (n_times, n_units)
+        y : xarray.DataArray with dims (time, feature), or array-like (n_times, n_outputs)
+
+        Returns
+        -------
+        self
+        """
+        rows = series(self, X, reset=True)
+        truth = target(self, y, rows)
+        if not 2 <= self.n_blocks <= len(rows.values):
+            raise ValueError(
+                f"SmoothedRegressor: n_blocks must lie between 2 and the samples, got"
+                f" {self.n_blocks!r} and n_samples={len(rows.values)}."
+            )
+        self._remember_target(truth)
+        held_out = np.empty_like(truth.values)
+        everything = np.arange(len(held_out))
+        for block in np.array_split(everything, self.n_blocks):
+            others = np.setdiff1d(everything, block)
+            decoder = clone(self.decoder).fit(_part(rows, others), truth.values[others])
+            held_out[block] = np.asarray(decoder.predict(_part(rows, block))).reshape(
+                len(block), -1
+            )
+        labelled = rows.label(held_out, truth.dim, truth.names)
+        self.smoother_ = clone(self.smoother).fit(labelled, truth.values)
+        self.decoder_ = clone(self.decoder).fit(X, y)
+        delays = (getattr(self.smoother_, name, 0.0) for name in ("latency_", "group_delay_"))
+        own = getattr(self.decoder_, "latency_", 0.0)
+        self.latency_, self.group_delay_ = (own + delay for delay in delays)
+        return self
+
+    def predict(self, X: Any) -> Any:
+        """Decode and smooth.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        xarray.DataArray with dims (time, feature), or ndarray
+        """
+        check_is_fitted(self)
+        rows = series(self, X, reset=False)
+        decoded = self.decoder_.predict(X)
+        if not self.flat_:
+            return self.smoother_.transform(decoded)
+        column = rows.label(np.asarray(decoded)[..., None].reshape(-1, 1), "feature", None)
+        return self.smoother_.transform(column)[..., 0]
+
+    def stream(self) -> "_Stream":
+        """Begin a live recording.
+
+        Returns
+        -------
+        stream
+            ``push(chunk)`` takes the next counts, shape (n, n_units), and returns as many
+            outputs, shape (n, n_outputs), those of `predict`. ``flush()`` returns no more.
+        """
+        check_is_fitted(self)
+        return _Stream(self.decoder_.stream(), self.smoother_.stream())
+
+
+class _Stream:
+    """One live recording through decoder and filter."""
+
+    def __init__(self, decoder: Any, smoother: Any) -> None:
+        self._decoder, self._smoother = decoder, smoother
+
+    def push(self, chunk: NDArray[Any]) -> NDArray[Any]:
+        return self._smoother.push(self._decoder.push(chunk))
+
+    def flush(self) -> NDArray[Any]:
+        return self._smoother.push(self._decoder.flush())
+
+
+def _part(rows: Series, chosen: NDArray[Any]) -> Any:
+    """Those samples of X, labelled if X is."""
+    if rows.source is None:
+        return rows.values[chosen]
+    if "trial" in rows.source.dims:
+        raise ValueError(
+            "SmoothedRegressor takes one recording with dims (unit, time), got trials; fit decoder"
+            " and filter by hand."
+        )
+    return rows.source.isel(time=chosen)
