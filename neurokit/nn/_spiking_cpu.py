@@ -300,16 +300,15 @@ def run(current, parameters, v, i, neuron, keep):
     )  # fmt: skip
     spikes = s.view(current.shape).to(current.dtype)
     last = i.view(shape) if synaptic.size else None
-    return spikes, v.view(shape), last, (h,) if keep else ()
+    return spikes, v.view(shape), last, (h.view(current.shape),) if keep else ()
 
 
 def run_backward(kept, parameters, v, i, grads, neuron, with_parameters):
     """Return the gradients of current, decay, threshold, synaptic decay (by column), v and i."""
-    (h,) = kept
+    shape = kept[0].shape[1:]
+    h = kept[0].flatten(1)
     grad_s, grad_v, grad_i = grads
     columns = h[0]
-    shape = next(g for g in grads if g is not None).shape
-    shape = shape[-len(shape) if grad_s is None else 1 - len(shape) :]
     decay, threshold, synaptic = _columns(parameters, shape, h.dtype)
     empty = torch.empty(0, dtype=h.dtype)
     filtered = synaptic.size > 0
