@@ -19,6 +19,9 @@ from neurokit._run import CLASS_WORDS, MOVEMENT_WORDS, show_decoded
 from neurokit.decoders import BandPower, EuclideanAlignment
 from neurokit.report import Report
 
+N_SUBJECTS, N_TRIALS = 6, 40
+DURATION = 150.0  # s of reaching
+
 Row = tuple[str, str, float, float]  # job, pipeline, score, the same by chance
 
 
@@ -52,7 +55,7 @@ def demo(seed: int = 0) -> tuple[Report, str]:
 
 def motor_imagery(report: Report, folder: Path, seed: int) -> list[Row]:
     """Tell left from right hand by EEG, in people that the classifier has never seen."""
-    n_subjects, n_trials, length = 6, 40, 3.0
+    n_subjects, n_trials, length = N_SUBJECTS, N_TRIALS, 3.0
     made, _ = datasets.make_motor_imagery(n_subjects, n_trials, duration=length, random_state=seed)
     for subject in range(n_subjects):  # trial after trial, as a recorder would write them
         mine = made.isel(trial=slice(subject * n_trials, (subject + 1) * n_trials))
@@ -133,7 +136,7 @@ def motor_imagery(report: Report, folder: Path, seed: int) -> list[Row]:
 
 def reaching(report: Report, folder: Path, seed: int) -> list[Row]:
     """Decode the velocity of a hand from spikes, in real time."""
-    made = datasets.make_reaching(150.0, random_state=seed)
+    made = datasets.make_reaching(DURATION, random_state=seed)
     written = xr.DataTree.from_dict(
         {
             "spikes": made.spikes,

@@ -49,7 +49,7 @@ def show_signal(report: Report, name: str, x: xr.DataArray, events: pd.DataFrame
     brain = _brain(x)
     if not brain.size or brain.sizes["time"] < 8:
         return
-    report.section(name[:1].upper() + name[1:])
+    report.section(name.replace("/", ": ", 1).capitalize())
     if "trial" not in brain.dims:
         stretch = _from_quarter(brain, _SHOWN)
         report.figure(
@@ -217,7 +217,8 @@ def _classes(
         f" {', '.join(sorted(set(events['label'])))}; blocks of successive trials are left out in"
         f" turn ({len(splits)} folds).",
     )
-    report.table(scores.table, CLASS_WORDS, best="accuracy")
+    report.table(scores.table, CLASS_WORDS)
+    report.text(_verdict(scores.table))
     best = max(
         scores.predictions, key=lambda p: np.mean(scores.predictions[p] == trials["label"].values)
     )
@@ -226,6 +227,15 @@ def _classes(
         f"What was taken for what: {best}.",
     )
     return True
+
+
+def _verdict(table: pd.DataFrame) -> str:
+    """Say in words whether the scores mean anything."""
+    lucky, found = table["accuracy"].iloc[1], table.iloc[2:]
+    above = found.loc[found["accuracy"] > lucky, "pipeline"].tolist()
+    if not above:
+        return "None of them does better than guessing would: nothing was decoded."
+    return f"Better than guessing: {'; '.join(above)}."
 
 
 def _flat(x: xr.DataArray) -> NDArray[Any]:

@@ -35,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(end.code or 0)
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("default")
             warnings.showwarning = _warn
             chosen.command(chosen)
             sys.stdout.flush()

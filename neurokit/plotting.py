@@ -59,7 +59,11 @@ def plot_signal(
     times, values = x["time"].values, _centred(x)
     keep = _thin(len(times), 6000)
     if scale is None:
-        scale = _round(2.2 * _quantile(np.abs(values), 0.98))
+        # by the typical channel: one with blinks or a loose contact may reach over its neighbours
+        spread = np.array(
+            [_quantile(np.abs(row), 0.98) for row in values if (np.abs(row) > 0).any()]
+        )
+        scale = _round(2.5 * float(np.median(spread))) if len(spread) else 1.0
     below = -scale * np.arange(len(values))
     ax.plot(times[keep], (values + below[:, None]).T[keep], color="0.15", linewidth=0.5)
     ax.set_yticks(below, [str(name) for name in x["channel"].values])
