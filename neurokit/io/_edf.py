@@ -152,7 +152,7 @@ class EdfFile:
                 if not texts or onset[:1] not in b"+-":
                     raise ValueError
                 yield _number(onset), _number(duration or b"0"), [_text(t) for t in texts if t]
-            except ValueError:
+            except (ValueError, ZeroDivisionError):
                 raise OSError(
                     f"{self.path}: is damaged, since record {record} of {self.n_records} should"
                     f" hold the time at which it begins or an annotation and holds"
@@ -274,9 +274,10 @@ def open_edf(path: Path) -> EdfFile:
             physical = _floats(columns[3:5])
             digital = _floats(columns[5:7])
             n_samples = np.array([int(v) for v in columns[8]], dtype=np.int64)
-            if n_signals < 1 or duration < 0 or n_samples.min() < 0 or not n_samples.sum():
+            sound = np.isfinite(physical).all() and np.isfinite(digital).all()
+            if not sound or duration < 0 or n_samples.min() < 0 or not n_samples.sum():
                 raise ValueError
-        except ValueError:
+        except (ValueError, ZeroDivisionError):
             raise OSError(
                 f"{path}: its EDF header is damaged (number of signals {_text(head[252:256])!r},"
                 f" record duration {_text(head[244:252])!r}, {path.stat().st_size} bytes in all)."
