@@ -5,6 +5,37 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "connectivity": [
+            "band_coherence",
+            "envelope_correlation",
+            "erp_latency_error",
+            "phase_error",
+            "phase_locking",
+            "phase_locking_error",
+        ],
+        "detection": ["DetectionF1", "detection_f1"],
+        "fidelity": [
+            "BANDS",
+            "BandFidelity",
+            "band_fidelity",
+            "nmse",
+            "pearson",
+            "prd",
+            "prdn",
+            "snr_db",
+        ],
+        "probes": ["code_histogram", "concatenation_pool", "log_band_power", "probe"],
+        "rate": [
+            "OpenECSGrade",
+            "TokenEntropy",
+            "codebook_report",
+            "compression_ratio",
+            "measured_rate",
+            "nominal_rate",
+            "openecs_grade",
+            "rate_distortion",
+            "token_entropy",
+        ],
         "regression": ["DecodingR2", "decoding_r2"],
     },
 )
