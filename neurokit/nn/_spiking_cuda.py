@@ -320,7 +320,7 @@ def _layout(n_times, n_columns, dtype):
     if n_columns < _FILL:
         block, warps, longest, near = 32, 1, 16, 16
     else:
-        block, warps, longest, near = 512, 4, 8, 8
+        block, warps, longest, near = (1024 if dtype.itemsize == 2 else 512), 4, 8, 8
     if n_times <= longest:
         return block, warps, triton.next_power_of_2(n_times), near
     return block, warps, longest, near

@@ -1,0 +1,403 @@
+"""Spiking layers beside snnTorch, SpikingJelly and Norse: time, memory, gradients.
+
+    OMP_NUM_THREADS=1 python benchmarks/spiking.py [--repeats 21]
+
+One CPU thread, 96 inputs - 128 units - 2 units, batch 64, 200 steps. All networks hold the same
+weights and are timed in turn, round by round, so that a busy machine slows them alike; ratios are
+those of the medians. Times are the thread's own CPU time. With CUDA, one layer beside
+SpikingJelly, against the time of reading and writing memory 24 (16-bit: 12) bytes per element.
+"""
+
+import argparse
+import math
+import statistics
+import time
+
+import torch
+from torch import nn
+
+from neurokit.nn import LIF, SpikingSequential, accumulate_gradients, lif
+
+T, B, N_IN, N_HIDDEN, N_OUT, DECAY = 200, 64, 96, 128, 2, 0.9
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=21)
+    parser.add_argument("--only-cuda", action="store_true")
+    arguments = parser.parse_args()
+    if not arguments.only_cuda:
+        cpu(arguments.repeats)
+    if torch.cuda.is_available():
+        cuda(torch.float32, 24)
+        cuda(torch.float16, 12)
+        cuda_small()
+
+
+def cpu(repeats):
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    for reset in ("zero", "subtract"):
+        feedforward(reset, repeats)
+    for n_units in (64, 128, 1024):
+        recurrent(n_units, max(5, repeats // (4 if n_units == 1024 else 1)))
+    credit()
+
+
+def timed(calls, repeats):
+    """Return the CPU milliseconds of each call, by name, the calls taking turns."""
+    times = {name: [] for name in calls}
+    for turn in range(repeats + 2):
+        for name, call in calls.items():
+            start = time.thread_time()
+            call()
+            if turn >= 2:
+                times[name].append((time.thread_time() - start) * 1e3)
+    return times
+
+
+def table(title, forward, both, extra):
+    print(f"\n{title}\n{'':38s}{'forward ms':>22s}{'forward+backward ms':>24s}  saved MiB")
+    for name in forward:
+        cells = [
+            f"{statistics.median(x[name]):8.1f} [{min(x[name]):.1f} {max(x[name]):.1f}]"
+            for x in (forward, both)
+        ]
+        print(f"{name:38s}{cells[0]:>22s}{cells[1]:>24s}  {extra[name]}")
+    peers = [name for name in both if name not in ("neurokit", "matrix products alone")]
+    for what, x in (("forward", forward), ("forward+backward", both)):
+        if peers:
+            best = min(statistics.median(x[name]) for name in peers)
+            print(f"  best peer / neurokit, {what}: {best / statistics.median(x['neurokit']):.1f}")
+        floor = statistics.median(x["matrix products alone"])
+        print(f"  neurokit / products, {what}: {statistics.median(x['neurokit']) / floor:.2f}")
+
+
+def compare(title, networks, x, y, repeats):
+    def forward(network):
+        with torch.no_grad():
+            network(x)
+
+    def both(network):
+        network.zero_grad(set_to_none=True)
+        ((network(x) - y) ** 2).mean().backward()
+
+    extra, reference = {}, None
+    for name, network in networks.items():
+        kept = {}
+
+        def pack(t, kept=kept):
+            kept[t.untyped_storage().data_ptr()] = t.untyped_storage().nbytes()
+            return t
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+            out = network(x)
+        kept.pop(x.untyped_storage().data_ptr(), None)
+        parameters = {p.untyped_storage().data_ptr() for p in network.parameters()}
+        saved = sum(n for p, n in kept.items() if p not in parameters) / 2**20
+        both(network)
+        grads = torch.cat([p.grad.flatten() for p in network.parameters() if p.ndim == 2])
+        grads = grads / (network.scale if hasattr(network, "scale") else 1)
+        if reference is None:
+            reference = (out, grads)
+        same = (out.detach() != reference[0]).float().mean()
+        extra[name] = f"{saved:5.1f}   rate {out.mean():.4f}, spikes that differ {same:.1e}"
+        if grads.shape == reference[1].shape:
+            away = ((grads - reference[1]).norm() / reference[1].norm()).item()
+            extra[name] += f", gradient differs {away:.1e}"
+    forwards = timed({n: lambda net=net: forward(net) for n, net in networks.items()}, repeats)
+    boths = timed({n: lambda net=net: both(net) for n, net in networks.items()}, repeats)
+    table(title, forwards, boths, extra)
+
+
+class Network(nn.Module):
+    """Two linear layers and a function of their currents, or of time steps."""
+
+    def __init__(self, weights, run, modules=(), scale=1.0):
+        super().__init__()
+        self.linear = nn.ModuleList(nn.Linear(w.shape[1], w.shape[0], bias=False) for w in weights)
+        with torch.no_grad():
+            for layer, w in zip(self.linear, weights, strict=True):
+                layer.weight.copy_(w * scale)
+        self.cells = nn.ModuleList(modules)
+        self.run = run
+
+    def forward(self, x):
+        return self.run(self, x)
+
+
+def feedforward(reset, repeats):
+    g = torch.Generator().manual_seed(0)
+    x = (torch.rand(T, B, N_IN, generator=g) < 0.1).float()
+    y = (torch.rand(T, B, N_OUT, generator=g) < 0.1).float()
+    weights = [
+        torch.randn(N_HIDDEN, N_IN, generator=g) * 1.2 / math.sqrt(N_IN * 0.1) * 0.35,
+        torch.randn(N_OUT, N_HIDDEN, generator=g) * 0.25,
+    ]
+
+    def ours(net, x):
+        for layer in net.linear:
+            x, _ = lif(layer(x), decay=DECAY, reset=reset)
+        return x
+
+    networks = {
+        "neurokit": Network(weights, ours),
+        "matrix products alone": Network(weights, lambda net, x: net.linear[1](net.linear[0](x))),
+    }
+    try:
+        import snntorch
+
+        def steps(net, x):
+            states = [cell.init_leaky() for cell in net.cells]
+            out = []
+            for row in x:
+                for k, (layer, cell) in enumerate(zip(net.linear, net.cells, strict=True)):
+                    row, states[k] = cell(layer(row), states[k])
+                out.append(row)
+            return torch.stack(out)
+
+        cells = [
+            snntorch.Leaky(beta=DECAY, spike_grad=snntorch.surrogate.atan(), reset_mechanism=reset)
+            for _ in weights
+        ]
+        networks[f"snnTorch {snntorch.__version__} Leaky"] = Network(weights, steps, cells)
+    except ImportError:
+        print("snnTorch: not installed")
+    try:
+        import logging
+
+        logging.disable(logging.WARNING)
+        from spikingjelly.activation_based import functional, neuron, surrogate
+
+        def whole(net, x):
+            functional.reset_net(net)
+            for layer, cell in zip(net.linear, net.cells, strict=True):
+                x = cell(layer(x))
+            return x
+
+        for detach in (False, True):
+            cells = [
+                neuron.LIFNode(
+                    tau=1 / (1 - DECAY),
+                    decay_input=False,
+                    v_reset=0.0 if reset == "zero" else None,
+                    surrogate_function=surrogate.ATan(),
+                    detach_reset=detach,
+                    step_mode="m",
+                )
+                for _ in weights
+            ]
+            name = "SpikingJelly LIFNode" + (", detached reset" if detach else "")
+            networks[name] = Network(weights, whole, cells)
+    except ImportError:
+        print("SpikingJelly: not installed")
+    if reset == "zero":
+        try:
+            import norse.torch as norse
+
+            def boxes(net, x):
+                states = [None, None]
+                out = []
+                for row in x:
+                    for k, (layer, cell) in enumerate(zip(net.linear, net.cells, strict=True)):
+                        row, states[k] = cell(layer(row), states[k])
+                    out.append(row)
+                return torch.stack(out)
+
+            cells = [norse.LIFBoxCell() for _ in weights]
+            networks["Norse LIFBoxCell"] = Network(weights, boxes, cells, scale=10.0)
+        except ImportError:
+            print("Norse: not installed")
+    compare(f"96-128-2, batch 64, 200 steps, reset {reset}", networks, x, y, repeats)
+
+
+def recurrent(n_units, repeats):
+    g = torch.Generator().manual_seed(0)
+    x = (torch.rand(T, B, N_IN, generator=g) < 0.1).float()
+    y = (torch.rand(T, B, n_units, generator=g) < 0.1).float()
+    w_in = torch.randn(n_units, N_IN, generator=g) * 1.2 / math.sqrt(N_IN * 0.1) * 0.35
+    w_rec = torch.randn(n_units, n_units, generator=g) * 0.3 / math.sqrt(n_units)
+    weights = [w_in, w_rec]
+
+    def ours(net, x):
+        return lif(net.linear[0](x), decay=DECAY, recurrent_weight=net.linear[1].weight)[0]
+
+    def products(net, x):
+        s, out = torch.zeros(B, n_units), []
+        for current in net.linear[0](x).unbind(0):
+            s = torch.addmm(current, s, net.linear[1].weight.T)
+            out.append(s)
+        return torch.stack(out)
+
+    networks = {
+        "neurokit": Network(weights, ours),
+        "matrix products alone": Network([w_in, w_rec * 0.01], products),
+    }
+    try:
+        import snntorch
+
+        def steps(net, x):
+            spikes, potential = net.cells[0].init_rleaky()
+            spikes, out = torch.zeros(B, n_units), []
+            for row in x:
+                spikes, potential = net.cells[0](net.linear[0](row), spikes, potential)
+                out.append(spikes)
+            return torch.stack(out)
+
+        cell = snntorch.RLeaky(
+            beta=DECAY,
+            linear_features=n_units,
+            spike_grad=snntorch.surrogate.atan(),
+            reset_mechanism="zero",
+        )
+        with torch.no_grad():
+            cell.recurrent.weight.copy_(w_rec)
+            cell.recurrent.bias.zero_()
+        networks["snnTorch RLeaky"] = Network([w_in], steps, [cell])
+    except ImportError:
+        print("snnTorch: not installed")
+    try:
+        import norse.torch as norse
+
+        def cells(net, x):
+            state, out = None, []
+            for row in x:
+                spikes, state = net.cells[0](row, state)
+                out.append(spikes)
+            return torch.stack(out)
+
+        cell = norse.LIFRecurrentCell(N_IN, n_units, autapses=True)
+        with torch.no_grad():
+            cell.input_weights.copy_(w_in)
+            cell.recurrent_weights.copy_(w_rec)
+        networks["Norse LIFRecurrentCell (current-based)"] = Network([], cells, [cell])
+    except ImportError:
+        print("Norse: not installed")
+    compare(f"recurrent, {n_units} units, batch 64, 200 steps", networks, x, y, repeats)
+
+
+def credit():
+    """Memory against the number of steps, and loss after the same training."""
+    print("\nlearning rules: peak kept for backward, MiB, and loss after 100 updates (5 seeds)")
+    for rule in ("bptt", "sltt", "sltt-k", "tess"):
+        peaks = []
+        for n_times in (50, 200, 800):
+            network, x, y = planted(0, n_times)
+            alive = [0, 0]
+
+            class Held:
+                def __init__(self, t, alive=alive):
+                    self.t, self.alive = t, alive
+                    alive[0] += t.nbytes
+                    alive[1] = max(alive)
+
+                def __del__(self):
+                    self.alive[0] -= self.t.nbytes
+
+            with torch.autograd.graph.saved_tensors_hooks(Held, lambda held: held.t):
+                accumulate_gradients(network, x, y, nn.functional.mse_loss, credit=rule)
+            peaks.append(alive[1] / 2**20)
+        losses = []
+        for seed in range(5):
+            network, x, y = planted(seed, 50)
+            optimiser = torch.optim.Adam(network.parameters(), lr=5e-3)
+            for _ in range(100):
+                optimiser.zero_grad()
+                accumulate_gradients(
+                    network, x, y, nn.functional.mse_loss, credit=rule, n_grad_steps=10
+                )
+                optimiser.step()
+            with torch.no_grad():
+                losses.append(nn.functional.mse_loss(network(x)[0], y).item() / y.var().item())
+        kept = " ".join(f"{p:7.3f}" for p in peaks)
+        middle, spread = statistics.median(losses), (min(losses), max(losses))
+        print(f"{rule:8s} T 50, 200, 800: {kept}   loss / variance {middle:.3f} {spread}")
+
+
+def planted(seed, n_times):
+    """Spikes whose recent sum drives two outputs, and a network to learn it."""
+    torch.manual_seed(seed)
+    x = (torch.rand(n_times, 32, 20) < 0.2).float()
+    drive, y = torch.zeros(32, 20), []
+    for row in x:
+        drive = 0.8 * drive + row
+        y.append(drive @ torch.linspace(-1, 1, 40).view(20, 2) / 4)
+    network = SpikingSequential(nn.Linear(20, 64), LIF(64), nn.Linear(64, 2))
+    return network, x, torch.stack(y)
+
+
+def device_ms(call, repeats=30):
+    for _ in range(5):
+        call()
+    times = []
+    for _ in range(repeats):
+        start, stop = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        start.record()
+        call()
+        stop.record()
+        torch.cuda.synchronize()
+        times.append(start.elapsed_time(stop))
+    return statistics.median(times), min(times), max(times)
+
+
+def layers_on_cuda(x, g):
+    def ours():
+        x.grad = None
+        lif(x, decay=0.5)[0].backward(g)
+
+    calls = {"neurokit": ours}
+    try:
+        from spikingjelly.activation_based import functional, neuron, surrogate
+
+        node = neuron.LIFNode(
+            decay_input=False, surrogate_function=surrogate.ATan(), step_mode="m"
+        ).cuda()
+
+        def theirs():
+            functional.reset_net(node)
+            x.grad = None
+            node(x).backward(g)
+
+        calls["SpikingJelly"] = theirs
+    except ImportError:
+        print("SpikingJelly: not installed")
+    return calls
+
+
+def cuda(dtype, n_bytes):
+    shape = (32, 64, 65536)
+    block = torch.empty(2**29, device="cuda")
+    other = torch.empty_like(block)
+    rate = 2 * block.nbytes / device_ms(lambda: other.copy_(block))[0]
+    del block, other
+    x = torch.randn(shape, device="cuda").to(dtype).requires_grad_()
+    bound = n_bytes * x.numel() / rate
+    print(f"\n{shape} {dtype}: {n_bytes} bytes per element take {bound:.3f} ms")
+    for name, call in layers_on_cuda(x, torch.randn(shape, device="cuda").to(dtype)).items():
+        ms = device_ms(call)
+        spread = f"[{ms[1]:.3f} {ms[2]:.3f}]"
+        print(f"{name:20s} {ms[0]:.3f} {spread} ms, {bound / ms[0]:.0%} of the bound")
+
+
+def cuda_small():
+    x = torch.randn(200, 64, 128, device="cuda", requires_grad=True)
+    g = torch.randn_like(x)
+    print("\n200 x 64 x 128, float32, launch bound")
+    calls = layers_on_cuda(x, g)
+    for name, call in calls.items():
+        print(f"{name:20s} {device_ms(call, 100)[0]:.3f} ms")
+    stream = torch.cuda.Stream()
+    with torch.cuda.stream(stream):
+        for _ in range(3):
+            calls["neurokit"]()
+    torch.cuda.synchronize()
+    x.grad = None
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        spikes, _ = lif(x, decay=0.5)
+        torch.autograd.grad(spikes, x, g)
+    print(f"{'neurokit, CUDA graph':20s} {device_ms(graph.replay, 100)[0]:.3f} ms")
+
+
+if __name__ == "__main__":
+    main()
