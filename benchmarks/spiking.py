@@ -364,12 +364,16 @@ def layers_on_cuda(x, g):
     return calls
 
 
-def cuda(dtype, n_bytes):
-    shape = (32, 64, 65536)
+def copy_rate():
+    """Return the bytes per millisecond that a large copy reads and writes."""
     block = torch.empty(2**29, device="cuda")
     other = torch.empty_like(block)
-    rate = 2 * block.nbytes / device_ms(lambda: other.copy_(block))[0]
-    del block, other
+    return 2 * block.nbytes / device_ms(lambda: other.copy_(block))[0]
+
+
+def cuda(dtype, n_bytes):
+    shape = (32, 64, 65536)
+    rate = copy_rate()
     x = torch.randn(shape, device="cuda").to(dtype).requires_grad_()
     bound = n_bytes * x.numel() / rate
     print(f"\n{shape} {dtype}: {n_bytes} bytes per element take {bound:.3f} ms")

@@ -6,7 +6,8 @@ A program owns a block of columns (units of batch entries) and walks through tim
 in registers. Nothing but the input is kept for the backward launch, and the state at the start
 of each segment of time: it runs a segment forward again, potentials in registers, then backward.
 Memory sees the input and the spikes going forward; the input and both gradients coming back.
-That is 20 bytes per element in float32, where storing potentials costs 24.
+That is 20 bytes per element in float32 and one for the segments, where storing potentials
+costs 24.
 """
 
 import torch
@@ -264,7 +265,7 @@ def run(current, parameters, v, i, neuron, keep):
     """Run all steps; return spikes, last potential, last synaptic current, and what to keep."""
     n_times, n_units = current.shape[0], current.shape[-1]
     n_columns = current.numel() // n_times
-    block, warps, segment, near = _layout(n_times, n_columns, current.dtype)
+    block, warps, segment, near = _layout(n_times, n_columns)
     filtered = parameters[2] is not None
     spikes = torch.empty_like(current)
     v_last = current.new_empty(current.shape[1:], dtype=torch.float32)
@@ -289,7 +290,7 @@ def run_backward(kept, parameters, v, i, grads, neuron, with_parameters):
     current, marks = kept
     n_times, n_units = current.shape[0], current.shape[-1]
     n_columns = current.numel() // n_times
-    block, warps, segment, near = _layout(n_times, n_columns, current.dtype)
+    block, warps, segment, near = _layout(n_times, n_columns)
     filtered = parameters[2] is not None
     gx = torch.empty_like(current)
     by_column = None
@@ -311,16 +312,17 @@ def run_backward(kept, parameters, v, i, grads, neuron, with_parameters):
     return gx, *(by_column if with_parameters else (None, None, None)), gv, gi
 
 
-def _layout(n_times, n_columns, dtype):
+def _layout(n_times, n_columns):
     """Choose columns and warps per program, and the number of steps per segment.
 
-    Loads of 16 bytes and short segments when there are columns for all; else one column per
-    thread and long segments, whose loads are in flight together.
+    With columns for all multiprocessors: four per thread, and short segments (measured on an
+    H200: with 16 or 32 steps in flight, each in a far-off page, the passes take twice as long).
+    Else one column per thread, and longer segments, whose loads are in flight together.
     """
     if n_columns < _FILL:
         block, warps, longest, near = 32, 1, 16, 16
     else:
-        block, warps, longest, near = (1024 if dtype.itemsize == 2 else 512), 4, 8, 8
+        block, warps, longest, near = 512, 4, 8, 8
     if n_times <= longest:
         return block, warps, triton.next_power_of_2(n_times), near
     return block, warps, longest, near
