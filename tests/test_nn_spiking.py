@@ -256,6 +256,18 @@ def test_the_fused_layer_keeps_potentials_and_nothing_else():
     assert sum(x.nbytes for x in kept) == 200 * 64 * 128 * 4
 
 
+def test_without_gradients_nothing_is_kept(monkeypatch):
+    from neurokit.nn import _spiking_cpu
+
+    kept, run = [], _spiking_cpu.run
+    monkeypatch.setattr(_spiking_cpu, "run", lambda *a: kept.append(run(*a)) or kept[-1])
+    layer = LIF(3, learn_decay=True)
+    with torch.no_grad():
+        layer(torch.ones(5, 2, 3))
+    layer(torch.ones(5, 2, 3))
+    assert [len(result[-1]) for result in kept] == [0, 1]
+
+
 @pytest.mark.parametrize(
     "layer",
     [

@@ -533,13 +533,14 @@ def _run(
     kernels = _kernels(backend, current, caller)
     if kernels is None:
         return _reference(neuron, current, decay, threshold, synaptic_decay, weight, v, i, s)
+    training = torch.is_grad_enabled()
     if weight is None:
         spikes, v, i = _Fused.apply(
-            current, decay, threshold, synaptic_decay, v, i, neuron, kernels
+            current, decay, threshold, synaptic_decay, v, i, neuron, kernels, training
         )
         return spikes, LIFState(v, i)
     spikes, v, i = _Recurrent.apply(
-        current, weight, decay, threshold, synaptic_decay, v, i, s, neuron, kernels
+        current, weight, decay, threshold, synaptic_decay, v, i, s, neuron, kernels, training
     )
     return spikes, LIFState(v, i, spikes[-1].clone())
 
@@ -669,14 +670,16 @@ class _Fused(torch.autograd.Function):
         i: Tensor | None,
         neuron: _Neuron,
         kernels: ModuleType,
+        training: bool,
     ) -> tuple[Tensor, Tensor, Tensor | None]:
+        keep = training and any(ctx.needs_input_grad)
         parameters = (decay, threshold, synaptic_decay)
         spikes, v_last, i_last, kept = kernels.run(
-            current.contiguous(), parameters, v, i, neuron, any(ctx.needs_input_grad)
+            current.contiguous(), parameters, v, i, neuron, keep
         )
         _keep(ctx, (*kept, *parameters, v, i))
         ctx.fixed = neuron, kernels
-        ctx.shapes = _shapes(current, *parameters, v, i, None, None)
+        ctx.shapes = _shapes(current, *parameters, v, i, None, None, None)
         ctx.set_materialize_grads(False)
         return spikes, v_last, i_last
 
@@ -695,7 +698,7 @@ class _Fused(torch.autograd.Function):
             neuron,
             any(ctx.needs_input_grad[1:4]),
         )
-        return _shaped(ctx, ctx.shapes, (*grads, None, None))
+        return _shaped(ctx, ctx.shapes, (*grads, None, None, None))
 
 
 class _Recurrent(torch.autograd.Function):
@@ -714,16 +717,18 @@ class _Recurrent(torch.autograd.Function):
         s: Tensor | None,
         neuron: _Neuron,
         kernels: ModuleType,
+        training: bool,
     ) -> tuple[Tensor, Tensor, Tensor | None]:
+        keep = training and any(ctx.needs_input_grad)
         parameters = (decay, threshold, synaptic_decay)
         fused = hasattr(kernels, "run_recurrent") and len(weight) <= _EVENT_DRIVEN_UNITS
         run = kernels.run_recurrent if fused else partial(_run_steps, kernels)
         spikes, v_last, i_last, kept = run(
-            current.contiguous(), weight, parameters, v, i, s, neuron, any(ctx.needs_input_grad)
+            current.contiguous(), weight, parameters, v, i, s, neuron, keep
         )
         _keep(ctx, (*kept, spikes, weight, *parameters, v, i, s))
         ctx.fixed = neuron, kernels, fused
-        ctx.shapes = _shapes(current, weight, *parameters, v, i, s, None, None)
+        ctx.shapes = _shapes(current, weight, *parameters, v, i, s, None, None, None)
         ctx.set_materialize_grads(False)
         return spikes, v_last, i_last
 
@@ -746,7 +751,7 @@ class _Recurrent(torch.autograd.Function):
             neuron,
             any(ctx.needs_input_grad[2:5]),
         )
-        return _shaped(ctx, ctx.shapes, (*grads, None, None))
+        return _shaped(ctx, ctx.shapes, (*grads, None, None, None))
 
 
 def _run_steps(
