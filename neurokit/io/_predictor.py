@@ -146,7 +146,7 @@ def fit(x: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     coefs = np.zeros((n_channels, ORDER), np.int32)
     coefs[:, -1] = 1 << _COEF_BITS  # the last sample: what is used where a fit does not pay
     octaves = np.zeros(n_channels, np.int32)
-    stride = max(1, length // 4096)
+    stride = max(1, length // 2048)
     for c in range(n_channels):
         windows = np.lib.stride_tricks.sliding_window_view(x[c], ORDER + 1)[::stride]
         rows = windows.astype(np.float64)
