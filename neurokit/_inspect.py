@@ -299,7 +299,14 @@ def _mains(values: np.ndarray, live: np.ndarray, rate: float) -> list[str]:
 def _jumps(x: xr.DataArray) -> list[str]:
     if x.sizes.get("time", 0) < 2 or isinstance(x.xindexes.get("time"), SampleIndex):
         return []
-    runs = contiguous_runs(x)
+    try:
+        runs = contiguous_runs(x)
+    except ValueError:
+        step = np.diff(x["time"].values)
+        return [
+            f"The samples are not evenly spaced ({step.min():.4g} to {step.max():.4g} s apart);"
+            " resample before filters and spectra."
+        ]
     if len(runs) < 2:
         return []
     return [f"The clock jumps {_many(len(runs) - 1, 'time')}: {len(runs)} stretches."]
@@ -316,6 +323,11 @@ def _span(*parts: Any) -> tuple[float, float] | None:
     if spikes is not None:
         ends.append((float(spikes["start"]), float(spikes["stop"])))
     return (min(a for a, _ in ends), max(b for _, b in ends)) if ends else None
+
+
+def even(x: xr.DataArray) -> bool:
+    """Tell whether a recording has a sampling rate."""
+    return bool(np.isfinite(_rate(x)))
 
 
 def _rate(x: xr.DataArray) -> float:

@@ -145,7 +145,7 @@ def at_ends_of_bins(movement: xr.DataArray, counts: xr.DataArray) -> xr.DataArra
         if good.any():
             at[:, k] = np.interp(ends, clock[good], column[good], left=np.nan, right=np.nan)
     # the last bin may end a sample after the last sample of behaviour
-    step = 1 / recording.sampling_rate(movement) if len(clock) > 1 else 0.0
+    step = float(np.median(np.diff(clock))) if len(clock) > 1 else 0.0
     nearly = (ends > clock[-1]) & (ends <= clock[-1] + step * 1.01)
     at[nearly] = values[-1]
     labels = {

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from neurokit import plotting, recording
-from neurokit._inspect import Session
+from neurokit._inspect import Session, even
 from neurokit._pipelines import band_power, blocks_of_time, classify, decode_movement, lda
 from neurokit.report import Report
 
@@ -47,7 +47,7 @@ def report_session(
 def show_signal(report: Report, name: str, x: xr.DataArray, events: pd.DataFrame | None) -> None:
     """Add a stretch of the signal and its spectrum."""
     brain = _brain(x)
-    if not brain.size or brain.sizes["time"] < 8:
+    if not brain.size or brain.sizes["time"] < 8 or not even(x):
         return
     report.section(name.replace("/", ": ", 1).capitalize())
     if "trial" not in brain.dims:
@@ -172,6 +172,10 @@ def _events(
         raise ValueError(
             f"{session.path}: has no events {missing}; there are {number.index.tolist()[:20]}."
         )
+    if labels and len({*labels}) < 2:
+        raise ValueError(f"--labels takes two labels or more to tell apart, got {labels}.")
+    if window is not None and not window[0] < window[1]:
+        raise ValueError(f"--window goes from an earlier to a later time, got {list(window)}.")
     usual = [n for n in number.index[number >= _LEAST] if not n.startswith("BAD")][:6]
     chosen = list(labels) if labels else usual
     table = events[events["label"].isin(chosen)].reset_index(drop=True)
@@ -180,9 +184,9 @@ def _events(
     if window is None:
         gap = np.diff(np.sort(table["onset"].to_numpy()))
         gap = gap[gap > 0]
-        window = (0.0, float(min(3.0, np.median(gap) if len(gap) else 3.0)))
+        window = (0.0, float(np.clip(np.median(gap) if len(gap) else 3.0, 0.25, 3.0)))
     sources: dict[str, Any] = {
-        n: _brain(x) for n, x in session.signals.items() if "trial" not in x.dims
+        n: _brain(x) for n, x in session.signals.items() if "trial" not in x.dims and even(x)
     }
     if session.spikes is not None and session.spikes.sizes["spike"]:
         sources["spikes"] = session.spikes

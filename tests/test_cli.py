@@ -167,6 +167,25 @@ def test_run_names_the_labels_there_are(run, files):
     assert re.search(r"no events \['foot'\]; there are \['\w+', '\w+'\]", done.err)
 
 
+def test_run_refuses_labels_and_windows_that_mean_nothing(run, files):
+    done = run("run", files / "cues.edf", "--labels", "left")
+    assert done.code == 1
+    assert "--labels takes two labels or more" in done.err
+    done = run("run", files / "cues.edf", "--window", "1", "0.5")
+    assert "--window goes from an earlier to a later time, got [1.0, 0.5]" in done.err
+
+
+def test_an_uneven_clock_is_described_and_not_filtered(run, tmp_path):
+    x = make_eeg(12, n_channels=3, random_state=0).signal
+    clock = np.sort(np.random.default_rng(0).uniform(0, 12, x.sizes["time"]))
+    x = xr.DataArray(x.values, dims=x.dims, coords={"channel": x["channel"], "time": clock})
+    io.save(
+        tmp_path / "uneven.nc", xr.DataTree.from_dict({"signal/a": x.to_dataset(name="signal")})
+    )
+    assert "not evenly spaced" in run("info", "uneven.nc").out
+    assert run("run", "uneven.nc").code == 0
+
+
 def test_guessing_is_not_called_decoding(run, tmp_path):
     x = make_eeg(60, n_channels=4, random_state=1).signal
     labels = np.random.default_rng(3).choice(["a", "b"], 40)
