@@ -140,6 +140,26 @@ def test_a_raw_that_is_not_loaded_stays_on_disk(tmp_path):
     np.testing.assert_array_equal(x.chunk(time=300).compute(), x)
 
 
+def test_a_signal_on_disk_becomes_a_raw_that_is_not_loaded(tmp_path):
+    x = io.from_mne(make_raw(first_samp=100)).isel(channel=slice(0, 4)).drop_vars("units")
+    x.attrs["units"] = "uV"
+    io.write_edf(tmp_path / "a.edf", x, io.read_events(make_raw(first_samp=100)))
+    lazy = io.read_signal(tmp_path / "a.edf")
+    for y in (lazy, lazy.chunk(time=128)):
+        raw = io.to_mne(y, io.read_events(tmp_path / "a.edf"))
+        assert not raw.preload
+        np.testing.assert_allclose(
+            raw.get_data(["C4", "Fz"], 30, 70), lazy.values[[2, 0], 30:70] * 1e-6, rtol=1e-6
+        )
+        assert raw.annotations.description.tolist() == ["go", "bad über"]
+        loaded = raw.copy().load_data(verbose="error")
+        np.testing.assert_allclose(loaded.get_data(), lazy * 1e-6, rtol=1e-6)
+        raw.set_eeg_reference(projection=True, verbose="error").apply_proj(verbose="error")
+        loaded.set_eeg_reference(projection=True, verbose="error").apply_proj(verbose="error")
+        np.testing.assert_allclose(raw.get_data(), loaded.get_data(), atol=1e-12)
+        assert io.from_mne(raw).sizes == lazy.sizes
+
+
 def make_epochs(metadata=True, seed=0):
     raw = make_raw(seed)
     raw.set_annotations(None)

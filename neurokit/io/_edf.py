@@ -45,7 +45,9 @@ class EdfFile:
     @property
     def data(self) -> tuple[int, ...]:
         """Signals that hold samples."""
-        return tuple(i for i in range(len(self.labels)) if i not in self.notes)
+        return tuple(
+            i for i in range(len(self.labels)) if i not in self.notes and self.n_samples[i]
+        )
 
     @property
     def record_bytes(self) -> int:

@@ -14,6 +14,7 @@ import xarray as xr
 
 from neurokit.io._channels import label_units
 from neurokit.io._lazy import lazy_variable
+from neurokit.io._mne_raw import lazy_raw
 from neurokit.recording import contiguous_runs, events, signal
 from neurokit.sample_index import SampleIndex
 
@@ -152,10 +153,10 @@ def to_mne(x: xr.DataArray, events: pd.DataFrame | None = None) -> Any:
 
     Returns
     -------
-    mne.io.RawArray, mne.EpochsArray or mne.EvokedArray
-        Epochs if ``x`` has trials, Evoked if it has the scalar coordinate ``nave``, else Raw.
-        Channels with ``x y z`` get a montage (the orientation of MEG sensors is not part of a
-        labelled array and stays behind).
+    mne.io.Raw, mne.EpochsArray or mne.EvokedArray
+        Epochs if ``x`` has trials, Evoked if it has the scalar coordinate ``nave``, else Raw,
+        not loaded if ``x`` is not. Channels with ``x y z`` get a montage (the orientation of
+        MEG sensors is not part of a labelled array and stays behind).
 
     Raises
     ------
@@ -191,14 +192,17 @@ def to_mne(x: xr.DataArray, events: pd.DataFrame | None = None) -> Any:
         clock = SampleIndex.from_times(x["time"].values)
     rate, first = float(clock.rate), round(clock.first)
     info = _info(x, rate)
-    values = x.values * _scale(x)[:, None]
-    if "trial" in dims:
-        return _epochs(x, values, info, rate, first)
-    if "nave" in x.coords:
+    if "nave" in x.coords and "trial" not in dims:
         label = str(x.coords["label"].item()) if "label" in x.coords else ""
-        nave = int(x.coords["nave"])
+        values, nave = x.values * _scale(x)[:, None], int(x.coords["nave"])
         return mne.EvokedArray(values, info, first / rate, label, nave, verbose="error")
-    raw = mne.io.RawArray(values, info, first_samp=first, verbose="error")
+    if "trial" in dims:
+        return _epochs(x, x.values * _scale(x)[:, None], info, rate, first)
+    if isinstance(x.variable._data, np.ndarray):
+        values = x.values * _scale(x)[:, None]
+        raw = mne.io.RawArray(values, info, first_samp=first, verbose="error")
+    else:
+        raw = lazy_raw()(x, _scale(x), info, first)
     if events is None and "annotations" in x.attrs:
         events = pd.DataFrame(json.loads(x.attrs["annotations"]))
     if events is not None:
