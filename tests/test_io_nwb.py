@@ -415,7 +415,7 @@ def test_damaged_files_are_refused_with_their_name(tmp_path, rng):
     path = io.write_nwb(tmp_path / "x.nwb", _spikes(rng))
     whole = path.read_bytes()
     for content, message in [
-        (whole[: len(whole) // 2], "is cut short, so it cannot be read as NWB"),
+        (whole[: len(whole) // 2], "is cut short; copy it again"),
         (b"not HDF5" * 100, "is damaged or not HDF5"),
         (b"", "is empty"),
         (b"version https://git-lfs.github.com/spec/v1\n", "git-LFS"),

@@ -87,7 +87,7 @@ def test_damaged_reaching_files_are_refused(tmp_path):
     path = write_reaching(tmp_path / "indy.mat")
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(OSError, match=r"indy\.mat: is cut short or damaged"):
+    with pytest.raises(OSError, match=r"indy\.mat: is cut short; copy"):
         io.read_spikes(path)
     path.write_bytes(whole)
     with h5py.File(path, "a") as file:

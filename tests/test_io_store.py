@@ -321,6 +321,28 @@ def test_a_flipped_bit_is_never_read_as_data(tmp_path):
         load(folder).load()
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_names_and_notes_carry_checksums(tmp_path, suffix):
+    path = save(tmp_path / f"x{suffix}", _eeg())
+    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
+    for text, other in [(b'"high": 0.5', b'"high": 0.7'), (b'"1000/3', b'"1000/7')]:
+        escaped = [text, text.replace(b'"', b'\\"')]  # JSON within zarr's JSON
+        found = [(f, t) for f in files for t in escaped if t in f.read_bytes()]
+        assert found
+        for file, inside in found:
+            whole = file.read_bytes()
+            swap = other if inside == text else other.replace(b'"', b'\\"')
+            file.write_bytes(whole.replace(inside, swap))
+            with pytest.raises(OSError, match="damaged"):
+                load(path)
+            file.write_bytes(whole)
+    _same(_eeg(), load(path))
+    if suffix == ".nc":
+        path.write_bytes(path.read_bytes().replace("Çz".encode(), "Çy".encode()))
+        with pytest.raises(OSError, match="texts of channel are not those that were saved"):
+            load(path)
+
+
 def test_a_damaged_folder_is_refused_with_its_name(tmp_path):
     path = save(tmp_path / "x.zarr", _eeg())
     chunk = next(p for p in path.rglob("c/*") if p.is_dir() or p.is_file())

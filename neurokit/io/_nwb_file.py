@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 from xarray.backends import CachingFileManager
 
-from neurokit.io._damage import refuse_placeholder
+from neurokit.io._hdf5 import open_hdf5
 from neurokit.io._lazy import lazy_variable
 from neurokit.sample_index import SampleIndex, exact
 
@@ -25,14 +25,7 @@ def open_nwb(path: Path) -> Iterator[h5py.File]:
     """Open an NWB file, of version 1 or 2, or say why not."""
     if path.is_dir():
         raise IsADirectoryError(f"{path}: is a folder; NWB files in HDF5 are read, not in zarr.")
-    with path.open("rb") as raw:
-        refuse_placeholder(path, raw.read(1024))
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        reason = "is cut short" if "truncated" in str(error) else "is damaged or not HDF5"
-        raise OSError(f"{path}: {reason}, so it cannot be read as NWB; copy it again.") from error
-    with file:
+    with open_hdf5(path) as file:
         if "nwb_version" not in file.attrs and "nwb_version" not in file:
             raise OSError(f"{path}: is HDF5 without an nwb_version, so it is not NWB.")
         yield file

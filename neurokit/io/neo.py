@@ -13,6 +13,7 @@ import xarray as xr
 
 from neurokit.io._channels import unique_names
 from neurokit.io._damage import refuse_placeholder
+from neurokit.io._hdf5 import say_which
 from neurokit.io._lazy import lazy_variable
 from neurokit.recording import events, signal, spikes
 from neurokit.sample_index import exact
@@ -43,7 +44,8 @@ def read_neo_spikes(path: str | os.PathLike[str]) -> xr.Dataset:
     """
     path = Path(path)
     raw = _open(path)
-    found = _raw_spikes(raw, range(raw.header["nb_segment"][0]))
+    with say_which(path):
+        found = _raw_spikes(raw, range(raw.header["nb_segment"][0]))
     if found is None:
         raise ValueError(f"{path}: holds no spikes; io.read_session reads what it holds.")
     return found
@@ -68,7 +70,13 @@ def read_neo_session(path: str | os.PathLike[str]) -> xr.DataTree:
     OSError
         If neo cannot read it.
     """
-    raw = _open(Path(path))
+    path = Path(path)
+    raw = _open(path)
+    with say_which(path):
+        return xr.DataTree.from_dict(_raw_nodes(raw))
+
+
+def _raw_nodes(raw: Any) -> dict[str, Any]:
     n_segments = raw.header["nb_segment"][0]
     nodes: dict[str, Any] = {}
     for segment in range(n_segments):
@@ -82,7 +90,7 @@ def read_neo_session(path: str | os.PathLike[str]) -> xr.DataTree:
             nodes[f"{prefix}spikes"] = found
         if len(table := _raw_events(raw, segment)):
             nodes[f"{prefix}events"] = table.rename_axis("event").to_xarray()
-    return xr.DataTree.from_dict(nodes)
+    return nodes
 
 
 def from_neo(obj: Any) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from neurokit.io._damage import refuse_placeholder
+from neurokit.io._hdf5 import open_hdf5
 from neurokit.recording import behaviour, events, spikes
 from neurokit.sample_index import SampleIndex
 
@@ -27,7 +27,7 @@ def is_reaching(path: Path) -> bool:
     try:
         with h5py.File(path, "r") as file:
             return set(file) >= _PARTS
-    except OSError:
+    except Exception:  # damaged, so it is for the reader to say
         return False
 
 
@@ -153,14 +153,7 @@ def read_reaching_events(path: str | os.PathLike[str]) -> pd.DataFrame:
 
 @contextlib.contextmanager
 def _open(path: Path) -> Iterator[h5py.File]:
-    with path.open("rb") as raw:
-        refuse_placeholder(path, raw.read(1024))
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        reason = "is cut short" if "truncated" in str(error) else "is damaged or not HDF5"
-        raise OSError(f"{path}: {reason}; copy it again.") from error
-    with file:
+    with open_hdf5(path) as file:
         if missing := sorted(_PARTS - set(file)):
             raise OSError(f"{path}: is no reaching recording, it has {list(file)}, not {missing}.")
         yield file

@@ -94,9 +94,9 @@ def kind_of_recording(path: Path) -> str:
 
         return "reaching" if is_reaching(path) else "mat"
     if head.startswith(b"\x89HDF"):
-        import h5py
+        from neurokit.io._hdf5 import open_hdf5
 
-        with h5py.File(path, "r") as hdf:
+        with open_hdf5(path) as hdf:
             return "nwb" if "nwb_version" in hdf or "nwb_version" in hdf.attrs else ""
     return ""
 
@@ -107,9 +107,9 @@ def _refuse_others(path: Path) -> None:
     except (ValueError, IsADirectoryError):
         return
     if form == "HDF5":
-        import h5py
+        from neurokit.io._hdf5 import open_hdf5
 
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             raise ValueError(_no_layout(path, list(file)))
     if form not in ("Blackrock", "Neuralynx", "neo"):
         raise ValueError(
@@ -139,13 +139,11 @@ def _mat(path: Path) -> dict[str, Any]:
     import h5py
     import scipy.io
 
+    from neurokit.io._hdf5 import open_hdf5
+
     if h5py.is_hdf5(path):  # MATLAB 7.3
-        try:
-            with h5py.File(path, "r") as file:
-                names = [name for name in file if not name.startswith("#")]
-        except OSError as error:
-            raise OSError(f"{path}: is cut short or damaged; copy it again.") from error
-        raise ValueError(_no_layout(path, names))
+        with open_hdf5(path) as file:
+            raise ValueError(_no_layout(path, [n for n in file if not n.startswith("#")]))
     try:
         held = scipy.io.loadmat(path, squeeze_me=True, struct_as_record=True)
     except Exception as error:
@@ -194,7 +192,10 @@ def _from_arrays(path: Path, arrays: dict[str, Any]) -> xr.Dataset:
         if along in arrays and np.shape(arrays[along]) == (len(per_unit),):
             about["channels"] = np.asarray(arrays[along]).tolist()
     start, stop = _span(per_unit, arrays)
-    return spikes(per_unit, start=start, stop=stop, ids=ids, **about)
+    try:
+        return spikes(per_unit, start=start, stop=stop, ids=ids, **about)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def _fields(value: Any) -> tuple[str, ...]:

@@ -2,24 +2,27 @@
 
 import json
 import os
-import uuid
-from collections.abc import Hashable, Mapping
-from fractions import Fraction
+import zlib
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
 from neurokit.io._atomic import atomic_path
-from neurokit.sample_index import SampleIndex
+from neurokit.io._pack import (
+    KEY,
+    check_name,
+    chunk_shape,
+    pack,
+    pack_table,
+    read_note,
+    unpack,
+    unpack_table,
+    write_note,
+)
 
 FORMAT = 1
-_KEY = "neurokit"  # the one attribute, JSON, that holds what zarr and netCDF cannot say
-_SHOWN = ("units", "long_name", "description", "sample_dimension")  # also left readable to others
-_BLOCK = 2**24  # bytes of one chunk on disk
-_LARGE = 2**26  # bytes from which an array is written block by block, never loaded whole
 
 Recording = xr.DataArray | xr.Dataset | xr.DataTree | pd.DataFrame
 
@@ -53,7 +56,7 @@ def save(path: str | os.PathLike[str], obj: Recording) -> Path:
 
     Examples
     --------
-    >>> import tempfile, neurokit
+    >>> import tempfile, neurokit, numpy as np
     >>> x = neurokit.signal(np.zeros((2, 500)), sampling_rate=1000 / 3)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = save(folder + "/rest.nc", x)
@@ -67,9 +70,9 @@ def save(path: str | os.PathLike[str], obj: Recording) -> Path:
     if path.is_dir() and not (to_zarr and _header(path)) and any(path.iterdir()):
         raise FileExistsError(f"{path}: is a folder that save did not write; choose another name.")
     nodes, header = _nodes(obj)
-    packed = {name: _pack(node, to_zarr) for name, node in nodes.items()}
+    packed = {name: pack(node, to_zarr) for name, node in nodes.items()}
     root = packed["/"]
-    root.attrs[_KEY] = json.dumps(json.loads(root.attrs[_KEY]) | header)
+    root.attrs[KEY] = write_note(read_note(root.attrs[KEY]) | header)
     tree = xr.DataTree.from_dict(packed)
     encoding = {
         name: {key: _encoding(v, to_zarr) for key, v in node.variables.items()}
@@ -116,6 +119,11 @@ def load(path: str | os.PathLike[str]) -> Any:
             raise OSError(f"{foreign}.")
         if header.get("files") != _listing(path):
             raise OSError(f"{path}: damaged, files are missing, added or cut.")
+    else:
+        try:
+            _look_through(path)
+        except Exception as error:
+            raise OSError(f"{foreign} ({_first_line(error)}).") from error
     options: dict[str, Any] = dict.fromkeys(
         ("mask_and_scale", "decode_times", "decode_timedelta", "concat_characters"), False
     )
@@ -123,14 +131,14 @@ def load(path: str | os.PathLike[str]) -> Any:
     options |= {"consolidated": False} if path.is_dir() else {}
     try:
         tree = xr.open_datatree(path, engine=engine, chunks=None, **options)
-        header = json.loads(tree.attrs[_KEY])
+        header = read_note(tree.attrs[KEY])
         version = header["format"]
     except Exception as error:  # whatever the readers beneath meet, it is this one thing
         raise OSError(f"{foreign} ({_first_line(error)}).") from error
     if version != FORMAT:
         raise OSError(f"{path}: written in format {version}, this version reads {FORMAT}.")
     try:
-        nodes = {n.path: _unpack(n.to_dataset(inherit=False)) for n in tree.subtree}
+        nodes = {n.path: unpack(n.to_dataset(inherit=False)) for n in tree.subtree}
     except Exception as error:
         raise OSError(f"{foreign} ({_first_line(error)}).") from error
     if header["kind"] == "DataTree":
@@ -138,7 +146,7 @@ def load(path: str | os.PathLike[str]) -> Any:
         return xr.DataTree.from_dict(ordered, name=header["name"])
     root = nodes["/"]
     if header["kind"] == "DataFrame":
-        return _to_frame(root, header)
+        return unpack_table(root, header)
     if header["kind"] == "DataArray":
         return root[header["variable"]].rename(header["name"])
     return root
@@ -155,87 +163,18 @@ def _nodes(obj: Recording) -> tuple[dict[str, xr.Dataset], dict[str, Any]]:
     if isinstance(obj, xr.Dataset):
         return {"/": obj}, header
     if isinstance(obj, xr.DataArray):
-        header["name"] = _name(obj.name) if obj.name is not None else None
+        header["name"] = check_name(obj.name) if obj.name is not None else None
         variable = obj.name or "values"
         while variable in {*obj.coords, *obj.dims}:
             variable = f"{variable}_"
         header["variable"] = variable
         return {"/": obj.rename(variable).to_dataset()}, header
     if isinstance(obj, pd.DataFrame):
-        return {"/": _from_frame(obj, header)}, header
+        return {"/": pack_table(obj, header)}, header
     raise TypeError(
         "save takes an xarray DataArray, Dataset or DataTree, or a DataFrame of events, got"
         f" {type(obj).__name__}; neurokit.signal and its like label plain arrays."
     )
-
-
-def _pack(node: xr.Dataset, to_zarr: bool) -> xr.Dataset:
-    """Put a dataset into kinds that the file has: clocks, texts and attributes become JSON."""
-    clocks = {
-        _name(name): {"first": str(index.first), "rate": str(index.rate), "size": index.size}
-        | {"dim": index.transform.dim, "attrs": _to_json(node[name].attrs, str(name))}
-        for name, index in node.xindexes.items()
-        if isinstance(index, SampleIndex)
-    }
-    if many := [
-        n for n, index in node.xindexes.items() if len(node.xindexes.get_all_coords(n)) > 1
-    ]:
-        raise TypeError(f"save: {many[0]!r} is one level of a multi-index; use reset_index first.")
-    variables = {
-        _name(name): _pack_variable(variable, _name(name), to_zarr)
-        for name, variable in node.variables.items()
-        if name not in clocks
-    }
-    coords = {name: variables.pop(name) for name in map(str, node.coords) if name in variables}
-    packed = xr.Dataset(variables)
-    packed = packed.assign_coords(coords)
-    packed.attrs = _shown(node.attrs) | {
-        _KEY: json.dumps({"attrs": _to_json(node.attrs, "dataset"), "clocks": clocks})
-    }
-    return packed
-
-
-def _pack_variable(variable: xr.Variable, name: str, to_zarr: bool) -> xr.Variable:
-    """Give a variable a dtype that the file has, and blocks if it is large."""
-    for dim in variable.dims:
-        _name(dim)
-    held: dict[str, Any] = {"attrs": _to_json(variable.attrs, name)}
-    kind, dtype = variable.dtype.kind, variable.dtype
-    packed = variable.to_base_variable()
-    if kind in "OUST":
-        data = np.asarray(variable.values, dtype=object)
-        if kind == "S":
-            data = np.vectorize(lambda text: text.decode("latin-1"), otypes=[object])(data)
-        if strange := [type(v).__name__ for v in data.flat if not isinstance(v, str)]:
-            raise TypeError(f"save: {name} holds objects of type {strange[0]}, not only text.")
-        held["dtype"] = "T" if kind == "T" else dtype.str
-        packed = xr.Variable(variable.dims, data)
-    elif kind in "mM":
-        packed = xr.Variable(variable.dims, variable.values.view(np.int64))
-        held["dtype"] = dtype.str
-    elif kind not in "biufc" or dtype.itemsize > 8 * (1 + (kind == "c")):
-        raise TypeError(f"save: {name} has dtype {dtype}, which has no place in the file.")
-    elif not to_zarr and (kind == "c" or dtype == np.float16):
-        raise TypeError(f"save: netCDF has no {dtype}, the dtype of {name}; save it as .zarr.")
-    packed = packed.copy(deep=False)
-    packed.attrs = _shown(variable.attrs) | {_KEY: json.dumps(held)}
-    packed.encoding = {}
-    if packed.nbytes > _LARGE or packed.chunks is not None:
-        blocks = dict(zip(packed.dims, _block(packed), strict=True))
-        packed = packed.chunk(blocks, name=f"{name}-{uuid.uuid4().hex}")
-    return packed
-
-
-def _block(variable: xr.Variable) -> tuple[int, ...]:
-    """Return the shape of one chunk: whole, then halved along time and the longest dim."""
-    shape = [max(1, size) for size in variable.shape]
-    itemsize = variable.dtype.itemsize
-    while np.prod(shape, dtype=np.int64) * itemsize > _BLOCK:
-        along = variable.dims.index("time") if "time" in variable.dims else 0
-        if shape[along] <= 4096:  # then time windows are short enough
-            along = int(np.argmax(shape))
-        shape[along] = -(-shape[along] // 2)
-    return tuple(shape)
 
 
 def _encoding(variable: xr.Variable, to_zarr: bool) -> dict[str, Any]:
@@ -247,156 +186,54 @@ def _encoding(variable: xr.Variable, to_zarr: bool) -> dict[str, Any]:
 
         chunks["compressors"] = [ZstdCodec(level=1), Crc32cCodec()]
         if variable.ndim and not empty:
-            chunks["chunks"] = _block(variable)
+            chunks["chunks"] = chunk_shape(variable)
     elif variable.ndim and not empty and not text:
-        chunks |= {"chunksizes": _block(variable), "fletcher32": True}
+        chunks |= {"chunksizes": chunk_shape(variable), "fletcher32": True}
     return chunks
-
-
-def _unpack(packed: xr.Dataset) -> xr.Dataset:
-    """Undo ``_pack``."""
-    held = json.loads(packed.attrs[_KEY])
-    node = packed.copy()
-    for name, variable in packed.variables.items():
-        inner = json.loads(variable.attrs[_KEY])
-        attrs = _from_json(inner["attrs"])
-        if "dtype" in inner:
-            node[name] = (variable.dims, _as_was(variable.values, inner["dtype"]), attrs)
-        else:
-            node[name].attrs = attrs
-    for name, clock in held["clocks"].items():
-        first, rate = Fraction(clock["first"]), Fraction(clock["rate"])
-        index = SampleIndex(first, rate, clock["size"], name, clock["dim"])
-        node = node.assign_coords(xr.Coordinates.from_xindex(index))
-        node[name].attrs = _from_json(clock["attrs"])
-    node.attrs = _from_json(held["attrs"])
-    return node.drop_encoding()
-
-
-def _as_was(values: np.ndarray, dtype: str) -> np.ndarray:
-    if np.dtype(dtype).kind in "mM":
-        return values.view(dtype)
-    texts = values.astype(object)
-    if np.dtype(dtype).kind == "S":
-        return np.char.encode(texts.astype(str), "latin-1").astype(dtype)
-    return texts if dtype == "|O" else texts.astype(dtype)
-
-
-def _from_frame(table: pd.DataFrame, header: dict[str, Any]) -> xr.Dataset:
-    """Return a table as one variable for each column; missing texts are noted in the header."""
-    columns: dict[str, Any] = {}
-    header |= {"columns": [_name(name) for name in table.columns], "rows": len(table)}
-    header |= {"dtypes": {}, "missing": {}}
-    if len(set(header["columns"])) != len(header["columns"]):
-        raise TypeError(f"save: the columns of a table must differ, got {header['columns']}.")
-    if not isinstance(table.index, pd.RangeIndex) or table.index.start or table.index.step != 1:
-        if table.index.dtype.kind not in "iufOTU":
-            raise TypeError("save: the index of a table must be numbers or text; reset_index it.")
-        header["index"] = table.index.name
-        table = table.assign(**{f"{_KEY}_index": table.index})
-    for name, column in table.items():
-        kind = str(column.dtype)
-        if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biufmM":
-            columns[str(name)] = ("event", column.to_numpy())
-        elif kind in {"object", "str", "string"}:
-            missing = np.flatnonzero(column.isna())
-            header["missing"][name] = missing.tolist()
-            header["dtypes"][name] = kind
-            columns[str(name)] = ("event", column.astype(object).fillna("").to_numpy(object))
-        else:
-            raise TypeError(
-                f"save: column {name!r} has dtype {kind}; columns are numbers, times or text."
-            )
-    return xr.Dataset(columns, attrs=table.attrs)
-
-
-def _to_frame(node: xr.Dataset, header: Mapping[str, Any]) -> pd.DataFrame:
-    columns: dict[str, Any] = {}
-    for name, variable in node.variables.items():
-        values = variable.values
-        if name in header["dtypes"]:
-            values = values.astype(object)
-            values[header["missing"][name]] = np.nan
-            columns[str(name)] = pd.Series(values, dtype=header["dtypes"][name])
-        else:
-            columns[str(name)] = pd.Series(values)
-    table = pd.DataFrame({name: columns[name] for name in header["columns"]})
-    table = table if len(table.columns) else pd.DataFrame(index=range(header["rows"]))
-    if "index" in header:
-        table.index = pd.Index(columns[f"{_KEY}_index"], name=header["index"])
-    table.attrs = dict(node.attrs)
-    return table
-
-
-def _name(name: Hashable) -> str:
-    if not isinstance(name, str) or "/" in name or name == _KEY:
-        raise TypeError(f"save: names must be text without a slash, got {name!r}; rename it.")
-    return name
-
-
-def _shown(attrs: Mapping[Any, Any]) -> dict[str, str]:
-    return {name: attrs[name] for name in _SHOWN if isinstance(attrs.get(name), str)}
-
-
-def _to_json(value: Any, where: str) -> Any:
-    """Return `value` as JSON can hold it, with the kinds it lacks marked by name."""
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, Mapping):
-        return {_name(key): _to_json(inner, where) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        inner = [_to_json(item, where) for item in value]
-        return inner if isinstance(value, list) else {"/tuple": inner}
-    if isinstance(value, Fraction):
-        return {"/fraction": str(value)}
-    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "biufU":
-        mark = "/array" if isinstance(value, np.ndarray) else "/scalar"
-        return {mark: value.tolist(), "dtype": value.dtype.str}
-    raise TypeError(
-        f"save: an attribute of {where} is of type {type(value).__name__}; attributes may be"
-        " numbers, text, arrays, lists and dicts of these."
-    )
-
-
-def _from_json(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_from_json(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if "/tuple" in value:
-        return tuple(_from_json(value["/tuple"]))
-    if "/fraction" in value:
-        return Fraction(value["/fraction"])
-    if "/array" in value:
-        return np.array(value["/array"], dtype=value["dtype"])
-    if "/scalar" in value:
-        return np.dtype(value["dtype"]).type(value["/scalar"])
-    return {key: _from_json(inner) for key, inner in value.items()}
 
 
 def _seal(folder: Path) -> None:
     """Note in the root of a zarr folder which files belong to it, so that a loss is seen."""
     root = folder / "zarr.json"
     meta = json.loads(root.read_text())
-    header = json.loads(meta["attributes"][_KEY]) | {"files": _listing(folder)}
-    meta["attributes"][_KEY] = json.dumps(header)
+    header = read_note(meta["attributes"][KEY]) | {"files": _listing(folder)}
+    meta["attributes"][KEY] = write_note(header)
     root.write_text(json.dumps(meta, indent=2))
 
 
 def _listing(folder: Path) -> list[int]:
-    """Return number and total bytes of the files in a zarr folder, but for its root's own."""
-    sizes = [
-        entry.stat().st_size
-        for entry in folder.rglob("*")
-        if entry.is_file() and entry != folder / "zarr.json"
-    ]
-    return [len(sizes), sum(sizes)]
+    """Return number and bytes of the files in a zarr folder, and a checksum of its metadata."""
+    number = total = checksum = 0
+    for entry in sorted(folder.rglob("*")):
+        if entry.name == "zarr.json":
+            text = entry.read_text()
+            if entry.parent == folder:  # without what _seal notes in it
+                meta = json.loads(text)
+                header = read_note(meta["attributes"][KEY])
+                header.pop("files", None)
+                text = json.dumps([meta | {"attributes": None}, header], sort_keys=True)
+            checksum = zlib.crc32(text.encode(), checksum)
+        elif entry.is_file():
+            number, total = number + 1, total + entry.stat().st_size
+    return [number, total, checksum]
+
+
+def _look_through(path: Path) -> None:
+    """Read all but the data of a file: h5netcdf leaves what it cannot open half open."""
+    import h5py
+
+    def look(name: str, found: Any) -> None:
+        dict(found.attrs)
+
+    with h5py.File(path, "r") as file:
+        look("/", file)
+        file.visititems(look)
 
 
 def _header(folder: Path) -> dict[str, Any] | None:
     """Return what ``save`` noted in a zarr folder, None if it did not write it."""
     try:
-        return json.loads(json.loads((folder / "zarr.json").read_text())["attributes"][_KEY])
+        return read_note(json.loads((folder / "zarr.json").read_text())["attributes"][KEY])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
