@@ -62,3 +62,4 @@ def test_errors_name_the_way_out(rng):
         decoding_r2(y, y, delay=0.9, sampling_rate=10)
     with pytest.raises(ValueError, match="0 or more"):
         decoding_r2(y, y, delay=-0.1, sampling_rate=10)
+    assert decoding_r2(y, y, delay=-1e-6, sampling_rate=10).aligned == 1.0  # rounding of a filter

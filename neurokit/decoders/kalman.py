@@ -18,7 +18,8 @@ class KalmanRegressor(TimeRegressor):
     The state is what is to be predicted: positions, velocities, accelerations, as many as
     ``y`` has. It goes on by :math:`z_t = A z_{t-1} + w_t`, :math:`w \sim N(0, W)`, and is seen
     through the counts, :math:`x_t = H z_t + q_t`, :math:`q \sim N(0, Q)`, all about their means.
-    ``fit`` finds :math:`A, W, H, Q` by least squares. ``predict`` filters: it uses counts up to
+    ``fit`` finds :math:`A, W, H, Q` by least squares; the correlations in :math:`Q`, which many
+    units and little data make too sharp, are shrunk. ``predict`` filters: it uses counts up to
     each step, and never the true movement, not even to begin with; each stretch of recording
     begins at the mean movement, with the spread of the training data.
 
@@ -42,7 +43,7 @@ class KalmanRegressor(TimeRegressor):
     observation_ : ndarray of shape (n_units, n_outputs)
         :math:`H`.
     observation_cov_ : ndarray of shape (n_units, n_units)
-        :math:`Q`.
+        :math:`Q`, shrunk by the OAS formula.
     initial_cov_ : ndarray of shape (n_outputs, n_outputs)
         Spread of the movement where a stretch begins.
     gain_ : ndarray of shape (n_outputs, n_units)
@@ -72,6 +73,8 @@ class KalmanRegressor(TimeRegressor):
     ----------
     .. [1] Wu et al. (2003), Neural decoding of cursor motion using a Kalman filter, Advances in
        Neural Information Processing Systems 15, eq. 1-9.
+    .. [2] Chen et al. (2010), Shrinkage algorithms for MMSE covariance estimation, IEEE Trans.
+       Signal Process. 58(10), 5016-5029.
 
     Examples
     --------
@@ -177,7 +180,7 @@ class KalmanRegressor(TimeRegressor):
         self.transition_cov_ = _floor((residual + residual.T) / (2 * steps))
         self.observation_ = xz @ np.linalg.pinv(zz, hermitian=True)
         residual = xx - self.observation_ @ xz.T
-        self.observation_cov_ = _floor((residual + residual.T) / (2 * n))
+        self.observation_cov_ = _floor(_shrink((residual + residual.T) / (2 * n), n))
         self.initial_cov_ = _floor(zz / n)
         self.mean_, self.intercept_, self.moments_ = mean, offset, sums
         self._settle()
@@ -278,6 +281,22 @@ def _about(
 ) -> NDArray[Any]:
     """Sum of products of what is left when ``mean`` is taken off both sides."""
     return products - np.outer(left, mean) - np.outer(mean, right) + n * np.outer(mean, mean)
+
+
+def _shrink(covariance: NDArray[Any], n: float) -> NDArray[Any]:
+    """Shrink correlations towards none, by the OAS formula (eq. 23 of reference 2)."""
+    scale = np.sqrt(np.diag(covariance))
+    active = scale > 0
+    p = int(active.sum())
+    units = np.ix_(active, active)
+    correlation = covariance[units] / np.outer(scale[active], scale[active])
+    excess = (correlation**2).sum() - p  # of the squared correlations over the diagonal's
+    if excess <= 0:
+        return covariance
+    weight = ((1 - 2 / p) * (excess + p) + p**2) / ((n + 1 - 2 / p) * excess)
+    shrunk = covariance.copy()
+    shrunk[units] *= np.where(np.eye(p, dtype=bool), 1.0, 1.0 - min(weight, 1.0))
+    return shrunk
 
 
 def _floor(covariance: NDArray[Any]) -> NDArray[Any]:

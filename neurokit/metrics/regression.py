@@ -70,12 +70,12 @@ def decoding_r2(
             f"decoding_r2: y_true and y_pred must have one shape, got {np.shape(y_true)} and"
             f" {np.shape(y_pred)}."
         )
-    if not 0 <= delay < np.inf or (delay and rate is None):
+    steps = round(delay * rate) if rate and np.isfinite(delay) else 0
+    if not np.isfinite(delay) or steps < 0 or (delay and rate is None):
         raise ValueError(
-            f"decoding_r2: delay must be a finite number of seconds, 0 or more, and plain arrays"
+            "decoding_r2: delay must be a finite number of seconds, 0 or more, and plain arrays"
             f" with a delay need sampling_rate=; got delay={delay!r}."
         )
-    steps = round(delay * rate) if rate else 0
     runs = [slice(0, len(truth))] if runs is None else runs
     at = [np.arange(run.start, run.stop - steps) for run in runs]
     moments = np.concatenate(at)
