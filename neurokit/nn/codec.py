@@ -172,7 +172,7 @@ class Encoder(nn.Module):
         layers += [Recurrent(width, n_recurrent)] if n_recurrent else []
         last = CausalConv1d(width, latent_dim, 3, normed=normed)
         self.layers = nn.ModuleList([*layers, nn.ELU(), last])
-        hop = math.prod(strides)
+        self.hop = hop = math.prod(strides)
         self.direct = CausalConv1d(1, latent_dim, 2 * hop, stride=hop) if direct else None
         _begin_direct(self.direct, last)
 
@@ -267,7 +267,7 @@ def _through(
     return y if direct is None else y + direct(x, memory)
 
 
-def n_past_frames(encoder: Encoder, hop: int) -> float:
+def n_past_frames(encoder: Encoder) -> float:
     """Frames before its own on which a latent depends; infinite for recurrent encoders."""
     past, step = 0, 1
     for layer in encoder.layers.modules():
@@ -276,7 +276,7 @@ def n_past_frames(encoder: Encoder, hop: int) -> float:
         if isinstance(layer, CausalConv1d):
             past += layer.n_past * step
             step *= layer.conv.stride[0]
-    return -(-past // hop)
+    return -(-past // encoder.hop)
 
 
 # ---------------------------------------------------------------- losses

@@ -116,7 +116,8 @@ class Leveller:
             )
             self._samples = np.concatenate([self._samples, made], 1)
             self._done = stop
-            needed = max(self.resampler.first_input(stop) - self._inputs_from, 0)
+            keep = min(self.resampler.first_input(stop), self.n_in - 1)  # the last may be repeated
+            needed = max(keep - self._inputs_from, 0)
             self._inputs = self._inputs[:, needed:]
             self._inputs_from += needed
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from copy import deepcopy
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,6 +20,7 @@ from neurokit.persistence import Saveable
 from neurokit.sample_index import SampleIndex, exact, time_coordinates
 from neurokit.tokenizers import _level
 from neurokit.tokenizers._leveller import Leveller
+from neurokit.tokenizers._networks import BLOCK, CodecStream, Networks
 from neurokit.tokenizers._resample import Resampler
 from neurokit.tokenizers._signal import Signal, finite, read_signal, spans
 
@@ -28,8 +30,7 @@ if TYPE_CHECKING:
 
 N_SIDE = 2  # columns of tokens before the quantiser's: scale and offset
 BANDS = ((1.0, 4.0), (4.0, 8.0), (8.0, 13.0), (13.0, 30.0), (30.0, 80.0))
-_BLOCK = 200  # frames that are coded at once: bounds memory
-_ROWS = 64  # rows that are coded at once
+_ROWS = 64  # rows that are decoded at once
 
 
 class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
@@ -37,8 +38,8 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
 
     A causal convolutional encoder gives one vector per frame, a residual quantiser writes it as
     ``n_levels`` codes, a causal decoder makes the signal of them (the BioCodec family [1]_).
-    Channels are coded one by one, so any montage will do; recordings of any sampling rate are
-    resampled to ``model_rate`` and back, to their own length. Before coding, each channel is
+    Channels are coded one by one, so any montage will do; recordings faster than ``model_rate``
+    are resampled to it and back, to their own length. Before coding, each channel is
     divided by its level: the scale and offset of the second before (of the first second, for
     that one), faded in over half a second. So that tokens alone give microvolts, the level
     travels with them, as the first two columns of ``level``:
@@ -51,9 +52,10 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
     ``1`` ...  0 to ``codebook_size - 1``     codes of the quantiser's stages
     ========== ============================== =====================================
 
-    At the default this costs 20 frames x 6 levels x 8 bits + 8 + 16 bits = 984 bits per second
-    and channel. ``rate_report_`` tells. ``inverse_transform(tokens, n_levels=k)`` decodes the
-    first ``k`` stages, at a lower rate and a lower fidelity.
+    At the default this costs at most 20 frames x 6 levels x 8 bits + 8 + 16 bits = 984 bits per
+    second and channel, of which entropy coding saves a little; ``rate_report_`` tells.
+    ``inverse_transform(tokens, n_levels=k)`` decodes the first ``k`` stages alone, which cost
+    less and keep less.
 
     Tokens are computed in double precision, so that a recording gives the same tokens whole, in
     pieces, live, from dask, and whatever else stands in the batch.
@@ -65,10 +67,14 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
     codebook_size : int, default=256
         Codes per stage.
     frame_rate : float, default=20.0
-        Frames per second.
+        Frames per second, at ``model_rate``.
     model_rate : float, default=320.0
         Rate at which the networks run, in Hz; a whole multiple of ``frame_rate``. Nothing above
         half of it is kept.
+    stretch : bool, default=True
+        Code recordings slower than ``model_rate`` sample by sample, as if they were played at
+        that rate: 160 Hz then make 10 frames per second and half the bits. If False they are
+        resampled, and all recordings have ``frame_rate``: finer, and dearer than it is worth.
     latent_dim : int, default=32
         Length of the vector that is quantised.
     n_filters : int, default=32
@@ -85,7 +91,7 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
         Share of the training examples that are decoded from fewer stages.
     window : float, default=4.0
         Length of a training example, in s.
-    beam : int, default=1
+    beam : int, default=4
         Paths that the quantiser's search keeps from stage to stage: more find codes that come
         closer, at that many times the work.
     preset : {None, "biocodec"}, default=None
@@ -110,7 +116,8 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
     history_ : list of dict
         Loss, rate and time of each epoch.
     rate_report_ : dict
-        Bits per second and channel: of the quantiser, of the level, together.
+        Frames per second, and bits per second and channel of the codes, of the level, and in
+        total, at the sampling rate seen by ``fit``.
     codebook_report_ : dict of list
         Per stage, on a sample of the training data: codes used, perplexity.
     n_times_ : int
@@ -143,6 +150,7 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
         codebook_size: int = 256,
         frame_rate: float = 20.0,
         model_rate: float = 320.0,
+        stretch: bool = True,
         latent_dim: int = 32,
         n_filters: int = 32,
         n_residual: int = 1,
@@ -151,7 +159,7 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
         loss_weights: tuple[float, float, float] = (1.0, 0.02, 0.1),
         quantizer_dropout: float = 0.25,
         window: float = 4.0,
-        beam: int = 1,
+        beam: int = 4,
         preset: str | None = None,
         sampling_rate: float | None = None,
         trainer: Trainer | None = None,
@@ -162,6 +170,7 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
         self.codebook_size = codebook_size
         self.frame_rate = frame_rate
         self.model_rate = model_rate
+        self.stretch = stretch
         self.latent_dim = latent_dim
         self.n_filters = n_filters
         self.n_residual = n_residual
@@ -228,10 +237,12 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
 
         signal = read_signal(self, X)
         examples, member = self._examples(signal, groups)
-        self.history_ = trainer.minimize(module, self._loss, examples, seed=seed, groups=member)
+        rate = float(self._coded_rate(signal.rate))
+        loss = partial(self._loss, rate)
+        self.history_ = trainer.minimize(module, loss, examples, seed=seed, groups=member)
         self.module_ = module
         self.n_times_ = signal.values.shape[-1]
-        self.rate_report_ = self._rate_report()
+        self.rate_report_ = self._rate_report(signal.rate)
         with torch.no_grad():
             sample = examples[:: max(len(examples) // 256, 1)]
             codes = module.quantizer.encode(module.encoder(sample)).reshape(-1, self.n_levels)
@@ -246,7 +257,7 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
         leveller = self._leveller(signal.rate, signal.rows())
         levelled, _ = leveller.push(signal.load(0, n_times, "CodecTokenizer.fit"), last=True)
         n_frames = levelled.shape[1] // self._hop
-        size = min(max(round(self.window * self._frame_rate), 1), n_frames)
+        size = min(max(round(self.window * self._frames_per_second(signal.rate)), 1), n_frames)
         n_windows = n_frames // size
         starts = np.linspace(0, n_frames - size, n_windows).round().astype(int) * self._hop
         cut = np.stack([levelled[:, s : s + size * self._hop] for s in starts], 1)
@@ -259,19 +270,19 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
         flat = cut.reshape(-1, cut.shape[-1]).astype(np.float32)
         return torch.from_numpy(flat), member
 
-    def _loss(self, module: Any, x: Any) -> Any:
+    def _loss(self, rate: float, module: Any, x: Any) -> Any:
         from torch.nn import functional as F
 
         from neurokit.nn.codec import band_error, biocodec_error, spectrogram_error
 
         y, _, loss = module(x)
         y = y.float()
-        rate, seconds = float(self._model_rate), (0.128, 0.256, 0.512, 1.024)
+        seconds = (0.128, 0.256, 0.512, 1.024)
         windows = [min(max(round(s * rate), 4), x.shape[-1]) for s in seconds]
         if self.preset == "biocodec":
             return loss + biocodec_error(x, y, windows)
         huber, spectrum, band = self.loss_weights
-        bands = [b for b in BANDS if b[1] <= rate / 2]
+        bands = [(low, min(high, 0.45 * rate)) for low, high in BANDS if low < 0.4 * rate]
         loss = loss + huber * F.huber_loss(y, x)
         loss = loss + spectrum * spectrogram_error(x, y, windows)
         return loss + band * band_error(x, y, rate, bands) if bands else loss
@@ -355,7 +366,7 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
             )
         n_times = int(attrs.get("signal_samples", self.n_times_))
         if self._leveller(rate, 1).n_frames(n_times) != values.shape[-2]:
-            n_times = int(values.shape[-2] / self._frame_rate * rate)  # they were cut
+            n_times = int(values.shape[-2] * rate / self._frames_per_second(rate))  # they were cut
         decoded = self._decode(values, n_levels, rate, n_times)
         if source is None:
             return decoded
@@ -403,7 +414,7 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
         rate = self.sampling_rate if sampling_rate is None else sampling_rate
         if rate is None:
             raise ValueError("CodecTokenizer.stream needs sampling_rate= in Hz, got None.")
-        return CodecStream(self._leveller(exact(rate), n_channels), _Networks(self))
+        return CodecStream(self._leveller(exact(rate), n_channels), self._networks())
 
     @classmethod
     def from_pretrained(cls, name: str = "eeg-small") -> Self:
@@ -429,6 +440,14 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
     @property
     def _model_rate(self) -> Fraction:
         return Fraction(250) if self.preset == "biocodec" else exact(self.model_rate)
+
+    def _coded_rate(self, rate: Fraction) -> Fraction:
+        """Rate at which a recording goes through the networks."""
+        slow = self.stretch and self.preset is None and rate < self._model_rate
+        return rate if slow else self._model_rate
+
+    def _frames_per_second(self, rate: Fraction) -> Fraction:
+        return self._coded_rate(rate) / self._hop
 
     @property
     def _hop(self) -> int:
@@ -488,10 +507,13 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
         quantizer = ResidualVectorQuantizer(width, **stages)
         return Codec(Encoder(width, **shape), quantizer, Decoder(width, **shape))
 
+    def _networks(self) -> Networks:
+        return Networks(self.module_, self.device, self.beam)
+
     def _leveller(self, rate: Fraction, n_rows: int, start: int = 0) -> Leveller:
         return Leveller(
             rate,
-            self._model_rate,
+            self._coded_rate(rate),
             hop=self._hop,
             period=self._period,
             causal=self.causal,
@@ -503,9 +525,11 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
         """Tokens, or vectors, of shape (trial, channel, frame, ...), block by block."""
         n_times = signal.values.shape[-1]
         leveller = self._leveller(signal.rate, signal.rows())
-        networks = _Networks(self)
+        networks = self._networks()
         blocks = []
-        for start, stop in spans(n_times, math.ceil(_BLOCK * signal.rate / self._frame_rate)):
+        for start, stop in spans(
+            n_times, math.ceil(BLOCK * signal.rate / self._frames_per_second(signal.rate))
+        ):
             x = signal.load(start, stop, "CodecTokenizer")
             levelled, codes = leveller.push(x, last=stop == n_times)
             found = networks.encode(levelled)
@@ -520,7 +544,7 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
 
         from neurokit.nn.codec import n_past_frames
 
-        n_past = n_past_frames(self.module_.encoder, self._hop)
+        n_past = n_past_frames(self.module_.encoder)
         if math.isinf(n_past):
             raise ValueError(
                 "CodecTokenizer: preset='biocodec' has a recurrent encoder, which no block of a"
@@ -556,8 +580,8 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
         """Signal of shape (..., time) for tokens (..., frame, level)."""
         rows = tokens.reshape(-1, *tokens.shape[-2:])
         out = np.empty((len(rows), n_times), np.float32)
-        back = Resampler(self._model_rate, rate)
-        networks = _Networks(self, encoder=False)
+        back = Resampler(self._coded_rate(rate), rate)
+        networks = self._networks()
         for start, stop in spans(len(rows), _ROWS):
             part = rows[start:stop]
             vectors = self._look_up(part[..., N_SIDE:], n_levels)
@@ -615,9 +639,8 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
         dims = [*(d for d in source.dims if d != "time"), "frame", dim]
         out = xr.DataArray(values, source.drop_vars(timed).coords, dims, name="tokens")
         start = signal.first / signal.rate
-        clock = time_coordinates(
-            start * self._frame_rate, self._frame_rate, out.sizes["frame"], dim="frame"
-        )
+        per_second = self._frames_per_second(signal.rate)
+        clock = time_coordinates(start * per_second, per_second, out.sizes["frame"], dim="frame")
         out = out.assign_coords(clock)
         if names is not None:
             out = out.assign_coords({dim: names})
@@ -627,8 +650,8 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
             out.attrs["units"] = source.attrs["units"]
         return out
 
-    def _rate_report(self) -> dict[str, float]:
-        frame_rate = float(self._frame_rate)
+    def _rate_report(self, rate: Fraction) -> dict[str, float]:
+        frame_rate = float(self._frames_per_second(rate))
         codes = frame_rate * self.n_levels * math.log2(self.codebook_size)
         side = (8 + 16) * frame_rate / self._period
         return {"frame_rate": frame_rate, "codes": codes, "level": side, "total": codes + side}
@@ -648,109 +671,6 @@ _LEAST = {
 _FIRST_KERNEL = 0.03  # s
 
 
-class CodecStream:
-    """A live recording on its way to tokens; `CodecTokenizer.stream` makes it.
-
-    Frames come when nothing that follows can change them: those of the first second when it is
-    over, all others as soon as their last sample is there (and, where the recording is resampled,
-    twelve samples more of the slower rate).
-    """
-
-    def __init__(self, leveller: Leveller, networks: _Networks) -> None:
-        self._leveller = leveller
-        self._networks = networks
-        self._over = False
-
-    def push(self, chunk: Any) -> NDArray[Any]:
-        """Take samples.
-
-        Parameters
-        ----------
-        chunk : xarray.DataArray or ndarray of shape (n_channels, n)
-
-        Returns
-        -------
-        ndarray of uint16, shape (n_channels, n_frames, n_levels + 2)
-            The frames that are now decided; perhaps none.
-        """
-        if isinstance(chunk, xr.DataArray):
-            chunk = chunk.transpose("channel", "time").values
-        chunk = np.asarray(chunk, np.float64)
-        n_channels = self._leveller.n_rows
-        if chunk.ndim != 2 or len(chunk) != n_channels:
-            raise ValueError(
-                f"CodecStream.push takes a chunk of shape ({n_channels}, n), got {chunk.shape}."
-            )
-        return self._code(finite(chunk, "CodecStream.push"), last=False)
-
-    def flush(self) -> NDArray[Any]:
-        """End the recording; return the frames that are left, the last filled up."""
-        tokens = self._code(np.zeros((self._leveller.n_rows, 0)), last=True)
-        self._over = True
-        return tokens
-
-    def _code(self, x: NDArray[Any], *, last: bool) -> NDArray[Any]:
-        if self._over:
-            raise ValueError("CodecStream: the recording is over; start another with stream().")
-        levelled, codes = self._leveller.push(x, last=last)
-        return self._networks.tokens(self._networks.encode(levelled), codes)
-
-
-class _Networks:
-    """The trained networks at work: on their device, the encoder in double precision."""
-
-    def __init__(self, estimator: CodecTokenizer, *, encoder: bool = True) -> None:
-        from neurokit.training import resolve_device
-
-        self.device = resolve_device(estimator.device)
-        self.hop = estimator._hop
-        self.beam = estimator.beam
-        module = estimator.module_
-        self.quantizer = deepcopy(module.quantizer).to(self.device)
-        half = module.encoder if encoder else module.decoder
-        self.network = deepcopy(half).to(self.device)
-        if encoder:
-            self.network.double()
-        self.memories: dict[int, Any] = {}
-
-    def encode(self, levelled: NDArray[Any]) -> NDArray[Any]:
-        """Vectors (row, frame, dim) of samples (row, time); goes on where the last call ended."""
-        import torch
-
-        from neurokit.nn.codec import Memory
-
-        n_rows, n = levelled.shape
-        out = np.empty((n_rows, n // self.hop, self.quantizer.dim), np.float32)
-        with torch.inference_mode():
-            for start, stop in spans(n_rows if n else 0, _ROWS):
-                memory = self.memories.setdefault(start, Memory())
-                x = torch.from_numpy(levelled[start:stop]).to(self.device)
-                out[start:stop] = self.network(x, memory).float().cpu().numpy()
-        return out
-
-    def tokens(self, vectors: NDArray[Any], side: NDArray[Any]) -> NDArray[Any]:
-        """Codes of the vectors, behind the codes of the level."""
-        import torch
-
-        with torch.inference_mode():
-            x = torch.from_numpy(vectors).to(self.device)
-            codes = self.quantizer.encode(x, beam=self.beam)
-        return np.concatenate([side, codes.cpu().numpy()], -1).astype(np.uint16)
-
-    def decode(self, vectors: NDArray[Any]) -> NDArray[Any]:
-        """Return samples (row, time) of vectors (row, frame, dim), a stretch at a time."""
-        import torch
-
-        from neurokit.nn.codec import Memory
-
-        memory, parts = Memory(), []
-        with torch.inference_mode():
-            for start, stop in spans(vectors.shape[1], _BLOCK):
-                x = torch.from_numpy(vectors[:, start:stop]).to(self.device)
-                parts.append(self.network(x, memory).double().cpu().numpy())
-        return np.concatenate(parts, 1)
-
-
 def _code_block(
     estimator: CodecTokenizer,
     x: NDArray[Any],
@@ -763,7 +683,7 @@ def _code_block(
     """Tokens of frames ``first`` to ``last``, from samples that begin with period ``begin``."""
     leveller = estimator._leveller(rate, x.shape[0] * x.shape[1], begin)
     rows = finite(np.asarray(x, np.float64), "CodecTokenizer").reshape(-1, x.shape[-1])
-    networks = _Networks(estimator)
+    networks = estimator._networks()
     levelled, codes = leveller.push(rows, last=ends)
     tokens = networks.tokens(networks.encode(levelled), codes)
     skip = first - begin * estimator._period
