@@ -8,6 +8,7 @@ every symbol and then runs rANS backwards over the record; the decoder runs forw
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+from scipy.special import erfc
 
 # Probabilities are fractions of 2**PROB_BITS; the coder's state lives in [2**31, 2**63).
 PROB_BITS = 15
@@ -36,8 +37,31 @@ def _token_table() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 _FIRST, _FREE = _token_table()
 # Token of every magnitude below the escape.
 _TOKEN = np.searchsorted(_FIRST, np.arange(_FIRST[_ESCAPE]), side="right").astype(np.int64) - 1
-# Learning rate of a table, as a shift, after n uses: near 1 / (n + 8) until it settles.
-_RATE = np.clip(np.floor(np.log2(np.arange(512) + 12.0)).astype(np.int64), 3, 9)
+# Learning rate of a table, as a shift, after n uses: near 1 / (n + 16) until it settles.
+_RATE = np.clip(np.floor(np.log2(np.arange(512) + 24.0)).astype(np.int64), 3, 9)
+
+
+def _prior_table() -> NDArray[np.int32]:
+    """Token probabilities, cumulative, that each scale begins with.
+
+    Half Laplace, half normal, of the mean magnitude that the scale stands for. They are rounded
+    far more coarsely than floats differ between machines.
+    """
+    index = np.arange(_N_SCALES)
+    octave = (index - 8) // 4
+    mean = np.where(index < 8, index + 0.5, (9 + 2 * (index % 4)) * 2.0**octave) / 16
+    mean = np.maximum(mean, 0.05)[:, None]
+    edge = np.append(_FIRST, 2.0 * _FIRST[-1]) * 2.0 ** np.maximum(octave - 3, 0)[:, None] - 0.5
+    beyond = 0.5 * np.exp(-edge / mean) + 0.5 * erfc(edge / (mean * np.sqrt(np.pi)))
+    beyond[:, 0], beyond[:, -1] = 1.0, 0.0
+    share = np.round((1 - beyond) * (1 << 15)).astype(np.int64)
+    span = (1 << _CDF_BITS) - _N_TOKENS * _FLOOR
+    table = np.zeros((_N_SCALES, 32), np.int32)
+    table[:, : _N_TOKENS + 1] = np.arange(_N_TOKENS + 1) * _FLOOR + ((share * span) >> 15)
+    return table
+
+
+_PRIOR = _prior_table()
 
 
 @njit(cache=True)
@@ -76,8 +100,7 @@ def _scale_index(s, k):  # type: ignore[no-untyped-def]
 def _fresh_models():  # type: ignore[no-untyped-def]
     cdf = np.zeros((_N_SCALES * _N_TRENDS, 32), np.int32)
     for i in range(_N_SCALES * _N_TRENDS):
-        for j in range(32):
-            cdf[i, j] = (min(j, _N_TOKENS) << _CDF_BITS) // _N_TOKENS
+        cdf[i] = _PRIOR[i // _N_TRENDS]
     return cdf, np.zeros(_N_SCALES * _N_TRENDS, np.int64)
 
 

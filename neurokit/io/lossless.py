@@ -91,12 +91,14 @@ def pack_samples(x: ArrayLike) -> bytes:
     )
     head = json.dumps([dtype.str, n_channels, n_times]).encode()
     packed = _join([head, side, words.astype("<u4").tobytes(), free.tobytes()])
-    plain = values.astype(dtype).tobytes()
-    probe = plain[:_PROBE]
-    if len(zlib.compress(probe, 1)) * len(plain) < 1.2 * len(packed) * len(probe):
+    plain = values.astype(dtype)
+    probe = plain.tobytes()[:_PROBE]
+    if len(zlib.compress(probe, 1)) * plain.nbytes < 1.2 * len(packed) * len(probe):
         # Stretches that repeat exactly, as simulated or idle channels do.
-        repeats = _join([head, lzma.compress(plain)])
-        packed = min(packed, repeats, key=len)
+        for order, layout in (("C", plain), ("F", plain.T)):
+            head = json.dumps([dtype.str, n_channels, n_times, order]).encode()
+            repeats = _join([head, lzma.compress(layout.tobytes())])
+            packed = min(packed, repeats, key=len)
     return packed
 
 
@@ -122,10 +124,10 @@ def unpack_samples(packed: bytes) -> NDArray[Any]:
 
     try:
         head, *parts = _split(packed)
-        dtype, n_channels, n_times = json.loads(head)
+        dtype, n_channels, n_times, *order = json.loads(head)
         if len(parts) == 1:
             plain = np.frombuffer(lzma.decompress(parts[0]), dtype)
-            return plain.reshape(n_channels, n_times).copy()
+            return plain.reshape((n_channels, n_times), order=order[0]).copy()
         side, words, free = parts
         side = zlib.decompress(side)
         first, unit = np.frombuffer(side, "<i8", 2 * n_channels).reshape(2, n_channels)

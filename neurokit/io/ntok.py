@@ -20,7 +20,7 @@ from xarray.core import indexing
 
 from neurokit.io._atomic import atomic_path
 from neurokit.io._blocks import Container, write_container
-from neurokit.io.store import _from_json, _to_json
+from neurokit.io._pack import _from_json, _to_json
 from neurokit.sample_index import SampleIndex
 
 DIMS = ("trial", "channel", "frame", "level")
@@ -330,10 +330,9 @@ class _Tokens(BackendArray):
         self.shape = tuple(container.header["shape"])
         self.dtype = np.dtype(container.header["dtype"])
         self.step = container.header["step"]
-        self.corners = _corners(self.shape, self.step)
 
     def __len__(self) -> int:
-        return len(self.corners)
+        return len(_corners(self.shape, self.step))
 
     def __deepcopy__(self, memo: object) -> Self:
         return self  # a file, read only: nothing to copy
@@ -348,48 +347,48 @@ class _Tokens(BackendArray):
     ) -> list[tuple[int, int, int]]:
         """Blocks of some channels and frames that are not what they were, and their frames."""
         found = []
-        for i, (_, frame, channel) in enumerate(self.corners):
-            inside = (rows >= channel) & (rows < channel + self.step[1])
-            if inside.any() and frame < last and frame + self.step[2] > first:
-                try:
-                    if i + 1 >= len(self.container.blocks):
-                        raise OSError(
-                            f"{self.container.path}: ends before block {i + 1} of"
-                            f" {len(self) + 1}; get another copy."
-                        )
-                    self.container.read(i + 1)
-                except OSError:
-                    if stop_at_first:
-                        raise
-                    found.append((i + 1, frame, frame + self.step[2]))
+        trials, frames = np.arange(self.shape[0]), np.arange(first, last)
+        for i, (_, _, frame), _ in self._blocks(trials, rows, frames):
+            try:
+                if i >= len(self.container.blocks):
+                    raise OSError(
+                        f"{self.container.path}: ends before block {i} of {len(self) + 1}; get"
+                        " another copy."
+                    )
+                self.container.read(i)
+            except OSError:
+                if stop_at_first:
+                    raise
+                found.append((i, frame, frame + self.step[2]))
         return found
+
+    def _blocks(
+        self, *wanted: np.ndarray
+    ) -> Iterator[tuple[int, tuple[int, ...], tuple[int, ...]]]:
+        """Yield number, first (trial, channel, frame) and extent of each block that is touched."""
+        touched = [np.unique(w // s).tolist() for w, s in zip(wanted, self.step, strict=True)]
+        per_axis = [-(-n // s) for n, s in zip(self.shape, self.step, strict=False)]
+        for t, f, c in product(touched[0], touched[2], touched[1]):
+            begin = tuple(k * s for k, s in zip((t, c, f), self.step, strict=True))
+            extent = tuple(
+                min(s, n - b) for s, n, b in zip(self.step, self.shape, begin, strict=False)
+            )
+            yield 1 + (t * per_axis[2] + f) * per_axis[1] + c, begin, extent
 
     def _read(self, key: tuple[Any, ...]) -> np.ndarray:
         wanted = [np.atleast_1d(np.arange(n)[k]) for n, k in zip(self.shape, key, strict=True)]
-        trials, channels, frames, levels = wanted
+        *axes, levels = wanted
         out = np.empty([len(w) for w in wanted], self.dtype)
-        n_levels = self.shape[3]
-        for i, corner in enumerate(self.corners):
-            inside, local = [], []
-            for want, begin, step in zip(
-                (trials, channels, frames),
-                (corner[0], corner[2], corner[1]),
-                self.step,
-                strict=True,
-            ):
-                inside.append(np.flatnonzero((want >= begin) & (want < begin + step)))
-                local.append(want[inside[-1]] - begin)
-            if not all(len(a) for a in inside) or not len(levels):
-                continue
-            sizes = [
-                min(step, n - begin)
-                for step, n, begin in zip(
-                    self.step, self.shape, (corner[0], corner[2], corner[1]), strict=False
-                )
+        for i, begin, extent in self._blocks(*axes) if out.size else ():
+            n_trials, n_channels, n_frames = extent
+            shape = (n_trials * n_frames, n_channels, self.shape[3])
+            block = _decode_block(self.container.read(i), shape, self.dtype)
+            block = block.reshape(n_trials, n_frames, n_channels, -1).transpose(0, 2, 1, 3)
+            inside = [
+                np.flatnonzero((w >= b) & (w < b + n))
+                for w, b, n in zip(axes, begin, extent, strict=True)
             ]
-            shape = (sizes[0] * sizes[2], sizes[1], n_levels)
-            block = _decode_block(self.container.read(i + 1), shape, self.dtype)
-            block = block.reshape(sizes[0], sizes[2], sizes[1], n_levels).transpose(0, 2, 1, 3)
+            local = [w[k] - b for w, k, b in zip(axes, inside, begin, strict=True)]
             out[np.ix_(*inside, np.arange(len(levels)))] = block[np.ix_(*local, levels)]
         drop = tuple(0 if isinstance(k, int | np.integer) else slice(None) for k in key)
         return out[drop]
