@@ -197,7 +197,9 @@ class _Columns:
             raw = data[start:stop][None].repeat(len(channels), axis=0)
         else:
             low, high = int(channels.min()), int(channels.max()) + 1
-            raw = data[start:stop, low:high].T[channels - low]
+            raw = data[start:stop, low:high].T
+            if len(channels) != high - low or (np.diff(channels) != 1).any():
+                raw = raw[channels - low]
         exact_enough = raw.dtype.itemsize <= (2 if raw.dtype.kind in "iu" else 4)
         gain = self.gain[channels, None].astype(np.float32 if exact_enough else np.float64)
         if (gain == 1).all() and not self.offset:

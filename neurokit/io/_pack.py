@@ -15,7 +15,7 @@ from neurokit.sample_index import SampleIndex
 
 KEY = "neurokit"  # the one attribute, JSON, that holds what zarr and netCDF cannot say
 _SHOWN = ("units", "long_name", "description", "sample_dimension")  # also left readable to others
-_BLOCK = 2**24  # bytes of one chunk on disk
+_BLOCK = 2**22  # bytes of one chunk on disk
 _LARGE = 2**26  # bytes from which an array is written block by block, never loaded whole
 
 
