@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 
 from neurokit import io
+from neurokit.io._formats import find_format
 from neurokit.recording import events, signal
 
 
@@ -24,6 +25,12 @@ def test_content_counts_more_than_the_name(edf, tmp_path):
     shutil.copy(edf, wrong)
     xr.testing.assert_identical(io.read_signal(wrong), io.read_signal(edf))
     assert io.read_events(str(wrong)).label.tolist() == ["go", "stop"]
+
+
+def test_a_byte_order_mark_does_not_hide_the_format(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"\xef\xbb\xbfBrain Vision Data Exchange Header File Version 1.0\r\n")
+    assert find_format(path) == (path, "BrainVision")
 
 
 @pytest.mark.parametrize(
