@@ -49,7 +49,7 @@ def test_motor_imagery_runs_are_read_as_their_readme_says(imagery, data):
     accuracy = imagery.score(
         imagery.pipelines()["alignment, CSP, LDA"], x, LeaveOneGroupOut(), x["run"].values
     )
-    assert accuracy.mean() > 0.65  # one run to learn from; chance .5
+    assert accuracy.mean() > 0.6  # one run to learn from; chance .5
 
 
 def test_imagined_left_and_right_show_in_two_channels(imagery, data):
