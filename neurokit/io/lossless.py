@@ -84,13 +84,10 @@ def pack_samples(x: ArrayLike) -> bytes:
     coefs, octaves = _predictor.fit(x32)
     r = _predictor.predict(x32, coefs, octaves, _predictor.n_taps(len(x32)))
     words, free = _entropy.encode_residuals(r)
-    side = zlib.compress(
-        np.concatenate([first, unit]).astype("<i8").tobytes()
-        + np.column_stack([octaves, coefs]).astype("<i4").tobytes(),
-        9,
-    )
+    side = [np.concatenate([first, unit]).astype("<i8"), np.column_stack([octaves, coefs])]
+    planes = b"".join(_planes(part.astype(f"<i{part.itemsize}")) for part in side)
     head = json.dumps([dtype.str, n_channels, n_times]).encode()
-    packed = _join([head, side, words.astype("<u4").tobytes(), free.tobytes()])
+    packed = _join([head, zlib.compress(planes, 9), words.astype("<u4").tobytes(), free.tobytes()])
     plain = values.astype(dtype)
     probe = plain.tobytes()[:_PROBE]
     if len(zlib.compress(probe, 1)) * plain.nbytes < 1.2 * len(packed) * len(probe):
@@ -130,10 +127,10 @@ def unpack_samples(packed: bytes) -> NDArray[Any]:
             return plain.reshape((n_channels, n_times), order=order[0]).copy()
         side, words, free = parts
         side = zlib.decompress(side)
-        first, unit = np.frombuffer(side, "<i8", 2 * n_channels).reshape(2, n_channels)
+        first, unit = _from_planes(side[: 16 * n_channels], "<i8").reshape(2, n_channels)
         live = unit > 0
         n_live = int(live.sum())
-        told = np.frombuffer(side, "<i4", offset=16 * n_channels).astype(np.int32)
+        told = _from_planes(side[16 * n_channels :], "<i4").astype(np.int32)
         octaves, coefs = np.split(told.reshape(n_live, 1 + _predictor.ORDER), [1], axis=1)
         r = _entropy.decode_residuals(
             np.frombuffer(words, "<u4").astype(np.uint32),
@@ -345,6 +342,16 @@ def _common_divisor(row: NDArray[np.int64]) -> int:
     """Greatest common divisor of all values, 0 where all are 0."""
     probe = int(np.gcd.reduce(row[:: max(1, len(row) // 64)])) if len(row) else 0
     return probe if probe == 1 else int(np.gcd.reduce(row)) if len(row) else 0
+
+
+def _planes(a: NDArray[Any]) -> bytes:
+    """First bytes of all numbers, then second bytes: small numbers leave runs of equal bytes."""
+    return a.reshape(-1, 1).view(np.uint8).T.tobytes()
+
+
+def _from_planes(data: bytes, dtype: str) -> NDArray[Any]:
+    planes = np.frombuffer(data, np.uint8).reshape(np.dtype(dtype).itemsize, -1)
+    return np.ascontiguousarray(planes.T).view(dtype).ravel()
 
 
 def _join(sections: list[bytes]) -> bytes:
