@@ -203,7 +203,7 @@ class _Columns:
         exact_enough = raw.dtype.itemsize <= (2 if raw.dtype.kind in "iu" else 4)
         gain = self.gain[channels, None].astype(np.float32 if exact_enough else np.float64)
         if (gain == 1).all() and not self.offset:
-            return np.ascontiguousarray(raw, dtype=np.float32)
+            return raw.astype(np.float32, copy=False)  # laid out as in the file
         return (raw * gain + gain.dtype.type(self.offset)).astype(np.float32, copy=False)
 
 
