@@ -74,13 +74,16 @@ def pack_samples(x: ArrayLike) -> bytes:
         )
     dtype = values.dtype.newbyteorder("<")
     n_channels, n_times = values.shape
-    first = values[:, 0].astype(np.int64) if n_times else np.zeros(n_channels, np.int64)
-    steps = values.astype(np.int64) - first[:, None]
+    wide: NDArray[Any] = values.astype(np.int32 if dtype.itemsize < 4 else np.int64)
+    first = wide[:, 0] if n_times else np.zeros(n_channels, wide.dtype)
+    steps: NDArray[Any] = wide - first[:, None]
     # Some amplifiers leave the low bits empty: such channels are divided by what they share.
     unit = np.array([_common_divisor(row) for row in steps], np.int64)
     live = unit > 0
+    if (unit > 1).any():
+        steps[live] //= unit[live, None].astype(wide.dtype)
     x32 = np.zeros((int(live.sum()), _predictor.ORDER + n_times), np.int32)
-    x32[:, _predictor.ORDER :] = steps[live] // unit[live, None]
+    x32[:, _predictor.ORDER :] = steps if live.all() else steps[live]
     coefs, octaves = _predictor.fit(x32)
     r = _predictor.predict(x32, coefs, octaves, _predictor.n_taps(len(x32)))
     words, free = _entropy.encode_residuals(r)
@@ -147,9 +150,16 @@ def unpack_samples(packed: bytes) -> NDArray[Any]:
     x = _predictor.restore(
         r, np.ascontiguousarray(coefs), octaves[:, 0].copy(), _predictor.n_taps(n_live)
     )
-    values = np.repeat(first[:, None], n_times, axis=1)
-    values[live] += x[:, _predictor.ORDER :].astype(np.int64) * unit[live, None]
-    return values.astype(np.int32).astype(dtype)  # steps between extremes wrapped at 32 bits
+    # Steps between extremes wrapped at 32 bits, and wrap back here.
+    values = np.repeat(first.astype(np.int32)[:, None], n_times, axis=1)
+    steps = x[:, _predictor.ORDER :]
+    if (unit > 1).any():
+        steps *= unit[live, None].astype(np.int32)
+    if n_live == n_channels:
+        values += steps
+    else:
+        values[live] += steps
+    return values.astype(dtype, copy=False)
 
 
 def compress(path_in: str | os.PathLike[str], path_out: str | os.PathLike[str]) -> Path:
