@@ -164,8 +164,8 @@ def reaching(report: Report, folder: Path, seed: int) -> list[Row]:
         ("the best possible, with the future", False),
     ):
         best = datasets.optimal_velocity(made, causal=causal)
-        ends = best["time"].values + 0.01
-        at = np.stack([np.interp(clock, ends, best.values[:, k]) for k in (0, 1)], axis=1)
+        known = best["time"].values
+        at = np.stack([np.interp(clock, known, best.values[:, k]) for k in (0, 1)], axis=1)
         table.loc[len(table)] = [words, *([r2_score(decoded.truth, at)] * 2), 0.0]
     report.section(
         "A hand's velocity from spikes",

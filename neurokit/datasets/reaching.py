@@ -1,6 +1,5 @@
 """A hand that reaches, and motor cortex that knows where it is going."""
 
-from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +8,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.linalg import expm
 
-from neurokit.recording import behaviour, bin_spikes, events, spikes
+from neurokit.recording import behaviour, bin_spikes, events, sampling_rate, spikes
 from neurokit.sample_index import exact, time_coordinates
 
 _SPEED = 10.0  # 1/s: of each of the four stages between target and hand
@@ -180,7 +179,8 @@ def optimal_velocity(
     Returns
     -------
     xarray.DataArray of dims ("time", "feature")
-        ``vx vy`` in mm/s. ``time`` is the middle of each bin, the moment that the values are for.
+        ``vx vy`` in mm/s. ``time`` is the mean time of the hand's samples in each bin, which is
+        what the values are for.
         ``attrs["posterior_sd"]`` is the error that the decoder believes to make.
 
     References
@@ -212,7 +212,9 @@ def optimal_velocity(
         watched[late : late + n_kept, unit] = True
         moved_w[late : late + n_kept, unit] = w[:n_kept, unit]
     jump = np.zeros(len(moved), bool)
-    jump[(session.events["onset"].to_numpy() / bin_width + 1e-9).astype(int)] = True
+    # bins stand for their middles: a target that comes after one moves the hand in the next bin
+    late = (session.events["onset"].to_numpy() / bin_width + 0.5).astype(int)
+    jump[late[late < len(jump)]] = True
     mean, variance = _decode(
         moved, watched, moved_w, delay, truth["baseline"].values, jump, bin_width, causal
     )
@@ -222,8 +224,10 @@ def optimal_velocity(
         coords={"feature": ["vx", "vy"], "units": ("feature", ["mm/s", "mm/s"])},
         attrs={"posterior_sd": float(np.sqrt(variance[n_ahead:].mean()))},
     )
-    half = Fraction(1, 2)
-    return values.assign_coords(time_coordinates(half, 1 / exact(bin_width), n_bins))
+    # the mean of the hand's samples in a bin, each of which holds until the next
+    step = 1 / sampling_rate(session.behaviour)
+    middle_of_bin = (1 - exact(step) / exact(bin_width)) / 2
+    return values.assign_coords(time_coordinates(middle_of_bin, 1 / exact(bin_width), n_bins))
 
 
 def _dynamics(step: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -256,8 +260,8 @@ def _hand(
     segment = np.searchsorted(steps, np.arange(n_times), side="right") - 1
     goal = targets[segment]
     for t in range(n_times):
-        now = now @ transition.T + kicks[t]
         now[:, 0] = goal[t]
+        now = now @ transition.T + kicks[t]
         state[t] = now
     return state[..., 4], state @ _READ_VELOCITY, goal
 
@@ -324,12 +328,10 @@ def _decode(
         x, p = move @ x, move @ p @ move.T + add
         predicted[t], p_predicted[t] = x, p
         design = np.einsum("ua,uas->us", w[t] * watched[t, :, None], read[delay])
-        for _ in range(2):  # once more around the better guess
-            expected = np.exp(np.minimum(baseline + design @ x, 7.0)) * step * watched[t]
-            information = (design * expected[:, None]).T @ design
-            score = design.T @ (number[t] - expected) + information @ (x - predicted[t])
-            posterior = np.linalg.solve(np.eye(size) + p @ information, p)
-            x = predicted[t] + posterior @ score
+        expected = np.exp(np.minimum(baseline + design @ x, 7.0)) * step * watched[t]
+        information = (design * expected[:, None]).T @ design
+        posterior = np.linalg.solve(np.eye(size) + p @ information, p)
+        x = x + posterior @ (design.T @ (number[t] - expected))
         p = (posterior + posterior.T) / 2
         filtered[t], p_filtered[t] = x, p
     if not causal:
