@@ -210,6 +210,9 @@ def test_a_damaged_block_is_named_and_the_others_can_be_had(path, tokens, tmp_pa
     with pytest.warns(UserWarning, match=r"blocks \[1\] of 24 are damaged; 100 of 400 frames"):
         rest = read_tokens(path, recover=True)
     xr.testing.assert_identical(rest.load(), tokens.isel(frame=np.arange(100, 400)))
+    with pytest.warns(UserWarning, match=r"are damaged; 50 of 200 frames were left out"):
+        rest = read_tokens(path, start=50, stop=250, recover=True)
+    xr.testing.assert_identical(rest.load(), tokens.isel(frame=np.arange(100, 250)))
 
 
 def test_a_file_cut_short_gives_its_whole_blocks(path, tokens):
