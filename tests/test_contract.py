@@ -17,6 +17,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import neurokit
+from neurokit.decoders import FIRSmoother, WienerRegressor
 from neurokit.persistence import Saveable
 
 FAMILIES = ("decoders", "tokenizers")
@@ -53,6 +54,12 @@ def reaching():
     return x, neurokit.behaviour(hand, sampling_rate=50, features=["vx", "vy"])
 
 
+def guesses():
+    """Two columns that each guess one of the hand's."""
+    x, hand = reaching()
+    return x.isel(unit=[0, 1]), hand
+
+
 class Example(NamedTuple):
     """How to try one estimator: small parameters and the data it is for."""
 
@@ -63,8 +70,17 @@ class Example(NamedTuple):
 EXAMPLES = {
     "BandPower": Example(eeg, {}),
     "BesselFilter": Example(reaching, {"cutoff": 5.0}),
+    "DeltaEncoder": Example(reaching, {}),
     "EuclideanAlignment": Example(eeg, {"by": ()}),
+    "FIRSmoother": Example(guesses, {"n_taps": 8, "delay": 2}),
+    "KalmanRegressor": Example(reaching, {}),
     "LagWindow": Example(reaching, {"n_lags": 3}),
+    "LegendreHistory": Example(reaching, {"order": 3}),
+    "LempelZiv": Example(eeg, {}),
+    "SmoothedRegressor": Example(
+        reaching, {"decoder": WienerRegressor(3), "smoother": FIRSmoother(8)}
+    ),
+    "WienerCascadeRegressor": Example(reaching, {"n_lags": 3}),
     "WienerRegressor": Example(reaching, {"n_lags": 3}),
 }
 
@@ -72,6 +88,8 @@ EXAMPLES = {
 CHECK_PARAMS = {
     "BandPower": {"sampling_rate": 100.0},
     "BesselFilter": {"sampling_rate": 50.0},
+    "LegendreHistory": {"sampling_rate": 50.0},
+    "SmoothedRegressor": {"decoder": WienerRegressor(3), "smoother": FIRSmoother(8)},
 }
 
 ROWS_DEPEND = "rows are successive in time: each output depends on those before it"
@@ -79,18 +97,21 @@ TRANSDUCTIVE = "a reference is a mean over trials"
 
 # The whole table of scikit-learn's checks that cannot pass, each with its reason.
 EXPECTED_FAILURES = {
-    "BesselFilter": {
+    name: {
         "check_methods_subset_invariance": ROWS_DEPEND,
         "check_methods_sample_order_invariance": ROWS_DEPEND,
-    },
-    "LagWindow": {
-        "check_methods_subset_invariance": ROWS_DEPEND,
-        "check_methods_sample_order_invariance": ROWS_DEPEND,
-    },
-    "WienerRegressor": {
-        "check_methods_subset_invariance": ROWS_DEPEND,
-        "check_methods_sample_order_invariance": ROWS_DEPEND,
-    },
+    }
+    for name in (
+        "BesselFilter",
+        "DeltaEncoder",
+        "FIRSmoother",
+        "KalmanRegressor",
+        "LagWindow",
+        "LegendreHistory",
+        "SmoothedRegressor",
+        "WienerCascadeRegressor",
+        "WienerRegressor",
+    )
 }
 
 ESTIMATORS = {cls.__name__: cls for cls in public_estimators()}

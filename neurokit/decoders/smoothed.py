@@ -3,6 +3,7 @@
 from typing import Any, Self
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
@@ -82,13 +83,12 @@ class SmoothedRegressor(TimeRegressor):
             )
         self._remember_target(truth)
         held_out = np.empty_like(truth.values)
-        everything = np.arange(len(held_out))
+        whole, everything = _on_a_clock(self, rows), np.arange(len(held_out))
         for block in np.array_split(everything, self.n_blocks):
             others = np.setdiff1d(everything, block)
-            decoder = clone(self.decoder).fit(_part(rows, others), truth.values[others])
-            held_out[block] = np.asarray(decoder.predict(_part(rows, block))).reshape(
-                len(block), -1
-            )
+            decoder = clone(self.decoder).fit(whole.isel(time=others), truth.values[others])
+            guess = decoder.predict(whole.isel(time=block))
+            held_out[block] = np.asarray(guess).reshape(len(block), -1)
         labelled = rows.label(held_out, truth.dim, truth.names)
         self.smoother_ = clone(self.smoother).fit(labelled, truth.values)
         self.decoder_ = clone(self.decoder).fit(X, y)
@@ -142,13 +142,16 @@ class _Stream:
         return self._smoother.push(self._decoder.flush())
 
 
-def _part(rows: Series, chosen: NDArray[Any]) -> Any:
-    """Those samples of X, labelled if X is."""
+def _on_a_clock(estimator: SmoothedRegressor, rows: Series) -> xr.DataArray:
+    """X with a clock, so that a block cut out of it leaves a jump, plain arrays too."""
     if rows.source is None:
-        return rows.values[chosen]
+        params = estimator.get_params().items()
+        rates = [value for name, value in params if name.endswith("sampling_rate") and value]
+        time = np.arange(len(rows.values)) / (rates[0] if rates else 1.0)
+        return xr.DataArray(rows.values, dims=("time", "unit"), coords={"time": time})
     if "trial" in rows.source.dims:
         raise ValueError(
             "SmoothedRegressor takes one recording with dims (unit, time), got trials; fit decoder"
             " and filter by hand."
         )
-    return rows.source.isel(time=chosen)
+    return rows.source
