@@ -153,6 +153,5 @@ def at_ends_of_bins(movement: xr.DataArray, counts: xr.DataArray) -> xr.DataArra
         for name, coordinate in movement.coords.items()
         if coordinate.dims == ("feature",)
     }
-    return xr.DataArray(at, dims=("time", "feature"), coords=labels).assign_coords(
-        xr.Coordinates.from_xindex(counts.xindexes["time"])
-    )
+    at_bins = xr.DataArray(at, dims=("time", "feature"), coords=labels)
+    return at_bins.assign_coords(counts["time"].coords)

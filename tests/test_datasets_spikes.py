@@ -20,7 +20,7 @@ def test_rates_of_switching_populations_are_those_of_the_truth():
 
 
 def test_latents_move_by_the_dynamics_of_the_present_state():
-    _, truth = make_switching(300, n_units=3, dwell=0.03, random_state=1)
+    _, truth = make_switching(300, n_units=3, dwell=0.01, random_state=1)
     state, x = truth["state"].values, truth["activity"].values.T
     for k in range(3):
         now = np.flatnonzero(state[1:] == k) + 1
