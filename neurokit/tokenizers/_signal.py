@@ -74,6 +74,8 @@ def read_signal(estimator: Any, X: Any) -> Signal:
             raise ValueError(
                 f"{name}: X must have dims ([trial,] channel, time), got {tuple(source.dims)}."
             )
+        if 0 in source.shape:
+            raise ValueError(f"{name}: X must have samples, got shape {source.shape}.")
         lead = ("trial",) if "trial" in source.dims else ()
         source = source.transpose(*lead, "channel", "time")
         rate, first = _clock(estimator, source, name)
@@ -110,6 +112,9 @@ def spans(n: int, size: int) -> Iterator[tuple[int, int]]:
 
 def _clock(estimator: Any, x: xr.DataArray, name: str) -> tuple[Fraction, Fraction]:
     """Rate and first sample of a labelled recording."""
+    index = x.xindexes.get("time")
+    if isinstance(index, SampleIndex) and index.rate > 0:
+        return index.rate, index.first
     if "time" not in x.coords or x.sizes["time"] < 2:
         if estimator.sampling_rate is None:
             raise ValueError(
@@ -122,8 +127,5 @@ def _clock(estimator: Any, x: xr.DataArray, name: str) -> tuple[Fraction, Fracti
             f"{name}: the clock of X jumps and X falls into {n} pieces; pass each on its own, as"
             " neurokit.recording.contiguous_runs cuts them."
         )
-    index = x.xindexes.get("time")
-    if isinstance(index, SampleIndex) and index.rate > 0:
-        return index.rate, index.first
     rate = exact(round(sampling_rate(x), 6))
     return rate, exact(round(float(x["time"].values[0]), 9)) * rate
