@@ -28,7 +28,7 @@ def convolve(
     """
     n_taps, columns = taps.size, x.shape[1]
     flat, result = x.ravel(), out.ravel()
-    total = np.empty(_BLOCK)
+    total = np.empty(min(_BLOCK, result.size))
     for start in range(0, result.size, _BLOCK):
         size = min(_BLOCK, result.size - start)
         sums = total[:size]
@@ -54,3 +54,45 @@ def convolve(
         piece = result[start : start + size]
         for j in range(size):
             piece[j] = sums[j]
+
+
+@njit(cache=True)
+def convolve_next(
+    rows: NDArray[np.floating],
+    end: int,
+    chunk: NDArray[np.floating],
+    taps: NDArray[np.float64],
+    out: NDArray[np.floating],
+) -> int:
+    """Weigh the next samples of a live recording, in one call for all that there is to do.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows, n_columns)
+        Buffer with the last ``n_taps - 1`` samples in front of ``end``; when it is full they move
+        to its beginning.
+    end : int
+        Where the next sample goes.
+    chunk : ndarray of shape (n, n_columns)
+        The next samples, at most ``n_rows - n_taps + 1``.
+    taps : ndarray of shape (n_taps,)
+        Weights, the newest sample's first.
+    out : ndarray of shape (n, n_columns)
+        Filled in.
+
+    Returns
+    -------
+    int
+        Where the sample after ``chunk`` goes.
+    """
+    past, n, columns = taps.size - 1, len(chunk), chunk.shape[1]
+    if end + n > len(rows):
+        for i in range(past):
+            for j in range(columns):
+                rows[i, j] = rows[end - past + i, j]
+        end = past
+    for i in range(n):
+        for j in range(columns):
+            rows[end + i, j] = chunk[i, j]
+    convolve(rows[end - past : end + n], taps, out)
+    return end + n

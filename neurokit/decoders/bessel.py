@@ -10,11 +10,11 @@ from scipy.signal import bessel, sosfilt, sosfilt_zi, sosfiltfilt, sosfreqz
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.decoders._history import History
 from neurokit.inputs import series
 from neurokit.persistence import Saveable
 
 _MODES = ("causal", "offline", "block_last", "block_middle")
+_ROOM = 256  # samples a stream takes before the past moves to the front of its buffer
 
 
 class BesselFilter(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -267,15 +267,17 @@ class _Stream:
         self._sos = sos
         self._taps = taps
         self._n_features = n_features
-        self._history: History | None = None
+        self._rows: NDArray[Any] | None = None
+        self._end = 0
         self._memory: NDArray[Any] | None = None
         if taps is not None:
-            from neurokit.decoders._fir import convolve
+            from neurokit.decoders._fir import convolve_next
 
-            self._convolve = convolve
+            self._convolve_next = convolve_next
 
     def push(self, chunk: NDArray[Any]) -> NDArray[Any]:
-        if type(chunk) is not np.ndarray or chunk.ndim != 2 or chunk.dtype.kind != "f":
+        plain = type(chunk) is np.ndarray and chunk.ndim == 2 and chunk.dtype.kind == "f"
+        if not plain or not chunk.flags.c_contiguous:
             chunk = _as_chunk(chunk)
         n, n_features = chunk.shape
         if n_features != self._n_features:
@@ -289,11 +291,17 @@ class _Stream:
             if n:
                 out[:], self._memory = sosfilt(self._sos, chunk, axis=0, zi=self._memory)
             return out
-        if self._history is None:
+        if self._rows is None:
             if not n:
                 return out
-            self._history = History(np.repeat(chunk[:1], len(self._taps) - 1, axis=0))
-        self._convolve(self._history.push(chunk), self._taps, out)
+            self._end = past = len(self._taps) - 1
+            self._rows = np.empty((past + _ROOM, n_features))
+            self._rows[:past] = chunk[0]
+        if n <= _ROOM:
+            self._end = self._convolve_next(self._rows, self._end, chunk, self._taps, out)
+        else:
+            for start in range(0, n, _ROOM):
+                out[start : start + _ROOM] = self.push(chunk[start : start + _ROOM])
         return out
 
     def flush(self) -> NDArray[Any]:
@@ -308,7 +316,7 @@ def _as_chunk(chunk: Any) -> NDArray[Any]:
         raise ValueError(
             f"BesselFilter: a chunk must have the shape (n_times, n_features), got {chunk.shape}."
         )
-    return chunk if chunk.dtype.kind == "f" else chunk.astype(np.float64)
+    return np.ascontiguousarray(chunk, None if chunk.dtype.kind == "f" else np.float64)
 
 
 def _standing(sos: NDArray[Any], first: NDArray[Any]) -> NDArray[Any]:
