@@ -3,5 +3,10 @@
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__, submod_attrs={"codec": ["CodecTokenizer"]}
+    __name__,
+    submod_attrs={
+        "codec": ["CodecTokenizer"],
+        "linear_rvq": ["LinearRVQTokenizer"],
+        "scalar": ["ScalarTokenizer"],
+    },
 )

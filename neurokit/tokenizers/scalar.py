@@ -1,0 +1,145 @@
+"""One token per sample: what any codec has to beat."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurokit.tokenizers._levelled import Frames, LevelledTokenizer
+
+_LOUDEST = 24.0  # of a levelled sample
+_LIMIT = 1 << 20  # samples from which quantiles are taken
+
+
+class ScalarTokenizer(LevelledTokenizer):
+    """Write every sample as one integer: mu-law, or bins that are used equally often [1]_.
+
+    Each channel is divided by its level (scale and offset of the second before), which travels
+    with the tokens as their first two columns, as in `CodecTokenizer`; then sample by sample is
+    rounded to one of ``codebook_size`` values. Any montage and any rate will do; ``kind="mulaw"``
+    learns nothing from data.
+
+    Parameters
+    ----------
+    kind : {"mulaw", "quantile"}, default="mulaw"
+        Values that lie densest around zero, as in telephony, or ones that ``fit`` places so that
+        all are used equally often, each the mean of its bin.
+    codebook_size : int, default=256
+        Values to choose from.
+    sampling_rate : float, optional
+        In Hz; needed for plain arrays, which carry no clock.
+
+    Attributes
+    ----------
+    edges_ : ndarray of shape (codebook_size - 1,)
+        Between the bins, in scales.
+    values_ : ndarray of shape (codebook_size,)
+        What the tokens stand for, in scales.
+    codebook_report_ : dict of list
+        Of the training data: codes used, perplexity.
+    rate_report_ : dict
+        Bits per second and channel: of the samples, of the level, together.
+    n_times_, n_channels_ : int
+        Samples per trial and channels seen by ``fit``.
+    sampling_rate_ : Fraction
+        Rate seen by ``fit``, in Hz.
+
+    References
+    ----------
+    .. [1] Cho et al. (2026), arXiv:2602.16626.
+
+    Examples
+    --------
+    >>> import neurokit as nk
+    >>> X = nk.signal(np.random.default_rng(0).normal(size=(4, 1000)), sampling_rate=250)
+    >>> tokenizer = ScalarTokenizer().fit(X)
+    >>> tokens = tokenizer.transform(X)
+    >>> tokens.dims, tokens.shape
+    (('channel', 'frame', 'level'), (4, 1000, 3))
+    >>> round(tokenizer.score(X), 3)
+    1.0
+    """
+
+    def __init__(
+        self,
+        kind: str = "mulaw",
+        *,
+        codebook_size: int = 256,
+        sampling_rate: float | None = None,
+    ) -> None:
+        self.kind = kind
+        self.codebook_size = codebook_size
+        self.sampling_rate = sampling_rate
+
+    def fit(self, X: Any, y: object = None) -> Self:
+        """Place the values.
+
+        Parameters
+        ----------
+        X : xarray.DataArray with dims ([trial,] channel, time), array-like, or MNE object
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If ``X`` holds NaN, has other dims, or a parameter is out of range.
+        """
+        if self.kind not in ("mulaw", "quantile") or not 2 <= self.codebook_size <= 65536:
+            raise ValueError(
+                "ScalarTokenizer: kind must be 'mulaw' or 'quantile' and codebook_size lie between"
+                f" 2 and 65536, got {self.kind!r} and {self.codebook_size!r}."
+            )
+        signal = self._read(X)
+        sample = np.sort(self._training_frames(signal, _LIMIT).ravel())
+        if self.kind == "mulaw":
+            u = np.linspace(-1, 1, self.codebook_size)
+            mu = self.codebook_size - 1
+            self.values_ = _LOUDEST * np.sign(u) * np.expm1(np.abs(u) * np.log1p(mu)) / mu
+            self.edges_ = (self.values_[1:] + self.values_[:-1]) / 2
+        else:
+            parts = np.array_split(sample, min(self.codebook_size, len(sample)))
+            values = np.array([part.mean() for part in parts])
+            self.values_ = np.pad(values, (0, self.codebook_size - len(values)), "edge")
+            # nearest value, not the quantile itself: with equal codes the error is smaller
+            self.edges_ = (self.values_[1:] + self.values_[:-1]) / 2
+        self._remember(signal)
+        codes = np.searchsorted(self.edges_, sample)
+        self.codebook_report_ = self._report_codebooks(codes[:, None])
+        return self
+
+    def embed(self, X: Any, *, quantized: bool = False) -> Any:
+        """Return each sample in scales: as it is, or as its token says.
+
+        Parameters
+        ----------
+        X : as in `transform`
+        quantized : bool, default=False
+
+        Returns
+        -------
+        xarray.DataArray or ndarray of float32, dims ([trial,] channel, frame, latent)
+        """
+        return self._embed(X, self._looked_up if quantized else np.asarray)
+
+    def _looked_up(self, frames: NDArray[Any]) -> NDArray[Any]:
+        return self.values_[self._encode(frames)]
+
+    def _frames(self, rate: Fraction) -> Frames:
+        return Frames(rate, rate, 1, 1)
+
+    def _encode(self, frames: NDArray[Any]) -> NDArray[Any]:
+        return np.searchsorted(self.edges_, frames)
+
+    def _decode(self, codes: NDArray[Any], n_levels: int, frames: Frames) -> NDArray[Any]:
+        return self.values_[codes]
+
+    def _sizes(self) -> list[int]:
+        return [self.codebook_size]
