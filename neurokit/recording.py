@@ -3,6 +3,7 @@
 import itertools
 import warnings
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,10 @@ UNIT_DIMS = ("trial", "unit", "time")
 def signal(
     values: Any,
     *,
-    sampling_rate: float,
+    sampling_rate: float | Fraction,
     channels: Sequence[str] | None = None,
     units: str = "uV",
-    start: float = 0.0,
+    start: float | Fraction = 0.0,
     types: str | Sequence[str] | None = None,
     positions: ArrayLike | None = None,
     regions: Sequence[str] | None = None,
@@ -87,10 +88,10 @@ def signal(
 def traces(
     values: Any,
     *,
-    sampling_rate: float,
+    sampling_rate: float | Fraction,
     ids: Sequence[Any] | None = None,
     units: str = "dF/F",
-    start: float = 0.0,
+    start: float | Fraction = 0.0,
     regions: Sequence[str] | None = None,
     positions: ArrayLike | None = None,
     trials: Mapping[str, Any] | None = None,
@@ -141,9 +142,9 @@ def traces(
 def counts(
     values: Any,
     *,
-    bin_width: float,
+    bin_width: float | Fraction,
     ids: Sequence[Any] | None = None,
-    start: float = 0.0,
+    start: float | Fraction = 0.0,
     trials: Mapping[str, Any] | None = None,
 ) -> xr.DataArray:
     """Label an array as spikes already counted in bins.
@@ -187,10 +188,10 @@ def counts(
 def behaviour(
     values: Any,
     *,
-    sampling_rate: float,
+    sampling_rate: float | Fraction,
     features: Sequence[str] | None = None,
     units: Sequence[str] | None = None,
-    start: float = 0.0,
+    start: float | Fraction = 0.0,
 ) -> xr.DataArray:
     """Label an array as behaviour: a hand's velocity, a rat's position.
 
@@ -391,7 +392,7 @@ def contiguous_runs(x: xr.DataArray | xr.Dataset) -> list[slice]:
 
 def bin_spikes(
     x: xr.Dataset,
-    bin_width: float,
+    bin_width: float | Fraction,
     *,
     start: float | None = None,
     stop: float | None = None,
@@ -558,7 +559,7 @@ def _label(
     dims: tuple[str, ...],
     *,
     rate: Any,
-    start: float,
+    start: float | Fraction,
     names: Sequence[Any] | None,
     prefix: str | None = None,
     attrs: Mapping[str, str] | None = None,

@@ -246,3 +246,11 @@ def test_damaged_files_of_neo_are_refused(tmp_path, data):
         (tmp_path / "x.plx").write_bytes(content)
         with pytest.raises(OSError, match=r"x\.plx: (neo cannot read it|is empty)"):
             io.read_spikes(tmp_path / "x.plx")
+
+
+def test_reaches_are_events(tmp_path):
+    path = write_reaching(tmp_path / "indy.mat")
+    reaches = io.read_events(path)
+    assert set(reaches["label"]) == {"reach"}
+    session = io.read_session(path)["events"].to_dataset().to_dataframe()
+    assert reaches["onset"].tolist() == session["onset"].tolist()

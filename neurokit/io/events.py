@@ -21,7 +21,8 @@ def read_events(path: str | os.PathLike[str] | Any) -> pd.DataFrame:
     Parameters
     ----------
     path : path-like, or MNE Raw or Epochs
-        A recording, as `read_signal` takes it; a BIDS ``_events.tsv``; or a ``-eve.fif`` that
+        A recording, as `read_signal` takes it; a reaching recording of the Sabes lab (its
+        reaches); a BIDS ``_events.tsv``; or a ``-eve.fif`` that
         lies beside its ``_raw.fif``.
 
     Returns
@@ -55,6 +56,11 @@ def read_events(path: str | os.PathLike[str] | Any) -> pd.DataFrame:
     path = Path(path)
     if path.suffix.lower() in (".tsv", ".csv") and path.is_file():
         return _of_table(path)
+    if path.suffix.lower() == ".mat" and path.is_file():
+        from neurokit.io.reaching import is_reaching, read_reaching_events
+
+        if is_reaching(path):
+            return read_reaching_events(path)
     path, form = find_format(path)
     if form in ("EDF", "BDF"):
         found = read_edf_events(path)

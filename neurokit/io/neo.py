@@ -269,7 +269,7 @@ def _raw_signal(raw: Any, segment: int, stream: int) -> xr.DataArray:
     units = ["uV" if unit in _TO_UV else unit for unit in units]
     x = signal(
         lazy_variable(_RawSamples(raw, segment, stream, scale)),
-        sampling_rate=exact(float(raw.get_signal_sampling_rate(stream))),  # type: ignore[arg-type]
+        sampling_rate=exact(float(raw.get_signal_sampling_rate(stream))),
         channels=unique_names([str(name) for name in channels["name"]]),
         units=units[0] if len(set(units)) == 1 else "mixed",
         start=float(raw.get_signal_t_start(0, segment, stream)),

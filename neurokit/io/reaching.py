@@ -116,10 +116,10 @@ def read_reaching_behaviour(path: str | os.PathLike[str]) -> xr.DataArray:
             names += features[: values.shape[1]]
     return behaviour(
         np.concatenate(columns, axis=1),
-        sampling_rate=clock.rate,  # type: ignore[arg-type]
+        sampling_rate=clock.rate,
         features=names,
         units=["cm" if "finger" in n else "mm" if "_" in n else "deg" for n in names],
-        start=clock.first / clock.rate,  # type: ignore[arg-type]
+        start=clock.first / clock.rate,
     )
 
 

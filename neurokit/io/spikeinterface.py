@@ -56,7 +56,7 @@ def _recording(obj: Any, segment: int) -> xr.DataArray:
     start = getattr(obj, "get_start_time", lambda segment_index: 0.0)(segment_index=segment)
     return signal(
         lazy_variable(reader),
-        sampling_rate=exact(float(obj.get_sampling_frequency())),  # type: ignore[arg-type]
+        sampling_rate=exact(float(obj.get_sampling_frequency())),
         channels=[str(name) for name in obj.get_channel_ids()],
         units="uV" if reader.scaled else "",
         start=float(start or 0.0),
