@@ -26,7 +26,7 @@ def public():
     names = {f"neurokit.{name}" for name in neurokit.__all__ if name not in (*MODULES, "plotting")}
     for module in MODULES:
         members = getattr(importlib.import_module(f"neurokit.{module}"), "__all__", [])
-        names |= {f"neurokit.{module}.{name}" for name in members}
+        names |= {f"neurokit.{module}.{name}" for name in members if not name.isupper()}
     return names
 
 

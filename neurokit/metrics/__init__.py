@@ -24,6 +24,17 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "prdn",
             "snr_db",
         ],
+        "neurobench": [
+            "OperationCounter",
+            "Operations",
+            "bit_budget",
+            "connection_sparsity",
+            "count_operations",
+            "memory_energy",
+            "memory_footprint",
+            "operation_energy",
+            "parameter_count",
+        ],
         "probes": ["code_histogram", "concatenation_pool", "log_band_power", "probe"],
         "rate": [
             "OpenECSGrade",
