@@ -6,6 +6,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "ntok": ["read_tokens", "token_info", "write_tokens"],
+        "lossless": ["compress", "decompress", "pack_samples", "unpack_samples"],
         "session": ["read_session"],
         "spikes": ["read_spikes"],
         "store": ["load", "save"],
