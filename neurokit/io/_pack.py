@@ -23,7 +23,7 @@ def pack(node: xr.Dataset, to_zarr: bool) -> xr.Dataset:
     """Put a dataset into kinds that the file has: clocks, texts and attributes become JSON."""
     clocks = {
         check_name(name): {"first": str(index.first), "rate": str(index.rate), "size": index.size}
-        | {"dim": index.transform.dim, "attrs": _to_json(node[name].attrs, str(name))}
+        | {"dim": index.transform.dim, "attrs": to_json(node[name].attrs, str(name))}
         for name, index in node.xindexes.items()
         if isinstance(index, SampleIndex)
     }
@@ -40,7 +40,7 @@ def pack(node: xr.Dataset, to_zarr: bool) -> xr.Dataset:
     packed = xr.Dataset(variables)
     packed = packed.assign_coords(coords)
     packed.attrs = _shown(node.attrs) | {
-        KEY: write_note({"attrs": _to_json(node.attrs, "dataset"), "clocks": clocks})
+        KEY: write_note({"attrs": to_json(node.attrs, "dataset"), "clocks": clocks})
     }
     return packed
 
@@ -49,7 +49,7 @@ def _pack_variable(variable: xr.Variable, name: str, to_zarr: bool) -> xr.Variab
     """Give a variable a dtype that the file has, and blocks if it is large."""
     for dim in variable.dims:
         check_name(dim)
-    held: dict[str, Any] = {"attrs": _to_json(variable.attrs, name)}
+    held: dict[str, Any] = {"attrs": to_json(variable.attrs, name)}
     kind, dtype = variable.dtype.kind, variable.dtype
     packed = variable.to_base_variable()
     if kind in "OUST":
@@ -94,7 +94,7 @@ def unpack(packed: xr.Dataset) -> xr.Dataset:
     node = packed.copy()
     for name, variable in packed.variables.items():
         inner = read_note(variable.attrs[KEY])
-        attrs = _from_json(inner["attrs"])
+        attrs = from_json(inner["attrs"])
         if "crc" in inner and _crc(variable.values) != inner["crc"]:
             raise ValueError(f"the texts of {name} are not those that were saved")
         if "dtype" in inner:
@@ -105,8 +105,8 @@ def unpack(packed: xr.Dataset) -> xr.Dataset:
         first, rate = Fraction(clock["first"]), Fraction(clock["rate"])
         index = SampleIndex(first, rate, clock["size"], name, clock["dim"])
         node = node.assign_coords(xr.Coordinates.from_xindex(index))
-        node[name].attrs = _from_json(clock["attrs"])
-    node.attrs = _from_json(held["attrs"])
+        node[name].attrs = from_json(clock["attrs"])
+    node.attrs = from_json(held["attrs"])
     return node.drop_encoding()
 
 
@@ -188,14 +188,14 @@ def _shown(attrs: Mapping[Any, Any]) -> dict[str, str]:
     return {name: attrs[name] for name in _SHOWN if isinstance(attrs.get(name), str)}
 
 
-def _to_json(value: Any, where: str) -> Any:
+def to_json(value: Any, where: str) -> Any:
     """Return `value` as JSON can hold it, with the kinds it lacks marked by name."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Mapping):
-        return {check_name(key): _to_json(inner, where) for key, inner in value.items()}
+        return {check_name(key): to_json(inner, where) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        inner = [_to_json(item, where) for item in value]
+        inner = [to_json(item, where) for item in value]
         return inner if isinstance(value, list) else {"/tuple": inner}
     if isinstance(value, Fraction):
         return {"/fraction": str(value)}
@@ -208,20 +208,20 @@ def _to_json(value: Any, where: str) -> Any:
     )
 
 
-def _from_json(value: Any) -> Any:
+def from_json(value: Any) -> Any:
     if isinstance(value, list):
-        return [_from_json(item) for item in value]
+        return [from_json(item) for item in value]
     if not isinstance(value, dict):
         return value
     if "/tuple" in value:
-        return tuple(_from_json(value["/tuple"]))
+        return tuple(from_json(value["/tuple"]))
     if "/fraction" in value:
         return Fraction(value["/fraction"])
     if "/array" in value:
         return np.array(value["/array"], dtype=value["dtype"])
     if "/scalar" in value:
         return np.dtype(value["dtype"]).type(value["/scalar"])
-    return {key: _from_json(inner) for key, inner in value.items()}
+    return {key: from_json(inner) for key, inner in value.items()}
 
 
 def _crc(texts: np.ndarray) -> int:

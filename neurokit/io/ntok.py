@@ -20,7 +20,7 @@ from xarray.core import indexing
 
 from neurokit.io._atomic import atomic_path
 from neurokit.io._blocks import Container, write_container
-from neurokit.io._pack import _from_json, _to_json
+from neurokit.io._pack import from_json, to_json
 from neurokit.sample_index import SampleIndex
 
 DIMS = ("trial", "channel", "frame", "level")
@@ -102,8 +102,8 @@ def write_tokens(
         "shape": full.shape,
         "step": step,
         "dtype": tokens.dtype.newbyteorder("<").str,
-        "name": _to_json(tokens.name, "tokens"),
-        "attrs": _to_json(dict(tokens.attrs), "tokens"),
+        "name": to_json(tokens.name, "tokens"),
+        "attrs": to_json(dict(tokens.attrs), "tokens"),
         "coords": coords,
         "events": None if events is None else _pack_events(events),
         "model": model_hash,
@@ -169,12 +169,12 @@ def read_tokens(
         )
     reader = _Tokens(container)
     tokens = xr.DataArray(
-        xr.Variable(DIMS, indexing.LazilyIndexedArray(reader)), name=_from_json(header["name"])
+        xr.Variable(DIMS, indexing.LazilyIndexedArray(reader)), name=from_json(header["name"])
     )
     gone = [d for d in DIMS if d not in header["dims"]]
     tokens = tokens.isel(dict.fromkeys(gone, 0)).transpose(*header["dims"])
     tokens = tokens.assign_coords(_unpack_coordinates(container)).assign_attrs(
-        _from_json(header["attrs"])
+        from_json(header["attrs"])
     )
     rows = np.arange(reader.shape[1])
     if channels is not None:
@@ -403,9 +403,9 @@ def _pack_coordinates(tokens: xr.DataArray) -> tuple[list[dict[str, Any]], list[
     for name, coord in tokens.coords.items():
         index = tokens.xindexes.get(name)
         spec: dict[str, Any] = {
-            "name": _to_json(name, "tokens"),
+            "name": to_json(name, "tokens"),
             "dims": list(coord.dims),
-            "attrs": _to_json(dict(coord.attrs), f"coordinate {name!r}"),
+            "attrs": to_json(dict(coord.attrs), f"coordinate {name!r}"),
             "index": index is not None,
         }
         if isinstance(index, SampleIndex):
@@ -428,7 +428,7 @@ def _pack_array(a: np.ndarray, name: object) -> dict[str, Any]:
         values = a.ravel().tolist()
         if a.dtype.kind != "U":
             spec["dtype"] = "O"
-            _to_json(values, f"coordinate {name!r}")  # refuses what JSON cannot hold
+            to_json(values, f"coordinate {name!r}")  # refuses what JSON cannot hold
         return spec | {"data": zlib.compress(json.dumps(values).encode(), 9)}
     if a.dtype.kind not in "biufmMc":
         raise TypeError(
@@ -476,7 +476,7 @@ def _unpack_coordinates(container: Container) -> xr.Coordinates:
     variables: dict[Any, xr.Variable] = {}
     indexes: dict[Any, xr.Index] = {}
     for spec in container.header["coords"]:
-        name = _from_json(spec["name"])
+        name = from_json(spec["name"])
         if "first" in spec:
             index = SampleIndex(
                 Fraction(spec["first"]),
@@ -487,11 +487,11 @@ def _unpack_coordinates(container: Container) -> xr.Coordinates:
             )
             made = xr.Coordinates.from_xindex(index)
             variables[name] = made[name].variable
-            variables[name].attrs.update(_from_json(spec["attrs"]))
+            variables[name].attrs.update(from_json(spec["attrs"]))
             indexes[name] = index
             continue
         values = _unpack_array(spec, next(parts))
-        variables[name] = xr.Variable(spec["dims"], values, _from_json(spec["attrs"]))
+        variables[name] = xr.Variable(spec["dims"], values, from_json(spec["attrs"]))
         if spec["index"]:
             plain = xr.indexes.PandasIndex.from_variables({name: variables[name]}, options={})
             variables[name] = plain.create_variables({name: variables[name]})[name]
