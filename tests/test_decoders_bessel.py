@@ -177,6 +177,16 @@ def test_it_survives_pickle_clone_and_file(velocity, tmp_path):
         xr.testing.assert_identical(other.transform(velocity), fitted.transform(velocity))
 
 
+def test_recordings_of_mne_are_filtered(rng):
+    from mne import create_info
+    from mne.io import RawArray
+
+    raw = RawArray(1e-5 * rng.normal(size=(3, 500)), create_info(3, 100.0, "eeg"), verbose="error")
+    out = BesselFilter().fit_transform(raw)
+    assert out.dims == ("channel", "time")
+    assert out.attrs["units"] == "uV"
+
+
 def test_higher_orders_stay_stable():
     x = np.random.default_rng(0).normal(size=(200, 1))
     fitted = BesselFilter(2.0, order=10, mode="block_middle", sampling_rate=1000.0).fit(x)

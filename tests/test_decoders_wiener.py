@@ -12,7 +12,12 @@ from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from neurokit.decoders import BesselFilter, LagWindow, WienerRegressor
+from neurokit.decoders import (
+    BesselFilter,
+    LagWindow,
+    WienerCascadeRegressor,
+    WienerRegressor,
+)
 from neurokit.decoders._ridge import choose_penalty, lagged_moments
 from neurokit.recording import behaviour, counts
 
@@ -229,6 +234,13 @@ def test_silent_units_and_twins_do_no_harm(recording):
     for alpha in ("auto", 1.0, 0.0):
         score = WienerRegressor(3, alpha=alpha).fit(twins, y).score(twins, y)
         assert score == pytest.approx(WienerRegressor(3).fit(x, y).score(x, y), abs=1e-3)
+
+
+@pytest.mark.parametrize("decoder", [WienerRegressor(3), WienerCascadeRegressor(3)])
+def test_from_silence_the_mean_is_predicted(recording, decoder):
+    x, y = recording
+    out = decoder.fit(0 * x, y).predict(0 * x)
+    np.testing.assert_allclose(out, np.tile(y.values.mean(0), (600, 1)), atol=1e-9)
 
 
 @pytest.mark.parametrize(

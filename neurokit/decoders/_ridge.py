@@ -119,7 +119,8 @@ def choose_penalty(blocks: Sequence[Moments]) -> NDArray[Any]:
     total = blocks[0]
     for block in blocks[1:]:
         total = total.plus(block)
-    scale = max(float(np.trace(total.centred().xx)) / len(total.x), np.finfo(float).tiny)
+    scale = float(np.trace(total.centred().xx)) / len(total.x)
+    scale = scale if scale > 0 else 1.0  # silent units: any penalty keeps their weights at zero
     penalties = scale * _GRID[:, None, None]
     errors = np.zeros((len(_GRID), len(total.y)))
     for block in blocks:

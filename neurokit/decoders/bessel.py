@@ -176,7 +176,8 @@ class BesselFilter(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         if rows.source is None:
             return out
         data = out.reshape(rows.source.shape)
-        return rows.source.copy(data=data).transpose(*(d for d in X.dims))
+        dims = getattr(X, "dims", (rows.space, "time"))  # MNE's order
+        return rows.source.copy(data=data).transpose(*dims)
 
     def stream(self) -> "_Stream":
         """Begin a live recording.

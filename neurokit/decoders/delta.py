@@ -156,4 +156,4 @@ def _like(X: Any, rows: Series, out: NDArray[Any]) -> Any:
     if rows.source is None:
         return out
     labelled = rows.source.copy(data=out.reshape(rows.source.shape))
-    return labelled.transpose(*X.dims)
+    return labelled.transpose(*getattr(X, "dims", (rows.space, "time")))

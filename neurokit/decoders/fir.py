@@ -140,7 +140,7 @@ class FIRSmoother(Saveable, TransformerMixin, BaseEstimator):
         if rows.source is None:
             return out
         labelled = rows.source.copy(data=out.reshape(rows.source.shape))
-        return labelled.transpose(*X.dims)
+        return labelled.transpose(*getattr(X, "dims", (rows.space, "time")))
 
     def fit_transform(self, X: Any, y: Any) -> Any:
         """Fit, and smooth the same predictions.
