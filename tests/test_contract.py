@@ -19,6 +19,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import neurokit
 from neurokit.decoders import FIRSmoother, WienerRegressor
 from neurokit.persistence import Saveable
+from neurokit.training import Trainer
 
 FAMILIES = ("decoders", "tokenizers")
 METHODS = ("transform", "predict", "decision_function", "predict_proba", "score_samples")
@@ -67,6 +68,8 @@ class Example(NamedTuple):
     params: dict
 
 
+NETWORK = {"hidden": 4, "trainer": Trainer(1, device="cpu"), "random_state": 0}
+
 EXAMPLES = {
     "BandPower": Example(eeg, {}),
     "BesselFilter": Example(reaching, {"cutoff": 5.0}),
@@ -82,6 +85,7 @@ EXAMPLES = {
     "SmoothedRegressor": Example(
         reaching, {"decoder": WienerRegressor(3), "smoother": FIRSmoother(8)}
     ),
+    "SpikingRegressor": Example(reaching, NETWORK),
     "WienerCascadeRegressor": Example(reaching, {"n_lags": 3}),
     "WienerRegressor": Example(reaching, {"n_lags": 3}),
 }
@@ -94,6 +98,7 @@ CHECK_PARAMS = {
     "LinearRVQTokenizer": {"n_levels": 1, "codebook_size": 4, "sampling_rate": 100.0},
     "ScalarTokenizer": {"sampling_rate": 100.0},
     "SmoothedRegressor": {"decoder": WienerRegressor(3), "smoother": FIRSmoother(8)},
+    "SpikingRegressor": NETWORK | {"sampling_rate": 50.0},
 }
 
 ROWS_DEPEND = "rows are successive in time: each output depends on those before it"
@@ -113,6 +118,7 @@ EXPECTED_FAILURES = {
         "LagWindow",
         "LegendreHistory",
         "SmoothedRegressor",
+        "SpikingRegressor",
         "WienerCascadeRegressor",
         "WienerRegressor",
     )

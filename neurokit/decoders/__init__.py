@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "legendre": ["LegendreHistory"],
         "lempel_ziv": ["LempelZiv"],
         "smoothed": ["SmoothedRegressor"],
+        "spiking": ["SpikingRegressor"],
         "wiener": ["WienerRegressor"],
     },
 )

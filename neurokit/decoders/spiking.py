@@ -1,0 +1,289 @@
+"""Spiking networks from spikes to movement."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurokit.decoders._network import (
+    NetworkRegressor,
+    gather_windows,
+    masked_error,
+    running_sums,
+    window_parts,
+)
+from neurokit.decoders._spiking import build, design, heads, initialise, live, outputs
+from neurokit.inputs import Series
+
+if TYPE_CHECKING:
+    from neurokit.training import Trainer
+
+CREDITS = ("bptt", "sltt", "sltt-k", "tess")
+_SAMPLE = 2000  # steps that the start of a network is fitted on
+
+
+class SpikingRegressor(NetworkRegressor):
+    """Predict movement with a spiking network: few operations, and one step at a time.
+
+    Layers of leaky integrate-and-fire units with learned time constants, and a readout that leaks
+    and does not fire. A step costs sums over the spikes that came and nothing else, so the energy
+    of a step is a hundredth of that of an equally accurate recurrent network; ``footprint`` counts
+    it. Trained with surrogate gradients on overlapping windows. The state never crosses a jump of
+    the clock or the border of a trial.
+
+    Parameters
+    ----------
+    hidden : int or tuple of int, default=64
+        Units of each hidden layer.
+    recurrent : bool, default=True
+        Whether units hear each other's last spikes.
+    tau_mem : float or tuple of float, default=0.05
+        Time constant of the potentials in s, one for all hidden layers or one for each.
+    tau_syn : float or None, default=0.01
+        Time constant of the synaptic currents in s; None for units without.
+    learn_tau : bool, default=True
+        Learn the time constants, one per unit; they start spread around the given ones.
+    threshold : float or tuple of float, default=1.0
+        Potential at which units fire.
+    reset : {"zero", "subtract", "none"} or tuple of these, default="zero"
+        What a spike does to the potential.
+    surrogate : {"superspike", "atan", "sigmoid", "soft"}, default="superspike"
+        Derivative that stands in for that of the spike; see `neurokit.nn.lif`.
+    surrogate_scale : float, default=2.0
+        Its sharpness.
+    readout_tau : float, default=0.05
+        Time constant of the outputs in s.
+    n_readouts : int, default=1
+        Readouts with time constants of their own, whose mean is the output.
+    dropout : float, default=0.0
+        Share of the spikes that training hides from the next layer.
+    rate_max : float, optional
+        Rate in Hz above which units are punished, to keep operations few.
+    rate_weight : float, default=0.01
+        Of that punishment, beside the squared error of a standardised output.
+    window : float, default=2.0
+        Length of a training example in s. A quarter of it warms the state up.
+    credit : {"bptt", "sltt", "sltt-k", "tess"}, default="bptt"
+        How the past is held responsible; the others need memory for one step only, and learn from
+        the error alone, without `rate_max`. See `neurokit.nn.accumulate_gradients`.
+    prune : float, default=0.0
+        Share of the weights of each layer that is set to zero, the smallest first, after
+        training; the others are then trained as long again.
+    preset : {None, "snn2", "snn3d", "streaming", "tiny", "big"}, default=None
+        A published network, in place of the parameters from ``hidden`` to ``dropout`` (and
+        ``rate_max`` for the last two). "snn2", and "snn3d", which sees the last 0.2 s in seven
+        parts at each step and begins anew: the spiking baselines of NeuroBench [1]_. "streaming"
+        is the cheap network of [2]_, "tiny" and "big" are the recurrent ones of [3]_ (64 units;
+        1024 and five readouts). They were made for steps of 4 ms.
+    sampling_rate : float, optional
+        In Hz; needed for plain arrays.
+    trainer : Trainer, optional
+        Default: ``Trainer(30, batch_size=16, learning_rate=5e-3)``.
+    random_state : int, RandomState or None, default=None
+        Seed of weights and batches.
+
+    Attributes
+    ----------
+    module_ : neurokit.nn.SpikingSequential
+        Its output is standardised: ``target_mean_`` and ``target_scale_`` undo that.
+    history_ : list of dict
+        Loss, rate and time of each epoch.
+    dtype_ : str
+        Of the weights, see `quantized`.
+    latency_ : float
+        0: a prediction waits for nothing.
+    sampling_rate_ : float
+        Steps per second.
+    n_features_in_ : int
+    channels_ : list
+        Names of the units, where they had names.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range, or plain arrays come without a ``sampling_rate``.
+
+    References
+    ----------
+    .. [1] Yik et al. (2025), The NeuroBench framework for benchmarking neuromorphic computing
+       algorithms and systems, Nat. Commun. 16, 1545.
+    .. [2] Zhou, Sun and Basu (2025), Combining SNNs with filtering for efficient neural decoding
+       in implantable brain-machine interfaces, Neuromorph. Comput. Eng. 5(1), 014013.
+    .. [3] Liu, Gygax, Rossbroich, Chua, Zhang and Zenke (2024), Decoding finger velocity from
+       cortical spike trains with recurrent spiking neural networks, arXiv:2409.01762.
+
+    Examples
+    --------
+    >>> from neurokit.recording import behaviour, counts
+    >>> from neurokit.training import Trainer
+    >>> rng = np.random.default_rng(0)
+    >>> hand = np.sin(np.arange(600) / 20)[:, None]
+    >>> x = counts(rng.poisson(1 + hand @ np.ones((1, 12))).T, bin_width=0.02)
+    >>> y = behaviour(hand, sampling_rate=50, features=["vx"])
+    >>> trainer = Trainer(20, batch_size=2, learning_rate=2e-2, device="cpu")
+    >>> decoder = SpikingRegressor(16, trainer=trainer, random_state=0).fit(x, y)
+    >>> decoder.score(x, y) > 0.8, decoder.predict(x).dims
+    (True, ('time', 'feature'))
+    """
+
+    def __init__(
+        self,
+        hidden: int | tuple[int, ...] = 64,
+        *,
+        recurrent: bool = True,
+        tau_mem: float | tuple[float, ...] = 0.05,
+        tau_syn: float | None = 0.01,
+        learn_tau: bool = True,
+        threshold: float | tuple[float, ...] = 1.0,
+        reset: str | tuple[str, ...] = "zero",
+        surrogate: str = "superspike",
+        surrogate_scale: float = 2.0,
+        readout_tau: float = 0.05,
+        n_readouts: int = 1,
+        dropout: float = 0.0,
+        rate_max: float | None = None,
+        rate_weight: float = 0.01,
+        window: float = 2.0,
+        credit: str = "bptt",
+        prune: float = 0.0,
+        preset: str | None = None,
+        sampling_rate: float | None = None,
+        trainer: Trainer | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.hidden = hidden
+        self.recurrent = recurrent
+        self.tau_mem = tau_mem
+        self.tau_syn = tau_syn
+        self.learn_tau = learn_tau
+        self.threshold = threshold
+        self.reset = reset
+        self.surrogate = surrogate
+        self.surrogate_scale = surrogate_scale
+        self.readout_tau = readout_tau
+        self.n_readouts = n_readouts
+        self.dropout = dropout
+        self.rate_max = rate_max
+        self.rate_weight = rate_weight
+        self.window = window
+        self.credit = credit
+        self.prune = prune
+        self.preset = preset
+        self.sampling_rate = sampling_rate
+        self.trainer = trainer
+        self.random_state = random_state
+
+    def _check(self) -> None:
+        plan = design(self)
+        if self.credit not in CREDITS:
+            raise ValueError(
+                f"SpikingRegressor: credit must be one of {CREDITS}, got {self.credit!r}."
+            )
+        if not 0 <= self.prune < 1 or not self.rate_weight >= 0:
+            raise ValueError(
+                "SpikingRegressor: prune must lie in [0, 1) and rate_weight be 0 or more, got"
+                f" {self.prune!r} and {self.rate_weight!r}."
+            )
+        if plan.parts:
+            self._width()
+
+    def _width(self) -> int:
+        """Return the steps in each part of a window, 0 where the state goes on in time."""
+        plan = design(self)
+        if not plan.parts:
+            return 0
+        return window_parts(plan.window, plan.parts, self.sampling_rate_, "SpikingRegressor")
+
+    def _build_module(self, name: str) -> Any:
+        steps = max(self._width(), 1)
+        return build(
+            design(self),
+            self.n_features_in_,
+            len(self.target_mean_),
+            steps / self.sampling_rate_,
+        )
+
+    def _initialise(self, module: Any, x: NDArray[Any]) -> None:
+        import torch
+
+        plan = design(self)
+        sample = x[: _SAMPLE * max(self._width(), 1)]
+        if plan.parts:
+            size = plan.parts * self._width()
+            sums, where = running_sums(sample, [slice(0, len(sample))], size)
+            windows = gather_windows(sums, where[:: max(size // 4, 1)], plan.parts, self._width())
+            initialise(module, windows.transpose(0, 1))
+        else:
+            initialise(module, torch.from_numpy(sample.astype(np.float32))[:, None])
+
+    def _problem(self, rows: Series, y: NDArray[Any]) -> tuple[tuple[Any, ...], Any]:
+        import torch
+
+        plan, width = design(self), self._width()
+        if not plan.parts:
+            return super()._problem(rows, y)
+        sums, where = running_sums(rows.values, rows.runs, plan.parts * width)
+
+        def loss(module: Any, at: Any, truth: Any) -> Any:
+            x = gather_windows(sums.to(at.device), at, plan.parts, width)
+            output, spikes = outputs(module, x.transpose(0, 1), truth.shape[-1])
+            error = ((output[-1] - truth) ** 2).mean()
+            return error + self._excess(spikes, plan.rate_max)
+
+        return (where, torch.from_numpy(y)), loss
+
+    def _default_trainer(self) -> Trainer:
+        from neurokit.training import Trainer
+
+        if design(self).parts:
+            return Trainer(20, batch_size=512, learning_rate=5e-3)
+        return super()._default_trainer()
+
+    def _loss(self, module: Any, x: Any, y: Any, mask: Any) -> Any:
+        import torch
+
+        if self.credit != "bptt" and torch.is_grad_enabled():
+            return self._local_loss(module, x, y, mask)
+        output, spikes = outputs(module, x.transpose(0, 1), y.shape[-1])
+        excess = self._excess(spikes, design(self).rate_max)
+        return masked_error(output.transpose(0, 1), y, mask) + excess
+
+    def _excess(self, spikes: list[Any], rate_max: float | None) -> Any:
+        """Punishment of the units that fire more often than they may."""
+        if rate_max is None:
+            return 0.0
+        rate = self.sampling_rate_ / max(self._width(), 1)
+        return self.rate_weight * sum(
+            ((s.mean((0, 1)) * rate - rate_max).clamp(min=0) ** 2).mean() / rate_max
+            for s in spikes
+        )
+
+    def _local_loss(self, module: Any, x: Any, y: Any, mask: Any) -> Any:
+        """Loss whose gradient is that of a rule in constant memory."""
+        import torch
+
+        from neurokit.nn.credit import accumulate_gradients
+
+        weights = mask * (mask.numel() / mask.sum().clamp(min=1))
+        goal = torch.cat((y, weights[..., None]), -1).transpose(0, 1)
+
+        def loss(output: Any, goal: Any) -> Any:
+            error = (heads(output, y.shape[-1]) - goal[..., :-1]) ** 2
+            return (error.mean(-1) * goal[..., -1]).mean()
+
+        parameters = [p for p in module.parameters() if p.requires_grad]
+        for p in parameters:
+            p.grad = None
+        value, _ = accumulate_gradients(
+            module, x.transpose(0, 1).contiguous(), goal, loss, credit=self.credit
+        )
+        grads = [torch.zeros_like(p) if p.grad is None else p.grad.clone() for p in parameters]
+        line = sum((p * g).sum() for p, g in zip(parameters, grads, strict=True))
+        return line - line.detach() + value  # value of the one, gradient of the other
+
+    def _layers(self) -> list[Any]:
+        plan = design(self)
+        n_outputs = len(self.target_mean_)
+        return live(self.module_, plan, self.n_features_in_, n_outputs, self._width())

@@ -1,0 +1,350 @@
+import pickle
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import neurokit
+from neurokit.decoders import SpikingRegressor
+from neurokit.decoders._network import cut, gather_windows, running_sums
+from neurokit.decoders._spiking import PRESETS, design, outputs
+from neurokit.training import Trainer
+
+
+def reaching(n_times=600, n_units=12, rate=100.0, seed=0):
+    """Poisson units driven by a slow hand, and the hand."""
+    rng = np.random.default_rng(seed)
+    hand = np.stack([np.sin(np.arange(n_times) / 25), np.cos(np.arange(n_times) / 40)], 1)
+    rates = np.exp(hand @ rng.normal(size=(2, n_units)) - 1)
+    x = neurokit.counts(rng.poisson(rates).T, bin_width=1 / rate)
+    return x, neurokit.behaviour(hand, sampling_rate=rate, features=["vx", "vy"])
+
+
+def small(epochs=1, **options):
+    trainer = Trainer(epochs, batch_size=4, learning_rate=2e-2, device="cpu")
+    options = {"hidden": 8, "trainer": trainer, "random_state": 0} | options
+    return SpikingRegressor(**options)
+
+
+def by_torch(estimator, x):
+    """The prediction for one stretch by the torch module itself, in double precision."""
+    plan, module = design(estimator), estimator.module_.double().eval()
+    width = estimator._width()
+    if plan.parts:
+        sums, where = running_sums(x, [slice(0, len(x))], plan.parts * width)
+        inputs = gather_windows(sums, where, plan.parts, width).double().transpose(0, 1)
+    else:
+        inputs = torch.from_numpy(x.astype(float))[:, None]
+    with torch.no_grad():
+        out, _ = outputs(module, inputs, len(estimator.target_mean_))
+    out = out[-1] if plan.parts else out[:, 0]
+    module.float()
+    return out.numpy() * estimator.target_scale_ + estimator.target_mean_
+
+
+# --- the steps without torch, against the module ---
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"recurrent": False, "hidden": (6, 5), "reset": ("subtract", "none"), "tau_syn": None},
+        {"learn_tau": False, "n_readouts": 3, "reset": "subtract"},
+        {"preset": "snn2"},
+        {"preset": "snn3d"},
+        {"preset": "streaming"},
+        {"preset": "tiny"},
+    ],
+)
+def test_predictions_are_those_of_the_torch_module(options):
+    x, y = reaching()
+    estimator = small(**options).fit(x, y)
+    rows = x.transpose("time", "unit").values
+    np.testing.assert_allclose(
+        estimator.predict(x).values, by_torch(estimator, rows), rtol=1e-5, atol=1e-5
+    )
+
+
+@pytest.fixture(scope="module", params=[None, "snn3d"])
+def fitted(request):
+    x, y = reaching()
+    return small(preset=request.param).fit(x, y), x
+
+
+@settings(deadline=None, max_examples=20)
+@given(cuts=st.lists(st.integers(0, 600), max_size=8))
+def test_a_stream_in_any_chunks_gives_what_predict_gave_to_the_bit(fitted, cuts):
+    estimator, x = fitted
+    rows = x.transpose("time", "unit").values
+    stream = estimator.stream()
+    parts = [stream.push(part) for part in np.split(rows, sorted(cuts))]
+    joined = np.concatenate([*parts, stream.flush()])
+    np.testing.assert_array_equal(joined, estimator.predict(x).values)
+
+
+def test_a_stream_can_write_in_place_and_step_without_new_memory():
+    import tracemalloc
+
+    x, y = reaching()
+    stream = small().fit(x, y).stream()
+    rows = x.transpose("time", "unit").values.astype(float)
+    out = np.empty((1, 2))
+    for t in range(50):
+        assert stream.push(rows[t : t + 1], out=out) is out
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    for t in range(500):
+        stream.push(rows[t : t + 1], out=out)
+    grown = tracemalloc.get_traced_memory()[1] - before
+    tracemalloc.stop()
+    assert grown < 4096
+
+
+# --- what is known ---
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_it_finds_the_hand_behind_the_spikes(seed):
+    x, y = reaching(2000, 20, seed=seed)
+    train, test = slice(0, 1500), slice(1500, 2000)
+    estimator = small(15, hidden=24, window=1.0, random_state=seed)
+    estimator.fit(x.isel(time=train), y.isel(time=train))
+    assert estimator.score(x.isel(time=test), y.isel(time=test)) > 0.7
+
+
+def test_the_start_makes_every_unit_fire_and_forgets_silent_inputs():
+    x, y = reaching()
+    x = x.copy()
+    x[3] = 0
+    estimator = small(1, hidden=32, trainer=Trainer(1, learning_rate=1e-9, device="cpu"))
+    estimator.fit(x, y)
+    spikes = estimator.stream()._layers[0].push(x.values.T.astype(float))
+    assert ((spikes.mean(0) > 0.005) & (spikes.mean(0) < 0.6)).mean() > 0.9
+    assert not estimator.module_[0].weight[:, 3].any()
+    loud = x.copy()
+    loud[3] = 5
+    np.testing.assert_array_equal(estimator.predict(loud), estimator.predict(x))
+
+
+@pytest.mark.parametrize("credit", ["sltt", "sltt-k", "tess"])
+def test_other_credits_learn_too(credit):
+    x, y = reaching()
+    options = {"recurrent": False, "window": 1.0, "hidden": 16}
+    estimator = small(8, credit=credit, **options).fit(x, y)
+    assert estimator.history_[-1]["loss"] < 0.9 * estimator.history_[0]["loss"]
+
+
+def test_units_that_fire_too_often_are_held_down():
+    x, y = reaching()
+    rates = []
+    for options in ({}, {"rate_max": 2.0, "rate_weight": 10.0}):
+        estimator = small(10, window=1.0, **options).fit(x, y)
+        rates.append(estimator.stream()._layers[0].push(x.values.T.astype(float)).mean())
+    assert rates[1] < 0.5 * rates[0]
+
+
+def test_pruned_weights_are_gone_and_stay_gone():
+    x, y = reaching()
+    estimator = small(3, prune=0.5).fit(x, y)
+    for weight in (estimator.module_[0].weight, estimator.module_[1].weight):
+        assert (weight == 0).float().mean() == 0.5
+    assert not any(p._backward_hooks for p in estimator.module_.parameters())
+    assert len(estimator.history_) == 6
+
+
+def test_rounded_weights_are_scored_as_they_are():
+    x, y = reaching()
+    estimator = small(8, hidden=16).fit(x, y)
+    for dtype, levels in (("float16", None), ("int8", 255)):
+        twin = estimator.quantized(dtype)
+        weight = twin.module_[0].weight
+        assert twin.dtype_ == dtype
+        assert estimator.dtype_ == "float32"
+        if levels is None:
+            assert torch.equal(weight, weight.half().float())
+        else:
+            assert max(len(row.unique()) for row in weight) <= levels
+            assert (weight.abs().amax(1) / 127 > 0).all()
+        assert not torch.equal(weight, estimator.module_[0].weight)
+        assert twin.score(x, y) == pytest.approx(estimator.score(x, y), abs=0.1)
+    with pytest.raises(ValueError, match="dtype must be one of"):
+        estimator.quantized("int4")
+
+
+def test_a_new_day_is_learned_from_little():
+    x, y = reaching(1500, 20)
+    estimator = small(20, hidden=24, window=1.0).fit(x, y)
+    turned = x.copy(data=x.values[[*range(4, 20), *range(4)]])
+    before = estimator.score(turned, y)
+    kept = estimator.module_
+    for _ in range(6):
+        estimator.partial_fit(turned.isel(time=slice(0, 500)), y.isel(time=slice(0, 500)))
+    later = slice(500, 1500)
+    assert estimator.score(turned.isel(time=later), y.isel(time=later)) > before + 0.2
+    assert kept is not estimator.module_
+
+
+# --- windows to learn from ---
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    lengths=st.lists(st.integers(1, 30), min_size=1, max_size=4),
+    size=st.integers(1, 20),
+    seed=st.integers(0, 99),
+)
+def test_windows_learn_every_step_once_and_never_mix_stretches(lengths, size, seed):
+    rng = np.random.default_rng(seed)
+    ends = np.cumsum(lengths)
+    runs = [slice(int(e - n), int(e)) for e, n in zip(ends, lengths, strict=True)]
+    run_of = np.repeat(np.arange(len(runs)), lengths)
+    x = np.stack([np.arange(ends[-1]) + 1.0, run_of], 1)
+    wx, wy, mask = cut(x, rng.normal(size=(ends[-1], 1)), runs, size)
+    assert wx.dtype == wy.dtype == mask.dtype == np.float32
+    learned = wx[mask > 0]
+    np.testing.assert_array_equal(np.sort(learned[:, 0]), x[:, 0])
+    for window in wx:
+        real = window[window[:, 0] > 0]
+        assert len(np.unique(real[:, 1])) == 1
+        np.testing.assert_array_equal(np.diff(real[:, 0]), 1)
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    lengths=st.lists(st.integers(1, 12), min_size=1, max_size=3),
+    parts=st.integers(1, 3),
+    width=st.integers(1, 3),
+)
+def test_windows_sum_what_came_before_in_the_same_stretch(lengths, parts, width):
+    ends = np.cumsum(lengths)
+    runs = [slice(int(e - n), int(e)) for e, n in zip(ends, lengths, strict=True)]
+    x = np.random.default_rng(0).poisson(1, (ends[-1], 2)).astype(float)
+    sums, where = running_sums(x, runs, parts * width)
+    found = gather_windows(sums, where, parts, width).numpy()
+    for run in runs:
+        for t in range(run.start, run.stop):
+            for p in range(parts):
+                first = t + 1 - (parts - p) * width
+                rows = x[max(first, run.start) : max(first + width, run.start)]
+                np.testing.assert_array_equal(found[t, p], rows.sum(0))
+
+
+# --- hard input ---
+
+
+def test_the_state_never_crosses_a_jump_or_a_trial():
+    x, y = reaching()
+    estimator = small().fit(x, y)
+    half = x.isel(time=slice(300, 600))
+    apart = xr.concat([x.isel(time=slice(0, 200)), half], "time")
+    np.testing.assert_array_equal(
+        estimator.predict(apart).values[200:], estimator.predict(half).values
+    )
+    trials = xr.concat([half, half], "trial")
+    predicted = estimator.predict(trials)
+    assert predicted.dims == ("trial", "time", "feature")
+    np.testing.assert_array_equal(predicted[0], predicted[1])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x, y: (x.isel(unit=[0]), y),
+        lambda x, y: (x * 0, y),
+        lambda x, y: (x, y.isel(feature=[0])),
+        lambda x, y: (x, y * 0 + 3.0),
+        lambda x, y: (x.isel(time=slice(0, 2)), y.isel(time=slice(0, 2))),
+    ],
+    ids=["one unit", "silence", "one output", "no movement", "two steps"],
+)
+@pytest.mark.parametrize("preset", [None, "snn3d"])
+def test_hard_input_is_answered_with_numbers(change, preset):
+    x, y = change(*reaching())
+    estimator = small(preset=preset).fit(x, y)
+    out = estimator.predict(x)
+    assert out.shape == (x.sizes["time"], y.sizes["feature"])
+    assert np.isfinite(out).all()
+    assert np.isfinite(estimator.predict(x.isel(time=slice(0, 1)))).all()
+
+
+def test_one_seed_one_network_and_pickles_and_files_keep_it(tmp_path):
+    x, y = reaching()
+    estimator, twin = small(2).fit(x, y), small(2).fit(x, y)
+    expected = estimator.predict(x).values
+    np.testing.assert_array_equal(twin.predict(x).values, expected)
+    assert (small(2, random_state=1).fit(x, y).predict(x).values != expected).any()
+    copy = pickle.loads(pickle.dumps(estimator))
+    np.testing.assert_array_equal(copy.predict(x).values, expected)
+    estimator.save(tmp_path / "decoder")
+    loaded = SpikingRegressor.load(tmp_path / "decoder")
+    np.testing.assert_array_equal(loaded.predict(x).values, expected)
+    loaded.partial_fit(x, y)
+
+
+@pytest.mark.parametrize("preset", list(PRESETS))
+def test_presets_are_what_was_published(preset):
+    x, y = reaching(60)
+    plan = design(small(preset=preset))
+    assert plan.hidden == PRESETS[preset]["hidden"]
+    if preset != "big":
+        module = small(preset=preset).fit(x, y).module_
+        linear = [layer for layer in module if isinstance(layer, torch.nn.Linear)]
+        assert [layer.out_features for layer in linear] == [*plan.hidden, 2]
+
+
+# --- errors ---
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"hidden": 0}, "hidden must be numbers of units, 1 or more"),
+        ({"hidden": (4, 4), "tau_mem": (0.1,)}, "tau_mem must be one or one per hidden layer"),
+        ({"tau_mem": 0.0}, "tau_mem must be positive"),
+        ({"readout_tau": -1.0}, "readout_tau must be positive"),
+        ({"window": 0.0}, "window must be positive"),
+        ({"dropout": 1.0}, "dropout must lie in"),
+        ({"n_readouts": 0}, "n_readouts be 1 or more"),
+        ({"prune": 1.0}, "prune must lie in"),
+        ({"rate_weight": -1.0}, "rate_weight be 0 or more"),
+        ({"credit": "magic"}, "credit must be one of"),
+        ({"preset": "huge"}, "preset must be one of"),
+        ({"reset": "hard"}, "reset must be one of"),
+        ({"surrogate": "line"}, "surrogate must be one of"),
+    ],
+)
+def test_parameters_out_of_range_are_refused(options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        small(**options).fit(*reaching(60))
+
+
+def test_a_missing_or_another_clock_is_refused():
+    x, y = reaching(60)
+    with pytest.raises(ValueError, match="needs a clock: give sampling_rate="):
+        small().fit(x.values.T, y.values)
+    estimator = small().fit(x, y)
+    with pytest.raises(ValueError, match="fitted on 100 steps per second, got 50"):
+        estimator.predict(x.isel(time=slice(0, None, 2)))
+    with pytest.raises(ValueError, match="y has 1 outputs, before there were 2"):
+        estimator.partial_fit(x, y.isel(feature=[0]))
+    slow = x.assign_coords(time=np.arange(60) * 0.1)
+    with pytest.raises(ValueError, match="window must hold 7 steps or more"):
+        small(preset="snn3d").fit(slow, y.assign_coords(time=slow["time"].values))
+
+
+def test_a_stream_refuses_other_shapes_and_nan_and_stays_as_it_was():
+    x, y = reaching(60)
+    stream = small().fit(x, y).stream()
+    twin = small().fit(x, y).stream()
+    rows = x.values.T.astype(float)
+    stream.push(rows[:5])
+    with pytest.raises(ValueError, match=r"push takes counts of shape \(n, 12\), got \(12,\)"):
+        stream.push(rows[0])
+    with pytest.raises(ValueError, match="NaN or infinity"):
+        stream.push(np.full((1, 12), np.nan))
+    twin.push(rows[:5])
+    np.testing.assert_array_equal(stream.push(rows[5:]), twin.push(rows[5:]))
