@@ -78,8 +78,8 @@ def phase_error(
 ) -> Any:
     """Circular phase error of each band, weighted by the signal's amplitude.
 
-    With the analytic signals z of a band, sum |z_x| |arg(z_x conj z_y)| / sum |z_x| over time:
-    phases count where there is an oscillation to have one.
+    With the analytic signals ``z`` of a band, ``sum |z_x| |arg(z_x conj z_y)| / sum |z_x|`` over
+    time: phases count where there is an oscillation to have one.
 
     Parameters
     ----------
