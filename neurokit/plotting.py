@@ -53,6 +53,14 @@ def plot_signal(
     ------
     ValueError
         If ``x`` has other dims.
+
+    Examples
+    --------
+    >>> from neurokit.datasets import make_eeg
+    >>> eeg = make_eeg(10, n_channels=4, random_state=0)
+    >>> ax = plot_signal(eeg.signal.sel(time=slice(2, 8)), events=eeg.events)
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['Fp1', 'Fp2', 'F7', 'F3']
     """
     x = check_dims(x, ("channel", "time"), caller="plot_signal").isel(channel=slice(n_channels))
     ax = _axes(ax, (9.0, min(1.2 + 0.28 * x.sizes["channel"], 9.0)))
@@ -103,6 +111,12 @@ def plot_psd(
     ------
     ValueError
         If ``x`` has other dims.
+
+    Examples
+    --------
+    >>> from neurokit.datasets import make_eeg
+    >>> plot_psd(make_eeg(10, n_channels=4, random_state=0).signal).get_ylabel()
+    'Power (µV²/Hz)'
     """
     from scipy.signal import welch
 
@@ -162,6 +176,12 @@ def plot_raster(
     ------
     TypeError
         If ``x`` is not a Dataset of spikes.
+
+    Examples
+    --------
+    >>> import neurokit
+    >>> plot_raster(neurokit.spikes([[0.1, 0.5], [0.7]], stop=1.0)).get_ylabel()
+    'Unit (2)'
     """
     x = check_spikes(x, "plot_raster")
     n_units = x.sizes["unit"]
@@ -218,6 +238,12 @@ def plot_traces(
     ------
     ValueError
         If ``x`` has other dims.
+
+    Examples
+    --------
+    >>> from neurokit.datasets import make_calcium
+    >>> plot_traces(make_calcium(20, n_units=6, random_state=0).traces).get_ylabel()
+    'Unit'
     """
     x = check_dims(x, ("unit", "time"), caller="plot_traces").isel(unit=slice(n_units))
     ax = _axes(ax, (9.0, min(1.2 + 0.28 * x.sizes["unit"], 9.0)))
@@ -267,6 +293,12 @@ def plot_topomap(
     ------
     ValueError
         If fewer than three channels have a place, or the numbers of values and places differ.
+
+    Examples
+    --------
+    >>> from neurokit.datasets import make_eeg
+    >>> signal = make_eeg(4, n_channels=19, random_state=0).signal
+    >>> ax = plot_topomap(signal.std("time"), signal, units="uV")
     """
     import mne
 
@@ -345,6 +377,12 @@ def plot_decoding(
     ------
     ValueError
         If the shapes differ.
+
+    Examples
+    --------
+    >>> y = np.sin(np.arange(200) / 10)
+    >>> plot_decoding(y, 0.9 * y, step=0.02).get_title(loc="left")
+    '0: R² = 0.99'
     """
     name, units, times = str(feature), "", None
     if isinstance(y_true, xr.DataArray):
@@ -405,7 +443,13 @@ def plot_confusion(
     Raises
     ------
     ValueError
-        If there are no trials, or as many predictions as truths are missing.
+        If there are no trials, or more or fewer predictions than truths.
+
+    Examples
+    --------
+    >>> ax = plot_confusion(["left", "left", "right"], ["left", "right", "right"])
+    >>> ax.get_title(loc="left")
+    '67% of 3 right'
     """
     from sklearn.metrics import confusion_matrix
 
