@@ -34,10 +34,13 @@ def filter_each_block(x, keep, block=32, order=4, width=0.05):
     return np.array([filtfilt(b, a, piece, axis=0)[keep] for piece in blocks])
 
 
-@pytest.mark.parametrize(("mode", "keep"), [("block_last", 31), ("block_middle", 15)])
-def test_block_modes_equal_filtfilt_of_each_block(velocity, mode, keep):
-    out = BesselFilter(mode=mode).fit_transform(velocity).values
-    np.testing.assert_allclose(out[31:], filter_each_block(velocity.values, keep), atol=1e-10)
+@pytest.mark.parametrize("block", [32, 30, 17])
+@pytest.mark.parametrize("mode", ["block_last", "block_middle"])
+def test_block_modes_equal_filtfilt_of_each_block(velocity, mode, block):
+    keep = block - 1 if mode == "block_last" else block // 2 - 1
+    out = BesselFilter(mode=mode, block=block).fit_transform(velocity).values
+    expected = filter_each_block(velocity.values, keep, block)
+    np.testing.assert_allclose(out[block - 1 :], expected, atol=1e-10)
 
 
 def test_causal_mode_is_scipys_filter_begun_at_rest_on_the_first_sample(velocity):

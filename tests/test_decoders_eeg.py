@@ -157,6 +157,16 @@ def test_bands_that_cover_the_spectrum_hold_all_the_power_of_noise(rng):
         np.testing.assert_allclose(np.exp(power).mean(0), [0.3, 0.4, 0.3], rtol=0.03)
 
 
+def test_each_line_of_the_spectrum_counts_in_one_band_only(rng):
+    x = rng.normal(size=(5, 2, 400))
+    parts = {"low": (0.0, 30.0), "mid": (30.0, 70.0), "high": (70.0, 100.0)}
+    for method in ("hann", "multitaper"):
+        split = np.exp(BandPower(parts, method=method, sampling_rate=200.0).fit_transform(x))
+        whole = BandPower({"all": (0.0, 100.0)}, method=method, sampling_rate=200.0)
+        total = np.exp(whole.fit_transform(x))
+        np.testing.assert_allclose(split.reshape(5, 3, 2).sum(1), total, rtol=1e-9)
+
+
 def test_more_tapers_vary_less(rng):
     x = rng.normal(size=(300, 1, 400))
     spread = {

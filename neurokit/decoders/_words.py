@@ -27,18 +27,19 @@ def count_words(bits: NDArray[np.uint8]) -> int:
     link = np.full(2 * n + 2, -1, np.int64)
     length = np.zeros(2 * n + 2, np.int64)
     states, last, words = 1, 0, 0
-    at, size = 0, 0  # state of the present word, and its length
+    at = (
+        0  # state of the present word; if it is cloned, both have the same way on at the next step
+    )
     for t in range(n):
         symbol = bits[t]
         # the automaton holds bits[:t]: can the present word take this symbol and still be a copy?
         if follow[at, symbol] >= 0:
             at = follow[at, symbol]
-            size += 1
             if t == n - 1:
                 words += 1  # a last word that is no longer new counts as well
         else:
             words += 1
-            at, size = 0, 0
+            at = 0
         # take the symbol into the automaton
         new, p = states, last
         states += 1
@@ -64,6 +65,4 @@ def count_words(bits: NDArray[np.uint8]) -> int:
                 link[q] = clone
                 link[new] = clone
         last = new
-        while link[at] >= 0 and length[link[at]] >= size:  # a clone may have taken the word over
-            at = link[at]
     return words
