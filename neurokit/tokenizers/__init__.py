@@ -6,7 +6,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "codec": ["CodecTokenizer"],
+        "events": ["EventEmbedding"],
         "linear_rvq": ["LinearRVQTokenizer"],
+        "multiscale": ["MultiScaleTokenizer"],
         "scalar": ["ScalarTokenizer"],
+        "spikes": ["SpikeTokenizer"],
     },
 )

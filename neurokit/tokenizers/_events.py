@@ -1,0 +1,90 @@
+"""Spikes as a flat list of events, whatever they came as."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from neurokit.inputs import series
+from neurokit.recording import check_spikes
+from neurokit.sample_index import SampleIndex, exact
+
+UNKNOWN = -1  # unit that fit has not seen
+
+
+class Events(NamedTuple):
+    """When which unit fired."""
+
+    time: NDArray[Any]  # s
+    unit: NDArray[Any]  # position among the units seen in fit, or UNKNOWN
+    start: float  # of the span that was observed, in s
+    stop: float
+    labelled: bool
+
+
+def read_events(estimator: Any, X: Any, *, bin_width: float, reset: bool) -> Events:
+    """Read spike times, or counts.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The caller; ``channels_`` and ``n_features_in_`` are remembered on it.
+    X : xarray.Dataset of spikes, or counts: DataArray with dims (unit, time) or (time, unit)
+        array-like
+    bin_width : float
+        Of plain counts, which carry no clock, in s.
+    reset : bool
+        True in ``fit``.
+
+    Raises
+    ------
+    ValueError
+        If counts are no whole numbers from 0 on, have trials, or their clock jumps.
+    """
+    name = type(estimator).__name__
+    if isinstance(X, xr.Dataset):
+        check_spikes(X, name)
+        ids = X["unit"].values.tolist()
+        if reset:
+            estimator.channels_, estimator.n_features_in_ = ids, len(ids)
+        known = getattr(estimator, "channels_", None)
+        known = list(range(estimator.n_features_in_)) if known is None else known
+        where = {unit: k for k, unit in enumerate(known)}
+        place = np.array([where.get(unit, UNKNOWN) for unit in ids], np.int64)
+        unit = np.repeat(place, X["spike_count"].values)
+        time = np.asarray(X["spike_time"].values, np.float64)
+        return Events(time, unit, float(X["start"]), float(X["stop"]), labelled=True)
+    rows = series(estimator, X, reset=reset)
+    counts = rows.values
+    if len(rows.runs) > 1:
+        raise ValueError(
+            f"{name}: X falls into {len(rows.runs)} stretches of time, trials or pieces between"
+            " jumps; pass each on its own."
+        )
+    if (counts < 0).any() or (counts != np.round(counts)).any():
+        raise ValueError(
+            f"{name}: X must hold whole numbers of spikes, got {counts.min():g} to"
+            f" {counts.max():g}; bin_spikes() counts them."
+        )
+    rate = 1 / exact(bin_width) if rows.sampling_rate is None else exact(rows.sampling_rate)
+    begin = 0.0 if rows.source is None else float(rows.source["time"].values[0])
+    n_bins, n_units = counts.shape
+    edges = SampleIndex(exact(begin) * rate, rate, n_bins + 1).values
+    at = np.repeat(np.arange(counts.size), counts.ravel().astype(np.int64))
+    return Events(
+        edges[at // n_units],
+        at % n_units,
+        float(edges[0]),
+        float(edges[-1]),
+        labelled=rows.source is not None,
+    )
+
+
+def bin_of(time: NDArray[Any], edges: NDArray[Any]) -> NDArray[Any]:
+    """Bin of each time among evenly spaced edges; a time on an edge belongs to the later bin."""
+    step = (edges[-1] - edges[0]) / (len(edges) - 1)
+    k = ((time - edges[0]) / step).astype(np.int64)
+    k = np.clip(k, 0, len(edges) - 2)
+    k -= time < edges[k]  # what the division has rounded over an edge
+    return k + (time >= edges[k + 1])
