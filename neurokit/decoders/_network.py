@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Self
@@ -184,7 +184,7 @@ class NetworkRegressor(TimeRegressor):
     def _default_trainer(self) -> Trainer:
         from neurokit.training import Trainer
 
-        return Trainer(30, batch_size=16, learning_rate=5e-3)
+        return Trainer(30, batch_size=8, learning_rate=5e-3)
 
     def _check(self) -> None:
         """Refuse parameters out of range."""
@@ -225,6 +225,37 @@ class NetworkRegressor(TimeRegressor):
                 )
         self.dtype_ = "float32"
 
+    def _calls(self, X: Any) -> tuple[Any, Callable[[], int], int]:
+        """Return the module, a function that runs it step by step over X, and the steps.
+
+        The function returns how many numbers the network keeps from step to step.
+        """
+        import torch
+
+        check_is_fitted(self)
+        rows = series(self, X, reset=False)
+        module = self.module_
+
+        def run() -> int:
+            kept = 0
+            for stretch in rows.runs:
+                state = None
+                for x in self._inputs(rows.values[stretch]):
+                    _, state = module(torch.from_numpy(x), state)
+                    kept = count(state)
+                    state = None if self._anew() else state
+            return 0 if self._anew() else kept
+
+        return module, run, len(rows.values)
+
+    def _inputs(self, x: NDArray[Any]) -> Iterator[NDArray[np.float32]]:
+        """Yield what the module sees at each step of a stretch, (time, 1, ...)."""
+        yield from x.astype(np.float32)[:, None, None]
+
+    def _anew(self) -> bool:
+        """Whether the network begins anew at each step."""
+        return False
+
     def _seed(self) -> int:
         return int(check_random_state(self.random_state).randint(2**31))
 
@@ -261,6 +292,13 @@ def masked_error(output: Any, y: Any, mask: Any) -> Any:
 def connections(module: Any) -> list[Any]:
     """Weight matrices between units of a network."""
     return [p for p in module.parameters() if p.ndim == 2]
+
+
+def count(state: Any) -> int:
+    """Count the numbers in a state of nested tuples."""
+    if isinstance(state, tuple | list):
+        return sum(count(part) for part in state)
+    return 0 if state is None else int(state.numel())
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from neurokit.decoders._network import (
     NetworkRegressor,
+    Windows,
     gather_windows,
     masked_error,
     running_sums,
@@ -80,7 +82,7 @@ class SpikingRegressor(NetworkRegressor):
     sampling_rate : float, optional
         In Hz; needed for plain arrays.
     trainer : Trainer, optional
-        Default: ``Trainer(30, batch_size=16, learning_rate=5e-3)``.
+        Default: ``Trainer(30, batch_size=8, learning_rate=5e-3)``.
     random_state : int, RandomState or None, default=None
         Seed of weights and batches.
 
@@ -282,6 +284,18 @@ class SpikingRegressor(NetworkRegressor):
         grads = [torch.zeros_like(p) if p.grad is None else p.grad.clone() for p in parameters]
         line = sum((p * g).sum() for p, g in zip(parameters, grads, strict=True))
         return line - line.detach() + value  # value of the one, gradient of the other
+
+    def _anew(self) -> bool:
+        return design(self).parts > 0
+
+    def _inputs(self, x: NDArray[Any]) -> Iterator[NDArray[np.float32]]:
+        plan = design(self)
+        if not plan.parts:
+            yield from super()._inputs(x)
+            return
+        windows = Windows(x.shape[1], plan.parts, self._width())
+        for row in x[:, None]:
+            yield windows.push(row)[0, :, None].astype(np.float32)
 
     def _layers(self) -> list[Any]:
         plan = design(self)

@@ -35,6 +35,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "operation_energy",
             "parameter_count",
         ],
+        "footprint": ["footprint"],
         "probes": ["code_histogram", "concatenation_pool", "log_band_power", "probe"],
         "rate": [
             "OpenECSGrade",
