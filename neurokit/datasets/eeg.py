@@ -20,7 +20,7 @@ _SOURCES: dict[str, tuple[float, float, tuple[float, float, float]]] = {
     "mu left": (11.5, 4.0, (-38.0, 2.0, 48.0)),
     "mu right": (11.5, 4.0, (38.0, 2.0, 48.0)),
     "visual": (0.0, 5.0, (0.0, -60.0, 15.0)),
-    "p300": (0.0, 9.0, (0.0, -25.0, 55.0)),
+    "p300": (0.0, 7.0, (0.0, -25.0, 55.0)),
 }
 
 
@@ -433,8 +433,8 @@ def _evoked(
     activity = np.zeros(n_times, np.float32)
     reach = int(6 * width * rate) + 1
     for onset in onsets:
-        peak = onset + latency + 0.15 * width * rng.standard_normal()
-        height = max(0.0, 1 + 0.2 * rng.standard_normal())
+        peak = onset + latency + 0.5 * width * rng.standard_normal()
+        height = max(0.0, 1 + 0.5 * rng.standard_normal())
         middle = round(peak * rate)
         at = np.arange(max(middle - reach, 0), min(middle + reach, n_times))
         activity[at] += height * np.exp(-0.5 * ((at / rate - peak) / width) ** 2)
