@@ -36,6 +36,25 @@ def exact(value: float | Fraction) -> Fraction:
     return simple if float(simple) == number else Fraction(repr(number))
 
 
+def _seconds(label: Any) -> np.ndarray:
+    """Return labels of ``time`` as floats, or say why they are none."""
+    given = np.asarray(label)
+    if given.dtype.kind not in "iufO":
+        raise TypeError(
+            f"sel: time is in seconds, so its labels are numbers, got {given.dtype}; a mask goes"
+            " to isel, and a timedelta divided by np.timedelta64(1, 's') is in seconds."
+        )
+    try:
+        times = given.astype(np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"sel: time is in seconds, so its labels are numbers, got {label!r}."
+        ) from None
+    if np.isnan(times).any():
+        raise ValueError("sel: time is in seconds, so its labels are numbers, got NaN.")
+    return times
+
+
 class _Clock(CoordinateTransform):
     """Sample ``k`` is at ``(first + k) / rate`` seconds, both rational."""
 
@@ -218,7 +237,7 @@ class SampleIndex(CoordinateTransformIndex):
         (label,) = labels.values()
         if isinstance(label, slice):
             return IndexSelResult({self.transform.dim: self._slice(label)})
-        times = np.asarray(label, dtype=np.float64)
+        times = _seconds(label)
         positions = self._nearby(times)
         if method is None or method == "nearest":
             found = np.round(positions)
@@ -226,8 +245,9 @@ class SampleIndex(CoordinateTransformIndex):
             found = np.ceil(positions) if method in _ROUND_UP else np.floor(positions)
         else:
             raise ValueError(f"method must be None, nearest, ffill or bfill, got {method!r}.")
-        if method == "nearest":
-            found = np.clip(found, 0, self.size - 1)
+        low = 0 if method == "nearest" or method in _ROUND_UP else -np.inf
+        high = self.size - 1 if method == "nearest" or method in _ROUND_DOWN else np.inf
+        found = np.clip(found, low, high)
         allowed = np.inf if method is not None else 0.0
         if tolerance is not None:
             allowed = float(tolerance) * abs(float(self.rate))
@@ -353,13 +373,24 @@ class SampleIndex(CoordinateTransformIndex):
         return np.where(np.abs(positions - whole) < slack, whole, positions)
 
     def _slice(self, label: slice) -> slice:
-        first, last = (label.start, label.stop) if self.rate > 0 else (label.stop, label.start)
-        low, high = 0, self.size
-        if first is not None:
-            low = math.ceil(float(self._nearby(np.asarray(first, np.float64))))
-        if last is not None:
-            high = math.floor(float(self._nearby(np.asarray(last, np.float64)))) + 1
-        return slice(min(max(low, 0), self.size), max(high, 0), label.step)
+        """Positions from the first to the last label, both held, in the direction of the step."""
+        back = label.step is not None and label.step < 0
+        first, last = (label.stop, label.start) if back else (label.start, label.stop)
+        low = 0.0 if first is None else self._edge(first)
+        high = self.size - 1.0 if last is None else self._edge(last)
+        if self.rate < 0 and low > high and first is not None and last is not None:
+            low, high = high, low  # on a clock that runs backwards: what lies between, either way
+        start, stop = max(math.ceil(low), 0), min(math.floor(high) + 1, self.size)
+        if start >= stop:
+            return slice(0, 0)
+        if back:
+            return slice(stop - 1, start - 1 if start else None, label.step)
+        return slice(start, stop, label.step)
+
+    def _edge(self, label: Any) -> float:
+        """Position of an end of a slice, at most one sample outside."""
+        time = np.clip(_seconds(label), -1e200, 1e200)  # an infinite end is one, too
+        return min(max(float(self._nearby(time)), -1.0), float(self.size))
 
     def _common_grid(self, other: Self) -> tuple[Fraction, Fraction]:
         """Start and step, in seconds, of the samples that both clocks would share for ever."""

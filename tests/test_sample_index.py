@@ -120,6 +120,42 @@ def test_rounding_methods():
     x = ramp(0, 10, 10)
     assert x.sel(time=0.39, method="ffill").item() == 3
     assert x.sel(time=0.31, method="bfill").item() == 4
+    assert x.sel(time=7.0, method="ffill").item() == 9
+    assert x.sel(time=-7.0, method="bfill").item() == 0
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    step=st.sampled_from([1, -1]),
+    ends=st.tuples(
+        *[st.none() | st.integers(-10, 30).map(lambda k: k / 20) | st.just(np.inf)] * 2
+    ),
+    stride=st.sampled_from([None, 1, 3, -1, -2]),
+)
+def test_label_slices_are_those_of_an_ordinary_index(step, ends, stride):
+    x = ramp(0, 10, 10)[::step]
+    floats = x.drop_vars("time").assign_coords(time=x["time"].values)
+    label = slice(*ends, stride)
+    if step == -1 and None not in ends:
+        high, low = sorted(ends, reverse=True)
+        label = slice(low, high, stride) if stride and stride < 0 else slice(high, low, stride)
+    assert x.sel(time=label).values.tolist() == floats.sel(time=label).values.tolist()
+
+
+@pytest.mark.parametrize(
+    ("label", "error", "words"),
+    [
+        (np.nan, ValueError, "got NaN"),
+        (slice(np.nan, 1), ValueError, "got NaN"),
+        ([True, False], TypeError, "a mask goes to isel"),
+        (np.timedelta64(1, "ms"), TypeError, "timedelta"),
+        ("0.1", TypeError, "are numbers"),
+        ({}, TypeError, "are numbers"),
+    ],
+)
+def test_labels_that_are_no_times_are_refused(label, error, words):
+    with pytest.raises(error, match=f"in seconds.*{words}"):
+        ramp(0, 10, 10).sel(time=label)
 
 
 @pytest.mark.parametrize(
