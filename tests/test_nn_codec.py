@@ -16,7 +16,6 @@ from neurokit.nn.codec import (
     ResidualUnit,
     band_error,
     biocodec_error,
-    n_past_frames,
     spectrogram_error,
 )
 from neurokit.nn.quantize import ResidualVectorQuantizer
@@ -99,9 +98,9 @@ def test_the_past_that_a_latent_depends_on_is_counted_right():
     x = noise(1, 40 * HOP).requires_grad_()
     encoder(x)[0, -1].sum().backward()
     first = int(torch.nonzero(x.grad[0])[0]) // HOP
-    assert n_past_frames(encoder) >= 39 - first
-    assert n_past_frames(encoder) <= 39 - first + 1
-    assert n_past_frames(Encoder(3, **shape(n_recurrent=1))) == float("inf")
+    assert encoder.n_past_frames >= 39 - first
+    assert encoder.n_past_frames <= 39 - first + 1
+    assert Encoder(3, **shape(n_recurrent=1)).n_past_frames == float("inf")
 
 
 def test_a_direct_codec_begins_as_a_linear_map():

@@ -2,14 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
-
-from neurokit.nn.quantize import ResidualVectorQuantizer
 
 
 class Coded(NamedTuple):
@@ -29,6 +27,11 @@ class Memory:
     def __init__(self) -> None:
         self._kept: list[tuple[Tensor, ...]] = []
         self._position = 0
+        self._parts: dict[int, Memory] = {}
+
+    def part(self, k: int) -> "Memory":
+        """Memory of the ``k``-th of several networks side by side."""
+        return self._parts.setdefault(k, Memory())
 
     def rewind(self) -> None:
         """Begin another pass through the layers."""
@@ -180,6 +183,18 @@ class Encoder(nn.Module):
         """Return latents (batch, frame, latent_dim) of ``x`` (batch, time), whole hops long."""
         return _through(self.layers, self.direct, x[:, None], memory).mT
 
+    @property
+    def n_past_frames(self) -> float:
+        """Frames before its own on which a latent depends; infinite with an LSTM."""
+        past, step = 0, 1
+        for layer in self.layers.modules():
+            if isinstance(layer, Recurrent):
+                return math.inf
+            if isinstance(layer, CausalConv1d):
+                past += layer.n_past * step
+                step *= layer.conv.stride[0]
+        return -(-past // self.hop)
+
 
 class Decoder(nn.Module):
     """Frames to samples: the mirror of `Encoder`, with the same parameters."""
@@ -221,12 +236,13 @@ class Codec(nn.Module):
 
     Parameters
     ----------
-    encoder : Encoder
-    quantizer : ResidualVectorQuantizer
-    decoder : Decoder
+    encoder : Encoder or MultiScaleEncoder
+    quantizer : ResidualVectorQuantizer or GroupedResidualVectorQuantizer
+    decoder : Decoder or MultiScaleDecoder
 
     Examples
     --------
+    >>> from neurokit.nn.quantize import ResidualVectorQuantizer
     >>> shape = dict(strides=(2, 3), n_filters=4, kernel=7, n_residual=1, n_context=1)
     >>> shape |= dict(n_recurrent=0, normed=False, direct=True)
     >>> quantizer = ResidualVectorQuantizer(8, n_levels=2, codebook_size=16)
@@ -235,9 +251,7 @@ class Codec(nn.Module):
     torch.Size([5, 10, 2])
     """
 
-    def __init__(
-        self, encoder: Encoder, quantizer: ResidualVectorQuantizer, decoder: Decoder
-    ) -> None:
+    def __init__(self, encoder: Any, quantizer: Any, decoder: Any) -> None:
         super().__init__()
         self.encoder = encoder
         self.quantizer = quantizer
@@ -265,18 +279,6 @@ def _through(
     for layer in layers:
         y = layer(y) if isinstance(layer, nn.ELU) else layer(y, memory)
     return y if direct is None else y + direct(x, memory)
-
-
-def n_past_frames(encoder: Encoder) -> float:
-    """Frames before its own on which a latent depends; infinite for recurrent encoders."""
-    past, step = 0, 1
-    for layer in encoder.layers.modules():
-        if isinstance(layer, Recurrent):
-            return float("inf")
-        if isinstance(layer, CausalConv1d):
-            past += layer.n_past * step
-            step *= layer.conv.stride[0]
-    return -(-past // encoder.hop)
 
 
 # ---------------------------------------------------------------- losses

@@ -156,7 +156,7 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
         n_residual: int = 1,
         n_context: int = 2,
         causal: bool = True,
-        loss_weights: tuple[float, float, float] = (1.0, 0.02, 0.1),
+        loss_weights: tuple[float, ...] = (1.0, 0.02, 0.1),
         quantizer_dropout: float = 0.25,
         window: float = 4.0,
         beam: int = 4,
@@ -245,7 +245,7 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
         self.rate_report_ = self._rate_report(signal.rate)
         with torch.no_grad():
             sample = examples[:: max(len(examples) // 256, 1)]
-            codes = module.quantizer.encode(module.encoder(sample)).reshape(-1, self.n_levels)
+            codes = module.quantizer.encode(module.encoder(sample)).flatten(0, -2)
         self.codebook_report_ = _codebook_report(codes.numpy(), self.codebook_size)
         return self
 
@@ -255,7 +255,7 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
 
         n_trials, n_channels, n_times = signal.values.shape
         leveller = self._leveller(signal.rate, signal.rows())
-        levelled, _ = leveller.push(signal.load(0, n_times, "CodecTokenizer.fit"), last=True)
+        levelled, _ = leveller.push(signal.load(0, n_times, f"{self._name}.fit"), last=True)
         n_frames = levelled.shape[1] // self._hop
         size = min(max(round(self.window * self._frames_per_second(signal.rate)), 1), n_frames)
         n_windows = n_frames // size
@@ -361,7 +361,7 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
         rate = Fraction(attrs.get("signal_rate", 0)) or exact(self.sampling_rate or 0)
         if not rate:
             raise ValueError(
-                "CodecTokenizer needs to know the sampling rate that plain tokens decode to:"
+                f"{self._name} needs to know the sampling rate that plain tokens decode to:"
                 " give sampling_rate= in Hz, or pass the labelled tokens."
             )
         n_times = int(attrs.get("signal_samples", self.n_times_))
@@ -391,7 +391,7 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         signal = read_signal(self, X)
-        truth = signal.load(0, signal.values.shape[-1], "CodecTokenizer.score")
+        truth = signal.load(0, signal.values.shape[-1], f"{self._name}.score")
         decoded = self._decode(self._tokens(signal), self.n_levels, signal.rate, truth.shape[1])
         error = ((truth - decoded.reshape(truth.shape)) ** 2).sum(1)
         power = ((truth - truth.mean(1, keepdims=True)) ** 2).sum(1)
@@ -413,7 +413,7 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         rate = self.sampling_rate if sampling_rate is None else sampling_rate
         if rate is None:
-            raise ValueError("CodecTokenizer.stream needs sampling_rate= in Hz, got None.")
+            raise ValueError(f"{self._name}.stream needs sampling_rate= in Hz, got None.")
         return CodecStream(self._leveller(exact(rate), n_channels), self._networks())
 
     @classmethod
@@ -432,6 +432,10 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
         return cls.load(folder / f"{name}.safetensors")
 
     # ------------------------------------------------------------ inside
+
+    @property
+    def _name(self) -> str:
+        return type(self).__name__
 
     @property
     def _frame_rate(self) -> Fraction:
@@ -461,23 +465,21 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
     def _check(self) -> None:
         if self.preset not in (None, "biocodec"):
             raise ValueError(
-                f"CodecTokenizer: preset must be None or 'biocodec', got {self.preset!r}."
+                f"{self._name}: preset must be None or 'biocodec', got {self.preset!r}."
             )
         hop = self._model_rate / self._frame_rate if self._frame_rate > 0 else Fraction(0)
         if hop.denominator != 1 or hop < 2:
             raise ValueError(
-                "CodecTokenizer: model_rate must be frame_rate times a whole number of at least"
+                f"{self._name}: model_rate must be frame_rate times a whole number of at least"
                 f" 2, got {self.model_rate!r} and {self.frame_rate!r} Hz."
             )
         for name, least in _LEAST.items():
             value = getattr(self, name)
             if not value >= least:
-                raise ValueError(
-                    f"CodecTokenizer: {name} must be at least {least}, got {value!r}."
-                )
+                raise ValueError(f"{self._name}: {name} must be at least {least}, got {value!r}.")
         if self.codebook_size > 65536:
             raise ValueError(
-                f"CodecTokenizer: codebook_size must be at most 65536, got {self.codebook_size}."
+                f"{self._name}: codebook_size must be at most 65536, got {self.codebook_size}."
             )
 
     def _build_module(self, name: str) -> Codec:
@@ -530,7 +532,7 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
         for start, stop in spans(
             n_times, math.ceil(BLOCK * signal.rate / self._frames_per_second(signal.rate))
         ):
-            x = signal.load(start, stop, "CodecTokenizer")
+            x = signal.load(start, stop, f"{self._name}")
             levelled, codes = leveller.push(x, last=stop == n_times)
             found = networks.encode(levelled)
             blocks.append(found if vectors else networks.tokens(found, codes))
@@ -542,12 +544,10 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
         import dask.array as da
         from dask.delayed import delayed
 
-        from neurokit.nn.codec import n_past_frames
-
-        n_past = n_past_frames(self.module_.encoder)
+        n_past = self.module_.encoder.n_past_frames
         if math.isinf(n_past):
             raise ValueError(
-                "CodecTokenizer: preset='biocodec' has a recurrent encoder, which no block of a"
+                f"{self._name}: preset='biocodec' has a recurrent encoder, which no block of a"
                 " dask array can run alone; load the recording first with X.load()."
             )
         n_before = 2 + math.ceil(n_past / self._period)  # periods
@@ -562,7 +562,7 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
             a = resampler.first_input(begin * self._period * self._hop)
             b = min(resampler.last_input(last * self._hop - 1) + 1, n_times)
             part = signal.values[..., a:b]
-            shape = (*part.shape[:2], last - first, N_SIDE + self.n_levels)
+            shape = (*part.shape[:2], last - first, N_SIDE + len(self._code_names()))
             block = coded(estimator, part, signal.rate, begin, first, last, b == n_times)
             pieces.append(da.from_delayed(block, shape, dtype=np.uint16))
         return da.concatenate(pieces, axis=-2)
@@ -599,7 +599,7 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
             dims = ("channel", "frame", "level")
             if set(source.dims) not in ({*dims}, {"trial", *dims}):
                 raise ValueError(
-                    f"CodecTokenizer.inverse_transform takes dims ([trial,] {', '.join(dims)}),"
+                    f"{self._name}.inverse_transform takes dims ([trial,] {', '.join(dims)}),"
                     f" got {tuple(source.dims)}."
                 )
             lead = ("trial",) if "trial" in source.dims else ()
@@ -607,13 +607,13 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
         values = np.asarray(tokens if source is None else source.values)
         if values.ndim not in (3, 4) or values.shape[-1] < N_SIDE + 1 or 0 in values.shape:
             raise ValueError(
-                "CodecTokenizer.inverse_transform takes tokens of dims ([trial,] channel, frame,"
+                f"{self._name}.inverse_transform takes tokens of dims ([trial,] channel, frame,"
                 f" level) with {N_SIDE} columns for the level and at least one stage, got shape"
                 f" {values.shape}."
             )
         if values.dtype.kind not in "iu":
             raise TypeError(
-                f"CodecTokenizer.inverse_transform takes integer tokens, got {values.dtype}."
+                f"{self._name}.inverse_transform takes integer tokens, got {values.dtype}."
             )
         return values, source
 
@@ -622,13 +622,16 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
             return self.n_levels
         if not 1 <= n_levels <= self.n_levels:
             raise ValueError(
-                f"CodecTokenizer.inverse_transform: n_levels must be between 1 and"
+                f"{self._name}.inverse_transform: n_levels must be between 1 and"
                 f" {self.n_levels}, got {n_levels!r}."
             )
         return n_levels
 
     def _level_names(self) -> list[str]:
-        return ["scale", "offset", *(str(k + 1) for k in range(self.n_levels))]
+        return ["scale", "offset", *self._code_names()]
+
+    def _code_names(self) -> list[str]:
+        return [str(k + 1) for k in range(self.n_levels)]
 
     def _labelled(self, signal: Signal, values: Any, dim: str, names: list[str] | None) -> Any:
         values = values[0] if signal.single else values
@@ -652,7 +655,7 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
 
     def _rate_report(self, rate: Fraction) -> dict[str, float]:
         frame_rate = float(self._frames_per_second(rate))
-        codes = frame_rate * self.n_levels * math.log2(self.codebook_size)
+        codes = frame_rate * len(self._code_names()) * math.log2(self.codebook_size)
         side = (8 + 16) * frame_rate / self._period
         return {"frame_rate": frame_rate, "codes": codes, "level": side, "total": codes + side}
 
@@ -682,7 +685,7 @@ def _code_block(
 ) -> NDArray[Any]:
     """Tokens of frames ``first`` to ``last``, from samples that begin with period ``begin``."""
     leveller = estimator._leveller(rate, x.shape[0] * x.shape[1], begin)
-    rows = finite(np.asarray(x, np.float64), "CodecTokenizer").reshape(-1, x.shape[-1])
+    rows = finite(np.asarray(x, np.float64), type(estimator).__name__).reshape(-1, x.shape[-1])
     networks = estimator._networks()
     levelled, codes = leveller.push(rows, last=ends)
     tokens = networks.tokens(networks.encode(levelled), codes)
