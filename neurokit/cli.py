@@ -1,4 +1,4 @@
-"""The command line: ``neurokit demo | info | convert | run``."""
+"""The command line: ``neurokit demo | info | convert | run | tokenize | detokenize``."""
 
 import argparse
 import os
@@ -92,6 +92,24 @@ def _parser() -> argparse.ArgumentParser:
         metavar=("FROM", "TO"),
         help="seconds around an event (default: 0 to the next one, at most 3)",
     )
+
+    model = "weights that come with neurokit, or a file that save() wrote (default: eeg-small)"
+    tokenize = add("tokenize", _tokenize, "write a signal as tokens, in a small file")
+    tokenize.add_argument("file", type=Path, metavar="FILE")
+    tokenize.add_argument("out", type=Path, metavar="OUT.ntok")
+    tokenize.add_argument(
+        "--lossless", action="store_true", help="keep every bit of FILE, in a larger file"
+    )
+    tokenize.add_argument("--model", default="eeg-small", help=model)
+    tokenize.add_argument("--overwrite", action="store_true", help="replace OUT if it is there")
+
+    detokenize = add("detokenize", _detokenize, "write the recording that tokens stand for")
+    detokenize.add_argument("file", type=Path, metavar="FILE.ntok")
+    detokenize.add_argument(
+        "out", type=Path, metavar="OUT", help=".edf .zarr .nc; any name after --lossless"
+    )
+    detokenize.add_argument("--model", default="eeg-small", help=model)
+    detokenize.add_argument("--overwrite", action="store_true", help="replace OUT if it is there")
     return parser
 
 
@@ -121,13 +139,7 @@ def _convert(chosen: argparse.Namespace) -> None:
             f"{out}: convert writes .edf, .nwb, .zarr, .nc and .tsv (events), not"
             f" {suffix or 'a name without extension'!r}."
         )
-    if not chosen.file.exists():
-        raise FileNotFoundError(f"{chosen.file}: no such file or folder.")
-    if out.exists() and chosen.file.exists() and out.samefile(chosen.file):
-        raise ValueError(f"{out}: is the file to convert itself; give another name.")
-    if out.exists() and not chosen.overwrite:
-        raise OSError(f"{out}: is already there; give another name, or --overwrite.")
-    _writable(out)
+    _free(chosen)
     from neurokit import io
 
     if suffix == ".edf":
@@ -161,6 +173,94 @@ def _run(chosen: argparse.Namespace) -> None:
     report = report_session(session, labels=chosen.labels, window=chosen.window)
     path = report.save(out)
     print(f"Report: {path.resolve()}")
+
+
+def _tokenize(chosen: argparse.Namespace) -> None:
+    _free(chosen)
+    if chosen.lossless:
+        from neurokit.io.lossless import compress
+
+        path = compress(chosen.file, chosen.out)
+        times = chosen.file.stat().st_size / path.stat().st_size
+        print(f"{path} ({_size(path)}, {times:.1f} x smaller, every bit kept)")
+        return
+    from neurokit import io
+    from neurokit.io.ntok import write_tokens
+
+    x = io.read_signal(chosen.file)
+    table = io.read_events(chosen.file)
+    tokenizer, digest = _tokenizer(chosen.model)
+    tokens = tokenizer.transform(x)
+    path = write_tokens(chosen.out, tokens, events=table, model_hash=digest)
+    bits = 8 * path.stat().st_size
+    seconds = x.sizes["time"] / neurokit.sampling_rate(x)
+    print(
+        f"{path} ({_size(path)}: {bits / seconds / x.sizes['channel']:.0f} bits per second and"
+        f" channel, {16 * x.size / bits:.1f} x smaller than 16-bit samples)"
+    )
+
+
+def _detokenize(chosen: argparse.Namespace) -> None:
+    _free(chosen)
+    from neurokit import io
+    from neurokit.io._blocks import Container
+    from neurokit.io.lossless import decompress
+    from neurokit.io.ntok import read_tokens, token_info
+
+    if Container(chosen.file).header.get("kind") == "lossless":
+        print(f"{decompress(chosen.file, chosen.out)} ({_size(chosen.out)}, as it was)")
+        return
+    suffix = chosen.out.suffix.lower()
+    if suffix not in (".edf", ".zarr", ".nc"):
+        raise ValueError(
+            f"{chosen.out}: detokenize writes .edf, .zarr and .nc, not"
+            f" {suffix or 'a name without extension'!r}."
+        )
+    info = token_info(chosen.file)
+    tokenizer, digest = _tokenizer(chosen.model)
+    if info["model_hash"] != digest:
+        raise ValueError(
+            f"{chosen.file}: was not made by the model {chosen.model}; give the one that made it"
+            " with --model."
+        )
+    x = tokenizer.inverse_transform(read_tokens(chosen.file))
+    if suffix == ".edf":
+        io.write_edf(chosen.out, x, info["events"])
+    else:
+        io.save(chosen.out, x)
+    print(f"{chosen.out} ({_size(chosen.out)})")
+
+
+def _tokenizer(model: str) -> tuple[Any, str]:
+    """Tokenizer of a name or a file, and the hash of its weights."""
+    import hashlib
+
+    from neurokit import tokenizers
+    from neurokit.persistence import Saveable
+
+    weights = Path(tokenizers.__file__).parent / "weights" / f"{model}.safetensors"
+    path = weights if weights.exists() else Path(model)
+    if not path.is_file():
+        known = sorted(file.stem for file in weights.parent.glob("*.safetensors"))
+        raise FileNotFoundError(
+            f"{model}: is no file, and none of the models that come with neurokit, {known}."
+        )
+    tokenizer: Any = Saveable.load(path)
+    if not hasattr(tokenizer, "inverse_transform"):
+        raise TypeError(f"{model}: holds a {type(tokenizer).__name__}, no tokenizer.")
+    return tokenizer, hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _free(chosen: argparse.Namespace) -> None:
+    """Refuse what is not there to read, and to write over what is there."""
+    out = chosen.out
+    if not chosen.file.exists():
+        raise FileNotFoundError(f"{chosen.file}: no such file or folder.")
+    if out.exists() and out.samefile(chosen.file):
+        raise ValueError(f"{out}: is the file to convert itself; give another name.")
+    if out.exists() and not chosen.overwrite:
+        raise OSError(f"{out}: is already there; give another name, or --overwrite.")
+    _writable(out)
 
 
 def _use_no_screen() -> None:
