@@ -359,7 +359,7 @@ def sampling_rate(x: xr.DataArray | xr.Dataset) -> float:
         its jumps.
     """
     index = _clock(x, "sampling_rate")
-    rate = float(index.rate) if isinstance(index, SampleIndex) else 1.0 / _step(index)
+    rate = float(index.rate) if isinstance(index, SampleIndex) else _rate_of_floats(index)
     if rate <= 0:
         raise ValueError(
             f"sampling_rate: time runs backwards, from {x['time'].values[0]:g} s to"
@@ -674,6 +674,15 @@ def _step(times: np.ndarray) -> float:
     if not step or (np.abs(steps - step)[~jumps] > slack).any() or jumps.mean() > 0.2:
         raise ValueError("time must be evenly spaced between its jumps; resample it first.")
     return step
+
+
+def _rate_of_floats(times: np.ndarray) -> float:
+    """Return the rate behind ``times``: 100 Hz for steps of 0.01000000000000002 s."""
+    step = _step(times)
+    jumps = np.flatnonzero(np.abs(np.diff(times) - step) > 0.5 * abs(step)) + 1
+    edges = [0, *jumps.tolist(), len(times)]
+    start, stop = max(itertools.pairwise(edges), key=lambda run: run[1] - run[0])
+    return float(SampleIndex.from_times(times[start:stop]).rate)
 
 
 def _chosen(events: pd.DataFrame, labels: Sequence[Any] | None) -> pd.DataFrame:

@@ -339,3 +339,10 @@ def test_events_are_a_table_in_order_of_onset():
     assert table["label"].tolist() == ["a", "b"]
     assert table["duration"].tolist() == [0.5, 0.5]
     assert table["subject"].tolist() == [8, 7]
+
+
+def test_sampling_rate_is_the_simplest_that_the_floats_allow():
+    x = neurokit.signal(np.zeros((1, 400)), sampling_rate=100)
+    assert neurokit.sampling_rate(x.coarsen(time=3, boundary="trim").mean()) == 100 / 3
+    gap = xr.concat([x.isel(time=slice(100)), x.isel(time=slice(312, None))], "time")
+    assert neurokit.sampling_rate(gap) == 100
