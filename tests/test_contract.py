@@ -82,6 +82,7 @@ EXAMPLES = {
     "LegendreHistory": Example(reaching, {"order": 3}),
     "LempelZiv": Example(eeg, {}),
     "LinearRVQTokenizer": Example(eeg, {"n_levels": 2, "codebook_size": 8, "random_state": 0}),
+    "RecurrentRegressor": Example(reaching, NETWORK),
     "ScalarTokenizer": Example(eeg, {}),
     "SpikeTokenizer": Example(reaching, {"bin_width": 0.02, "window": 0.1}),
     "SmoothedRegressor": Example(
@@ -90,6 +91,7 @@ EXAMPLES = {
     "SpikingRegressor": Example(reaching, NETWORK),
     "WienerCascadeRegressor": Example(reaching, {"n_lags": 3}),
     "WienerRegressor": Example(reaching, {"n_lags": 3}),
+    "WindowMLPRegressor": Example(reaching, NETWORK),
 }
 
 # Parameters without which scikit-learn's checks cannot run: plain arrays carry no clock.
@@ -98,9 +100,11 @@ CHECK_PARAMS = {
     "BesselFilter": {"sampling_rate": 50.0},
     "LegendreHistory": {"sampling_rate": 50.0},
     "LinearRVQTokenizer": {"n_levels": 1, "codebook_size": 4, "sampling_rate": 100.0},
+    "RecurrentRegressor": NETWORK | {"sampling_rate": 50.0},
     "ScalarTokenizer": {"sampling_rate": 100.0},
     "SmoothedRegressor": {"decoder": WienerRegressor(3), "smoother": FIRSmoother(8)},
     "SpikingRegressor": NETWORK | {"sampling_rate": 50.0},
+    "WindowMLPRegressor": NETWORK | {"sampling_rate": 50.0},
 }
 
 ROWS_DEPEND = "rows are successive in time: each output depends on those before it"
@@ -119,10 +123,12 @@ EXPECTED_FAILURES = {
         "KalmanRegressor",
         "LagWindow",
         "LegendreHistory",
+        "RecurrentRegressor",
         "SmoothedRegressor",
         "SpikingRegressor",
         "WienerCascadeRegressor",
         "WienerRegressor",
+        "WindowMLPRegressor",
     )
 }
 

@@ -15,8 +15,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "lags": ["LagWindow"],
         "legendre": ["LegendreHistory"],
         "lempel_ziv": ["LempelZiv"],
+        "recurrent": ["RecurrentRegressor"],
         "smoothed": ["SmoothedRegressor"],
         "spiking": ["SpikingRegressor"],
         "wiener": ["WienerRegressor"],
+        "window_mlp": ["WindowMLPRegressor"],
     },
 )

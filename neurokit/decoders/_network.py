@@ -18,8 +18,6 @@ from neurokit.decoders._regressor import TimeRegressor
 from neurokit.inputs import Series, Target, series, target
 
 if TYPE_CHECKING:
-    import torch
-
     from neurokit.training import Trainer
 
 N_BLOCKS = 10  # of successive time, of which a trainer may hold some out
@@ -39,7 +37,7 @@ class NetworkRegressor(TimeRegressor):
     random_state: int | np.random.RandomState | None
     sampling_rate: float | None
     window: float
-    module_: torch.nn.Module
+    module_: Any
 
     def fit(self, X: Any, y: Any) -> Self:
         """Train the network from the start.
