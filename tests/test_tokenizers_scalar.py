@@ -23,6 +23,15 @@ def test_values_follow_the_mu_law_formula():
     np.testing.assert_allclose(code, np.linspace(-1, 1, 256), atol=1e-12)
 
 
+def test_uniform_values_err_by_half_a_step_at_most():
+    x = eeg()
+    tokenizer = ScalarTokenizer("uniform", codebook_size=97).fit(x)
+    np.testing.assert_allclose(np.diff(tokenizer.values_), 0.5)
+    error = tokenizer.embed(x) - tokenizer.embed(x, quantized=True)
+    assert 0.2 < abs(error).max() <= 0.25 + 1e-6
+    assert float((error**2).mean()) == pytest.approx(0.5**2 / 12, rel=0.1)
+
+
 def test_each_sample_gets_the_nearest_value():
     x = eeg(1, 300)
     tokenizer = ScalarTokenizer("quantile", codebook_size=8).fit(x)
@@ -45,7 +54,7 @@ def test_quantile_codes_are_used_about_equally():
     st.integers(1, 4),
     st.sampled_from([100, 128, 250, 512, 999.41, 2000]),
     st.integers(2, 700),
-    st.sampled_from(["mulaw", "quantile"]),
+    st.sampled_from(["mulaw", "uniform", "quantile"]),
     st.integers(0, 99),
 )
 def test_tokens_give_back_unit_rate_and_length(n_channels, rate, n_times, kind, seed):
@@ -88,7 +97,9 @@ def test_the_rate_counts_the_level():
 
 
 def test_wrong_parameters_are_named():
-    with pytest.raises(ValueError, match=r"kind must be 'mulaw' or 'quantile'.*got 'alaw'"):
+    with pytest.raises(
+        ValueError, match=r"kind must be 'mulaw', 'uniform' or 'quantile'.*got 'alaw'"
+    ):
         ScalarTokenizer("alaw").fit(eeg())
     with pytest.raises(ValueError, match="between 2 and 65536"):
         ScalarTokenizer(codebook_size=1).fit(eeg())
