@@ -69,10 +69,13 @@ class Example(NamedTuple):
 
 
 NETWORK = {"hidden": 4, "trainer": Trainer(1, device="cpu"), "random_state": 0}
+CODEC = {"n_levels": 2, "codebook_size": 4, "n_filters": 2, "latent_dim": 2, "device": "cpu"}
+CODEC |= {"trainer": Trainer(1, device="cpu"), "random_state": 0}
 
 EXAMPLES = {
     "BandPower": Example(eeg, {}),
     "BesselFilter": Example(reaching, {"cutoff": 5.0}),
+    "CodecTokenizer": Example(eeg, CODEC),
     "DeltaEncoder": Example(reaching, {}),
     "EuclideanAlignment": Example(eeg, {"by": ()}),
     "EventEmbedding": Example(reaching, {"n_components": 4, "window": 0.02, "bin_width": 0.02}),
@@ -83,6 +86,7 @@ EXAMPLES = {
     "LempelZiv": Example(eeg, {}),
     "LinearRVQTokenizer": Example(eeg, {"n_levels": 2, "codebook_size": 8, "random_state": 0}),
     "RecurrentRegressor": Example(reaching, NETWORK),
+    "MultiScaleTokenizer": Example(eeg, CODEC | {"kernels": (0.1, 0.03)}),
     "ScalarTokenizer": Example(eeg, {}),
     "SpikeTokenizer": Example(reaching, {"bin_width": 0.02, "window": 0.1}),
     "SmoothedRegressor": Example(
@@ -98,9 +102,11 @@ EXAMPLES = {
 CHECK_PARAMS = {
     "BandPower": {"sampling_rate": 100.0},
     "BesselFilter": {"sampling_rate": 50.0},
+    "CodecTokenizer": CODEC | {"sampling_rate": 100.0},
     "LegendreHistory": {"sampling_rate": 50.0},
     "LinearRVQTokenizer": {"n_levels": 1, "codebook_size": 4, "sampling_rate": 100.0},
     "RecurrentRegressor": NETWORK | {"sampling_rate": 50.0},
+    "MultiScaleTokenizer": CODEC | {"sampling_rate": 100.0, "kernels": (0.1,)},
     "ScalarTokenizer": {"sampling_rate": 100.0},
     "SmoothedRegressor": {"decoder": WienerRegressor(3), "smoother": FIRSmoother(8)},
     "SpikingRegressor": NETWORK | {"sampling_rate": 50.0},
@@ -141,7 +147,12 @@ EXPECTED_FAILURES |= {
         ["check_n_features_in", "check_n_features_in_after_fitting", "check_transformer_general"],
         ANY_LENGTH,
     )
-    for name in ("LinearRVQTokenizer", "ScalarTokenizer")
+    for name in (
+        "CodecTokenizer",
+        "LinearRVQTokenizer",
+        "MultiScaleTokenizer",
+        "ScalarTokenizer",
+    )
 }
 
 ESTIMATORS = {cls.__name__: cls for cls in public_estimators()}

@@ -465,7 +465,7 @@ def test_other_inputs_are_refused(codec):
     x = eeg()
     with pytest.raises(ValueError, match=r"needs to know the sampling rate of a plain array"):
         codec.transform(x.values)
-    with pytest.raises(ValueError, match=r"\(\[trial,\] channel, time\), got shape \(5,\)"):
+    with pytest.raises(ValueError, match=r"Expected 2D array, got 1D"):
         codec.transform(np.zeros(5))
     with pytest.raises(ValueError, match=r"must have dims .* got \('unit', 'time'\)"):
         codec.transform(x.rename(channel="unit"))
@@ -495,9 +495,7 @@ def test_other_tokens_are_refused(codec):
 
 
 def test_other_streams_are_refused(codec):
-    with pytest.raises(ValueError, match="stream needs sampling_rate= in Hz, got None"):
-        codec.stream(2)
-    stream = codec.stream(2, 250)
+    stream = codec.stream(2)
     with pytest.raises(ValueError, match=r"chunk of shape \(2, n\), got \(3, 4\)"):
         stream.push(np.zeros((3, 4)))
     stream.push(np.zeros((2, 9)))

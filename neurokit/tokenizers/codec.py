@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from neurokit.persistence import Saveable
@@ -120,8 +120,10 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
         total, at the sampling rate seen by ``fit``.
     codebook_report_ : dict of list
         Per stage, on a sample of the training data: codes used, perplexity.
-    n_times_ : int
-        Samples per trial seen by ``fit``; the length of what plain tokens decode to.
+    n_times_, n_channels_ : int
+        Samples per trial and channels seen by ``fit``. Plain tokens decode to that length.
+    sampling_rate_ : Fraction
+        Rate seen by ``fit``, in Hz.
 
     References
     ----------
@@ -235,13 +237,15 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
     def _learn(self, module: Codec, X: Any, trainer: Trainer, seed: int, groups: Any) -> Self:
         import torch
 
-        signal = read_signal(self, X)
+        signal = self._read(X)
         examples, member = self._examples(signal, groups)
         rate = float(self._coded_rate(signal.rate))
         loss = partial(self._loss, rate)
         self.history_ = trainer.minimize(module, loss, examples, seed=seed, groups=member)
         self.module_ = module
-        self.n_times_ = signal.values.shape[-1]
+        self.n_times_ = int(signal.values.shape[-1])
+        self.n_channels_ = int(signal.values.shape[-2])
+        self.sampling_rate_ = signal.rate
         self.rate_report_ = self._rate_report(signal.rate)
         with torch.no_grad():
             sample = examples[:: max(len(examples) // 256, 1)]
@@ -309,7 +313,7 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
             If ``X`` holds NaN or has other dims.
         """
         check_is_fitted(self)
-        signal = read_signal(self, X)
+        signal = self._read(X)
         tokens = self._lazy_tokens(signal) if signal.is_dask else self._tokens(signal)
         return self._labelled(signal, tokens, "level", self._level_names())
 
@@ -326,7 +330,7 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
         xarray.DataArray or ndarray of float32, dims ([trial,] channel, frame, latent)
         """
         check_is_fitted(self)
-        signal = read_signal(self, X)
+        signal = self._read(X)
         if quantized:
             codes = self._tokens(signal)[..., N_SIDE:]
             vectors = self._look_up(codes)
@@ -390,30 +394,32 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
         Channels without variance do not count.
         """
         check_is_fitted(self)
-        signal = read_signal(self, X)
+        signal = self._read(X)
         truth = signal.load(0, signal.values.shape[-1], f"{self._name}.score")
         decoded = self._decode(self._tokens(signal), self.n_levels, signal.rate, truth.shape[1])
         error = ((truth - decoded.reshape(truth.shape)) ** 2).sum(1)
         power = ((truth - truth.mean(1, keepdims=True)) ** 2).sum(1)
         return float(1 - (error[power > 0] / power[power > 0]).mean())
 
-    def stream(self, n_channels: int, sampling_rate: float | None = None) -> CodecStream:
+    def stream(
+        self, n_channels: int | None = None, sampling_rate: float | None = None
+    ) -> CodecStream:
         """Begin a live recording.
 
         Parameters
         ----------
-        n_channels : int
+        n_channels : int, optional
+            Default: as many as ``fit`` has seen.
         sampling_rate : float, optional
-            In Hz. Default: the parameter ``sampling_rate``.
+            In Hz. Default: the parameter ``sampling_rate``, else the rate seen in ``fit``.
 
         Returns
         -------
         CodecStream
         """
         check_is_fitted(self)
-        rate = self.sampling_rate if sampling_rate is None else sampling_rate
-        if rate is None:
-            raise ValueError(f"{self._name}.stream needs sampling_rate= in Hz, got None.")
+        rate = sampling_rate or self.sampling_rate or self.sampling_rate_
+        n_channels = self.n_channels_ if n_channels is None else n_channels
         return CodecStream(self._leveller(exact(rate), n_channels), self._networks())
 
     @classmethod
@@ -432,6 +438,17 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
         return cls.load(folder / f"{name}.safetensors")
 
     # ------------------------------------------------------------ inside
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = []  # tokens are integers
+        return tags
+
+    def _read(self, X: Any) -> Signal:
+        """Read a signal; plain arrays are looked at as scikit-learn does."""
+        plain = not (isinstance(X, xr.DataArray) or hasattr(X, "get_data") or hasattr(X, "dask"))
+        return read_signal(self, check_array(X, allow_nd=True, estimator=self) if plain else X)
 
     @property
     def _name(self) -> str:
