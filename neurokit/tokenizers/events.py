@@ -9,7 +9,6 @@ from typing import Any, Self
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -18,6 +17,7 @@ from neurokit.sample_index import exact, time_coordinates
 from neurokit.tokenizers._events import UNKNOWN, Events, read_events
 
 _COORDINATES = ("x", "y", "z")
+_WINDOWS = 4096  # that are looked at together
 
 
 class EventEmbedding(Saveable, TransformerMixin, BaseEstimator):
@@ -146,19 +146,18 @@ class EventEmbedding(Saveable, TransformerMixin, BaseEstimator):
         key = key[order]
         starts = np.flatnonzero(np.diff(key, prepend=-1))
         cell, number = key[starts], np.diff(starts, append=len(key))
-        clock = np.zeros((len(cell), self.n_components))
+        weight = 1 + np.log(number)
+        into, which = np.divmod(cell, len(vectors))
+        out = np.zeros((n_windows, self.n_components))
         turn = np.exp(2j * np.pi * (position - window)[order])
         wave = np.ones_like(turn)
         for k in range(0, self.n_components if len(cell) else 0, 2):
             wave *= turn
             mean = np.add.reduceat(wave, starts) / number
-            clock[:, k] = mean.imag
-            clock[:, k + 1 : k + 2] = mean.real[:, None]  # nothing where n_components is odd
-        weight = 1 + np.log(number)
-        parts = weight[:, None] * (vectors[cell % len(vectors)] + clock)
-        out = np.zeros((n_windows, self.n_components))
-        for k in range(self.n_components):
-            out[:, k] = np.bincount(cell // len(vectors), parts[:, k], n_windows)
+            for column, clock in ((k, mean.imag), (k + 1, mean.real)):
+                if column < self.n_components:
+                    parts = weight * (vectors[which, column] + clock)
+                    out[:, column] = np.bincount(into, parts, n_windows)
         out = out.astype(np.float32)
         if not events.labelled:
             return out
@@ -177,10 +176,14 @@ class EventEmbedding(Saveable, TransformerMixin, BaseEstimator):
         n_units, n_windows = len(self.units_), self._n_windows(events)
         window = ((events.time - events.start) / self.window + 1e-9).astype(np.int64)
         window = np.minimum(window, n_windows - 1)
-        cell = np.unique(window * n_units + events.unit)
-        shape = (n_windows, n_units)
-        fired = csr_array((np.ones(len(cell)), np.divmod(cell, n_units)), shape=shape)
-        both = (fired.T @ fired).toarray() / n_windows
+        window, unit = np.divmod(np.sort(window * n_units + events.unit), n_units)
+        both = np.zeros((n_units, n_units))
+        for first in range(0, n_windows, _WINDOWS):
+            here = slice(*np.searchsorted(window, [first, first + _WINDOWS]))
+            fired = np.zeros((_WINDOWS, n_units), np.float32)
+            fired[window[here] - first, unit[here]] = 1
+            both += fired.T @ fired
+        both /= n_windows
         alone = np.diag(both)
         with np.errstate(divide="ignore", invalid="ignore"):
             information = np.log(both / np.outer(alone, alone))
