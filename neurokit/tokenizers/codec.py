@@ -140,7 +140,7 @@ class CodecTokenizer(Saveable, TransformerMixin, BaseEstimator):
     ... )
     >>> tokens = codec.fit_transform(X)
     >>> tokens.dims, tokens.shape
-    (('channel', 'frame', 'level'), (4, 80, 4))
+    (('channel', 'frame', 'level'), (4, 63, 4))
     >>> codec.inverse_transform(tokens).shape
     (4, 1000)
     """
