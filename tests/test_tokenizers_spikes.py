@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 import neurokit as nk
 from neurokit.tokenizers import SpikeTokenizer
+from neurokit.tokenizers._events import bin_of
 
 
 def session(n_units=6, stop=3.0, start=0.0, rate=40.0, seed=0):
@@ -83,6 +84,15 @@ def test_a_spike_on_an_edge_belongs_to_the_later_bin_and_one_at_the_end_is_kept(
     ]
     back = tokenizer.inverse_transform(tokens)["spike_time"].values
     np.testing.assert_allclose(back, [0, 0, 0.3, 0.7, 1.0])
+
+
+@pytest.mark.parametrize("rate", [1000, 30, 40, 100 / 3])
+@pytest.mark.parametrize("first", [0, -1500, 123456])
+def test_bins_begin_on_their_edges_and_end_right_before_the_next(rate, first):
+    edges = nk.sample_index.SampleIndex(first, rate, 20_001).values
+    expected = np.arange(20_000)
+    np.testing.assert_array_equal(bin_of(edges[:-1], edges), expected)
+    np.testing.assert_array_equal(bin_of(np.nextafter(edges[1:], -np.inf), edges), expected)
 
 
 def test_padded_windows_are_the_sequence_cut_at_its_markers():
