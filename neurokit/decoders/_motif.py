@@ -1,0 +1,212 @@
+"""Log-odds of motifs: sparse windows, the closed-form fit, and the search without labels."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d
+from scipy.sparse import coo_array, csr_array
+from scipy.special import betaln, expit, logit, xlog1py, xlogy
+from scipy.stats import poisson
+
+_BLOCK = 8192  # time steps whose windows are laid out at once
+_CHANCE = 1e-3  # a whole recording of independent units passes for a motif this often
+_LEAST = 3  # occurrences without which nothing is called a motif
+
+Bits = NDArray[np.bool_]
+Floats = NDArray[np.floating[Any]]
+
+
+class LogOdds(NamedTuple):
+    """Evidence of each motif, as natural logarithms of odds."""
+
+    kernels: Floats  # (n_motifs, n_units, n_delays): what a spike adds
+    silence: Floats  # (n_motifs, n_delays): what all units together add when none fires
+    prior: Floats  # (n_motifs,): before any spike is seen
+    membership: Floats  # (n_motifs, n_units, n_delays): probability to belong to the motif
+
+
+def windows(raster: Bits, n_rows: int, n_delays: int) -> csr_array:
+    """Spikes at and after each of the first ``n_rows`` steps, one row for each step.
+
+    Column ``unit * n_delays + delay`` of row ``t`` holds the bin ``t + delay``; there are as many
+    entries as spikes times delays, however many units are silent.
+    """
+    when, unit = np.nonzero(raster)
+    rows = (when[:, None] - np.arange(n_delays)).astype(np.int32)
+    columns = (unit[:, None] * n_delays + np.arange(n_delays)).astype(np.int32)
+    kept = (rows >= 0) & (rows < n_rows)
+    rows, columns = rows[kept], columns[kept]
+    shape = (n_rows, raster.shape[1] * n_delays)
+    return coo_array((np.ones(len(rows), np.float32), (rows, columns)), shape=shape).tocsr()
+
+
+def log_odds(raster: Bits, model: LogOdds, first: int, last: int) -> NDArray[np.float32]:
+    """Log-odds that each motif begins at each step from ``first`` to before ``last``.
+
+    Bins after the end of the raster are unknown and add nothing.
+    """
+    n_motifs, _, n_delays = model.kernels.shape
+    weights = np.ascontiguousarray(model.kernels.reshape(n_motifs, -1).T, dtype=np.float32)
+    # the evidence of silence, by how many delays can still be seen
+    silence = (model.prior[:, None] + model.silence.cumsum(1)).T.astype(np.float32)
+    out = np.empty((last - first, n_motifs), np.float32)
+    for start in range(first, last, _BLOCK):
+        stop = min(start + _BLOCK, last)
+        seen = np.minimum(len(raster) - np.arange(start, stop), n_delays) - 1
+        block = windows(raster[start : stop + n_delays - 1], stop - start, n_delays)
+        out[start - first : stop - first] = block @ weights + silence[seen]
+    return out
+
+
+def count(raster: Bits, occurs: Bits, n_delays: int) -> tuple[Floats, Floats]:
+    """Spikes of each unit at each delay after a motif began, and how often that bin was seen.
+
+    Returns
+    -------
+    hits : ndarray of shape (n_motifs, n_units, n_delays)
+    seen : ndarray of shape (n_motifs, n_delays)
+    """
+    n_motifs, n_units = occurs.shape[1], raster.shape[1]
+    hits = np.zeros((n_motifs, n_units * n_delays))
+    seen = np.zeros((n_motifs, n_delays))
+    for start in range(0, len(raster), _BLOCK):
+        here = occurs[start : start + _BLOCK]
+        rows, motif = np.nonzero(here)
+        if len(rows):
+            block = windows(raster[start : start + _BLOCK + n_delays - 1], len(here), n_delays)
+            np.add.at(hits, motif, block[rows].toarray())
+            known = np.arange(n_delays) < (len(raster) - start - rows)[:, None]
+            np.add.at(seen, motif, known)
+    return hits.reshape(n_motifs, n_units, n_delays), seen
+
+
+def solve(hits: Floats, seen: Floats, begins: Floats, rate: Floats, n_steps: int) -> LogOdds:
+    """Log-odds from counts: which unit belongs to a motif at which delay, and how surely.
+
+    A unit that does not belong fires at a delay as anywhere else, with probability ``rate``. For
+    one that belongs, every probability is as likely beforehand. The share of members in a motif
+    is learnt with them, by expectation-maximisation: the thousands of bins that have nothing to
+    do with it then add next to nothing, where single counts would add their noise.
+    """
+    tries = seen[:, None, :]
+    base = rate[None, :, None]
+    apart = xlogy(hits, base) + xlog1py(tries - hits, -base)
+    member = betaln(hits + 1, tries - hits + 1)
+    share = np.full((len(hits), 1, 1), 0.01)
+    size = hits[0].size
+    for _ in range(20):
+        belongs = expit(member - apart + logit(share))
+        share = (belongs.sum((1, 2), keepdims=True) + 1) / (size + 2)
+    belongs = np.where(tries > 0, belongs, 0.0)
+    within = belongs * (hits + 1) / (tries + 2) + (1 - belongs) * base
+    kernels = logit(within) - logit(base)
+    silence = (np.log1p(-within) - np.log1p(-base)).sum(1)
+    return LogOdds(kernels, silence, logit((begins + 0.5) / (n_steps + 1)), belongs)
+
+
+def fit_log_odds(rasters: list[Bits], occurs: list[Bits], n_delays: int) -> LogOdds:
+    """Fit on stretches of time with known beginnings of the motifs."""
+    n_steps = sum(map(len, rasters))
+    rate = (sum(r.sum(0) for r in rasters) + 0.5) / (n_steps + 1)
+    counted = [count(r, o, n_delays) for r, o in zip(rasters, occurs, strict=True)]
+    hits, seen = (sum(parts) for parts in zip(*counted, strict=True))
+    begins = sum(o.sum(0) for o in occurs).astype(float)
+    return solve(hits, seen, begins, rate, n_steps)
+
+
+def peaks(scores: Floats, least: float, apart: int) -> Bits:
+    """Mark steps above ``least`` that stand highest among all less than ``apart`` steps away."""
+    above = scores > least
+    if apart > 1:
+        above &= scores == maximum_filter1d(scores, 2 * apart - 1, axis=0, mode="nearest")
+    return above
+
+
+def discover(raster: Bits, n_motifs: int, n_delays: int) -> Bits:
+    """Find motifs that come back in one stretch, and where each begins.
+
+    A window of spikes that holds a motif looks like the windows of its other occurrences, more
+    than independent units allow. Each such pair seeds one motif: what the two have in common is
+    the first template; occurrences and log-odds then follow from each other; the spikes that the
+    motif explains are taken out; and the next pair has its turn.
+
+    Returns
+    -------
+    ndarray of shape (n_steps, n_found)
+    """
+    found: list[Bits] = []
+    rest = raster.copy()
+    table = windows(rest, len(rest), n_delays)
+    for anchor in _anchors(table, rest.mean(0), n_delays):
+        if len(found) == n_motifs:
+            break
+        begins = _grow(table, rest, anchor, n_delays)
+        if begins is None:
+            continue
+        found.append(begins)
+        model = fit_log_odds([rest], [begins[:, None]], n_delays)
+        unit, delay = np.nonzero(model.membership[0] > 0.5)
+        when = np.flatnonzero(begins)[:, None] + delay
+        inside = when < len(rest)
+        rest[when[inside], np.broadcast_to(unit, when.shape)[inside]] = False
+        table = windows(rest, len(rest), n_delays)
+    return np.stack(found, 1) if found else np.zeros((len(raster), 0), bool)
+
+
+def _anchors(table: csr_array, rate: Floats, n_delays: int) -> Iterator[int]:
+    """Order steps by how much their window looks like another, the most first."""
+    steps = np.arange(0, table.shape[0], max(n_delays // 2, 1))
+    best = np.empty(len(steps))
+    chance = np.repeat(rate, n_delays)
+    for i in range(0, len(steps), 64):
+        chosen = table[steps[i : i + 64]]
+        alike = table @ chosen.T.toarray()
+        for column, step in enumerate(steps[i : i + 64]):
+            alike[max(step - n_delays + 1, 0) : step + n_delays, column] = 0
+        best[i : i + 64] = poisson.logsf(alike.max(0) - 1, np.maximum(chosen @ chance, 1e-12))
+    return iter(steps[np.argsort(best, kind="stable")])
+
+
+def _grow(table: csr_array, raster: Bits, anchor: int, n_delays: int) -> Bits | None:
+    """Follow one window to all occurrences of the motif in it; None where it holds none."""
+    n_steps = len(raster)
+    rate = (raster.sum(0) + 0.5) / (n_steps + 1)
+    window = table[[anchor]].toarray()[0]
+    alike = table @ window
+    alike[max(anchor - n_delays + 1, 0) : anchor + n_delays] = 0
+    n_tests = n_steps * max(n_steps // max(n_delays // 2, 1), 1)
+    twin = int(alike.argmax())
+    chance = window.reshape(-1, n_delays).sum(1) @ rate
+    if poisson.logsf(alike[twin] - 1, max(chance, 1e-12)) > np.log(_CHANCE / n_tests):
+        return None
+    common = window * table[[twin]].toarray()[0]
+    begins = peaks(table @ common, common.sum() / 2, n_delays)
+    for turn in range(8):
+        if begins.sum() < _LEAST:
+            return None
+        if turn == 3:
+            begins = _align(raster, begins, n_delays)
+        model = fit_log_odds([raster], [begins[:, None]], n_delays)
+        after = peaks(log_odds(raster, model, 0, n_steps)[:, 0], 0.0, n_delays // 2)
+        if turn > 3 and (after == begins).all():
+            break
+        begins = after
+    return begins if begins.sum() >= _LEAST else None
+
+
+def _align(raster: Bits, begins: Bits, n_delays: int) -> Bits:
+    """Move the beginnings so that the window holds most of the motif, from its first spike on."""
+    early = np.zeros_like(begins)
+    early[: len(begins) - n_delays] = begins[n_delays:]
+    model = fit_log_odds([raster], [early[:, None]], 3 * n_delays)
+    weight = (model.membership * np.abs(model.kernels))[0].sum(0)
+    inside = np.convolve(weight, np.ones(n_delays), "valid")
+    start = int(inside.argmax())
+    belongs = model.membership[0, :, start : start + n_delays].max(0) > 0.5
+    shift = start - n_delays + (int(belongs.argmax()) if belongs.any() else 0)
+    moved = np.flatnonzero(begins) + shift
+    out = np.zeros_like(begins)
+    out[moved[(moved >= 0) & (moved < len(out))]] = True
+    return out
