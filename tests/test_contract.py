@@ -14,10 +14,13 @@ import pytest
 import xarray as xr
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import neurokit
-from neurokit.decoders import FIRSmoother, WienerRegressor
+from neurokit.datasets import make_motifs
+from neurokit.decoders import FIRSmoother, LempelZiv, WienerRegressor
 from neurokit.persistence import Saveable
 from neurokit.training import Trainer
 
@@ -61,6 +64,15 @@ def guesses():
     return x.isel(unit=[0, 1]), hand
 
 
+def planted():
+    """Four units with two motifs; 2 s in bins of 5 ms."""
+    spikes, truth = make_motifs(
+        4, 2, n_delays=6, n_steps=400, n_members=3, motif_rate=6, bin_width=0.005, random_state=0
+    )
+    x = neurokit.bin_spikes(spikes, 0.005).assign_coords(unit=list("wxyz"))
+    return x, truth["occurrence"].T.astype(float)
+
+
 class Example(NamedTuple):
     """How to try one estimator: small parameters and the data it is for."""
 
@@ -77,6 +89,9 @@ EXAMPLES = {
     "BesselFilter": Example(reaching, {"cutoff": 5.0}),
     "CodecTokenizer": Example(eeg, CODEC),
     "DeltaEncoder": Example(reaching, {}),
+    "EarlyExitClassifier": Example(
+        eeg, {"estimator": make_pipeline(LempelZiv(), LogisticRegression()), "n_looks": 2, "cv": 2}
+    ),
     "EuclideanAlignment": Example(eeg, {"by": ()}),
     "EventEmbedding": Example(reaching, {"n_components": 4, "window": 0.02, "bin_width": 0.02}),
     "FIRSmoother": Example(guesses, {"n_taps": 8, "delay": 2}),
@@ -85,6 +100,7 @@ EXAMPLES = {
     "LegendreHistory": Example(reaching, {"order": 3}),
     "LempelZiv": Example(eeg, {}),
     "LinearRVQTokenizer": Example(eeg, {"n_levels": 2, "codebook_size": 8, "random_state": 0}),
+    "MotifDetector": Example(planted, {"n_delays": 6}),
     "RecurrentRegressor": Example(reaching, NETWORK),
     "MultiScaleTokenizer": Example(eeg, CODEC | {"kernels": (0.1, 0.03)}),
     "ScalarTokenizer": Example(eeg, {}),
@@ -92,6 +108,7 @@ EXAMPLES = {
     "SmoothedRegressor": Example(
         reaching, {"decoder": WienerRegressor(3), "smoother": FIRSmoother(8)}
     ),
+    "SpikingClassifier": Example(eeg, NETWORK),
     "SpikingRegressor": Example(reaching, NETWORK),
     "WienerCascadeRegressor": Example(reaching, {"n_lags": 3}),
     "WienerRegressor": Example(reaching, {"n_lags": 3}),
@@ -103,12 +120,14 @@ CHECK_PARAMS = {
     "BandPower": {"sampling_rate": 100.0},
     "BesselFilter": {"sampling_rate": 50.0},
     "CodecTokenizer": CODEC | {"sampling_rate": 100.0},
+    "EarlyExitClassifier": {"estimator": LogisticRegression()},
     "LegendreHistory": {"sampling_rate": 50.0},
     "LinearRVQTokenizer": {"n_levels": 1, "codebook_size": 4, "sampling_rate": 100.0},
     "RecurrentRegressor": NETWORK | {"sampling_rate": 50.0},
     "MultiScaleTokenizer": CODEC | {"sampling_rate": 100.0, "kernels": (0.1,)},
     "ScalarTokenizer": {"sampling_rate": 100.0},
     "SmoothedRegressor": {"decoder": WienerRegressor(3), "smoother": FIRSmoother(8)},
+    "SpikingClassifier": NETWORK | {"sampling_rate": 100.0},
     "SpikingRegressor": NETWORK | {"sampling_rate": 50.0},
     "WindowMLPRegressor": NETWORK | {"sampling_rate": 50.0},
 }
@@ -129,6 +148,7 @@ EXPECTED_FAILURES = {
         "KalmanRegressor",
         "LagWindow",
         "LegendreHistory",
+        "MotifDetector",
         "RecurrentRegressor",
         "SmoothedRegressor",
         "SpikingRegressor",
@@ -344,7 +364,7 @@ def test_live_chunks_join_to_the_whole(estimator, given, size):
     X, y = given
     if not hasattr(estimator, "stream") or EXAMPLES[type(estimator).__name__].make is eeg:
         pytest.skip(f"{type(estimator).__name__} does not run along time, live")
-    (whole,) = outputs(estimator.fit(X, y), X)
+    whole, *_ = outputs(estimator.fit(X, y), X)
     stream = estimator.stream()
     rows = X.transpose("time", ...).values
     parts = [stream.push(rows[i : i + size]) for i in range(0, len(rows), size)]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import neurokit
-from neurokit.decoders import SpikingRegressor
+from neurokit.decoders import SpikingClassifier, SpikingRegressor
 from neurokit.decoders._network import cut, gather_windows, running_sums
 from neurokit.decoders._spiking import PRESETS, design, outputs
 from neurokit.training import Trainer
@@ -348,3 +348,68 @@ def test_a_stream_refuses_other_shapes_and_nan_and_stays_as_it_was():
         stream.push(np.full((1, 12), np.nan))
     twin.push(rows[:5])
     np.testing.assert_array_equal(stream.push(rows[5:]), twin.push(rows[5:]))
+
+
+# --- labels ---
+
+
+def letters(n_trials=60, n_times=40, seed=0):
+    """Trials of two classes that differ in when their units fire, not in how often."""
+    rng = np.random.default_rng(seed)
+    y = np.array(["early", "late"])[np.arange(n_trials) % 2]
+    early = (np.arange(n_times) < n_times // 2)[None, None]
+    first = np.where((y == "early")[:, None, None], early, ~early)
+    rates = 0.02 + 0.4 * np.concatenate([first, ~first], 1).repeat(4, 1)
+    x = neurokit.counts(rng.poisson(rates), bin_width=0.01, trials={"label": y})
+    return x, y
+
+
+def classify(epochs=10, **options):
+    trainer = Trainer(epochs, batch_size=8, learning_rate=2e-2, device="cpu")
+    return SpikingClassifier(16, trainer=trainer, random_state=0, **options)
+
+
+def test_labels_are_told_apart_by_time_alone():
+    x, y = letters()
+    train, test = slice(0, 40), slice(40, 60)
+    estimator = classify().fit(x[train], y[train])
+    assert estimator.score(x[test], y[test]) > 0.9
+    assert estimator.predict(x[test]).dims == ("trial",)
+    assert estimator.predict_proba(x[test]).dims == ("trial", "class")
+
+
+def test_probabilities_are_the_mean_softmax_of_the_torch_module():
+    x, y = letters(6)
+    estimator = classify(1, n_readouts=2).fit(x, y)
+    rows = torch.from_numpy(x.values.transpose(2, 0, 1).astype(float))
+    with torch.no_grad():
+        out, _ = outputs(estimator.module_.double(), rows, 2)
+    expected = out.softmax(-1).mean(0).numpy()
+    np.testing.assert_allclose(estimator.predict_proba(x).values, expected, rtol=1e-5)
+
+
+def test_a_live_trial_ends_where_the_whole_one_does(tmp_path):
+    x, y = letters(6)
+    estimator = classify(2).fit(x, y)
+    whole = estimator.predict_proba(x).values
+    for trial, expected in zip(x.values, whole, strict=True):
+        stream = estimator.stream()
+        parts = [stream.push(part) for part in np.array_split(trial.T, 7)]
+        np.testing.assert_allclose(np.concatenate(parts)[-1], expected, rtol=1e-12)
+        assert stream.flush().shape == (0, 2)
+    estimator.save(tmp_path / "decoder")
+    loaded = SpikingClassifier.load(tmp_path / "decoder")
+    np.testing.assert_array_equal(loaded.predict_proba(x).values, whole)
+    np.testing.assert_array_equal(loaded.predict(x[0]).values, estimator.predict(x).values[0])
+    short = estimator.predict_proba(x.isel(time=[0]))
+    assert np.isfinite(short).all()
+
+
+def test_a_classifier_refuses_what_it_cannot_take():
+    x, y = letters(6)
+    with pytest.raises(ValueError, match="needs a clock: give sampling_rate="):
+        classify().fit(x.values, y)
+    with pytest.raises(ValueError, match="preset 'snn3d' decodes every step"):
+        classify(preset="snn3d").fit(x, y)
+    with pytest.raises(ValueError, match="requires y to be passed"):
+        classify().fit(x, None)

@@ -121,7 +121,7 @@ def design(estimator: Any) -> Design:
     preset = estimator.preset
     if preset is not None and preset not in PRESETS:
         raise ValueError(f"{name}: preset must be one of {list(PRESETS)}, got {preset!r}.")
-    given = estimator.get_params(deep=False) | {"parts": 0, "bias": True}
+    given = {"window": 1.0} | estimator.get_params(deep=False) | {"parts": 0, "bias": True}
     if preset is not None:
         given |= PRESETS[preset]
     given = {key: given.get(key) for key in Design._fields}
@@ -271,7 +271,9 @@ def heads(x: Any, n_outputs: int) -> Any:
     return x.unflatten(-1, (-1, n_outputs)).mean(-2)
 
 
-def live(module: Any, plan: Design, n_inputs: int, n_outputs: int, width: int) -> list[Any]:
+def live(
+    module: Any, plan: Design, n_inputs: int, n_outputs: int, width: int, every: int = 0
+) -> list[Any]:
     """Return the steps of the network without torch.
 
     Parameters
@@ -281,6 +283,8 @@ def live(module: Any, plan: Design, n_inputs: int, n_outputs: int, width: int) -
     n_inputs, n_outputs : int
     width : int
         Steps in each part of the window, where the design has parts.
+    every : int, default=0
+        Steps after which the network begins anew; 0 for never.
     """
     from torch import nn
 
@@ -292,7 +296,7 @@ def live(module: Any, plan: Design, n_inputs: int, n_outputs: int, width: int) -
         if isinstance(layer, nn.Linear):
             linear = layer
         elif isinstance(layer, LIF | LeakyIntegrator):
-            steps.append(_Layer(linear, layer, plan.parts))
+            steps.append(_Layer(linear, layer, plan.parts or every))
         elif isinstance(layer, WindowNorm):
             steps.append(_Norm(layer))
     if plan.parts:

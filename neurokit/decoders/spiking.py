@@ -1,15 +1,21 @@
-"""Spiking networks from spikes to movement."""
+"""Spiking networks from spikes to movement, and to labels."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_array, check_random_state, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from neurokit.decoders._network import (
     NetworkRegressor,
+    NetworkStream,
     Windows,
     gather_windows,
     masked_error,
@@ -17,13 +23,14 @@ from neurokit.decoders._network import (
     window_parts,
 )
 from neurokit.decoders._spiking import build, design, heads, initialise, live, outputs
-from neurokit.inputs import Series
+from neurokit.inputs import Series, trials
+from neurokit.persistence import Saveable
 
 if TYPE_CHECKING:
     from neurokit.training import Trainer
 
 CREDITS = ("bptt", "sltt", "sltt-k", "tess")
-_SAMPLE = 2000  # steps that the start of a network is fitted on
+_SAMPLE, _TRIALS = 2000, 64  # steps, or trials, that the start of a network is fitted on
 
 
 class SpikingRegressor(NetworkRegressor):
@@ -53,7 +60,7 @@ class SpikingRegressor(NetworkRegressor):
         What a spike does to the potential.
     surrogate : {"superspike", "atan", "sigmoid", "soft"}, default="superspike"
         Derivative that stands in for that of the spike; see `neurokit.nn.lif`.
-    surrogate_scale : float, default=2.0
+    surrogate_scale : float, default=5.0
         Its sharpness.
     readout_tau : float, default=0.05
         Time constant of the outputs in s.
@@ -141,7 +148,7 @@ class SpikingRegressor(NetworkRegressor):
         threshold: float | tuple[float, ...] = 1.0,
         reset: str | tuple[str, ...] = "zero",
         surrogate: str = "superspike",
-        surrogate_scale: float = 2.0,
+        surrogate_scale: float = 5.0,
         readout_tau: float = 0.05,
         n_readouts: int = 1,
         dropout: float = 0.0,
@@ -301,3 +308,278 @@ class SpikingRegressor(NetworkRegressor):
         plan = design(self)
         n_outputs = len(self.target_mean_)
         return live(self.module_, plan, self.n_features_in_, n_outputs, self._width())
+
+
+class SpikingClassifier(Saveable, ClassifierMixin, BaseEstimator):
+    """Tell trials apart with a spiking network.
+
+    The network of `SpikingRegressor`, begun anew with each trial. Its readouts are turned into
+    probabilities at every step; the mean over the steps is that of the trial, and what training
+    makes likely.
+
+    Parameters
+    ----------
+    hidden : int or tuple of int, default=64
+        Units of each hidden layer.
+    recurrent : bool, default=True
+        Whether units hear each other's last spikes.
+    tau_mem : float or tuple of float, default=0.05
+        Time constant of the potentials in s, one for all hidden layers or one for each.
+    tau_syn : float or None, default=0.01
+        Time constant of the synaptic currents in s; None for units without.
+    learn_tau : bool, default=True
+        Learn the time constants, one per unit.
+    threshold : float or tuple of float, default=1.0
+        Potential at which units fire.
+    reset : {"zero", "subtract", "none"} or tuple of these, default="zero"
+        What a spike does to the potential.
+    surrogate : {"superspike", "atan", "sigmoid", "soft"}, default="superspike"
+        Derivative that stands in for that of the spike; see `neurokit.nn.lif`.
+    surrogate_scale : float, default=5.0
+        Its sharpness.
+    readout_tau : float, default=0.05
+        Time constant of the outputs in s.
+    n_readouts : int, default=1
+        Readouts with time constants of their own, whose mean is the output.
+    dropout : float, default=0.0
+        Share of the spikes that training hides from the next layer.
+    preset : {None, "snn2", "streaming", "tiny", "big"}, default=None
+        A published network, as in `SpikingRegressor`.
+    sampling_rate : float, optional
+        In Hz; needed for plain arrays.
+    trainer : Trainer, optional
+        Default: ``Trainer(50, batch_size=32, learning_rate=5e-3)``.
+    random_state : int, RandomState or None, default=None
+        Seed of weights and batches.
+
+    Attributes
+    ----------
+    classes_ : ndarray
+        Labels.
+    module_ : neurokit.nn.SpikingSequential
+    history_ : list of dict
+        Loss, rate and time of each epoch.
+    sampling_rate_ : float
+        Steps per second.
+    n_features_in_ : int
+    channels_ : list
+        Names of the units, where they had names.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range, or plain arrays come without a ``sampling_rate``.
+
+    References
+    ----------
+    .. [1] Yin, Corradi and Bohte (2021), Accurate and efficient time-domain classification with
+       adaptive spiking recurrent neural networks, Nat. Mach. Intell. 3, 905-913.
+
+    Examples
+    --------
+    >>> from neurokit.training import Trainer
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.arange(60) % 2
+    >>> x = rng.poisson(0.2 + 0.4 * y[:, None, None], (60, 8, 30))
+    >>> trainer = Trainer(10, batch_size=8, learning_rate=2e-2, device="cpu")
+    >>> decoder = SpikingClassifier(8, sampling_rate=100, trainer=trainer, random_state=0)
+    >>> decoder.fit(x, y).score(x, y) > 0.9
+    True
+    """
+
+    def __init__(
+        self,
+        hidden: int | tuple[int, ...] = 64,
+        *,
+        recurrent: bool = True,
+        tau_mem: float | tuple[float, ...] = 0.05,
+        tau_syn: float | None = 0.01,
+        learn_tau: bool = True,
+        threshold: float | tuple[float, ...] = 1.0,
+        reset: str | tuple[str, ...] = "zero",
+        surrogate: str = "superspike",
+        surrogate_scale: float = 5.0,
+        readout_tau: float = 0.05,
+        n_readouts: int = 1,
+        dropout: float = 0.0,
+        preset: str | None = None,
+        sampling_rate: float | None = None,
+        trainer: Trainer | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.hidden = hidden
+        self.recurrent = recurrent
+        self.tau_mem = tau_mem
+        self.tau_syn = tau_syn
+        self.learn_tau = learn_tau
+        self.threshold = threshold
+        self.reset = reset
+        self.surrogate = surrogate
+        self.surrogate_scale = surrogate_scale
+        self.readout_tau = readout_tau
+        self.n_readouts = n_readouts
+        self.dropout = dropout
+        self.preset = preset
+        self.sampling_rate = sampling_rate
+        self.trainer = trainer
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Train the network from the start.
+
+        Parameters
+        ----------
+        X : xarray.DataArray with dims (trial, unit, time), or array-like of these axes
+        y : array-like of shape (n_trials,)
+            Labels.
+
+        Returns
+        -------
+        self
+        """
+        import torch
+
+        from neurokit.training import Trainer
+
+        seen = trials(self, X, reset=True)
+        if y is None:
+            raise ValueError(
+                "SpikingClassifier requires y to be passed, but the target y is None: give one"
+                " label per trial."
+            )
+        y = check_array(y, ensure_2d=False, dtype=None, input_name="y")
+        check_classification_targets(y)
+        y = column_or_1d(y, warn=True)
+        check_consistent_length(seen.values, y)
+        plan = design(self)
+        if plan.parts:
+            raise ValueError(
+                f"SpikingClassifier: preset {self.preset!r} decodes every step from its own"
+                " window; use another one for trials."
+            )
+        rate = seen.sampling_rate
+        if not rate or not 0 < rate < np.inf:
+            raise ValueError(
+                "SpikingClassifier has time constants and needs a clock: give sampling_rate= in Hz"
+                f" for plain arrays, or a labelled X; got {rate!r}."
+            )
+        self.sampling_rate_ = float(rate)
+        self.classes_, index = np.unique(y, return_inverse=True)
+        inputs = torch.from_numpy(seen.values.transpose(0, 2, 1).astype(np.float32))
+        seed = int(check_random_state(self.random_state).randint(2**31))
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)
+            module = self._build_module("module_")
+            initialise(module, inputs[:_TRIALS].transpose(0, 1).contiguous())
+        subjects = seen.coordinate("subject")
+        alone = subjects is None or len(np.unique(subjects)) == 1
+        trainer = self.trainer or Trainer(50, batch_size=32, learning_rate=5e-3)
+        self.history_ = trainer.minimize(
+            module,
+            self._loss,
+            (inputs, torch.from_numpy(index)),
+            seed=seed,
+            groups=None if alone else subjects,
+        )
+        self.module_ = module
+        return self
+
+    def predict_proba(self, X: Any) -> Any:
+        """Return the probability of every class, in the order of ``classes_``.
+
+        Parameters
+        ----------
+        X : as in `fit`
+            Trials of any length.
+
+        Returns
+        -------
+        xarray.DataArray with dims (trial, class), or ndarray
+        """
+        check_is_fitted(self)
+        seen = trials(self, X, reset=False)
+        n_trials, n_units, n_times = seen.values.shape
+        rows = seen.values.transpose(0, 2, 1).reshape(-1, n_units).astype(np.float64)
+        for layer in self._layers(n_times):
+            rows = layer.push(rows)
+        found = _softmax(rows).reshape(n_trials, n_times, -1).mean(1)
+        if seen.source is None:
+            return found
+        labelled = xr.DataArray(found, dims=("trial", "class"), coords=seen.coords("trial"))
+        labelled = labelled.assign_coords({"class": self.classes_})
+        return labelled[0] if seen.single else labelled
+
+    def predict(self, X: Any) -> Any:
+        """Return the likeliest label of every trial.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        xarray.DataArray with dim trial, or ndarray
+        """
+        found = self.predict_proba(X)
+        if not isinstance(found, xr.DataArray):
+            return self.classes_[found.argmax(-1)]
+        best = found.argmax("class").drop_vars("class", errors="ignore")
+        return best.copy(data=self.classes_[best.values])
+
+    def stream(self) -> _TrialStream:
+        """Begin a live trial.
+
+        Returns
+        -------
+        stream
+            ``push(chunk)`` takes the next counts, shape (n, n_units), and returns the
+            probabilities after each step, shape (n, n_classes): the last ones of a trial are
+            those of `predict_proba`. ``flush()`` returns no more.
+        """
+        check_is_fitted(self)
+        return _TrialStream(self._layers(0), self.n_features_in_, len(self.classes_))
+
+    def _build_module(self, name: str) -> Any:
+        n_classes = len(self.classes_)
+        return build(design(self), self.n_features_in_, n_classes, 1 / self.sampling_rate_)
+
+    def _layers(self, every: int) -> list[Any]:
+        n_classes = len(self.classes_)
+        return live(self.module_, design(self), self.n_features_in_, n_classes, 1, every)
+
+    def _loss(self, module: Any, x: Any, index: Any) -> Any:
+        output, _ = outputs(module, x.transpose(0, 1), len(self.classes_))
+        likely = output.softmax(-1).mean(0)[range(len(index)), index]
+        return -likely.clamp(min=1e-12).log().mean()
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.poor_score = True  # for trials of one step
+        return tags
+
+
+class _TrialStream:
+    """One live trial: the mean of the probabilities so far."""
+
+    def __init__(self, layers: list[Any], n_units: int, n_classes: int) -> None:
+        self._network = NetworkStream(
+            "SpikingClassifier", layers, n_units, np.zeros(n_classes), np.ones(n_classes)
+        )
+        self._total = np.zeros(n_classes)
+        self._n = 0
+
+    def push(self, chunk: NDArray[Any]) -> NDArray[Any]:
+        sums = self._total + _softmax(self._network.push(chunk)).cumsum(0)
+        if len(sums):
+            self._total = sums[-1]
+        steps = self._n + np.arange(1, len(sums) + 1)
+        self._n += len(sums)
+        return sums / steps[:, None]
+
+    def flush(self) -> NDArray[Any]:
+        return self._network.flush()
+
+
+def _softmax(x: NDArray[Any]) -> NDArray[Any]:
+    e = np.exp(x - x.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
