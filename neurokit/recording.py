@@ -730,7 +730,7 @@ def _cut_signal(
             f" recording, which spans {x['time'].values[0]:g} to {x['time'].values[-1]:g} s."
         )
     x = x.transpose(..., "time")
-    if hasattr(x.data, "dask"):
+    if x.chunks is not None:  # dask; x.data would load what is otherwise lazy
         import dask.array
 
         data = dask.array.stack([x.data[..., s : s + size] for s in starts[inside]])

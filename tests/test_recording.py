@@ -346,3 +346,20 @@ def test_sampling_rate_is_the_simplest_that_the_floats_allow():
     assert neurokit.sampling_rate(x.coarsen(time=3, boundary="trim").mean()) == 100 / 3
     gap = xr.concat([x.isel(time=slice(100)), x.isel(time=slice(312, None))], "time")
     assert neurokit.sampling_rate(gap) == 100
+
+
+def test_epochs_of_a_lazy_recording_read_only_their_windows():
+    from neurokit.io._lazy import lazy_variable
+
+    class Reader:
+        n_channels, n_times, most = 2, 10_000, 0
+
+        def read(self, channels, start, stop):
+            self.most = max(self.most, stop - start)
+            return np.full((len(channels), stop - start), start, np.float32)
+
+    reader = Reader()
+    x = neurokit.signal(lazy_variable(reader), sampling_rate=100)
+    trials = neurokit.epoch(x, neurokit.events([10.0, 50.0]), tmin=0, tmax=1)
+    assert trials[:, 0, 0].values.tolist() == [1000, 5000]
+    assert reader.most == 100
