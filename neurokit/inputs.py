@@ -230,15 +230,24 @@ def target(estimator: Any, y: Any, rows: Series) -> Target:
 
 def _labelled_or_plain(X: Any) -> Any:
     """Turn MNE objects into labelled arrays and leave the rest."""
-    if hasattr(X, "info") and hasattr(X, "ch_names") and hasattr(X, "get_data"):
+    if _is_mne(X):
         from neurokit.io import from_mne
 
         return from_mne(X)
+    if isinstance(X, list) and X and all(_is_mne(one) for one in X):
+        from neurokit.io import from_mne  # scikit-learn picks Epochs one by one into a list
+
+        pieces = [from_mne(one) for one in X]
+        return xr.concat(pieces, "trial", coords="different", compat="equals", join="exact")
     if isinstance(X, xr.Dataset):
         raise TypeError(
             "expected a DataArray, got a Dataset; neurokit.bin_spikes() turns spikes into counts."
         )
     return X
+
+
+def _is_mne(X: Any) -> bool:
+    return hasattr(X, "info") and hasattr(X, "ch_names") and hasattr(X, "get_data")
 
 
 def _space(estimator: Any, X: xr.DataArray, *optional: str) -> str:

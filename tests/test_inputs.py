@@ -4,6 +4,7 @@ import xarray as xr
 from sklearn.base import BaseEstimator
 
 import neurokit
+from neurokit import io
 from neurokit.inputs import series, target, trials
 
 
@@ -165,3 +166,21 @@ def test_targets_refuse(binned):
         target(Reader(), late, rows)
     with pytest.raises(ValueError, match=r"y must have dims \(time, feature\), got"):
         target(Reader(), binned.rename(time="moment"), rows)
+
+
+def test_epochs_go_through_cross_validation():
+    mne = pytest.importorskip("mne")
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.model_selection import cross_val_score
+    from sklearn.pipeline import make_pipeline
+
+    from neurokit.decoders import BandPower
+
+    y = np.tile([1, 2], 6)
+    values = 1e-6 * y[:, None, None] * np.random.default_rng(0).normal(size=(12, 2, 200))
+    events = np.c_[np.arange(12) * 300, np.zeros(12), y].astype(int)
+    info = mne.create_info(2, 100.0, "eeg")
+    epochs = mne.EpochsArray(values, info, events=events, verbose="error")
+    pipeline = make_pipeline(BandPower(), LinearDiscriminantAnalysis())
+    scores = cross_val_score(pipeline, epochs, y, cv=3, error_score="raise")
+    assert scores.tolist() == cross_val_score(pipeline, io.from_mne(epochs), y, cv=3).tolist()
