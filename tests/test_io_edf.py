@@ -650,3 +650,11 @@ def test_undoing_the_pairs_gives_the_original_back(data, tmp_path):
     path = tmp_path / "a.edf"
     path.write_bytes(content.replace(b"\r\n", b"\n"))
     assert io.fingerprint(path) == io.fingerprint(data / "mi_eegmmidb/S001R03.edf")
+
+
+def test_a_gap_cannot_be_written(tmp_path):
+    x = signal(np.arange(40.0).reshape(2, 20), sampling_rate=10)
+    gap = x.isel(time=[*range(8), *range(12, 20)])
+    with pytest.raises(ValueError, match=r"a\.edf: .* without gaps .* in 2 stretches; .*io\.save"):
+        io.write_edf(tmp_path / "a.edf", gap)
+    assert not any(tmp_path.iterdir())

@@ -150,9 +150,6 @@ def test_what_save_wrote_is_read_as_well(tmp_path):
     for suffix in (".nc", ".zarr"):
         path = io.save(tmp_path / f"a{suffix}", tree)
         assert io.read_session(path).identical(tree)
-    path = io.save(tmp_path / "b.nc", x["signal"])
-    with pytest.raises(ValueError, match=r"b\.nc: holds no session but a DataArray; use io\.load"):
-        io.read_session(path)
 
 
 def test_any_session_of_a_file_can_be_saved_and_loaded(tmp_path, data):
@@ -163,3 +160,40 @@ def test_any_session_of_a_file_can_be_saved_and_loaded(tmp_path, data):
         for suffix in (".nc", ".zarr"):
             back = io.load(io.save(tmp_path / f"{i}{suffix}", session))
             assert back.identical(session)
+
+
+# --- what save wrote, and tables -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ending", [".zarr", ".nc"])
+def test_saved_recordings_go_through_every_door(ending, tmp_path):
+    x = neurokit.signal([[0.0, 50, 100, 50]], sampling_rate=2, channels=["Cz"])
+    table = neurokit.events([0.5], 0.25, "go")
+    spikes = neurokit.spikes([[0.1, 0.2]], stop=2.0)
+    moved = recording.behaviour(np.zeros((4, 2)), sampling_rate=2)
+    counts = neurokit.bin_spikes(spikes, 0.5)
+    for name, held, where in [
+        ("signal", x, "/signal/signal"),
+        ("table", table, "/events"),
+        ("spikes", spikes, "/spikes"),
+        ("moved", moved, "/behaviour"),
+        ("counts", counts, "/traces/traces"),
+    ]:
+        path = io.save(tmp_path / f"{name}{ending}", held)
+        assert [node.path for node in io.read_session(path).leaves] == [where]
+    xr.testing.assert_identical(
+        io.read_signal(tmp_path / f"signal{ending}", start=1).load().rename(None),
+        x.isel(time=slice(2, None)),
+    )
+    assert io.read_events(tmp_path / f"table{ending}").equals(table)
+    assert len(io.read_events(tmp_path / f"signal{ending}")) == 0
+    with pytest.raises(ValueError, match=r"holds no signals; io\.read_session"):
+        io.read_signal(tmp_path / f"table{ending}")
+    path = io.save(tmp_path / f"other{ending}", xr.Dataset({"a": ("b", [1, 2])}))
+    with pytest.raises(ValueError, match=r"holds no session but a Dataset; use io\.load"):
+        io.read_session(path)
+
+
+def test_a_table_of_events_is_a_session(tmp_path):
+    (tmp_path / "run_events.tsv").write_text("onset\tduration\ttrial_type\n1\t0\tgo\n")
+    assert _table(io.read_session(tmp_path / "run_events.tsv"))["label"].tolist() == ["go"]

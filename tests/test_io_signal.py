@@ -111,3 +111,42 @@ def test_reading_edf_loads_neither_mne_nor_torch(edf):
         " io.read_events(sys.argv[1]); assert not {'mne', 'torch', 'neo'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code, str(edf)], check=True)
+
+
+def test_a_file_of_spikes_and_movement_is_no_signal(tmp_path):
+    import h5py
+
+    with h5py.File(tmp_path / "reach.mat", "w") as file:
+        for name in ("spikes", "t", "cursor_pos"):
+            file[name] = np.zeros((1, 3))
+    with pytest.raises(ValueError, match=r"behaviour and no signals; io\.read_session"):
+        io.read_signal(tmp_path / "reach.mat")
+
+
+def test_samples_lost_after_opening_are_told_with_the_path(tmp_path):
+    import mne
+
+    path = tmp_path / "a_raw.fif"
+    raw = mne.io.RawArray(np.zeros((2, 5000)), mne.create_info(2, 100.0, "eeg"), verbose="error")
+    raw.save(path, verbose="error")
+    x = io.read_signal(path)
+    path.write_bytes(path.read_bytes()[:9000])
+    with pytest.raises(OSError, match=r"a_raw.fif: samples 0 to 5000 cannot be read"):
+        x.load()
+
+
+def test_an_average_file_without_averages_is_damaged(tmp_path):
+    import mne
+
+    info = mne.create_info(1, 100.0, "eeg")
+    average = mne.EvokedArray(np.zeros((1, 5)), info, verbose="error")
+    mne.write_evokeds(tmp_path / "a-ave.fif", [average], verbose="error")
+    data = (tmp_path / "a-ave.fif").read_bytes()
+    evoked = data.index(
+        (104).to_bytes(4, "big") + (3).to_bytes(4, "big") + b"\0\0\0\4\0\0\0\0\0\0\0\x68"
+    )
+    broken = bytearray(data)
+    broken[evoked + 16 : evoked + 20] = (999).to_bytes(4, "big")  # no block of averages any more
+    (tmp_path / "a-ave.fif").write_bytes(broken)
+    with pytest.raises(OSError, match="cannot be read as FIF"):
+        io.read_signal(tmp_path / "a-ave.fif")

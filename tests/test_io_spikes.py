@@ -254,3 +254,21 @@ def test_reaches_are_events(tmp_path):
     assert set(reaches["label"]) == {"reach"}
     session = io.read_session(path)["events"].to_dataset().to_dataframe()
     assert reaches["onset"].tolist() == session["onset"].tolist()
+
+
+def test_one_unit_is_read_as_one_unit(tmp_path):
+    import scipy.io
+
+    cell = np.empty(1, dtype=object)
+    cell[0] = np.array([0.1, 0.2])
+    scipy.io.savemat(tmp_path / "one.mat", {"spikeTimes": cell})
+    assert io.read_spikes(tmp_path / "one.mat")["spike_count"].values.tolist() == [2]
+    np.savez(tmp_path / "who.npz", spike_times=[0.1, 0.2], cluster=[3, 4])  # of two units
+    with pytest.raises(ValueError, match="none says that it is spike times"):
+        io.read_spikes(tmp_path / "who.npz")
+
+
+def test_missing_times_are_counted(tmp_path):
+    np.savez(tmp_path / "a.npz", spike_times=[0.1, np.nan], unit=[0, 0])
+    with pytest.raises(ValueError, match=r"a.npz: 1 spike times are not finite"):
+        io.read_spikes(tmp_path / "a.npz")

@@ -226,10 +226,11 @@ def _open_fif(path: Path) -> Any:
     likely = {"ave": "evoked", "epo": "epochs", "eve": "events"}.get(name[-3:], "raw")
     if likely in readers:
         with contextlib.suppress(ValueError):  # it holds something else
-            return readers[likely](path)
+            if (inst := readers[likely](path)) != []:
+                return inst
     kind = mne.what(path)  # looks for one thing after another
-    if kind in readers:
-        return readers[kind](path)
+    if kind in readers and (inst := readers[kind](path)) != []:
+        return inst
     raise ValueError(f"it holds {kind}, not signals")
 
 

@@ -160,7 +160,7 @@ def _scale(
         (low, high), (first, last) = file.physical[i], file.digital[i]
         if kind != "stim" and (low == high or first == last):
             stored.append(file.labels[i])
-            low, high, unit = first, last, "stored value"
+            low, high, unit = first, last, "stored"
         factor = 1.0
         if kind == "stim":
             unit = ""

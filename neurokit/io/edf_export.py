@@ -77,8 +77,12 @@ def write_edf(
     """
     x = check_dims(x, ("channel", "time"), caller="write_edf")
     path = Path(path)
-    if len(contiguous_runs(x)) > 1 or not x.size:
-        raise ValueError("write_edf takes a signal with samples and without gaps in its time.")
+    if (n_runs := len(contiguous_runs(x))) > 1 or not x.size:
+        raise ValueError(
+            f"{path}: write_edf takes a signal with samples and without gaps in its time, got"
+            f" {x.shape} in {n_runs} stretches; write each to a file of its own, or io.save keeps"
+            " the gaps."
+        )
     clock = x.xindexes["time"]
     if not isinstance(clock, SampleIndex):
         clock = SampleIndex.from_times(x["time"].values)

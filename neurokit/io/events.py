@@ -61,13 +61,13 @@ def read_events(path: str | os.PathLike[str] | Any) -> pd.DataFrame:
 
         if is_reaching(path):
             return read_reaching_events(path)
-    path, form = find_format(path)
+    path, form = (path, "saved") if path.suffix in (".zarr", ".nc") else find_format(path)
     if form in ("EDF", "BDF"):
         found = read_edf_events(path)
         if len(found):
             return found
         return _join([_of_triggers(read_edf(path, [name])) for name in find_triggers(path)])
-    if form in ("NWB", "neo"):
+    if form in ("NWB", "neo", "saved"):
         return _of_session(path, form)
     if form == "FIF" and path.name.endswith(("-eve.fif", "_eve.fif", "-eve.fif.gz")):
         return _of_samples(path)
@@ -93,9 +93,11 @@ def _of_session(path: Path, form: str) -> pd.DataFrame:
         from neurokit.io.nwb import read_nwb_events
 
         return read_nwb_events(path)
-    from neurokit.io.neo import read_neo_session
-
-    tree = read_neo_session(path)
+    if form == "saved":
+        from neurokit.io.session import read_saved_session as read
+    else:
+        from neurokit.io.neo import read_neo_session as read
+    tree = read(path)
     return _join(
         [
             node.to_dataset().to_dataframe()[["onset", "duration", "label"]]

@@ -53,7 +53,16 @@ class _RawSamples:
         if start == stop:
             return np.empty((len(channels), 0), np.float32)
         with _LOCK:
-            values = self.raw[channels, start:stop][0]
+            try:
+                values = self.raw[channels, start:stop][0]
+            except Exception as error:  # MNE's readers raise whatever the damage leads to
+                name = next(iter(self.raw.filenames), None)
+                if name is None:
+                    raise
+                said = (str(error).strip() or type(error).__name__).partition("\n")[0].rstrip(".")
+                raise OSError(
+                    f"{name}: samples {start} to {stop} cannot be read ({said})."
+                ) from error
         values *= self.scale[channels, None]
         return values.astype(np.float32)
 

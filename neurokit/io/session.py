@@ -18,7 +18,7 @@ def read_session(path: str | os.PathLike[str]) -> xr.DataTree:
     ----------
     path : path-like
         NWB; a reaching recording of the Sabes lab; a BIDS folder (through mne-bids); a file
-        that ``read_signal`` or ``read_spikes`` takes, or what ``save`` wrote of a session.
+        that ``read_signal``, ``read_spikes`` or ``read_events`` takes; what ``save`` wrote.
 
     Returns
     -------
@@ -50,12 +50,11 @@ def read_session(path: str | os.PathLike[str]) -> xr.DataTree:
     path = Path(path)
     kind = kind_of_recording(path)
     if path.suffix in (".zarr", ".nc"):
-        from neurokit.io.store import load
+        return read_saved_session(path)
+    if path.suffix.lower() in (".tsv", ".csv"):
+        from neurokit.io.events import read_events
 
-        held = load(path)
-        if not isinstance(held, xr.DataTree):
-            raise ValueError(f"{path}: holds no session but a {type(held).__name__}; use io.load.")
-        return held
+        return xr.DataTree.from_dict({"events": _along_event(read_events(path))})
     if kind == "nwb":
         from neurokit.io.nwb import read_nwb_session
 
@@ -82,6 +81,33 @@ def read_session(path: str | os.PathLike[str]) -> xr.DataTree:
 
         return read_neo_session(path)
     return _signals(path)
+
+
+def read_saved_session(path: Path) -> xr.DataTree:
+    """Read what ``save`` wrote; of a single recording it makes a session of one part.
+
+    Raises
+    ------
+    ValueError
+        If it holds something else than a recording, spikes, events or a session.
+    """
+    from neurokit.io.store import load
+
+    held = load(path)
+    if isinstance(held, xr.DataTree):
+        return held
+    if isinstance(held, pd.DataFrame) and "onset" in held:
+        return xr.DataTree.from_dict({"events": _along_event(held)})
+    if isinstance(held, xr.Dataset) and "spike_time" in held:
+        return xr.DataTree.from_dict({"spikes": held})
+    if isinstance(held, xr.DataArray) and "time" in held.dims:
+        if "channel" in held.dims:
+            return xr.DataTree.from_dict({"signal/signal": held.to_dataset(name="signal")})
+        if "feature" in held.dims:
+            return xr.DataTree.from_dict({"behaviour": held.to_dataset(name="behaviour")})
+        if "unit" in held.dims:
+            return xr.DataTree.from_dict({"traces/traces": held.to_dataset(name="traces")})
+    raise ValueError(f"{path}: holds no session but a {type(held).__name__}; use io.load.")
 
 
 def _reaching(path: Path) -> xr.DataTree:

@@ -30,8 +30,8 @@ def read_signal(
 
     EDF, EDF+ and BDF are read by neurokit itself; GDF, BrainVision, EEGLAB, FIF, CNT, Curry,
     EGI, Nihon Kohden, Persyst, NIRX, SNIRF, FieldTrip, Blackrock, Neuralynx and others through
-    MNE. The content of a file decides, then its name. Samples stay on disk until they are asked
-    for: ``x.sel(time=slice(60, 70)).values`` reads ten seconds.
+    MNE, and what ``save`` wrote. The content of a file decides, then its name. Samples stay on
+    disk until they are asked for: ``x.sel(time=slice(60, 70)).values`` reads ten seconds.
 
     Parameters
     ----------
@@ -86,11 +86,12 @@ def read_signal(
     path = Path(path)
     if isinstance(channels, str):
         raise TypeError(f"read_signal: channels must be a list of names, got {channels!r}.")
-    path, form = find_format(path)
+    path, form = (path, "saved") if path.suffix in (".zarr", ".nc") else find_format(path)
     if form in ("EDF", "BDF"):
         x = read_edf(path, channels)
     else:
-        x = _of_session(path, form) if form in ("NWB", "neo") else _of_mne(path, form)
+        by_session = form in ("NWB", "neo", "saved")
+        x = _of_session(path, form) if by_session else _of_mne(path, form)
         if channels is not None:
             x = _choose(path, x, channels)
     if start is not None or stop is not None:
@@ -101,6 +102,13 @@ def read_signal(
 def _of_mne(path: Path, form: str) -> xr.DataArray:
     from neurokit.io.mne import label_mne
 
+    if form == "FieldTrip":
+        from neurokit.io.reaching import is_reaching
+
+        if is_reaching(path):
+            raise ValueError(
+                f"{path}: holds spikes and behaviour and no signals; io.read_session reads it."
+            )
     return label_mne(open_mne(path, form))
 
 
@@ -108,12 +116,14 @@ def _of_session(path: Path, form: str) -> xr.DataArray:
     """Take the signal out of a session; of several the one with most samples."""
     if form == "NWB":
         from neurokit.io.nwb import read_nwb_session as read
+    elif form == "saved":
+        from neurokit.io.session import read_saved_session as read  # type: ignore[assignment]
     else:
         from neurokit.io.neo import read_neo_session as read
     found = {
         node.path.strip("/"): node.to_dataset()["signal"]
         for node in read(path).subtree
-        if "signal" in node.data_vars and {"channel", "time"} == set(node["signal"].dims)
+        if "signal" in node.data_vars and {"channel", "time"} <= set(node["signal"].dims)
     }
     if not found:
         raise ValueError(f"{path}: holds no signals; io.read_session reads what it holds.")

@@ -20,7 +20,8 @@ def read_spikes(path: str | os.PathLike[str]) -> xr.Dataset:
     NWB, of version 2 and 1, and the reaching recordings of the Sabes lab are read by neurokit
     itself; Blackrock, Plexon, Neuralynx, Spike2 and others through neo. Of NumPy's and MATLAB's
     files those are read that say which array is what: ``spike_times`` with ``unit`` for each
-    spike, or a cell or struct array with a field ``spikeTimes`` for each unit.
+    spike (or without, of one unit), or a cell or struct array with a field ``spikeTimes`` for
+    each unit.
 
     Parameters
     ----------
@@ -173,6 +174,8 @@ def _from_arrays(path: Path, arrays: dict[str, Any]) -> xr.Dataset:
             )
         ids, which = np.unique(unit, return_inverse=True)
         per_unit = [times[which == i] for i in range(len(ids))]
+    elif name is not None and times.dtype.kind in "fiu" and _alone(name, times, arrays):
+        per_unit = [times.ravel()]  # a cell array of one unit, as scipy reads it
     elif name is not None and times.dtype == object:
         per_unit = [np.ravel(one) for one in times.ravel()]
     else:
@@ -187,6 +190,10 @@ def _from_arrays(path: Path, arrays: dict[str, Any]) -> xr.Dataset:
     if per_unit is None:
         raise ValueError(_no_layout(path, list(arrays)))
     per_unit = [np.asarray(one, dtype=np.float64) for one in per_unit]
+    if bad := sum(int((~np.isfinite(one)).sum()) for one in per_unit):
+        raise ValueError(
+            f"{path}: {bad} spike times are not finite; leave them out and save it again."
+        )
     about = {}
     for along in ("tetrode", "channel"):
         if along in arrays and np.shape(arrays[along]) == (len(per_unit),):
@@ -196,6 +203,12 @@ def _from_arrays(path: Path, arrays: dict[str, Any]) -> xr.Dataset:
         return spikes(per_unit, start=start, stop=stop, ids=ids, **about)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def _alone(name: str, times: np.ndarray, arrays: dict[str, Any]) -> bool:
+    """Whether nothing beside flat times could say which spike is whose."""
+    sizes = [np.size(value) for other, value in arrays.items() if other != name]
+    return times.ndim < 2 and times.size not in sizes
 
 
 def _fields(value: Any) -> tuple[str, ...]:
