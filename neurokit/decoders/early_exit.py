@@ -1,0 +1,331 @@
+"""Decide as soon as it is clear: read no more of a trial than its answer needs."""
+
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.model_selection import check_cv
+from sklearn.utils import assert_all_finite
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+
+from neurokit.inputs import Trials, trials
+
+
+class Decision(NamedTuple):
+    """What `EarlyExitClassifier.decide` returns, one entry per trial.
+
+    Attributes
+    ----------
+    label : ndarray or DataArray of shape (n_trials,)
+    confidence : ndarray or DataArray of shape (n_trials,)
+        Probability given to the label when it was decided.
+    time : ndarray or DataArray of shape (n_trials,)
+        How much of the trial was read, in seconds, or in samples where no rate is known.
+    """
+
+    label: Any
+    confidence: Any
+    time: Any
+
+
+class EarlyExitClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+    """Stop reading a trial once a classifier is confident enough: easy trials take less time.
+
+    The classifier is fitted once for each of a few lengths of trial. A trial is decided at the
+    first length whose most probable class passes a threshold, at its end at the latest. The
+    threshold is the one that reads least, among those whose accuracy on held-out folds of the
+    training data is at most ``tolerance`` below that of whole trials. The confidence need not be
+    calibrated for that.
+
+    Parameters
+    ----------
+    estimator : classifier with ``predict_proba``
+        Takes trials of any length, such as a pipeline of `BandPower` and logistic regression.
+    n_looks : int, default=8
+        Lengths tried, evenly spaced up to the whole trial.
+    tolerance : float, default=0.01
+        Accuracy that may be given away for time.
+    cv : int or cross-validation splitter, default=5
+        Folds on which the threshold is chosen.
+    sampling_rate : float, optional
+        In Hz, for the times of plain arrays.
+
+    Attributes
+    ----------
+    estimators_ : list of estimators
+        One for each length, fitted on all training trials.
+    looks_ : ndarray of shape (n_looks,)
+        Lengths in samples; fewer than asked for where trials have fewer samples.
+    threshold_ : float
+        Confidence that ends a trial; infinite where only whole trials will do.
+    curve_ : pandas.DataFrame
+        ``threshold``, ``accuracy`` and mean ``time`` on the held-out folds; see `curve`.
+    classes_ : ndarray of shape (n_classes,)
+    n_features_in_ : int
+        Number of channels.
+    channels_ : list
+        Names of the channels, where they had names.
+
+    Raises
+    ------
+    TypeError
+        If the classifier has no ``predict_proba``.
+    ValueError
+        If a parameter is out of range, or later trials are shorter than those of ``fit``.
+
+    Notes
+    -----
+    The accuracy in ``curve_`` at the chosen threshold is a little too good, as it was chosen
+    there: `curve` on trials that ``fit`` has not seen tells the figure to report.
+
+    References
+    ----------
+    .. [1] Li, Jones and Furber (2023), Unleashing the potential of spiking neural networks with
+       dynamic confidence, ICCV 13350-13360.
+
+    Examples
+    --------
+    >>> import neurokit
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from neurokit.decoders import BandPower
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.arange(60) % 2
+    >>> t = np.arange(400) / 100
+    >>> x = rng.normal(size=(60, 1, 400)) + 2 * y[:, None, None] * np.sin(2 * np.pi * 10 * t)
+    >>> x = neurokit.signal(x, sampling_rate=100)
+    >>> pipeline = make_pipeline(BandPower(), LogisticRegression())
+    >>> decoder = EarlyExitClassifier(pipeline, n_looks=4).fit(x[:40], y[:40])
+    >>> decoder.score(x[40:], y[40:]), float(decoder.decide(x[40:]).time.mean())
+    (1.0, 1.3)
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        *,
+        n_looks: int = 8,
+        tolerance: float = 0.01,
+        cv: Any = 5,
+        sampling_rate: float | None = None,
+    ) -> None:
+        self.estimator = estimator
+        self.n_looks = n_looks
+        self.tolerance = tolerance
+        self.cv = cv
+        self.sampling_rate = sampling_rate
+
+    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
+        """Fit the classifier for every length, and choose the threshold.
+
+        Parameters
+        ----------
+        X : xarray.DataArray with dims (trial, channel | unit, time), mne.Epochs, or array-like
+        y : array-like of shape (n_trials,)
+        groups : array-like of shape (n_trials,), optional
+            Subject or session of each trial, for a ``cv`` that keeps groups together.
+
+        Returns
+        -------
+        self
+        """
+        source = trials(self, X, reset=True)
+        if not self.n_looks >= 1 or not 0 <= self.tolerance < 1:
+            raise ValueError(
+                "EarlyExitClassifier: n_looks must be at least 1 and tolerance in [0, 1), got"
+                f" {self.n_looks!r} and {self.tolerance!r}."
+            )
+        if not hasattr(self.estimator, "predict_proba"):
+            raise TypeError(
+                "EarlyExitClassifier: estimator must be a classifier with predict_proba, which"
+                f" tells its confidence; got {self.estimator!r}."
+            )
+        labels = self._labels(y, source)
+        self.classes_ = np.unique(labels)
+        n_times = source.values.shape[2]
+        ends = np.ceil(np.arange(1, self.n_looks + 1) * n_times / self.n_looks)
+        self.looks_ = np.unique(ends.astype(int))
+        self.threshold_ = np.inf
+        if len(self.looks_) > 1:
+            guesses = np.zeros((len(self.looks_), len(labels), len(self.classes_)))
+            folds = check_cv(self.cv, labels, classifier=True)
+            held = np.zeros(len(labels), bool)
+            for train, test in folds.split(np.zeros(len(labels)), labels, groups):
+                fitted = self._fit_looks(source, labels, train)
+                guesses[:, test] = self._guess(fitted, source, test)
+                held[test] = True
+            self.curve_ = self._curve(guesses[:, held], labels[held], source)
+            good = self.curve_.accuracy >= self.curve_.accuracy.iloc[-1] - self.tolerance - 1e-12
+            self.threshold_ = float(self.curve_[good].sort_values("time").threshold.iloc[0])
+        everything = np.arange(len(labels))
+        self.estimators_ = self._fit_looks(source, labels, everything)
+        if len(self.looks_) == 1:
+            guesses = self._guess(self.estimators_, source, everything)
+            self.curve_ = self._curve(guesses, labels, source)
+        return self
+
+    def decide(self, X: Any) -> Decision:
+        """Return label, confidence and time read of every trial.
+
+        Parameters
+        ----------
+        X : as in `fit`
+            Trials at least as long as those of ``fit``; what comes later is not read.
+
+        Returns
+        -------
+        Decision
+        """
+        source, at, proba = self._exit(X)
+        parts = (
+            self.classes_[proba.argmax(1)],
+            proba.max(1),
+            self.looks_[at] / (source.sampling_rate or 1.0),
+        )
+        return Decision(*(_label(part, source) for part in parts))
+
+    def predict(self, X: Any) -> Any:
+        """Return the label of every trial.
+
+        Parameters
+        ----------
+        X : as in `decide`
+
+        Returns
+        -------
+        xarray.DataArray of dims (trial,), or ndarray
+        """
+        return self.decide(X).label
+
+    def predict_proba(self, X: Any) -> Any:
+        """Return the probability of every class at the moment of decision.
+
+        Parameters
+        ----------
+        X : as in `decide`
+
+        Returns
+        -------
+        xarray.DataArray of dims (trial, class), or ndarray
+        """
+        source, _, proba = self._exit(X)
+        out = _label(proba, source)
+        return out.assign_coords({"class": self.classes_}) if source.source is not None else out
+
+    def curve(self, X: Any, y: Any) -> pd.DataFrame:
+        """Return accuracy against the time read, for all thresholds.
+
+        Parameters
+        ----------
+        X : as in `decide`
+        y : array-like of shape (n_trials,)
+            True labels.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``threshold``, ``accuracy``, ``time`` (mean, in seconds, or in samples where
+            no rate is known); the last row reads whole trials.
+        """
+        check_is_fitted(self)
+        source = self._read(X)
+        labels = self._labels(y, source)
+        guesses = self._guess(self.estimators_, source, np.arange(len(labels)))
+        return self._curve(guesses, labels, source)
+
+    def _exit(self, X: Any) -> tuple[Trials, NDArray[np.intp], NDArray[np.float64]]:
+        """Look again only at trials that are still open."""
+        check_is_fitted(self)
+        source = self._read(X)
+        n_trials = len(source.values)
+        at = np.full(n_trials, len(self.looks_) - 1)
+        proba = np.zeros((n_trials, len(self.classes_)))
+        still = np.arange(n_trials)
+        for k, look in enumerate(self.looks_):
+            if len(still):
+                proba[still] = self._look(self.estimators_[k], source, still, look)
+                done = proba[still].max(1) >= self.threshold_
+                at[still[done]] = k
+                still = still[~done]
+        return source, at, proba
+
+    def _read(self, X: Any) -> Trials:
+        source = trials(self, X, reset=False)
+        if source.values.shape[2] < self.looks_[-1]:
+            raise ValueError(
+                f"EarlyExitClassifier was fitted on trials of {self.looks_[-1]} samples, got"
+                f" {source.values.shape[2]}; fit it on trials of that length."
+            )
+        return source
+
+    def _labels(self, y: Any, source: Trials) -> NDArray[Any]:
+        if y is None:
+            raise ValueError(
+                "EarlyExitClassifier requires y to be passed, but the target y is None: give the"
+                " label of each trial."
+            )
+        labels = column_or_1d(y, warn=True)
+        assert_all_finite(labels, input_name="y")
+        check_classification_targets(labels)
+        if len(labels) != len(source.values):
+            raise ValueError(
+                f"EarlyExitClassifier: y has {len(labels)} labels for {len(source.values)} trials."
+            )
+        return np.asarray(labels)
+
+    def _fit_looks(self, source: Trials, y: NDArray[Any], rows: NDArray[Any]) -> list[Any]:
+        return [
+            clone(self.estimator).fit(_beginning(source, rows, look), y[rows])
+            for look in self.looks_
+        ]
+
+    def _guess(self, fitted: list[Any], source: Trials, rows: NDArray[Any]) -> NDArray[Any]:
+        looks = zip(fitted, self.looks_, strict=True)
+        return np.stack([self._look(estimator, source, rows, look) for estimator, look in looks])
+
+    def _look(
+        self, estimator: Any, source: Trials, rows: NDArray[Any], look: int
+    ) -> NDArray[np.float64]:
+        proba = np.zeros((len(rows), len(self.classes_)))
+        columns = np.searchsorted(self.classes_, estimator.classes_)
+        proba[:, columns] = np.asarray(estimator.predict_proba(_beginning(source, rows, look)))
+        return proba
+
+    def _curve(self, guesses: NDArray[Any], labels: NDArray[Any], source: Trials) -> pd.DataFrame:
+        confidence = guesses.max(2)  # (look, trial)
+        right = self.classes_[guesses.argmax(2)] == labels
+        levels = np.unique(np.quantile(confidence, np.linspace(0, 1, 101)))
+        columns = np.arange(len(labels))
+        rows = []
+        for threshold in (*levels, np.inf):
+            over = confidence >= threshold
+            over[-1] = True
+            at = over.argmax(0)
+            time = self.looks_[at].mean() / (source.sampling_rate or 1.0)
+            rows.append((threshold, right[at, columns].mean(), time))
+        return pd.DataFrame(rows, columns=["threshold", "accuracy", "time"])
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+def _beginning(source: Trials, rows: NDArray[Any], look: int) -> Any:
+    """Return the first samples of some trials, labelled where the input was."""
+    if source.source is not None:
+        return source.source.isel(trial=rows, time=slice(0, look))
+    values = source.values[rows, :, :look]
+    return values[:, :, 0] if source.values.shape[2] == 1 else values
+
+
+def _label(values: NDArray[Any], source: Trials) -> Any:
+    if source.source is None:
+        return values
+    dims = ("trial", "class")[: values.ndim]
+    out = xr.DataArray(values, dims=dims, coords=source.coords("trial"))
+    return out.isel(trial=0) if source.single else out
