@@ -60,6 +60,14 @@ def recordings(data: Path, seconds: float, n_channels: int):
     yield "P300 128 Hz, other set", motor, cut(p300)
     ecog = read_signal(data / "ieeg_mne_misc/sample_ecog.edf")
     yield "ECoG 999 Hz, other set", motor, cut(ecog)
+    # Sets on which nothing was ever chosen: neither weights nor settings have met them.
+    peterson = read_signal(data / "mi_peterson2020/subj02_run001.edf")
+    yield "motor imagery 125 Hz, untouched set", motor, cut(peterson)
+    bonn = np.load(data / "seizure_bonn/bonn.npz")
+    for kind in (0, 4):
+        segments = bonn["X"][bonn["y"] == kind][:n_channels]
+        x = nk.signal(segments.astype("f4"), sampling_rate=173.61)
+        yield f"Bonn {'AE'[kind > 0]} 174 Hz, untouched set", motor, cut(x)
 
 
 def moving(x: xr.DataArray) -> xr.DataArray:
@@ -109,12 +117,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--channels", type=int, default=16)
+    parser.add_argument("--only", default="", help="sets whose name holds this")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     data = Path(os.environ["NEUROKIT_DATA"])
     heads = ["bit/s/ch", "NMSE", *BANDS, "mu-law", "ratio", "speed"]
     with tempfile.TemporaryDirectory() as folder:
         for name, train, x in recordings(data, args.seconds, args.channels):
+            if args.only not in name:
+                continue
             x, train = moving(x), joined(train)
             seconds = x.sizes["time"] / nk.sampling_rate(x)
             n = x.sizes["channel"]
