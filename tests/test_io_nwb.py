@@ -444,3 +444,18 @@ def test_a_damaged_index_or_time_is_refused(tmp_path, rng):
         file["units/spike_times"][0] = np.nan
     with pytest.raises(OSError, match=r"x\.nwb: 1 spike times are not finite"):
         io.read_spikes(path)
+
+
+def test_what_nwb_does_not_take_is_told(tmp_path):
+    pytest.importorskip("pynwb")
+    none = neurokit.spikes([], stop=1.0)
+    with pytest.raises(ValueError, match="at least one unit, got none"):
+        io.write_nwb(tmp_path / "a.nwb", none)
+    x = neurokit.signal(np.ones((1, 9)), sampling_rate=3).to_dataset(name="signal")
+    some = neurokit.spikes([[0.5]], stop=1.0)
+    tree = xr.DataTree.from_dict({"signal/a": x, "spikes": none})
+    with pytest.raises(ValueError, match="no sorted units"):
+        io.read_spikes(io.write_nwb(tmp_path / "a.nwb", tree))
+    pieces = {"segment-0/spikes": some, "segment-1/spikes": some, "segment-1/signal/a": x}
+    with pytest.warns(UserWarning, match="segment-1/spikes, segment-1/signal/a of the session"):
+        io.write_nwb(tmp_path / "b.nwb", xr.DataTree.from_dict(pieces))

@@ -89,24 +89,37 @@ def _parts(obj: Any) -> dict[str, Any]:
     if isinstance(obj, xr.DataArray):
         return {"signal/signal": _check_signal(obj)}
     if isinstance(obj, xr.Dataset):
-        return {"spikes": check_spikes(obj, "write_nwb")}
+        if not check_spikes(obj, "write_nwb").sizes["unit"]:
+            raise ValueError("write_nwb takes spikes of at least one unit, got none.")
+        return {"spikes": obj}
     if not isinstance(obj, xr.DataTree):
         raise TypeError(
             "write_nwb takes spikes, a signal or a DataTree of a session, got"
             f" {type(obj).__name__}."
         )
     parts: dict[str, Any] = {}
+    left_out: list[str] = []
     for node in obj.subtree:
         held, name = node.to_dataset(), node.path.lstrip("/")
-        if "spike_time" in held:
+        if "spike_time" in held and not held.sizes["unit"]:
+            continue  # pynwb cannot write a table of no units
+        if "spike_time" in held and "spikes" not in parts:
             parts["spikes"] = check_spikes(held, "write_nwb")
-        elif "onset" in held:
+        elif "onset" in held and "events" not in parts:
             parts["events"] = held.to_dataframe().reset_index(drop=True)
         elif name.split("/")[0] == "signal":
             for x in held.data_vars.values():
                 parts[name if "/" in name else f"signal/{x.name}"] = _check_signal(x)
         elif name.split("/")[0] == "behaviour":
             parts |= {f"behaviour/{name}/{x.name}": x for x in held.data_vars.values()}
+        elif held.data_vars:
+            left_out.append(name)
+    if parts and left_out:
+        warnings.warn(
+            f"write_nwb: {', '.join(left_out)} of the session have no place in the file and are"
+            " left out; io.save keeps them.",
+            stacklevel=3,
+        )
     if not parts:
         raise ValueError(
             "write_nwb: the session holds none of signal/..., spikes, behaviour, events; it has"
