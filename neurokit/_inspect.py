@@ -281,7 +281,7 @@ def _scale(values: np.ndarray, good: np.ndarray) -> list[str]:
 def _mains(values: np.ndarray, live: np.ndarray, rate: float) -> list[str]:
     """Find hum: power at 50 or 60 Hz far above that on both sides."""
     good = [k for k in live if np.isfinite(values[k]).all()]
-    if not good or values.shape[1] < 4 * rate:
+    if not good or rate < 100 or values.shape[1] < 4 * rate:
         return []
     frequency, power = welch(values[good], rate, nperseg=int(2 * rate))
     power = np.median(power, axis=0)

@@ -99,6 +99,12 @@ def test_info_says_what_a_file_holds(run, files):
     assert "vx (mm/s), vy (mm/s)" in done.out
 
 
+def test_info_takes_slow_recordings(run, tmp_path):
+    x = neurokit.signal(np.arange(10.0)[None], sampling_rate=1 / 30, types="eeg")
+    io.write_edf(tmp_path / "slow.edf", x)
+    assert run("info", "slow.edf").code == 0
+
+
 def test_info_finds_what_is_odd(run, tmp_path):
     x = make_eeg(20, n_channels=8, random_state=0).signal.copy()
     hum = 100 * np.sin(2 * np.pi * 50 * np.arange(5000) / 250)
