@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "lags": ["LagWindow"],
         "legendre": ["LegendreHistory"],
         "lempel_ziv": ["LempelZiv"],
+        "liquid": ["LiquidState"],
         "motifs": ["MotifDetector"],
         "recurrent": ["RecurrentRegressor"],
         "smoothed": ["SmoothedRegressor"],

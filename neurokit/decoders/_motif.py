@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
-from scipy.sparse import coo_array, csr_array
+from scipy.sparse import csr_array
 from scipy.special import betaln, expit, logit, xlog1py, xlogy
 from scipy.stats import poisson
 
@@ -34,12 +34,16 @@ def windows(raster: Bits, n_rows: int, n_delays: int) -> csr_array:
     entries as spikes times delays, however many units are silent.
     """
     when, unit = np.nonzero(raster)
-    rows = (when[:, None] - np.arange(n_delays)).astype(np.int32)
-    columns = (unit[:, None] * n_delays + np.arange(n_delays)).astype(np.int32)
-    kept = (rows >= 0) & (rows < n_rows)
-    rows, columns = rows[kept], columns[kept]
+    steps = np.arange(n_rows)
+    first = np.searchsorted(when, steps)
+    n_spikes = np.searchsorted(when, steps + n_delays) - first
+    ends = np.concatenate([[0], n_spikes.cumsum()])
+    # spikes are in order of time: those of one window follow each other
+    spike = np.arange(ends[-1]) + np.repeat(first - ends[:-1], n_spikes)
+    column = (unit * n_delays + when)[spike] - np.repeat(steps, n_spikes)
+    ones = np.ones(len(column), np.float32)
     shape = (n_rows, raster.shape[1] * n_delays)
-    return coo_array((np.ones(len(rows), np.float32), (rows, columns)), shape=shape).tocsr()
+    return csr_array((ones, column.astype(np.int32), ends.astype(np.int32)), shape=shape)
 
 
 def log_odds(raster: Bits, model: LogOdds, first: int, last: int) -> NDArray[np.float32]:
