@@ -37,9 +37,9 @@ class SpikingRegressor(NetworkRegressor):
     """Predict movement with a spiking network: few operations, and one step at a time.
 
     Layers of leaky integrate-and-fire units with learned time constants, and a readout that leaks
-    and does not fire. A step costs sums over the spikes that came and nothing else, so the energy
-    of a step is a hundredth of that of an equally accurate recurrent network; ``footprint`` counts
-    it. Trained with surrogate gradients on overlapping windows. The state never crosses a jump of
+    and does not fire. A step costs sums over the spikes that came: in bins of a few milliseconds,
+    where counts are 0 or 1, hardly a multiplication is left, as
+    `neurokit.metrics.footprint` counts. Trained with surrogate gradients on overlapping windows. The state never crosses a jump of
     the clock or the border of a trial.
 
     Parameters
