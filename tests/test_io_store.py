@@ -315,7 +315,7 @@ def test_a_flipped_bit_is_never_read_as_data(tmp_path):
     content = bytearray(file.read_bytes())
     content[content.index(values.tobytes()[:64]) + 9] ^= 4
     file.write_bytes(content)
-    with pytest.raises(OSError, match="filter returned failure"):
+    with pytest.raises(OSError, match=r"filter returned failure|Fletcher32"):
         load(file).load()
     folder = save(tmp_path / "x.zarr", x)
     chunk = max((p for p in folder.rglob("*") if p.is_file()), key=lambda p: p.stat().st_size)
