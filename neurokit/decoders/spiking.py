@@ -39,8 +39,8 @@ class SpikingRegressor(NetworkRegressor):
     Layers of leaky integrate-and-fire units with learned time constants, and a readout that leaks
     and does not fire. A step costs sums over the spikes that came: in bins of a few milliseconds,
     where counts are 0 or 1, hardly a multiplication is left, as
-    `neurokit.metrics.footprint` counts. Trained with surrogate gradients on overlapping windows. The state never crosses a jump of
-    the clock or the border of a trial.
+    `neurokit.metrics.footprint` counts. Trained with surrogate gradients on overlapping windows.
+    The state never crosses a jump of the clock or the border of a trial.
 
     Parameters
     ----------
