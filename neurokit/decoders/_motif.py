@@ -186,7 +186,7 @@ def _grow(table: csr_array, raster: Bits, anchor: int, n_delays: int) -> Bits | 
     if poisson.logsf(alike[twin] - 1, max(chance, 1e-12)) > np.log(_CHANCE / n_tests):
         return None
     common = window * table[[twin]].toarray()[0]
-    begins = peaks(table @ common, common.sum() / 2, n_delays)
+    begins = peaks(table @ common, 0.7 * common.sum(), n_delays)
     for turn in range(8):
         if begins.sum() < _LEAST:
             return None
