@@ -143,10 +143,12 @@ def discover(raster: Bits, n_motifs: int, n_delays: int) -> Bits:
     found: list[Bits] = []
     rest = raster.copy()
     table = windows(rest, len(rest), n_delays)
-    for anchor in _anchors(table, rest.mean(0), n_delays):
+    anchors = list(_anchors(table, rest.mean(0), n_delays))
+    # a low share of the template may join two motifs; members that jitter need one
+    for share, anchor in [*((0.7, a) for a in anchors), *((0.5, a) for a in anchors)]:
         if len(found) == n_motifs:
             break
-        begins = _grow(table, rest, anchor, n_delays)
+        begins = _grow(table, rest, anchor, n_delays, share)
         if begins is None:
             continue
         found.append(begins)
@@ -173,7 +175,7 @@ def _anchors(table: csr_array, rate: Floats, n_delays: int) -> Iterator[int]:
     return iter(steps[np.argsort(best, kind="stable")])
 
 
-def _grow(table: csr_array, raster: Bits, anchor: int, n_delays: int) -> Bits | None:
+def _grow(table: csr_array, raster: Bits, anchor: int, n_delays: int, share: float) -> Bits | None:
     """Follow one window to all occurrences of the motif in it; None where it holds none."""
     n_steps = len(raster)
     rate = (raster.sum(0) + 0.5) / (n_steps + 1)
@@ -186,7 +188,7 @@ def _grow(table: csr_array, raster: Bits, anchor: int, n_delays: int) -> Bits | 
     if poisson.logsf(alike[twin] - 1, max(chance, 1e-12)) > np.log(_CHANCE / n_tests):
         return None
     common = window * table[[twin]].toarray()[0]
-    begins = peaks(table @ common, 0.7 * common.sum(), n_delays)
+    begins = peaks(table @ common, share * common.sum(), n_delays)
     for turn in range(8):
         if begins.sum() < _LEAST:
             return None
