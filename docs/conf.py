@@ -41,4 +41,7 @@ sphinx_gallery_conf = {
     "backreferences_dir": "generated/backreferences",
     "doc_module": ("neurokit",),
 }
-suppress_warnings = ["config.cache"]  # the gallery's settings hold objects that cannot be cached
+suppress_warnings = [
+    "config.cache",  # the gallery's settings hold objects that cannot be cached
+    "ref.ref",  # docstrings inherited from scikit-learn point into its own pages
+]
