@@ -22,6 +22,7 @@ import neurokit
 from neurokit.datasets import make_motifs
 from neurokit.decoders import FIRSmoother, LempelZiv, WienerRegressor
 from neurokit.persistence import Saveable
+from neurokit.streaming import Stream
 from neurokit.training import Trainer
 
 FAMILIES = ("decoders", "tokenizers")
@@ -369,6 +370,7 @@ def test_live_chunks_join_to_the_whole(estimator, given, size):
         pytest.skip(f"{type(estimator).__name__} does not run along time, live")
     whole, *_ = outputs(estimator.fit(X, y), X)
     stream = estimator.stream()
+    assert isinstance(stream, Stream)
     rows = X.transpose("time", ...).values
     parts = [stream.push(rows[i : i + size]) for i in range(0, len(rows), size)]
     joined = np.concatenate([*parts, stream.flush()])

@@ -25,7 +25,7 @@ FILES = {
     "recording": {"sample_index", "_binning"},
     "inputs": RECORDING | {"io"},  # MNE objects are read by io.from_mne
     "training": {"persistence"},
-    "streaming": RECORDING,
+    "streaming": set(),
     "persistence": RECORDING | {"io"},  # io._atomic: write beside, then rename
 }
 
