@@ -130,6 +130,9 @@ class Trainer(BaseEstimator):
         Parameters
         ----------
         module : nn.Module
+            A layer with a method ``schedule(progress)`` is told before every step how much of
+            the training is done, 0 to 1, and 1 at the end; ``rate_factors`` of a layer, a dict,
+            names parameters of its that learn at so many times the rate.
         loss : callable ``loss(module, *batch) -> Tensor``
             Mean over the examples of a batch.
         data : Tensor or sequence of Tensors
@@ -253,8 +256,9 @@ class _Run:
         self.module = module.to(device)
         self.data = tuple(_near(x, device) for x in data)
         self.parameters = [p for p in module.parameters() if p.requires_grad]
+        self.scheduled: list[Any] = [m for m in module.modules() if hasattr(m, "schedule")]
         self.adam = torch.optim.AdamW(
-            self.parameters,
+            _by_rate(module, self.parameters),
             lr=settings.learning_rate,
             betas=(settings.betas[0], settings.betas[1]),
             weight_decay=settings.weight_decay,
@@ -285,6 +289,7 @@ class _Run:
                     raise KeyboardInterrupt
         if self.best:
             self.module.load_state_dict(self.best)
+        self._schedule(1.0)
         if self.path is not None:
             self.path.unlink(missing_ok=True)
         return self.history
@@ -323,6 +328,8 @@ class _Run:
         share = 1.0
         if self.processes:
             rows, share = self.processes.share(rows)
+        done = epoch * self.n_batches + self.step
+        self._schedule(done / (self.settings.n_epochs * self.n_batches))
         value = self._loss(rows) * share
         self.adam.zero_grad()
         value.backward()
@@ -331,9 +338,14 @@ class _Run:
         if self.settings.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.parameters, self.settings.clip_norm)
         for group in self.adam.param_groups:
-            group["lr"] = self._rate(epoch * self.n_batches + self.step)
+            group["lr"] = self._rate(done) * group["factor"]
         self.adam.step()
         self.total += value.detach() * n
+
+    def _schedule(self, progress: float) -> None:
+        """Tell the layers that change in training how much of it is done."""
+        for layer in self.scheduled:
+            layer.schedule(progress)
 
     def _loss(self, rows: Tensor) -> Tensor:
         batch = [x[rows.to(x.device)].to(self.device, non_blocking=True) for x in self.data]
@@ -444,6 +456,19 @@ class _Run:
         self.history, self.step = header["history"], header["step"]
         self.seconds, self.waited = header["seconds"], header["waited"]
         self.best_loss = float(header["best_loss"])
+
+
+def _by_rate(module: nn.Module, parameters: list[nn.Parameter]) -> list[dict[str, Any]]:
+    """Parameters grouped by how many times the learning rate they learn at."""
+    factor = {
+        id(layer.get_parameter(name)): value
+        for layer in module.modules()
+        for name, value in getattr(layer, "rate_factors", {}).items()
+    }
+    groups: dict[float, list[nn.Parameter]] = {}
+    for p in parameters:
+        groups.setdefault(factor.get(id(p), 1.0), []).append(p)
+    return [{"params": group, "factor": value} for value, group in groups.items()]
 
 
 class _Processes:

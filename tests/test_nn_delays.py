@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neurokit.nn.delays import DelayLinear
+from neurokit.training import Trainer
 
 
 def _by_hand(layer, x):
@@ -88,9 +89,24 @@ def test_a_planted_delay_is_learned():
         optimiser.zero_grad()
         ((layer(x)[0] - target) ** 2).mean().backward()
         optimiser.step()
-        layer.clamp_()
     assert layer.position.round().item() == 6
     torch.testing.assert_close(layer.eval()(x)[0], layer.weight.item() * target)
+
+
+def test_the_trainer_narrows_sigma_and_finds_a_planted_delay():
+    torch.manual_seed(3)
+    x = torch.randn(8, 100, 1)
+    target = torch.cat((torch.zeros(8, 6, 1), x[:, :-6]), 1)
+    layer = DelayLinear(1, 1, max_delay=12)
+    torch.nn.init.ones_(layer.weight)
+
+    def loss(layer, x, y):
+        return ((layer(x.transpose(0, 1))[0].transpose(0, 1) - y) ** 2).mean()
+
+    trainer = Trainer(100, batch_size=4, learning_rate=5e-3, device="cpu")
+    trainer.minimize(layer, loss, (x, target), seed=0)
+    assert layer.sigma == pytest.approx(0.23)
+    assert layer.position.round().item() == 6
 
 
 @settings(deadline=None, max_examples=20)
@@ -134,11 +150,11 @@ def test_sigma_falls_to_half_a_tap_in_a_quarter_of_the_training():
     assert widths[3] == pytest.approx(0.23)
 
 
-def test_clamp_keeps_delays_in_range_and_leaves_the_others():
+def test_every_step_brings_delays_back_in_range_and_leaves_the_others():
     layer = DelayLinear(1, 3, max_delay=4)
     with torch.no_grad():
         layer.position.copy_(torch.tensor([[-1.0], [2.5], [9.0]]))
-    layer.clamp_()
+    layer.schedule(0.5)
     assert layer.position[:, 0].tolist() == [0.0, 2.5, 4.0]
 
 

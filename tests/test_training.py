@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from itertools import chain
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -68,6 +69,32 @@ def test_the_rate_rises_in_a_line_and_falls_as_half_a_cosine():
     assert [e["learning_rate"] for e in history] == pytest.approx(expected)
     _, history = fit(trainer.set_params(schedule="constant"), data=tuple(t[:16] for t in task()))
     assert [e["learning_rate"] for e in history] == [1.0] + [2.0] * 9
+
+
+class Scheduled(nn.Linear):
+    """Notes what it is told, and has a bias that learns at half the rate."""
+
+    rate_factors: ClassVar = {"bias": 0.5}
+
+    def __init__(self):
+        super().__init__(3, 1)
+        self.told = []
+
+    def schedule(self, progress):
+        self.told.append(progress)
+
+
+def test_a_layer_is_told_how_much_is_done_and_may_have_its_own_rates():
+    x, y = task(8)
+    module = Scheduled()
+    weight, bias = (p.detach().clone() for p in module.parameters())
+    options = {"learning_rate": 1e-3, "warmup": 0, "schedule": "constant"}
+    make(n_epochs=1, batch_size=8, **options).minimize(module, mse, (x, y), seed=0)
+    # the first step of Adam is as long as the rate, whatever the gradient
+    assert (module.weight.detach() - weight).abs().max().item() == pytest.approx(1e-3, rel=1e-3)
+    assert (module.bias.detach() - bias).abs().item() == pytest.approx(5e-4, rel=1e-3)
+    make(n_epochs=2, batch_size=4, **options).minimize(module, mse, (x, y), seed=0)
+    assert module.told == [0.0, 1.0, 0.0, 0.25, 0.5, 0.75, 1.0]
 
 
 def test_the_gradient_is_clipped():

@@ -1,6 +1,7 @@
 """Linear layers whose connections have learned delays (dilated convolutions, learned spacings)."""
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -38,8 +39,8 @@ class DelayLinear(nn.Module):
     ----------
     weight : Parameter of shape (out_features, in_features)
     position : Parameter of shape (out_features, in_features) or (in_features,)
-        Delays in steps. Call `clamp_` after each optimiser step. They learn well at a rate 100
-        times that of the weights.
+        Delays in steps. They learn well at a rate 100 times that of the weights, as
+        `neurokit.training.Trainer` lets them.
     sigma : float
         Width of the Gaussian, in steps; starts at ``max_delay / 2``.
 
@@ -67,6 +68,7 @@ class DelayLinear(nn.Module):
     """
 
     carries_state = True
+    rate_factors: ClassVar[dict[str, float]] = {"position": 100.0}
 
     def __init__(
         self,
@@ -132,19 +134,16 @@ class DelayLinear(nn.Module):
         ].detach()
 
     @torch.no_grad()
-    def clamp_(self) -> None:
-        """Bring the delays back between 0 and `max_delay`; call after each optimiser step."""
-        self.position.clamp_(0, self.max_delay)
-
     def schedule(self, progress: float) -> None:
-        """Set sigma for a point of the training, from ``max_delay / 2`` down to 0.23 steps.
+        """Make ready for a training step: delays back in range, sigma as far as it has shrunk.
 
         Parameters
         ----------
         progress : float
-            Share of the training that is done, 0 to 1. Sigma falls by a constant factor per
-            epoch over the first quarter and stays there.
+            Share of the training that is done, 0 to 1. Sigma falls evenly in its logarithm from
+            ``max_delay / 2`` to 0.23 steps over the first quarter and stays there.
         """
+        self.position.clamp_(0, self.max_delay)
         start, end = self.max_delay / 2, 0.5 - _NARROWEST
         self.sigma = start * (end / start) ** min(4 * progress, 1.0)
 
