@@ -87,6 +87,19 @@ def test_no_tolerance_gives_no_accuracy_away_on_the_folds():
     assert chosen.time == good.time.min()
 
 
+def test_what_is_given_away_is_the_paired_difference_to_whole_trials():
+    x, y, _ = drifts()
+    decoder = EarlyExitClassifier(Mean(), tolerance=0.05).fit(x[:200], y[:200])
+    whole = decoder.estimators_[-1].predict(x[200:]) == y[200:]
+    for _, row in decoder.curve(x[200:], y[200:]).iloc[::10].iterrows():
+        decoder.threshold_ = row.threshold
+        lost = whole.astype(float) - (decoder.predict(x[200:]) == y[200:])
+        assert row.loss == pytest.approx(lost.mean())
+        assert row.loss_error == pytest.approx(lost.std() / len(lost) ** 0.5)
+    chosen = decoder.curve_.loss + decoder.curve_.loss_error <= 0.05
+    assert decoder.curve_.time[chosen].min() < decoder.curve_.time.max()
+
+
 def test_threshold_is_chosen_on_trials_not_fitted():
     """A classifier that knows its training trials by heart and nothing else is not believed."""
 

@@ -38,8 +38,8 @@ class EarlyExitClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     The classifier is fitted once for each of a few lengths of trial. A trial is decided at the
     first length whose most probable class passes a threshold, at its end at the latest. The
     threshold is the one that reads least, among those whose accuracy on held-out folds of the
-    training data is at most ``tolerance`` below that of whole trials. The confidence need not be
-    calibrated for that.
+    training data is surely, to one standard error, at most ``tolerance`` below that of whole
+    trials. The confidence need not be calibrated for that.
 
     Parameters
     ----------
@@ -63,7 +63,8 @@ class EarlyExitClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     threshold_ : float
         Confidence that ends a trial; infinite where only whole trials will do.
     curve_ : pandas.DataFrame
-        ``threshold``, ``accuracy`` and mean ``time`` on the held-out folds; see `curve`.
+        ``threshold``, ``accuracy``, ``loss``, ``loss_error`` and mean ``time`` on the held-out
+        folds; see `curve`.
     classes_ : ndarray of shape (n_classes,)
     n_features_in_ : int
         Number of channels.
@@ -159,7 +160,7 @@ class EarlyExitClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 guesses[:, test] = self._guess(fitted, source, test)
                 held[test] = True
             self.curve_ = self._curve(guesses[:, held], labels[held], source)
-            good = self.curve_.accuracy >= self.curve_.accuracy.iloc[-1] - self.tolerance - 1e-12
+            good = self.curve_.loss + self.curve_.loss_error <= self.tolerance + 1e-12
             self.threshold_ = float(self.curve_[good].sort_values("time").threshold.iloc[0])
         everything = np.arange(len(labels))
         self.estimators_ = self._fit_looks(source, labels, everything)
@@ -228,8 +229,10 @@ class EarlyExitClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         pandas.DataFrame
-            Columns ``threshold``, ``accuracy``, ``time`` (mean, in seconds, or in samples where
-            no rate is known); the last row reads whole trials.
+            Columns ``threshold``, ``accuracy``, ``loss`` (accuracy given away beside whole
+            trials) with the standard error ``loss_error`` of this paired difference, and ``time``
+            (mean, in seconds, or in samples where no rate is known); the last row reads whole
+            trials.
         """
         check_is_fitted(self)
         source = self._read(X)
@@ -306,8 +309,11 @@ class EarlyExitClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             over[-1] = True
             at = over.argmax(0)
             time = self.looks_[at].mean() / (source.sampling_rate or 1.0)
-            rows.append((threshold, right[at, columns].mean(), time))
-        return pd.DataFrame(rows, columns=["threshold", "accuracy", "time"])
+            early = right[at, columns]
+            lost = right[-1].astype(float) - early
+            error = lost.std() / np.sqrt(len(lost))
+            rows.append((threshold, early.mean(), lost.mean(), error, time))
+        return pd.DataFrame(rows, columns=["threshold", "accuracy", "loss", "loss_error", "time"])
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
