@@ -37,6 +37,66 @@ def test_scores_are_those_of_a_loop_over_folds(trials):
     assert row["auroc_sd"] == 0
 
 
+def test_more_features_than_trials_are_fitted_exactly(trials):
+    rng, y, groups = trials
+    x = rng.normal(size=(120, 300)) + 0.1 * y[:, None]
+    got = probe({"x": x}, y, groups, seeds=[3], C=0.01).loc["x", "auroc"]
+    chance = np.zeros(120)
+    folds = StratifiedGroupKFold(5, shuffle=True, random_state=3)
+    for train, test in folds.split(x, y, groups):
+        scaler = StandardScaler().fit(x[train])
+        model = LogisticRegression(C=0.01, max_iter=5000, tol=1e-8)
+        model.fit(scaler.transform(x[train]), y[train])
+        chance[test] = model.predict_proba(scaler.transform(x[test]))[:, 1]
+    assert got == pytest.approx(roc_auc_score(y, chance), abs=2e-3)
+
+
+def test_the_penalty_is_chosen_inside_the_training_groups(trials):
+    rng, y, groups = trials
+    x = rng.normal(size=(120, 60)) + 0.25 * y[:, None]
+    fixed = [probe({"x": x}, y, groups, seeds=[0], C=c) for c in (1e-2, 1e2)]
+    chosen = probe({"x": x}, y, groups, seeds=[0], C=[1e-2, 1e2])
+    loss = [float(t.loc["x", "auroc"]) for t in fixed]
+    assert loss[0] > loss[1] + 0.03  # few trials for so many features need a strong penalty
+    assert chosen.loc["x", "auroc"] == pytest.approx(loss[0], abs=1e-9)
+    # labels of held-out trials choose nothing: with noise alone the score stays at chance
+    noise = rng.normal(size=(120, 60))
+    grid = probe({"x": noise}, y, groups, seeds=[0, 1, 2], C=np.logspace(-4, 2, 7))
+    assert 0.35 < grid.loc["x", "balanced_accuracy"] < 0.65
+
+
+def test_features_fitted_in_the_fold_see_its_training_trials_alone(trials):
+    rng, y, groups = trials
+    x = rng.normal(size=(120, 3)) + y[:, None]
+    asked = []
+
+    def scaled(train, seed):
+        asked.append((train, seed))
+        return x - x[train].mean(0)
+
+    got = probe({"fitted": scaled, "x": x}, y, groups, seeds=[1, 2])
+    assert got.loc["fitted", "auroc"] == pytest.approx(got.loc["x", "auroc"])
+    assert [seed for _, seed in asked] == ([1] * 5 + [1] * 5 + [2] * 5 + [2] * 5)  # and chance
+    for train, _ in asked:
+        assert len(train) == 20 * len(set(groups[train])) < 120  # whole groups, not all
+
+
+def test_differences_are_paired_over_trials(trials):
+    rng, y, groups = trials
+    good = rng.normal(size=(120, 4)) + 0.8 * y[:, None]
+    features = {"good": good, "same": good.copy(), "noise": rng.normal(size=(120, 4))}
+    got = probe(features, y, groups, seeds=[0, 1], reference="good")
+    assert got.loc["same", ["difference", "difference_low", "difference_high"]].tolist() == [0] * 3
+    gap = got.loc["noise", "balanced_accuracy"] - got.loc["good", "balanced_accuracy"]
+    assert got.loc["noise", "difference"] == pytest.approx(gap)
+    assert got.loc["noise", "difference_low"] < gap < got.loc["noise", "difference_high"] < 0
+    # the normal approximation of a paired difference of two means
+    width = got.loc["noise", "difference_high"] - got.loc["noise", "difference_low"]
+    assert 0.1 < width < 0.4
+    with pytest.raises(ValueError, match=r"one of the features \['good', .*got 'best'"):
+        probe(features, y, groups, reference="best")
+
+
 def test_informed_features_win_and_shuffled_labels_stay_at_chance(trials):
     rng, y, groups = trials
     noise = rng.normal(size=(120, 4))
@@ -72,7 +132,7 @@ def test_probe_says_what_it_needs(trials):
         probe({"x": x[:100]}, y, groups)
     with pytest.raises(ValueError, match="two groups and two classes or more, got 1 and 2"):
         probe({"x": x}, y, groups * 0)
-    with pytest.raises(ValueError, match="expects finite features"):
+    with pytest.raises(ValueError, match=r"expects finite features of 120 trials.* in 'x'"):
         probe({"x": x * np.nan}, y, groups)
 
 
