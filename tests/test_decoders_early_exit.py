@@ -90,7 +90,8 @@ def test_no_tolerance_gives_no_accuracy_away_on_the_folds():
 def test_what_is_given_away_is_the_paired_difference_to_whole_trials():
     x, y, _ = drifts()
     decoder = EarlyExitClassifier(Mean(), tolerance=0.05).fit(x[:200], y[:200])
-    whole = decoder.estimators_[-1].predict(x[200:]) == y[200:]
+    decoder.threshold_ = np.inf
+    whole = decoder.predict(x[200:]) == y[200:]
     for _, row in decoder.curve(x[200:], y[200:]).iloc[::10].iterrows():
         decoder.threshold_ = row.threshold
         lost = whole.astype(float) - (decoder.predict(x[200:]) == y[200:])
