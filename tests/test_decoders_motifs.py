@@ -114,6 +114,21 @@ def test_motifs_are_discovered_without_labels(seed):
     assert {m for m, _ in matched} == {k for _, k in matched} == {0, 1, 2, 3}
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(20, 26))
+def test_two_motifs_taken_for_one_are_divided_and_none_is_told_twice(seed):
+    x, y, _ = planted(10_000, seed, n_units=50, n_motifs=10, n_members=15, motif_rate=3.0)
+    found, truth = MotifDetector(n_motifs=15).fit(x).predict(x).values, y.values.T
+    assert found.shape[1] == 10
+    for motif in truth.T:
+        best = max(
+            (np.roll(row, -shift) & motif).sum() / max(row.sum(), motif.sum())
+            for row in found.T
+            for shift in range(-15, 16)
+        )
+        assert best > 0.98
+
+
 def test_jitter_is_answered_by_an_interval():
     x, y, _ = few(12_000, reliability=0.8, jitter=1.0)
     train, test = slice(0, 8000), slice(8000, None)

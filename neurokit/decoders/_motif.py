@@ -12,6 +12,7 @@ from scipy.stats import poisson
 
 _BLOCK = 8192  # time steps whose windows are laid out at once
 _CHANCE = 1e-3  # a whole recording of independent units passes for a motif this often
+_SAME = 0.8  # of its occurrences are those of another: no motif of its own
 _LEAST = 3  # occurrences without which nothing is called a motif
 
 Bits = NDArray[np.bool_]
@@ -146,19 +147,69 @@ def discover(raster: Bits, n_motifs: int, n_delays: int) -> Bits:
     anchors = list(_anchors(table, rest.mean(0), n_delays))
     # a low share of the template may join two motifs; members that jitter need one
     for share, anchor in [*((0.7, a) for a in anchors), *((0.5, a) for a in anchors)]:
-        if len(found) == n_motifs:
+        if len(found) >= n_motifs:
             break
         begins = _grow(table, rest, anchor, n_delays, share)
         if begins is None:
             continue
-        found.append(begins)
-        model = fit_log_odds([rest], [begins[:, None]], n_delays)
-        unit, delay = np.nonzero(model.membership[0] > 0.5)
-        when = np.flatnonzero(begins)[:, None] + delay
-        inside = when < len(rest)
-        rest[when[inside], np.broadcast_to(unit, when.shape)[inside]] = False
+        parts = _parts(rest, begins, n_delays)
+        for begins in parts:
+            if (new := _distinct(raster, begins, found, n_delays)) is not None:
+                found.append(new)
+            model = fit_log_odds([rest], [begins[:, None]], n_delays)
+            unit, delay = np.nonzero(model.membership[0] > 0.5)
+            when = np.flatnonzero(begins)[:, None] + delay
+            inside = when < len(rest)
+            rest[when[inside], np.broadcast_to(unit, when.shape)[inside]] = False
         table = windows(rest, len(rest), n_delays)
+    found = found[:n_motifs]
     return np.stack(found, 1) if found else np.zeros((len(raster), 0), bool)
+
+
+def _distinct(raster: Bits, begins: Bits, found: list[Bits], n_delays: int) -> Bits | None:
+    """Look for a motif in all spikes again; None where it repeats one that was found before.
+
+    A repetition begins when another motif does, always as much later: it grew from spikes that
+    were left over when that one was taken out.
+    """
+    model = fit_log_odds([raster], [begins[:, None]], n_delays)
+    again = peaks(log_odds(raster, model, 0, len(raster))[:, 0], 0.0, n_delays // 2)
+    when = np.flatnonzero(again)
+    if len(when) < _LEAST:
+        return None
+    lags = range(-n_delays, n_delays + 1)
+    met = [np.roll(other, lag)[when].mean() for other in found for lag in lags]
+    return again if max(met, default=0.0) < _SAME else None
+
+
+def _parts(raster: Bits, begins: Bits, n_delays: int) -> list[Bits]:
+    """Divide what was taken for one motif and is two: its occurrences hold one or the other.
+
+    The two are what the first principal component of the members' spikes sets apart, and are
+    kept where they share less than half of their members.
+    """
+    model = fit_log_odds([raster], [begins[:, None]], n_delays)
+    unit, delay = np.nonzero(model.membership[0] > 0.5)
+    when = np.flatnonzero(begins[: len(begins) - n_delays])
+    if len(when) < 2 * _LEAST or len(unit) < 2:
+        return [begins]
+    fires = raster[when[:, None] + delay, unit].astype(float)
+    side = np.linalg.svd(fires - fires.mean(0), full_matrices=False)[0][:, 0] > 0
+    parts, members = [], []
+    for half in (when[side], when[~side]):
+        part = np.zeros_like(begins)
+        part[half] = True
+        for _ in range(4):
+            if part.sum() < _LEAST:
+                return [begins]
+            model = fit_log_odds([raster], [part[:, None]], n_delays)
+            part = peaks(log_odds(raster, model, 0, len(raster))[:, 0], 0.0, n_delays // 2)
+        parts.append(part)
+        members.append(model.membership[0] > 0.5)
+    fewer = min(m.sum() for m in members)
+    if (members[0] & members[1]).sum() >= fewer / 2 or min(p.sum() for p in parts) < _LEAST:
+        return [begins]
+    return [_align(raster, part, n_delays) for part in parts]
 
 
 def _anchors(table: csr_array, rate: Floats, n_delays: int) -> Iterator[int]:
