@@ -230,6 +230,20 @@ class Decoder(nn.Module):
         """Return samples (batch, time) of ``latents`` (batch, frame, latent_dim)."""
         return _through(self.layers, self.direct, latents.mT, memory)[:, 0]
 
+    @property
+    def n_past_frames(self) -> float:
+        """Frames before its own on which a sample depends; infinite with an LSTM."""
+        past, rate = 0.0, 1
+        for layer in self.layers.modules():
+            if isinstance(layer, Recurrent):
+                return math.inf
+            if isinstance(layer, CausalConv1d):
+                past += layer.n_past / rate
+            if isinstance(layer, CausalUpsample1d):
+                past += 1 / rate
+                rate *= layer.stride
+        return math.ceil(past)
+
 
 class Codec(nn.Module):
     """Encoder, quantiser and decoder of one channel.

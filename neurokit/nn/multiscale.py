@@ -45,6 +45,11 @@ class MultiScaleDecoder(nn.Module):
         super().__init__()
         self.branches = nn.ModuleList(Decoder(latent_dim, kernel=k, **shape) for k in kernels)
 
+    @property
+    def n_past_frames(self) -> float:
+        """Frames before its own on which a sample depends."""
+        return max(b.n_past_frames for b in self.branches if isinstance(b, Decoder))
+
     def forward(self, latents: Tensor, memory: Memory | None = None) -> Tensor:
         """Return samples (batch, time) of ``latents`` (batch, frame, branch * latent_dim)."""
         parts = latents.chunk(len(self.branches), -1)

@@ -1,4 +1,4 @@
-"""A trained codec at work: on its device, block by block or live."""
+"""Trained networks at work: on their device, block by block or live."""
 
 from __future__ import annotations
 
@@ -6,114 +6,98 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
-from neurokit.tokenizers._leveller import Leveller
-from neurokit.tokenizers._signal import finite, spans
+from neurokit.tokenizers._signal import spans
 
 if TYPE_CHECKING:
     from neurokit.nn.codec import Codec
 
-BLOCK = 200  # frames that are coded at once: bounds memory
 _ROWS = 64  # rows that are coded at once
 
 
-class CodecStream:
-    """A live recording on its way to tokens; `CodecTokenizer.stream` makes it.
+class NetworkEncoder:
+    """Encoder and quantiser, in double precision: each call goes on where the last one ended.
 
-    Frames come when nothing that follows can change them: those of the first second when it is
-    over, all others as soon as their last sample is there (and, where the recording is resampled,
-    twelve samples more of the slower rate).
+    Parameters
+    ----------
+    module : Codec
+    device : str
+    beam : int
+        Paths that the quantiser's search keeps.
     """
-
-    def __init__(self, leveller: Leveller, networks: Networks) -> None:
-        self._leveller = leveller
-        self._networks = networks
-        self._over = False
-
-    def push(self, chunk: Any) -> NDArray[Any]:
-        """Take samples.
-
-        Parameters
-        ----------
-        chunk : xarray.DataArray or ndarray of shape (n_channels, n)
-
-        Returns
-        -------
-        ndarray of uint16, shape (n_channels, n_frames, n_levels + 2)
-            The frames that are now decided; perhaps none.
-        """
-        if isinstance(chunk, xr.DataArray):
-            chunk = chunk.transpose("channel", "time").values
-        chunk = np.asarray(chunk, np.float64)
-        n_channels = self._leveller.n_rows
-        if chunk.ndim != 2 or len(chunk) != n_channels:
-            raise ValueError(
-                f"CodecStream.push takes a chunk of shape ({n_channels}, n), got {chunk.shape}."
-            )
-        return self._code(finite(chunk, "CodecStream.push"), last=False)
-
-    def flush(self) -> NDArray[Any]:
-        """End the recording; return the frames that are left, the last filled up."""
-        tokens = self._code(np.zeros((self._leveller.n_rows, 0)), last=True)
-        self._over = True
-        return tokens
-
-    def _code(self, x: NDArray[Any], *, last: bool) -> NDArray[Any]:
-        if self._over:
-            raise ValueError("CodecStream: the recording is over; start another with stream().")
-        levelled, codes = self._leveller.push(x, last=last)
-        return self._networks.tokens(self._networks.encode(levelled), codes)
-
-
-class Networks:
-    """The trained networks at work: on their device, the encoder in double precision."""
 
     def __init__(self, module: Codec, device: str, beam: int) -> None:
         from neurokit.training import resolve_device
 
-        self.device = resolve_device(device)
-        self.beam = beam
-        self.hop = module.encoder.hop
-        self.quantizer = deepcopy(module.quantizer).to(self.device)
-        self.encoder = deepcopy(module.encoder).to(self.device).double()
-        self.decoder = deepcopy(module.decoder).to(self.device)
-        self.memories: dict[int, Any] = {}
+        self._device = resolve_device(device)
+        self._beam = beam
+        self._quantizer = deepcopy(module.quantizer).to(self._device)
+        self._encoder = deepcopy(module.encoder).to(self._device).double()
+        self._memories: dict[int, Any] = {}
 
-    def encode(self, levelled: NDArray[Any]) -> NDArray[Any]:
-        """Vectors (row, frame, dim) of samples (row, time); goes on where the last call ended."""
+    def __call__(self, frames: NDArray[Any], side: NDArray[Any]) -> NDArray[Any]:
+        """Tokens (row, frame, column) of levelled frames and the codes of their level."""
+        return np.concatenate([side, self.codes(self.vectors(frames))], -1)
+
+    def vectors(self, frames: NDArray[Any]) -> NDArray[Any]:
+        """Vectors (row, frame, dim) of levelled frames (row, frame, sample)."""
         import torch
 
         from neurokit.nn.codec import Memory
 
-        n_rows, n = levelled.shape
-        out = np.empty((n_rows, n // self.hop, self.quantizer.dim), np.float32)
+        n_rows, n = frames.shape[:2]
+        out = np.empty((n_rows, n, self._quantizer.dim), np.float32)
         with torch.inference_mode():
             for start, stop in spans(n_rows if n else 0, _ROWS):
-                memory = self.memories.setdefault(start, Memory())
-                x = torch.from_numpy(levelled[start:stop]).to(self.device)
-                out[start:stop] = self.encoder(x, memory).float().cpu().numpy()
+                memory = self._memories.setdefault(start, Memory())
+                x = torch.from_numpy(frames[start:stop].reshape(stop - start, -1))
+                out[start:stop] = self._encoder(x.to(self._device), memory).float().cpu().numpy()
         return out
 
-    def tokens(self, vectors: NDArray[Any], side: NDArray[Any]) -> NDArray[Any]:
-        """Codes of the vectors, behind the codes of the level."""
+    def codes(self, vectors: NDArray[Any]) -> NDArray[Any]:
+        """Codes (row, frame, column) of vectors (row, frame, dim)."""
         import torch
 
         with torch.inference_mode():
-            x = torch.from_numpy(vectors).to(self.device)
-            codes = self.quantizer.encode(x, beam=self.beam)
-        return np.concatenate([side, codes.cpu().numpy()], -1).astype(np.uint16)
+            x = torch.from_numpy(vectors).to(self._device)
+            return self._quantizer.encode(x, beam=self._beam).cpu().numpy()
 
-    def decode(self, vectors: NDArray[Any]) -> NDArray[Any]:
-        """Return samples (row, time) of vectors (row, frame, dim), a stretch at a time."""
-        import torch
 
+class NetworkDecoder:
+    """Codebooks and decoder: each call goes on where the last one ended.
+
+    Parameters
+    ----------
+    module : Codec
+    device : str
+    n_levels : int
+        Stages to use.
+    """
+
+    def __init__(self, module: Codec, device: str, n_levels: int) -> None:
         from neurokit.nn.codec import Memory
+        from neurokit.training import resolve_device
 
-        memory, parts = Memory(), []
+        self._device = resolve_device(device)
+        self._n_levels = n_levels
+        self._quantizer = module.quantizer
+        self._decoder = deepcopy(module.decoder).to(self._device)
+        self._memory = Memory()
+
+    def __call__(self, tokens: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Levelled frames (row, frame, sample) and codes of their level (row, frame, 2)."""
+        import torch
+
         with torch.inference_mode():
-            for start, stop in spans(vectors.shape[1], BLOCK):
-                x = torch.from_numpy(vectors[:, start:stop]).to(self.device)
-                parts.append(self.decoder(x, memory).double().cpu().numpy())
-        return np.concatenate(parts, 1)
+            vectors = look_up(self._quantizer, tokens[..., 2:], self._n_levels)
+            x = torch.from_numpy(vectors).to(self._device)
+            samples = self._decoder(x, self._memory).double().cpu().numpy()
+        return samples.reshape(*tokens.shape[:2], -1), tokens[..., :2]
+
+
+def look_up(quantizer: Any, codes: NDArray[Any], n_levels: int | None = None) -> NDArray[Any]:
+    """Vectors that codes (..., column) stand for."""
+    import torch
+
+    return quantizer.decode(torch.from_numpy(codes), n_levels).numpy()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,9 @@ from sklearn.utils import check_random_state
 
 from neurokit.sample_index import exact
 from neurokit.tokenizers import _rvq
-from neurokit.tokenizers._levelled import Frames, LevelledTokenizer
+from neurokit.tokenizers._frames import Frames
+from neurokit.tokenizers._labels import SIDE
+from neurokit.tokenizers._levelled import LevelledTokenizer
 
 _STEP = 0.05  # s: the level is faded in over ten of these
 _GAINS = 64  # codes of a frame's gain,
@@ -97,8 +99,6 @@ class LinearRVQTokenizer(LevelledTokenizer):
     >>> tokenizer.inverse_transform(tokens, n_levels=2).shape
     (4, 1000)
     """
-
-    _side: ClassVar[tuple[str, ...]] = ("scale", "offset", "gain")
 
     def __init__(
         self,
@@ -231,11 +231,12 @@ class LinearRVQTokenizer(LevelledTokenizer):
     def _looked_up(self, frames: NDArray[Any]) -> NDArray[Any]:
         return self._vectors(self._encode(frames), self.n_levels)
 
-    def _decode(self, codes: NDArray[Any], n_levels: int, frames: Frames) -> NDArray[Any]:
+    def _decode(self, codes: NDArray[Any], n_levels: int) -> NDArray[Any]:
         return self._vectors(codes, n_levels) @ self.components_.T
 
-    def _sizes(self) -> list[int]:
-        return [_GAINS, *[self.codebook_size] * self.n_levels]
+    def _columns(self) -> dict[str, int]:
+        stages = {str(k + 1): self.codebook_size for k in range(self.n_levels)}
+        return SIDE | {"gain": _GAINS} | stages
 
     def _count(self, codes: NDArray[Any]) -> None:
         size = self.codebook_size

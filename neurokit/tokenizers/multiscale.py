@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neurokit.tokenizers._labels import SIDE
 from neurokit.tokenizers.codec import CodecTokenizer, _factors
 
 if TYPE_CHECKING:
@@ -158,6 +159,7 @@ class MultiScaleTokenizer(CodecTokenizer):
         huber, phase = self.loss_weights
         return loss + huber * F.huber_loss(y, x) + phase * amplitude_phase_error(x, y, windows)
 
-    def _code_names(self) -> list[str]:
+    def _columns(self) -> dict[str, int]:
         branches = range(1, len(self.kernels) + 1)
-        return [f"{k + 1}.{b}" for k in range(self.n_levels) for b in branches]
+        names = [f"{k + 1}.{b}" for k in range(self.n_levels) for b in branches]
+        return SIDE | dict.fromkeys(names, self.codebook_size)

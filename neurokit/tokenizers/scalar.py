@@ -8,7 +8,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from neurokit.tokenizers._levelled import Frames, LevelledTokenizer
+from neurokit.tokenizers._frames import Frames
+from neurokit.tokenizers._labels import SIDE
+from neurokit.tokenizers._levelled import LevelledTokenizer
 
 _LOUDEST = 24.0  # of a levelled sample
 _LIMIT = 1 << 20  # samples from which quantiles are taken
@@ -144,13 +146,13 @@ class ScalarTokenizer(LevelledTokenizer):
         return self.values_[self._encode(frames)]
 
     def _frames(self, rate: Fraction) -> Frames:
-        return Frames(rate, rate, 1, 1)
+        return Frames(rate, rate, 1)
 
     def _encode(self, frames: NDArray[Any]) -> NDArray[Any]:
         return np.searchsorted(self.edges_, frames)
 
-    def _decode(self, codes: NDArray[Any], n_levels: int, frames: Frames) -> NDArray[Any]:
+    def _decode(self, codes: NDArray[Any], n_levels: int) -> NDArray[Any]:
         return self.values_[codes]
 
-    def _sizes(self) -> list[int]:
-        return [self.codebook_size]
+    def _columns(self) -> dict[str, int]:
+        return SIDE | {"1": self.codebook_size}
