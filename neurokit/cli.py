@@ -1,4 +1,4 @@
-"""The command line: ``neurokit demo | info | convert | run | tokenize | detokenize``."""
+"""The command line: ``neurokit demo | info | convert | run | tokenize | detokenize | bench``."""
 
 import argparse
 import os
@@ -110,7 +110,66 @@ def _parser() -> argparse.ArgumentParser:
     )
     detokenize.add_argument("--model", default="eeg-small", help=model)
     detokenize.add_argument("--overwrite", action="store_true", help="replace OUT if it is there")
+
+    bench = add("bench", _bench, "score decoders on a public benchmark, as its leaderboard does")
+    bench.formatter_class = argparse.RawDescriptionHelpFormatter
+    bench.description = _BENCH
+    bench.add_argument("task", choices=["reaching"], help="NeuroBench's primate reaching")
+    bench.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder with the .mat files, or some of them",
+    )
+    bench.add_argument(
+        "--decoders",
+        type=_names,
+        default="wiener,kalman,ann2d,ann3d,snn2,snn3d,tiny",
+        metavar="A,B",
+    )
+    bench.add_argument("--filters", type=_names, default="none", metavar="A,B")
+    bench.add_argument(
+        "--seeds", type=int, default=1, metavar="N", help="networks are trained N times (1)"
+    )
+    bench.add_argument("--epochs", type=int, metavar="N", help="of each network (its own)")
+    bench.add_argument(
+        "--count", type=int, metavar="N", help="test steps to count operations on (all)"
+    )
+    bench.add_argument("--device", default="auto", help="to train on: auto, cpu, cuda (auto)")
+    bench.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="rows of figures, .csv or .json; those that it holds are not computed again."
+        " The leaderboard's rows go beside it, as .rst",
+    )
     return parser
+
+
+_BENCH = """\
+Score decoders on a public benchmark, as its leaderboard does.
+
+reaching: primate motor prediction of NeuroBench, six recordings of the Sabes laboratory
+  (https://zenodo.org/records/583331; indy_20160622_01.mat, indy_20160630_01.mat,
+  indy_20170131_02.mat, loco_20170210_03.mat, loco_20170215_02.mat, loco_20170301_05.mat).
+  Bins of 4 ms, velocity of the cursor; the first half of the reaches to train on, a quarter to
+  validate, the last quarter to test. Each recording has a decoder of its own. NeuroBench's
+  committed figures stand in the table beside ours.
+
+decoders: wiener (0.2 s of history), kalman, ann2d, ann3d, snn2, snn3d, streaming, tiny, big,
+  spiking, gru, lstm, elm
+filters behind them: none, bessel-causal, bessel-last, bessel-middle, bessel-offline, fir,
+  fir-late; 6.25 Hz, 32 predictions at most. They are fitted on the validation part. R2 is in
+  real time; "aligned" forgives their delay.
+
+example:
+  neurokit bench reaching --data ~/sabes --decoders tiny,snn2 --filters none,fir --out table.csv
+"""
+
+
+def _names(text: str) -> list[str]:
+    return [name for name in text.split(",") if name]
 
 
 def _demo(chosen: argparse.Namespace) -> None:
@@ -229,6 +288,32 @@ def _detokenize(chosen: argparse.Namespace) -> None:
     else:
         io.save(chosen.out, x)
     print(f"{chosen.out} ({_size(chosen.out)})")
+
+
+def _bench(chosen: argparse.Namespace) -> None:
+    for name in ("seeds", "epochs", "count"):
+        if getattr(chosen, name) is not None and getattr(chosen, name) < 1:
+            raise ValueError(f"--{name} must be 1 or more, got {getattr(chosen, name)}.")
+    if chosen.out is not None:
+        _writable(chosen.out)
+    from neurokit import _bench
+
+    known = {"decoders": _bench.DECODERS, "filters": _bench.FILTERS}
+    for name, those in known.items():
+        if unknown := [x for x in getattr(chosen, name) if x not in those]:
+            raise ValueError(
+                f"--{name}: knows no {', '.join(unknown)}; there are {', '.join(those)}."
+            )
+    _bench.run(
+        chosen.data,
+        decoders=chosen.decoders,
+        filters=chosen.filters,
+        seeds=chosen.seeds,
+        epochs=chosen.epochs,
+        count=chosen.count,
+        device=chosen.device,
+        out=chosen.out,
+    )
 
 
 def _tokenizer(model: str) -> tuple[Any, str]:

@@ -1,3 +1,7 @@
+import importlib.util
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -5,6 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from neurokit._bench_table import N_TEST, PUBLISHED
+from neurokit.datasets.fetch import REACHING_SESSIONS
+from neurokit.decoders import SpikingRegressor, WindowMLPRegressor
+from neurokit.metrics.footprint import footprint
 from neurokit.metrics.neurobench import (
     OperationCounter,
     Operations,
@@ -16,7 +24,142 @@ from neurokit.metrics.neurobench import (
     operation_energy,
     parameter_count,
 )
+from neurokit.nn.recurrent import WindowNorm
 from neurokit.nn.spiking import LIF, LeakyIntegrator, RecurrentLIF, SpikingSequential
+from neurokit.training import Trainer
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def package():
+    """The networks and inputs of the script, and what neurobench 2.3.0 has counted on them."""
+    path = HERE.parent / "benchmarks/neurobench_counts.py"
+    spec = importlib.util.spec_from_file_location("neurobench_counts", path)
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    made.counted = json.loads((HERE / "neurobench_counts.json").read_text())
+    return made
+
+
+def compare(network, run, expected):
+    """Operations, their kinds, updates and sparsity of connections are the package's."""
+    found, theirs = count_operations(network, run, 120), expected["SynapticOperations"]
+    assert found.effective_macs == pytest.approx(theirs["Effective_MACs"])
+    assert found.effective_acs == pytest.approx(theirs["Effective_ACs"])
+    assert found.dense == theirs["Dense"]
+    assert found.membrane_updates == pytest.approx(expected["MembraneUpdates"])
+    assert connection_sparsity(network) == expected["ConnectionSparsity"]
+    return found
+
+
+@pytest.mark.parametrize(("name", "n_parts"), [("ann2d", 1), ("ann3d", 7)])
+def test_dense_baselines_count_as_in_the_package(package, name, n_parts):
+    fc = package.dense(12 * n_parts)
+    norms = nn.BatchNorm1d(32), nn.BatchNorm1d(48)
+    network = SpikingSequential(fc[0], nn.ReLU(), norms[0], fc[1], nn.ReLU(), norms[1], fc[2])
+    rows = package.windows(package.inputs(), n_parts).flatten(1).float()
+    network.eval()
+    found = compare(network, lambda: [network(row[None]) for row in rows], package.counted[name])
+    assert found.activation_sparsity == pytest.approx(package.counted[name]["ActivationSparsity"])
+    buffer = 4 * 12  # the harness's copy of the last step
+    assert memory_footprint(network) + buffer == package.counted[name]["Footprint"]
+    assert parameter_count(network) == package.counted[name]["ParameterCount"]
+
+
+@pytest.mark.parametrize("chunk", [1, 120])
+def test_a_spiking_baseline_counts_as_in_the_package(package, chunk):
+    fc, options = package.linear(12, 50, 2), {"decay": package.BETA}
+    hidden = LIF(50, threshold=package.THRESHOLD, reset="zero", **options)
+    network = SpikingSequential(fc[0], hidden, fc[1], LeakyIntegrator(2, **options))
+
+    def run():
+        state = None
+        for rows in package.inputs().float()[:, None].split(chunk):
+            _, state = network(rows, state)
+
+    found = compare(network, run, package.counted["snn2"])
+    silent = 1 - (1 - found.activation_sparsity) * 50 / 52  # the package counts the readout too
+    assert silent == pytest.approx(package.counted["snn2"]["ActivationSparsity"])
+
+
+def test_a_baseline_on_windows_counts_as_in_the_package(package):
+    fc, options = package.linear(12, 32, 48, 2), {"decay": package.BETA}
+    kinds = {"threshold": package.HIGH, "reset": "subtract", **options}
+    hidden = LIF(32, **kinds), LIF(48, **kinds)
+    network = SpikingSequential(
+        WindowNorm(7, 12), fc[0], hidden[0], fc[1], hidden[1], fc[2], LeakyIntegrator(2, **options)
+    )
+    windows = package.windows(package.inputs(), 7).float()
+    found = compare(
+        network, lambda: [network(w[:, None]) for w in windows], package.counted["snn3d"]
+    )
+    silent = 1 - (1 - found.activation_sparsity) * 80 / 82
+    assert silent == pytest.approx(package.counted["snn3d"]["ActivationSparsity"])
+
+
+@pytest.mark.parametrize("on", ["spikes", "numbers"])
+@pytest.mark.parametrize("kind", ["GRU", "LSTM", "RNN"])
+def test_recurrent_cells_have_the_operations_of_the_package(package, kind, on):
+    """Only their sum: the package takes the state of a cell for spikes if the input is."""
+    cell = package.set_weights(getattr(nn, f"{kind}Cell")(12, 16))
+    network = nn.ModuleList([cell, package.set_weights(nn.Linear(16, 2))])
+    x = (package.inputs() if on == "spikes" else package.numbers()).float()
+
+    def run():
+        hidden = torch.zeros(1, 16)
+        state = (hidden, hidden) if kind == "LSTM" else hidden
+        for row in x:
+            state = cell(row[None], state)
+            network[1](state[0] if kind == "LSTM" else state)
+
+    found = count_operations(network, run, 120)
+    expected = package.counted[f"{kind.lower()} on {on}"]
+    theirs = expected["SynapticOperations"]
+    both = found.effective_macs + found.effective_acs
+    assert both == pytest.approx(theirs["Effective_MACs"] + theirs["Effective_ACs"])
+    accumulates = products_by_hand(cell.weight_ih, x) / 120 if on == "spikes" else 0
+    assert found.effective_acs == pytest.approx(accumulates)
+    # dense operations of an LSTM, where the package leaves out the states of the first step
+    short = 16 * (4 * 16 + 1) / 120 if kind == "LSTM" else 0
+    assert found.dense == pytest.approx(theirs["Dense"] + short)
+    assert connection_sparsity(network) == expected["ConnectionSparsity"]
+    assert memory_footprint(network) == expected["Footprint"]
+
+
+@pytest.mark.parametrize("n_units", [96, 192])
+def test_decoders_have_the_published_costs_of_the_baselines(n_units):
+    """Dense operations and bytes that NeuroBench has committed for its four networks."""
+    rng = np.random.default_rng(0)
+    x = (rng.random((60, n_units)) < 0.1) * 1.0
+    y = rng.normal(size=(60, 2))
+    column = 0 if n_units == 96 else 3
+
+    def cost(estimator):
+        estimator.set_params(sampling_rate=250, trainer=Trainer(1, batch_size=60, device="cpu"))
+        return footprint(estimator.fit(x, y), x)
+
+    buffer = 4 * n_units  # of the harness: the last step
+    found = {
+        "ANN2D": (cost(WindowMLPRegressor()), buffer),
+        "ANN3D": (cost(WindowMLPRegressor(n_parts=7)), buffer),
+        "SNN2": (cost(SpikingRegressor(preset="snn2")), None),
+        "SNN3": (cost(SpikingRegressor(preset="snn3d")), None),
+    }
+    for name, (table, more) in found.items():
+        dense = PUBLISHED[name]["dense"][column]
+        if name == "ANN2D":  # 49 steps of the test were answered without its layers
+            n_test = N_TEST[REACHING_SESSIONS[column]]
+            dense = round(dense * n_test / (n_test - 49))
+        assert table["dense"] == dense, name
+        if more is not None:
+            assert table["bytes"] + more == PUBLISHED[name]["footprint"][column], name
+    connections = 4 * (n_units * 50 + 50 * 2)
+    assert connections + 48 == PUBLISHED["SNN2"]["footprint"][column]  # 12 scalars of snnTorch
+    norm, scales = 4 * 2 * 7 * n_units, 4 * 2
+    connections = 4 * (33 * 48 + 49 * 2 + (n_units + 1) * 32)
+    total = connections + norm + scales + buffer + 60  # 15 scalars of snnTorch
+    assert total == PUBLISHED["SNN3"]["footprint"][column]
 
 
 def products_by_hand(weight, rows):

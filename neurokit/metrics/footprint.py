@@ -35,7 +35,7 @@ def footprint(estimator: Any, X: Any) -> pd.Series[Any]:
     ----------
     estimator : fitted decoder
         A network of this package, `WienerRegressor`, `WienerCascadeRegressor`, `KalmanRegressor`,
-        or a `SmoothedRegressor` of one of these.
+        a `SmoothedRegressor` of one of these, or a pipeline of `LegendreHistory` and one of them.
     X : xarray.DataArray with dims ([trial,] unit, time), or array-like (n_times, n_units)
         What it decodes; a few thousand steps are enough.
 
@@ -72,6 +72,8 @@ def footprint(estimator: Any, X: Any) -> pd.Series[Any]:
         return _smoothed(estimator, X)
     if hasattr(estimator, "_calls"):
         return _network(estimator, X)
+    if hasattr(estimator, "steps"):
+        return _pipeline(estimator, X)
     rows, runs = _rows(X)
     if hasattr(estimator, "gain_"):
         n_outputs = len(estimator.intercept_)
@@ -90,6 +92,32 @@ def footprint(estimator: Any, X: Any) -> pd.Series[Any]:
     n_parameters = linear.coef_.size + linear.intercept_.size + n_curves
     sparsity = float((linear.coef_ == 0).mean())
     return _table(estimator, operations, n_parameters, 8 * n_parameters, sparsity, 0)
+
+
+def _pipeline(estimator: Any, X: Any) -> pd.Series[Any]:
+    """Add what histories in front of a decoder cost: one small linear system for each unit."""
+    before: list[Any] = []
+    for _, step in estimator.steps[:-1]:
+        if not hasattr(step, "transition_"):
+            raise TypeError(
+                "footprint: expects decoders behind LegendreHistory in a pipeline, got"
+                f" {type(step).__name__}; count its parts with neurokit.metrics.neurobench."
+            )
+        before.append(step)
+        X = step.transform(X)
+    made = footprint(estimator.steps[-1][1], X)
+    for step in before:
+        order, n_units = len(step.input_), step.n_features_in_
+        macs, size = float((order**2 + order) * n_units), order**2 + order + n_units
+        made["parameters"] += size
+        made["bytes"] += 8 * size
+        more = Operations(macs, 0.0, macs, float("nan"), 0.0)
+        made[["dense", "macs"]] += macs
+        made["nj_memory"] += memory_energy(more, int(made["bytes"]), order * n_units)
+        made["nj_float32"] += operation_energy(more)
+        made["nj_int8"] += operation_energy(more, "int8")
+        made["bit_budget"] += 64 * 64 * macs
+    return made.rename(type(estimator).__name__)
 
 
 def _network(estimator: Any, X: Any) -> pd.Series[Any]:
@@ -116,31 +144,42 @@ def _network(estimator: Any, X: Any) -> pd.Series[Any]:
 
 def _smoothed(estimator: Any, X: Any) -> pd.Series[Any]:
     """Add what the filter costs to the decoder's."""
-    table = footprint(estimator.decoder_, X)
-    smoother, n_outputs = estimator.smoother_, len(np.atleast_1d(_intercept(estimator.decoder_)))
+    n_outputs = len(np.atleast_1d(_intercept(estimator.decoder_)))
+    table = with_filter(footprint(estimator.decoder_, X), estimator.smoother_, n_outputs)
+    return table.rename(type(estimator).__name__)
+
+
+def with_filter(table: pd.Series[Any], smoother: Any, n_outputs: int) -> pd.Series[Any]:
+    """Add what a filter behind a decoder costs to what the decoder costs.
+
+    Parameters
+    ----------
+    table : pandas.Series
+        As `footprint` returns it for the decoder.
+    smoother : BesselFilter or FIRSmoother, fitted
+    n_outputs : int
+        Of the decoder.
+
+    Returns
+    -------
+    pandas.Series
+        Every tap, or coefficient of a section, is a multiply-accumulate for each output.
+    """
     taps = getattr(smoother, "taps_", None)
     size = smoother.sos_.size if taps is None else np.asarray(taps).size
     per_output = size if taps is None or np.ndim(taps) == 1 else len(taps)
-    before = Operations(
-        table["macs"],
-        table["acs"],
-        table["dense"],
-        table["activation_sparsity"],
-        table["membrane_updates"],
-    )
     macs = n_outputs * per_output
-    after = before._replace(effective_macs=before.effective_macs + macs, dense=before.dense + macs)
-    smoothed = _table(
-        estimator,
-        after,
-        int(table["parameters"]) + size,
-        int(table["bytes"]) + 8 * size,
-        table["connection_sparsity"],
-        0,
-    )
-    smoothed["nj_memory"] += table["nj_memory"] - memory_energy(before, int(smoothed["bytes"]))
-    smoothed["bit_budget"] = table["bit_budget"] + 64 * 64 * macs
-    return smoothed
+    made = table.copy()
+    made["parameters"] += size
+    made["bytes"] += 8 * size
+    made[["dense", "macs"]] += macs
+    more = Operations(macs, 0.0, macs, float("nan"), 0.0)
+    made["nj_memory"] += memory_energy(more, int(made["bytes"]))
+    made["nj_float32"] += operation_energy(more)
+    made["nj_int8"] += operation_energy(more, "int8")
+    made["bit_budget"] += 64 * 64 * macs
+    made["latency"] += getattr(smoother, "latency_", 0.0)
+    return made
 
 
 def _intercept(decoder: Any) -> Any:

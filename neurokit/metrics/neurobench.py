@@ -31,7 +31,7 @@ class Operations(NamedTuple):
     activation_sparsity : float
         Part of all outputs of spiking layers, ReLUs and sigmoids that are zero; NaN without any.
     membrane_updates : float
-        Potentials that a step has changed.
+        Potentials that a step has changed; of the first step of all, every one.
     """
 
     effective_macs: float
@@ -125,6 +125,17 @@ class OperationCounter:
         Its linear and convolutional layers, recurrent cells and the spiking layers of
         ``neurokit.nn`` are watched. Their inputs may hold all time steps at once, time first.
 
+    Notes
+    -----
+    The counts are those of the package ``neurobench`` 2.3.0 on the same networks and inputs,
+    called step by step, but for four places, where the definition [1]_ is kept:
+
+    * Of a recurrent cell the package looks at the input alone: on spikes it takes the products
+      with the state, and the gates, for accumulates. Here they are multiply-accumulates.
+    * In dense operations of an LSTM the package leaves out states that are zero.
+    * It refuses recurrent layers of torch; here they count as their cells.
+    * It counts what the readout neurons would fire as activity. A readout here does not fire.
+
     References
     ----------
     .. [1] Yik et al. (2025), The NeuroBench framework for benchmarking neuromorphic computing
@@ -145,6 +156,7 @@ class OperationCounter:
         self._module = module
         self._macs = self._acs = self._dense = 0
         self._active = self._outputs = self._updates = 0
+        self._begun: set[nn.Module] = set()
         self._hooks: list[Any] = []
 
     def __enter__(self) -> Self:
@@ -226,10 +238,10 @@ class OperationCounter:
     def _cell(self, layer: Any, inputs: tuple[Any, ...], output: Any) -> None:
         """Count a recurrent cell: both products, and what its gates do to each unit."""
         x, state = inputs[0], inputs[1] if len(inputs) > 1 else None
-        hidden = state[0] if isinstance(state, tuple) else state
-        if hidden is None:
-            hidden = x.new_zeros(*x.shape[:-1], layer.hidden_size)
-        self._recurrence(layer, layer.weight_ih, layer.weight_hh, x, hidden)
+        if state is None:
+            state = x.new_zeros(*x.shape[:-1], layer.hidden_size)
+        hidden, memory = state if isinstance(state, tuple) else (state, state)
+        self._recurrence(layer, layer.weight_ih, layer.weight_hh, x, hidden, memory)
 
     def _recurrent(self, layer: Any, inputs: tuple[Any, ...], output: Any) -> None:
         """Count a recurrent layer of torch as its cells, unrolled."""
@@ -242,24 +254,32 @@ class OperationCounter:
             )
         x, outputs = inputs[0], output[0]
         time = 1 if layer.batch_first and x.ndim == 3 else 0
-        first = torch.zeros_like(outputs.narrow(time, 0, 1))
+        first = memory = torch.zeros_like(outputs.narrow(time, 0, 1))
         if len(inputs) > 1 and inputs[1] is not None:
-            state = inputs[1][0] if isinstance(inputs[1], tuple) else inputs[1]
-            first = state.transpose(0, time).reshape(first.shape)
+            state = inputs[1] if isinstance(inputs[1], tuple) else (inputs[1], inputs[1])
+            first, memory = (part.transpose(0, time).reshape(first.shape) for part in state)
         hidden = torch.cat([first, outputs.narrow(time, 0, outputs.shape[time] - 1)], time)
-        self._recurrence(layer, layer.weight_ih_l0, layer.weight_hh_l0, x, hidden)
+        self._recurrence(layer, layer.weight_ih_l0, layer.weight_hh_l0, x, hidden, memory)
 
     def _recurrence(
-        self, layer: Any, w_in: Tensor, w_hidden: Tensor, x: Tensor, hidden: Tensor
+        self,
+        layer: Any,
+        w_in: Tensor,
+        w_hidden: Tensor,
+        x: Tensor,
+        hidden: Tensor,
+        memory: Tensor,
     ) -> None:
         effective, dense = _products(w_in, x)
         more_effective, more_dense = _products(w_hidden, hidden)
         self._add(effective, dense, x)
         self._add(more_effective, more_dense, hidden)
+        if "RNN" in type(layer).__name__:
+            return
         # gates to state: LSTM f*c + i*g and o*tanh(c); GRU r*h, (1 - z)*n + z*h
-        gates = {"LSTM": 3, "GRU": 3}.get(type(layer).__name__.removesuffix("Cell"), 0)
-        self._macs += gates * hidden.numel()
-        self._dense += gates * hidden.numel()
+        gates = 3 * hidden.numel()
+        self._macs += gates - int((memory == 0).sum())  # at rest nothing is left to keep
+        self._dense += gates
 
     def _activation(self, layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         self._active += int((output != 0).sum())
@@ -277,7 +297,8 @@ class OperationCounter:
             first = torch.zeros_like(spikes[:1]) if state is None else state.spikes[None]
             before = torch.cat([first.to(spikes.dtype), spikes[:-1]])
             self._add(*_products(weight, before), before)
-        self._updates += _updates(layer, inputs[0], state)
+        self._updates += _updates(layer, inputs[0], state, output[1], layer not in self._begun)
+        self._begun.add(layer)
 
 
 def count_operations(module: nn.Module, run: Callable[[], object], n_steps: int) -> Operations:
@@ -400,19 +421,19 @@ def _is_spiking(layer: nn.Module) -> bool:
     return hasattr(layer, "n_units") and hasattr(layer, "decay")
 
 
-def _updates(layer: Any, current: Tensor, state: Any) -> int:
-    """Potentials that a step has changed; in the first step from rest, all of them."""
+def _updates(layer: Any, current: Tensor, state: Any, after: Any, first: bool) -> int:
+    """Potentials that a step has changed; of the first step of all, every one."""
     import torch
 
     step = type(layer).forward  # without the hooks
     total = 0
     with torch.no_grad():
         for now in current.unbind(0):
-            before, (_, state) = state, step(layer, now[None], state)
-            changed = (
-                now.numel() if before is None else (state.potential != before.potential).sum()
-            )
-            total += int(changed)
+            before = 0.0 if state is None else state.potential
+            # where one step was asked for, its state is known
+            state = after if len(current) == 1 else step(layer, now[None], state)[1]
+            total += now.numel() if first else int((state.potential != before).sum())
+            first = False
     return total
 
 
