@@ -1,0 +1,330 @@
+"""What a linear classifier reads from codes, from latents and from what is decoded.
+
+    NEUROKIT_DATA=/path/to/recordings python benchmarks/token_probes.py [--only ssvep]
+
+Frozen tokenizers, logistic regression (the penalty by cross-validation inside the training
+groups), the same folds for all rows of a set. The same for all sets:
+
+* trials are cut from recordings band-passed at 1-40 Hz (forward and backward; Bonn comes so);
+* from vectors of frames, "rhythms": the log power of each channel and dimension along the frames
+  of the trial, in four equal bands up to half the frame rate; "variance": the log of the whole;
+  "in order": the averages of four stretches of time, side by side. Each with the level (mean of
+  the token ``scale``). The same for latents (what the encoder found) and codes (what they stand
+  for);
+* from codes as such: how often each code of each stage occurs, and the level;
+* from signals: log power in bands of 2 Hz (1-4 and 4-40 Hz), channel by channel.
+
+All of this was fixed before the first run, but for "rhythms": "variance" was to be the map, and
+read nothing of SSVEP from codes and latents alike, so the other was put before it, once, and both
+are shown. "eeg-small" is pretrained (its model card says on whom: S001 and SSVEP subjects 1, 3
+and 7 were among them, without labels; Peterson and Bonn were not). The linear codec is fitted on
+the training trials of each fold. "untrained" has random networks, and codebooks started by
+k-means on simulated EEG. Splits: Peterson and eegmmidb leave a run out, within each subject;
+SSVEP leaves a subject out; Bonn has no names of patients, so that segments of one patient stand
+on both sides. The last column is the difference to the latents of the same tokenizer under the
+same map, with its 95 % interval (bootstrap over trials). ± is the deviation over five seeds,
+which draw the folds of Bonn, the linear codec's start and the untrained networks.
+"""
+
+import argparse
+import functools
+import os
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import xarray as xr
+from real_motor_imagery import band_pass
+
+import neurokit as nk
+from neurokit import datasets, io
+from neurokit.metrics import code_histogram, concatenation_pool, log_band_power, probe
+from neurokit.tokenizers import CodecTokenizer, LinearRVQTokenizer, ScalarTokenizer
+from neurokit.training import Trainer
+
+BANDS = {"1": (1.0, 4.0)} | {str(low): (float(low), low + 2.0) for low in range(4, 40, 2)}
+STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+SEEDS = (0, 1, 2, 3, 4)
+COLUMNS = ("5", "3", "1", "Z", "2", "4", "6")
+MOTOR = [f"{row}{column}" for row in ("FC", "C", "CP") for column in COLUMNS]
+CENTRAL = ["F3", "Fz", "F4", "C3", "Cz", "C4", "P3", "Pz", "P4"]
+DECODED = "decoded signal, log band power"
+
+
+# ---------------------------------------------------------------- trials
+
+
+def cut(path: Path, events: pd.DataFrame, labels: list[str], tmin: float, tmax: float, **where):
+    """Band-passed trials of one EEG file."""
+    x = io.read_signal(path)
+    x = x.isel(channel=np.flatnonzero(x["type"].values == "eeg")).assign_coords(**where).load()
+    return nk.epoch(band_pass(x, 1.0, 40.0), events, tmin=tmin, tmax=tmax, labels=labels)
+
+
+def eegmmidb(data: Path, runs: tuple[int, ...]) -> xr.DataArray:
+    parts = []
+    for run in runs:
+        path = data / "mi_eegmmidb" / f"S001R{run:02d}.edf"
+        parts.append(cut(path, io.read_events(path), ["T1", "T2"], 0.5, 3.5, run=run))
+    x = xr.concat(parts, "trial")
+    names = [str(name).strip(".").upper() for name in x["channel"].values]
+    return x.isel(channel=[names.index(name) for name in MOTOR])
+
+
+def peterson(data: Path, subject: int) -> xr.DataArray:
+    parts = []
+    for run in range(2, 6):
+        path = data / "mi_peterson2020" / f"subj{subject:02d}_run{run:03d}.edf"
+        labels = ["OVTK_GDF_Right", "OVTK_GDF_Tongue"]
+        parts.append(cut(path, io.read_events(path), labels, 0.5, 4.0, run=run))
+    return xr.concat(parts, "trial").sel(channel=CENTRAL)
+
+
+def ssvep(data: Path) -> xr.DataArray:
+    """13, 17 or 21 Hz; the recording that stands under two subjects is taken once."""
+    parts = []
+    for path in sorted((data / "ssvep_exo").glob("*_raw.fif")):
+        if path.name.startswith("subject07_record-2012.07.11-15.33.08"):
+            continue
+        subject = int(path.name[7:9])
+        table = read_events(path)
+        parts.append(cut(path, table, ["13 Hz", "17 Hz", "21 Hz"], 2.0, 6.0, subject=subject))
+    return xr.concat(parts, "trial", join="override")
+
+
+def read_events(path: Path) -> pd.DataFrame:
+    import mne
+
+    found = mne.read_events(str(path).replace("_raw.fif", "-eve.fif"), verbose="error")
+    raw = mne.io.read_raw_fif(path, verbose="error")
+    onset = (found[:, 0] - raw.first_samp) / raw.info["sfreq"]
+    names = {1: "rest", 2: "13 Hz", 3: "21 Hz", 4: "17 Hz"}
+    label = [names[code] for code in found[:, 2]]
+    return pd.DataFrame({"onset": onset, "duration": 0.0, "label": label})
+
+
+def bonn(data: Path) -> xr.DataArray:
+    file = np.load(data / "seizure_bonn" / "bonn.npz")
+    x, label = file["X"].astype(np.float32)[:, None], np.array(list("ABCDE"))[file["y"]]
+    return nk.signal(x, sampling_rate=173.61, trials={"label": label})
+
+
+def sets(data: Path):
+    """Parts to probe one by one, the coordinate that groups, and what to tell apart in each."""
+    plain = {"": None}
+    yield "motor imagery, Peterson", [peterson(data, k) for k in range(1, 5)], "run", plain
+    for task, runs in {"fists or feet": (6, 10, 14), "left or right": (4, 8, 12)}.items():
+        yield f"motor imagery, eegmmidb S001, {task}", [eegmmidb(data, runs)], "run", plain
+    yield "SSVEP, 13, 17 or 21 Hz", [ssvep(data)], "subject", plain
+    tasks = {", E or A": "EA", ", E or D": "ED", ", E or the rest": "EABCD"}
+    yield "seizure, Bonn", [bonn(data)], None, tasks
+
+
+# ---------------------------------------------------------------- features
+
+
+def level(tokens: xr.DataArray) -> np.ndarray:
+    """Mean of the token ``scale``, a log amplitude, of each trial and channel."""
+    return tokens.sel(level="scale").astype(float).mean("frame").values[..., None]
+
+
+def rhythms(vectors: np.ndarray, frame_rate: float) -> np.ndarray:
+    """Log power of each channel and dimension along the frames, in four bands."""
+    edges = np.linspace(0, frame_rate / 2, 5)
+    edges[0] = 1e-9  # without the mean
+    bands = {str(k): (edges[k], edges[k + 1]) for k in range(4)}
+    power = log_band_power(np.moveaxis(vectors, -2, -1), sampling_rate=frame_rate, bands=bands)
+    return power.reshape(*power.shape[:2], -1)
+
+
+def maps(vectors: xr.DataArray, scale: np.ndarray, what: str) -> dict[str, np.ndarray]:
+    """The features that codes and latents share."""
+    values, start = vectors.values.astype(float), vectors["frame"].values
+    frame_rate = (len(start) - 1) / (start[-1] - start[0])
+    variance = values.var(axis=-2)
+    variance += 1e-6 * np.maximum(variance.mean(-1, keepdims=True), 1e-12)  # flat channels
+    found = {
+        "rhythms": rhythms(values, frame_rate),
+        "variance": np.log(variance),
+        "in order": concatenation_pool(values, 4),
+    }
+    return {f"{what}, {name}": np.concatenate([f, scale], -1) for name, f in found.items()}
+
+
+def one_hot(codes: np.ndarray, size: int, scale: np.ndarray) -> np.ndarray:
+    counts = code_histogram(codes, [size] * codes.shape[-1])
+    return np.concatenate([counts, scale], -1)
+
+
+def power(x: xr.DataArray) -> np.ndarray:
+    return log_band_power(x, bands=BANDS)
+
+
+def of_tokenizer(tokenizer, x: xr.DataArray, *, decode: bool = True) -> dict[str, np.ndarray]:
+    """Features of latents, codes and the decoded signal."""
+    tokens, latents = tokenizer.transform(x), tokenizer.embed(x)
+    scale, codes = level(tokens), tokens.values[..., -tokenizer.n_levels :]
+    if isinstance(tokenizer, CodecTokenizer):
+        stands_for = tokenizer.module_.quantizer.decode(torch.from_numpy(codes.astype(np.int64)))
+        values = latents.copy(data=stands_for.numpy())
+    else:
+        values = tokenizer.embed(x, quantized=True)
+    found = maps(latents, scale, "latents") | maps(values, scale, "codes")
+    found["codes, one-hot"] = one_hot(codes, tokenizer.codebook_size, scale)
+    if decode:
+        found[DECODED] = power(tokenizer.inverse_transform(tokens))
+    return found
+
+
+def by_seed(make: Callable, names: list[str]) -> dict[str, Callable]:
+    """Features that are made for each fold and seed, of one tokenizer at a time."""
+    kept = functools.lru_cache(maxsize=64)(make)
+    return {
+        name: lambda train, seed, name=name: kept(train.astype(np.int64).tobytes(), seed)[name]
+        for name in names
+    }
+
+
+def untrained(seed: int) -> CodecTokenizer:
+    """Networks of "eeg-small" as they begin, codebooks started by k-means on simulated EEG."""
+    parameters = CodecTokenizer.from_pretrained().get_params(deep=False)
+    trainer = Trainer(1, batch_size=4096, learning_rate=1e-12, device="cpu")
+    parameters |= {"random_state": seed, "trainer": trainer, "device": "cpu", "beam": 1}
+    simulated = datasets.make_eeg(60, n_channels=8, random_state=seed).signal
+    return CodecTokenizer(**parameters).fit(simulated)
+
+
+def features(x: xr.DataArray) -> dict[str, dict]:
+    """Features of all trials by tokenizer: arrays, or what makes them for a fold."""
+    small = CodecTokenizer.from_pretrained().set_params(device="cpu")
+    mu_law = ScalarTokenizer("mulaw").fit(x)  # learns nothing but the rate
+    tokens = mu_law.transform(x)
+
+    def linear(train: bytes, seed: int) -> dict[str, np.ndarray]:
+        rows = np.frombuffer(train, np.int64)
+        return of_tokenizer(LinearRVQTokenizer(6, random_state=seed).fit(x.isel(trial=rows)), x)
+
+    @functools.lru_cache
+    def random(seed: int) -> dict[str, np.ndarray]:
+        return of_tokenizer(untrained(seed), x, decode=False)
+
+    learned = of_tokenizer(small, x)
+    both = [name for name in learned if name != DECODED]
+    return {
+        "eeg-small": learned,
+        "linear codec": by_seed(linear, [*both, DECODED]),
+        "untrained": by_seed(lambda _, seed: random(seed), both),
+        "mu-law": {
+            "codes, one-hot": one_hot(tokens.values[..., -1:], 256, level(tokens)),
+            DECODED: power(mu_law.inverse_transform(tokens)),
+        },
+        "no tokenizer": {
+            "log band power": power(x),
+            "samples": x.values.reshape(x.sizes["trial"], -1),
+        },
+    }
+
+
+# ---------------------------------------------------------------- tables
+
+
+def scored(x: xr.DataArray, found: dict, group: str | None, kinds: str | None) -> pd.DataFrame:
+    """One table for all tokenizers; codes are compared with the latents under the same map."""
+    label = x["label"].values
+    keep = np.arange(len(label)) if kinds is None else np.flatnonzero(np.isin(label, list(kinds)))
+    y = label[keep] if kinds is None else label[keep] == kinds[0]
+    groups = np.arange(len(keep)) if group is None else x[group].values[keep]
+    tables = []
+    for tokenizer, each in found.items():
+        chosen = {name: part(values, keep) for name, values in each.items()}
+        scores = functools.partial(probe, y=y, groups=groups, seeds=SEEDS, C=STRENGTHS)
+        if "latents, rhythms" not in chosen:
+            table = scores(chosen)
+        else:
+            rows = []
+            for kind in ("rhythms", "variance", "in order"):
+                names = [f"latents, {kind}", f"codes, {kind}"]
+                names += ["codes, one-hot"] if kind == "rhythms" else []
+                names += [DECODED] if kind == "rhythms" and DECODED in chosen else []
+                few = {name: chosen[name] for name in names}
+                rows.append(scores(few, reference=f"latents, {kind}"))
+            table = pd.concat([rows[0], *(t.drop(index="chance") for t in rows[1:])])
+        if tokenizer != "eeg-small":
+            table = table.drop(index="chance")
+        table = table.rename(index={"chance": "shuffled labels"})
+        tables.append(table.rename(index=lambda name, t=tokenizer: f"{t}: {name}"))
+    return pd.concat(tables)
+
+
+def part(values: np.ndarray | Callable, keep: np.ndarray) -> np.ndarray | Callable:
+    """Features of some of the trials."""
+    if callable(values):
+        return lambda train, seed: values(keep[train], seed)[keep]
+    return values[keep]
+
+
+def mean_of(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    """Mean over subjects; the interval of a mean of independent differences."""
+    if len(tables) == 1:
+        return tables[0]
+    mean = sum(tables) / len(tables)
+    for side in ("low", "high"):
+        reach = [(t[f"difference_{side}"] - t["difference"]) ** 2 for t in tables]
+        sign = -1 if side == "low" else 1
+        mean[f"difference_{side}"] = mean["difference"] + sign * sum(reach) ** 0.5 / len(tables)
+    return mean
+
+
+def show(name: str, table: pd.DataFrame, n_classes: int, n_trials: int) -> None:
+    print(f"\n{name}: {n_trials} trials, chance {1 / n_classes:.2f}\n")
+    print("| features | balanced accuracy | kappa | AUROC | against the latents |")
+    print("|---|---|---|---|---|")
+    for label, row in table.iterrows():
+        apart = ""
+        if np.isfinite(row["difference"]) and ("codes" in label or DECODED in label):
+            low, high = row["difference_low"], row["difference_high"]
+            apart = f"{row['difference']:+.3f} [{low:+.3f}, {high:+.3f}]"
+        accuracy = f"{row['balanced_accuracy']:.3f} ± {row['balanced_accuracy_sd']:.3f}"
+        print(f"| {label} | {accuracy} | {row['kappa']:.3f} | {row['auroc']:.3f} | {apart} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="sets whose name holds this")
+    args = parser.parse_args()
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    data = Path(os.environ["NEUROKIT_DATA"])
+    summary = {}
+    for name, parts, group, tasks in sets(data):
+        if args.only.lower() not in name.lower():
+            continue
+        started = time.perf_counter()
+        found = [features(x) for x in parts]
+        for task, kinds in tasks.items():
+            pairs = zip(parts, found, strict=True)
+            table = mean_of([scored(x, f, group, kinds) for x, f in pairs])
+            labels = np.concatenate([x["label"].values for x in parts])
+            labels = labels if kinds is None else labels[np.isin(labels, list(kinds))]
+            n_classes = 2 if kinds else len(np.unique(labels))
+            show(name + task, table, n_classes, len(labels))
+            summary[name + task] = table
+        print(f"\n({time.perf_counter() - started:.0f} s)", flush=True)
+    print("\n| set | tokenizer | latents | codes | difference | within 5 points |")
+    print("|---|---|---|---|---|---|")
+    for name, table in summary.items():
+        for tokenizer in ("eeg-small", "linear codec"):
+            latents, codes = (
+                table.loc[f"{tokenizer}: {w}, rhythms"] for w in ("latents", "codes")
+            )
+            figures = f"{latents['balanced_accuracy']:.3f} | {codes['balanced_accuracy']:.3f}"
+            verdict = "yes" if codes["difference"] >= -0.05 else "no"
+            print(f"| {name} | {tokenizer} | {figures} | {codes['difference']:+.3f} | {verdict} |")
+
+
+if __name__ == "__main__":
+    main()
