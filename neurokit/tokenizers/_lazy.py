@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _PERIODS = 60  # of a block, at least
 
 
-def lazy_tokens(estimator: LevelledTokenizer, signal: Signal) -> Any:
+def lazy_tokens(estimator: LevelledTokenizer, signal: Signal, montage: Any) -> Any:
     """Tokens as a dask array: every block of time codes what it needs of the one before."""
     import dask.array as da
     from dask.delayed import delayed
@@ -34,22 +34,28 @@ def lazy_tokens(estimator: LevelledTokenizer, signal: Signal) -> Any:
     # The first two periods have not the level they should, which then is smoothed over steps.
     n_before = 2 + math.ceil((_level.SMOOTH / frames.n_steps + n_past) / period)
     held, coded = delayed(estimator), delayed(_code_block)
-    montage = delayed(estimator._montage(signal))
-    n_columns = len(estimator._columns())
+    there = delayed(montage)
+    n_columns = len(estimator._columns_of(montage))
+    n_rows = signal.values.shape[1] if montage is None else montage.n_rows
     pieces = []
     for first, last in spans(frames.count(n_times), max(_PERIODS, 4 * n_before) * period):
         begin = max(first // period - n_before, 0)
         a = resampler.first_input(begin * period * frames.size)
         b = min(resampler.last_input(last * frames.size - 1) + 1, n_times)
         part = signal.values[..., a:b]
-        shape = (*part.shape[:2], last - first, n_columns)
-        block = coded(held, montage, part, signal.rate, begin, first, last, b == n_times)
+        shape = (part.shape[0], n_rows, last - first, n_columns)
+        block = coded(held, there, part, signal.rate, begin, first, last, b == n_times)
         pieces.append(da.from_delayed(block, shape, dtype=np.uint16))
     return da.concatenate(pieces, axis=-2)
 
 
 def lazy_signal(
-    estimator: LevelledTokenizer, tokens: Any, n_levels: int, frames: Frames, n_times: int
+    estimator: LevelledTokenizer,
+    tokens: Any,
+    n_levels: int,
+    frames: Frames,
+    n_times: int,
+    montage: Any,
 ) -> Any:
     """Signal (..., time) as a dask array of tokens (..., frame, level) that are one."""
     import dask.array as da
@@ -60,7 +66,8 @@ def lazy_signal(
     n_past = _finite_past(estimator, estimator._n_past()[1], "decoder", "tokens")
     n_before = max(n_past, math.ceil(_level.SMOOTH / frames.n_steps))
     n_block = max(_PERIODS, math.ceil(4 * n_before / frames.level_period)) * frames.level_period
-    held, decoded = delayed(estimator), delayed(_decode_block)
+    held, decoded, there = delayed(estimator), delayed(_decode_block), delayed(montage)
+    n_channels = tokens.shape[-3] if montage is None else montage.n_channels
     pieces = []
     for first, last in spans(n_frames, n_block):
         start = back.n_out(first * frames.size)
@@ -71,8 +78,8 @@ def lazy_signal(
         end = n_frames if stop == n_times else back.last_input(stop - 1) // frames.size + 1
         part = tokens[..., begin:end, :]
         ends = end >= n_frames
-        block = decoded(held, part, n_levels, frames.rate, begin, start, stop, ends)
-        shape = (*tokens.shape[:-2], stop - start)
+        block = decoded(held, there, part, n_levels, frames.rate, begin, start, stop, ends)
+        shape = (*tokens.shape[:-3], n_channels, stop - start)
         pieces.append(da.from_delayed(block, shape, dtype=np.float32))
     return da.concatenate(pieces, axis=-1)
 
@@ -108,6 +115,7 @@ def _code_block(
 
 def _decode_block(
     estimator: LevelledTokenizer,
+    montage: Any,
     tokens: NDArray[Any],
     n_levels: int,
     rate: Fraction,
@@ -118,7 +126,8 @@ def _decode_block(
 ) -> NDArray[Any]:
     """Decode samples ``start`` to ``stop``, from tokens that begin with frame ``first``."""
     tokens = np.asarray(tokens)
-    check_codes(estimator._name, tokens, list(estimator._columns().values()))
+    check_codes(estimator._name, tokens, list(estimator._columns_of(montage).values()))
+    frames = estimator._frames(rate)
     return estimator._signal(
-        tokens, n_levels, estimator._frames(rate), start, stop, first=first, ends=ends
+        tokens, n_levels, frames, start, stop, montage, first=first, ends=ends
     )

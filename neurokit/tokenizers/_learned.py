@@ -134,10 +134,11 @@ class LearnedTokenizer(LevelledTokenizer):
         import torch
 
         signal = self._read(X)
-        examples, member = self._examples(signal, groups)
+        examples, member, found = self._examples(signal, groups)
         loss = partial(self._loss, float(self._frames(signal.rate).model_rate))
         self.history_ = trainer.minimize(module, loss, examples, seed=seed, groups=member)
         self.module_ = module
+        self.__dict__.update(found)
         self._remember(signal)
         with torch.no_grad():
             sample = examples[:: max(len(examples) // 256, 1)]
@@ -145,25 +146,35 @@ class LearnedTokenizer(LevelledTokenizer):
         self.codebook_report_ = self._report_codebooks(codes.numpy())
         return self
 
-    def _examples(self, signal: Signal, groups: Any) -> tuple[Any, NDArray[Any]]:
-        """Levelled windows (example, time) as a tensor, and the group of each."""
+    def _examples(self, signal: Signal, groups: Any) -> tuple[Any, NDArray[Any], dict[str, Any]]:
+        """Examples, the group of each, and fitted attributes that were found on the way."""
+        return *self._windows(signal, self._levelled(signal), groups), {}
+
+    def _levelled(self, signal: Signal) -> NDArray[Any]:
+        """Levelled frames (row, frame, sample) of a whole recording."""
+        framer = Framer(self._frames(signal.rate), signal.rows())
+        x = signal.load(0, signal.values.shape[-1], f"{self._name}.fit")
+        return framer.push(x, last=True)[0]
+
+    def _windows(
+        self, signal: Signal, levelled: NDArray[Any], groups: Any
+    ) -> tuple[Any, NDArray[Any]]:
+        """Windows (example, time) of levelled frames as a tensor, and the group of each."""
         import torch
 
-        n_trials, n_channels, n_times = signal.values.shape
-        frames = self._frames(signal.rate)
-        x = signal.load(0, n_times, f"{self._name}.fit")
-        levelled, _ = Framer(frames, signal.rows()).push(x, last=True)
-        n_frames = levelled.shape[1]
-        size = min(max(round(self.window * frames.frame_rate), 1), n_frames)
+        n_trials, n_frames = signal.values.shape[0], levelled.shape[1]
+        n_rows = len(levelled) // n_trials
+        frame_rate = self._frames(signal.rate).frame_rate
+        size = min(max(round(self.window * frame_rate), 1), n_frames)
         n_windows = n_frames // size
         starts = np.linspace(0, n_frames - size, n_windows).round().astype(int)
         cut = np.stack([levelled[:, s : s + size] for s in starts], 1)
         if groups is None and signal.source is not None and "subject" in signal.source.coords:
             groups = np.broadcast_to(signal.source["subject"].values, n_trials)
         trial = np.arange(n_trials) if groups is None else np.asarray(groups)
-        member = np.repeat(trial, n_channels * n_windows)
+        member = np.repeat(trial, n_rows * n_windows)
         if len(np.unique(trial)) == 1:  # one trial or subject: hold out stretches of time
-            member = np.tile(np.arange(n_windows), n_trials * n_channels)
+            member = np.tile(np.arange(n_windows), n_trials * n_rows)
         flat = cut.reshape(len(member), -1).astype(np.float32)
         return torch.from_numpy(flat), member
 

@@ -69,9 +69,36 @@ class LevelledTokenizer(Saveable, TransformerMixin, BaseEstimator):
         """Frames before its own that a token, and a decoded frame, depends on."""
         return 0, 0
 
+    # A subclass that does not code each channel alone has a montage, which says what coding and
+    # decoding need to know of the channels of one recording.
+
     def _montage(self, signal: Signal) -> Any:
-        """Say what coding needs to know of the channels, if each is not coded alone."""
+        """Montage of a recording."""
         return None
+
+    def _token_montage(self, tokens: Any) -> Any:
+        """Montage of the recording that tokens stand for."""
+        return None
+
+    def _columns_of(self, montage: Any) -> dict[str, int]:
+        """Columns of the tokens of one recording."""
+        return self._columns()
+
+    def _gather(self, montage: Any, frames: NDArray[Any]) -> NDArray[Any]:
+        """Levelled frames of what is coded, from those of the channels."""
+        return frames
+
+    def _label_frames(
+        self, signal: Signal, montage: Any, values: Any, dim: str, names: list[str] | None
+    ) -> Any:
+        """Label what was made of a recording."""
+        return label_frames(signal, self._frames(signal.rate), values, dim, names)
+
+    def _label_signal(
+        self, source: xr.DataArray, montage: Any, values: Any, rate: Fraction
+    ) -> xr.DataArray:
+        """Label what was decoded from tokens."""
+        return label_signal(source, values, rate)
 
     # ------------------------------------------------------------ tokens
 
@@ -96,10 +123,13 @@ class LevelledTokenizer(Saveable, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         signal = self._read(X)
-        tokens = lazy_tokens(self, signal) if signal.is_dask else self._tokens(signal)
-        out = label_frames(
-            signal, self._frames(signal.rate), tokens, "level", list(self._columns())
-        )
+        montage = self._montage(signal)
+        if signal.is_dask:
+            tokens = lazy_tokens(self, signal, montage)
+        else:
+            tokens = self._tokens(signal, montage)
+        names = list(self._columns_of(montage))
+        out = self._label_frames(signal, montage, tokens, "level", names)
         return out if signal.source is None else out.rename("tokens")
 
     def inverse_transform(self, tokens: Any, n_levels: int | None = None) -> Any:
@@ -124,7 +154,8 @@ class LevelledTokenizer(Saveable, TransformerMixin, BaseEstimator):
             If ``tokens`` have other dims or columns, or hold codes that do not exist.
         """
         check_is_fitted(self)
-        columns = self._columns()
+        montage = self._token_montage(tokens)
+        columns = self._columns_of(montage)
         n_stages = max(stage(column) for column in columns)
         if n_levels is None:
             n_levels = n_stages
@@ -147,10 +178,10 @@ class LevelledTokenizer(Saveable, TransformerMixin, BaseEstimator):
         if frames.count(n_times) != values.shape[-2]:  # they were cut
             n_times = int(values.shape[-2] / frames.frame_rate * rate)
         if hasattr(values, "dask"):
-            decoded = lazy_signal(self, values, n_levels, frames, n_times)
+            decoded = lazy_signal(self, values, n_levels, frames, n_times, montage)
         else:
-            decoded = self._signal(values, n_levels, frames, 0, n_times)
-        return decoded if source is None else label_signal(source, decoded, rate)
+            decoded = self._signal(values, n_levels, frames, 0, n_times, montage)
+        return decoded if source is None else self._label_signal(source, montage, decoded, rate)
 
     def score(self, X: Any, y: object = None) -> float:
         """Explained variance, 1 - error / variance, the mean over trials and channels.
@@ -163,7 +194,9 @@ class LevelledTokenizer(Saveable, TransformerMixin, BaseEstimator):
         truth = signal.load(0, n_times, f"{self._name}.score")
         n_stages = max(stage(column) for column in self._columns())
         frames = self._frames(signal.rate)
-        decoded = self._signal(self._tokens(signal), n_stages, frames, 0, n_times)
+        montage = self._montage(signal)
+        tokens = self._tokens(signal, montage)
+        decoded = self._signal(tokens, n_stages, frames, 0, n_times, montage)
         error = ((truth - decoded.reshape(truth.shape)) ** 2).sum(1)
         power = ((truth - truth.mean(1, keepdims=True)) ** 2).sum(1)
         return float(1 - (error[power > 0] / power[power > 0]).mean())
@@ -219,10 +252,10 @@ class LevelledTokenizer(Saveable, TransformerMixin, BaseEstimator):
         size = math.ceil(BLOCK * frames.level_period * signal.rate / frames.frame_rate)
         return [*spans(signal.values.shape[-1], size)]
 
-    def _tokens(self, signal: Signal) -> NDArray[Any]:
+    def _tokens(self, signal: Signal, montage: Any) -> NDArray[Any]:
         """Tokens of shape (trial, channel, frame, level), block by block."""
         n_times = signal.values.shape[-1]
-        encode = self._encoder(self._montage(signal))
+        encode = self._encoder(montage)
         stream = TokenStream(self._name, self._frames(signal.rate), encode, signal.rows())
         blocks = [
             stream.code(signal.load(start, stop, self._name), last=stop == n_times)
@@ -238,6 +271,7 @@ class LevelledTokenizer(Saveable, TransformerMixin, BaseEstimator):
         frames: Frames,
         start: int,
         stop: int,
+        montage: Any,
         *,
         first: int = 0,
         ends: bool = True,
@@ -255,15 +289,16 @@ class LevelledTokenizer(Saveable, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         signal = self._read(X)
         n_times = signal.values.shape[-1]
-        frames = self._frames(signal.rate)
-        framer = Framer(frames, signal.rows())
+        montage = self._montage(signal)
+        framer = Framer(self._frames(signal.rate), signal.rows())
         blocks = []
         for start, stop in self._blocks(signal):
             x = signal.load(start, stop, f"{self._name}.embed")
-            blocks.append(vectors(framer.push(x, last=stop == n_times)[0]))
+            levelled, _ = framer.push(x, last=stop == n_times)
+            blocks.append(vectors(self._gather(montage, levelled)))
         found = np.concatenate(blocks, 1).astype(np.float32)
         found = found.reshape(signal.values.shape[0], -1, *found.shape[1:])
-        return label_frames(signal, frames, found, "latent", None)
+        return self._label_frames(signal, montage, found, "latent", None)
 
     def _training_frames(self, signal: Signal, limit: int) -> NDArray[Any]:
         """Levelled frames (n, sample), evenly taken where there are more than ``limit``."""
