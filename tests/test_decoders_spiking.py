@@ -413,3 +413,22 @@ def test_a_classifier_refuses_what_it_cannot_take():
         classify(preset="snn3d").fit(x, y)
     with pytest.raises(ValueError, match="requires y to be passed"):
         classify().fit(x, None)
+
+
+def test_a_classifier_goes_on_learning_where_it_stood():
+    x, y = letters()
+    turned = x.copy(data=x.values[:, [*range(4, 8), *range(4)]])  # the two groups change places
+    estimator = classify(20).fit(x, y)
+    kept = estimator.module_
+    before = estimator.score(turned[40:], y[40:])
+    for _ in range(6):
+        estimator.partial_fit(turned[:40], y[:40])
+    assert before < 0.2
+    assert estimator.score(turned[40:], y[40:]) > 0.9
+    assert kept is not estimator.module_
+    assert classify(2).partial_fit(x, y).score(x, y) == classify(2).fit(x, y).score(x, y)
+    with pytest.raises(ValueError, match=r"y holds classes \['never'\] that fit had not seen"):
+        estimator.partial_fit(x[:2], ["early", "never"])
+    slow = x.assign_coords(time=x["time"] * 2)
+    with pytest.raises(ValueError, match="fitted on 100 steps per second, got 50"):
+        estimator.partial_fit(slow, y)

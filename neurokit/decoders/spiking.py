@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -23,7 +24,7 @@ from neurokit.decoders._network import (
     window_parts,
 )
 from neurokit.decoders._spiking import build, design, heads, initialise, live, outputs
-from neurokit.inputs import Series, trials
+from neurokit.inputs import Series, Trials, trials
 from neurokit.persistence import Saveable
 
 if TYPE_CHECKING:
@@ -439,18 +440,8 @@ class SpikingClassifier(Saveable, ClassifierMixin, BaseEstimator):
         """
         import torch
 
-        from neurokit.training import Trainer
-
         seen = trials(self, X, reset=True)
-        if y is None:
-            raise ValueError(
-                "SpikingClassifier requires y to be passed, but the target y is None: give one"
-                " label per trial."
-            )
-        y = check_array(y, ensure_2d=False, dtype=None, input_name="y")
-        check_classification_targets(y)
-        y = column_or_1d(y, warn=True)
-        check_consistent_length(seen.values, y)
+        y = self._labels(seen, y)
         plan = design(self)
         if plan.parts:
             raise ValueError(
@@ -471,17 +462,46 @@ class SpikingClassifier(Saveable, ClassifierMixin, BaseEstimator):
             torch.default_generator.manual_seed(seed)
             module = self._build_module("module_")
             initialise(module, inputs[:_TRIALS].transpose(0, 1).contiguous())
-        subjects = seen.coordinate("subject")
-        alone = subjects is None or len(np.unique(subjects)) == 1
-        trainer = self.trainer or Trainer(50, batch_size=32, learning_rate=5e-3)
-        self.history_ = trainer.minimize(
-            module,
-            self._loss,
-            (inputs, torch.from_numpy(index)),
-            seed=seed,
-            groups=None if alone else subjects,
-        )
         self.module_ = module
+        self._learn(seen, index, self._trainer(), seed)
+        return self
+
+    def partial_fit(self, X: Any, y: Any) -> Self:
+        """Go on learning from more trials of the same classes, such as a new day's.
+
+        The network starts from what it is, with a quarter of the epochs and of the learning rate.
+
+        Parameters
+        ----------
+        X, y : as in `fit`
+
+        Returns
+        -------
+        self
+        """
+        from sklearn.base import clone
+
+        if not hasattr(self, "module_"):
+            return self.fit(X, y)
+        seen = trials(self, X, reset=False)
+        y = self._labels(seen, y)
+        rate = seen.sampling_rate
+        if rate is not None and abs(rate / self.sampling_rate_ - 1) > 0.01:
+            raise ValueError(
+                f"SpikingClassifier was fitted on {self.sampling_rate_:g} steps per second, got"
+                f" {rate:g}; bin X as it was binned for fit."
+            )
+        if unknown := sorted(set(y.tolist()) - set(self.classes_.tolist())):
+            raise ValueError(
+                f"SpikingClassifier: y holds classes {unknown} that fit had not seen; fit a new"
+                " decoder."
+            )
+        trainer = clone(self._trainer())
+        trainer.n_epochs = max(trainer.n_epochs // 4, 1)
+        trainer.learning_rate = trainer.learning_rate / 4
+        self.module_ = deepcopy(self.module_)
+        seed = int(check_random_state(self.random_state).randint(2**31))
+        self._learn(seen, np.searchsorted(self.classes_, y), trainer, seed)
         return self
 
     def predict_proba(self, X: Any) -> Any:
@@ -538,6 +558,37 @@ class SpikingClassifier(Saveable, ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         return _TrialStream(self._layers(0), self.n_features_in_, len(self.classes_))
+
+    def _labels(self, seen: Trials, y: Any) -> NDArray[Any]:
+        if y is None:
+            raise ValueError(
+                "SpikingClassifier requires y to be passed, but the target y is None: give one"
+                " label per trial."
+            )
+        y = check_array(y, ensure_2d=False, dtype=None, input_name="y")
+        check_classification_targets(y)
+        y = column_or_1d(y, warn=True)
+        check_consistent_length(seen.values, y)
+        return y
+
+    def _trainer(self) -> Trainer:
+        from neurokit.training import Trainer
+
+        return self.trainer or Trainer(50, batch_size=32, learning_rate=5e-3)
+
+    def _learn(self, seen: Trials, index: NDArray[Any], trainer: Trainer, seed: int) -> None:
+        import torch
+
+        subjects = seen.coordinate("subject")
+        alone = subjects is None or len(np.unique(subjects)) == 1
+        inputs = torch.from_numpy(seen.values.transpose(0, 2, 1).astype(np.float32))
+        self.history_ = trainer.minimize(
+            self.module_,
+            self._loss,
+            (inputs, torch.from_numpy(index)),
+            seed=seed,
+            groups=None if alone else subjects,
+        )
 
     def _build_module(self, name: str) -> Any:
         n_classes = len(self.classes_)
