@@ -13,7 +13,8 @@ from neurokit.tokenizers._signal import spans
 if TYPE_CHECKING:
     from neurokit.nn.codec import Codec
 
-_ROWS = 64  # rows that are coded at once
+_ROWS = 64  # rows that are coded at once,
+_FRAMES = 512  # and their frames: what the processor's cache holds
 
 
 class NetworkEncoder:
@@ -33,7 +34,13 @@ class NetworkEncoder:
         self._device = resolve_device(device)
         self._beam = beam
         self._quantizer = deepcopy(module.quantizer).to(self._device)
-        self._encoder = deepcopy(module.encoder).to(self._device).double()
+        self._encoder: Any = deepcopy(module.encoder).to(self._device).double()
+        self._n_frames = 1 << 30
+        if self._device.type == "cpu":
+            from neurokit.nn._codec_cpu import as_products
+
+            self._encoder = as_products(self._encoder)
+            self._n_frames = _FRAMES
         self._memories: dict[int, Any] = {}
 
     def __call__(self, frames: NDArray[Any], side: NDArray[Any]) -> NDArray[Any]:
@@ -49,10 +56,12 @@ class NetworkEncoder:
         n_rows, n = frames.shape[:2]
         out = np.empty((n_rows, n, self._quantizer.dim), np.float32)
         with torch.inference_mode():
-            for start, stop in spans(n_rows if n else 0, _ROWS):
+            for start, stop in spans(n_rows, _ROWS):
                 memory = self._memories.setdefault(start, Memory())
-                x = torch.from_numpy(frames[start:stop].reshape(stop - start, -1))
-                out[start:stop] = self._encoder(x.to(self._device), memory).float().cpu().numpy()
+                for first, last in spans(n, max(self._n_frames // (stop - start), 1)):
+                    x = torch.from_numpy(frames[start:stop, first:last].reshape(stop - start, -1))
+                    found = self._encoder(x.to(self._device), memory)
+                    out[start:stop, first:last] = found.float().cpu().numpy()
         return out
 
     def codes(self, vectors: NDArray[Any]) -> NDArray[Any]:

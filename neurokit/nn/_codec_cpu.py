@@ -1,0 +1,131 @@
+"""The codec's networks on the processor: one matrix product per convolution.
+
+PyTorch convolves doubles row by row; with time first and channels last the taps of all rows lie
+side by side, and a convolution is one product of a tall matrix, several times as fast. Weights
+are laid out once. Rounding aside, a network gives what its module gives.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from neurokit.nn.codec import (
+    CausalConv1d,
+    CausalUpsample1d,
+    Decoder,
+    Encoder,
+    Memory,
+    ResidualUnit,
+)
+from neurokit.nn.multiscale import MultiScaleDecoder, MultiScaleEncoder
+
+Layer = Callable[[Tensor, Memory], Tensor]  # (time, batch, n_in) to (time, batch, n_out)
+Network = Callable[[Tensor, Memory], Tensor]  # what the module takes to what it gives
+
+
+def as_products(network: nn.Module) -> Network:
+    """Lay out a network for inference: call it as the module, always with a `Memory`."""
+    if isinstance(network, Encoder):
+        return partial(_encode, *_stack(network))
+    if isinstance(network, Decoder):
+        return partial(_decode, *_stack(network))
+    if isinstance(network, MultiScaleEncoder):
+        return partial(_encode_parts, [as_products(branch) for branch in network.branches])
+    if isinstance(network, MultiScaleDecoder):
+        return partial(_decode_parts, [as_products(branch) for branch in network.branches])
+    return network
+
+
+def _encode(layers: list[Layer], direct: Layer | None, x: Tensor, memory: Memory) -> Tensor:
+    return _through(layers, direct, x.mT[..., None], memory).transpose(0, 1)
+
+
+def _decode(layers: list[Layer], direct: Layer | None, x: Tensor, memory: Memory) -> Tensor:
+    return _through(layers, direct, x.transpose(0, 1), memory)[..., 0].mT
+
+
+def _encode_parts(branches: list[Network], x: Tensor, memory: Memory) -> Tensor:
+    return torch.cat([b(x, memory.part(k)) for k, b in enumerate(branches)], -1)
+
+
+def _decode_parts(branches: list[Network], x: Tensor, memory: Memory) -> Tensor:
+    parts = enumerate(zip(branches, x.chunk(len(branches), -1), strict=True))
+    return torch.stack([b(part, memory.part(k)) for k, (b, part) in parts]).sum(0)
+
+
+def _stack(network: Any) -> tuple[list[Layer], Layer | None]:
+    direct = None if network.direct is None else _layer(network.direct)
+    return [_layer(layer) for layer in network.layers], direct
+
+
+def _layer(layer: nn.Module) -> Layer:
+    if isinstance(layer, CausalConv1d):
+        return _Convolution(layer)
+    if isinstance(layer, CausalUpsample1d):
+        return _Upsampling(layer)
+    if isinstance(layer, ResidualUnit):
+        return partial(_residual, _layer(layer.wide), _layer(layer.point))
+    if isinstance(layer, nn.ELU):
+        return lambda x, memory: F.elu(x)
+    return lambda x, memory: layer(x.permute(1, 2, 0), memory).permute(2, 0, 1)
+
+
+def _through(layers: list[Layer], direct: Layer | None, x: Tensor, memory: Memory) -> Tensor:
+    memory.rewind()
+    y = x
+    for layer in layers:
+        y = layer(y, memory)
+    return y if direct is None else y + direct(x, memory)
+
+
+def _residual(wide: Layer, point: Layer, x: Tensor, memory: Memory) -> Tensor:
+    return x + point(F.elu(wide(F.elu(x), memory), inplace=True), memory)
+
+
+def _after_past(x: Tensor, n: int, memory: Memory) -> Tensor:
+    """Put the ``n`` samples that came before in front of ``x`` (time, ...)."""
+    old = memory.swap()
+    x = torch.cat([x.new_zeros(n, *x.shape[1:]) if old is None else old[0], x])
+    memory.swap((x[len(x) - n :].clone(),))
+    return x
+
+
+class _Convolution:
+    def __init__(self, layer: CausalConv1d) -> None:
+        conv: Any = layer.conv
+        self._n_taps = conv.kernel_size[0]
+        self._stride, self._dilation = conv.stride[0], conv.dilation[0]
+        self._n_past = layer.n_past
+        self._weight = conv.weight.detach().permute(2, 1, 0).flatten(0, 1).contiguous()
+        self._bias = conv.bias.detach()
+
+    def __call__(self, x: Tensor, memory: Memory) -> Tensor:
+        n = len(x) // self._stride
+        x = _after_past(x, self._n_past, memory)
+        last = (n - 1) * self._stride + 1
+        starts = range(0, self._n_taps * self._dilation, self._dilation)
+        taps = [x[start : start + last : self._stride] for start in starts]
+        wide = torch.cat(taps, -1) if len(taps) > 1 else x
+        return torch.addmm(self._bias, wide.flatten(0, 1), self._weight).unflatten(0, (n, -1))
+
+
+class _Upsampling:
+    def __init__(self, layer: CausalUpsample1d) -> None:
+        self._stride = layer.stride
+        conv: Any = layer.conv
+        weight = conv.weight.detach()  # (n_in, n_out, two strides)
+        now, then = weight.split(layer.stride, -1)
+        self._weight = torch.cat([then, now]).mT.flatten(1).contiguous()
+        self._bias = conv.bias.detach().repeat(layer.stride)
+
+    def __call__(self, x: Tensor, memory: Memory) -> Tensor:
+        n = len(x)
+        x = _after_past(x, 1, memory)
+        wide = torch.cat([x[:-1], x[1:]], -1).flatten(0, 1)
+        y = torch.addmm(self._bias, wide, self._weight)
+        y = y.reshape(n, -1, self._stride, y.shape[-1] // self._stride)
+        return y.transpose(1, 2).flatten(0, 1)
