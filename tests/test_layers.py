@@ -17,6 +17,7 @@ ALLOWED = {
     "io": RECORDING | {"io"},
     "datasets": RECORDING | {"datasets"},
     "metrics": RECORDING | {"metrics"},
+    "plotting": RECORDING | {"metrics", "plotting"},
     "tokenizers": ESTIMATOR | {"tokenizers"},
     "decoders": ESTIMATOR | {"decoders"},
 }

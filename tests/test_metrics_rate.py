@@ -115,6 +115,48 @@ def test_rate_distortion_falls_by_six_db_per_bit():
     np.testing.assert_allclose(sized["bits"], 800 * np.arange(2, 7))
 
 
+def test_stages_of_several_branches_are_counted_by_their_labels():
+    class Branched(Bits):
+        """Each bit in a column for each of two branches, as `MultiScaleTokenizer` labels them."""
+
+        def transform(self, X):
+            tokens = super().transform(X)
+            bits = [tokens.isel(level=[k, k]) for k in range(1, 6)]
+            names = ["scale", *(f"{k}.{b}" for k in range(1, 6) for b in "ab")]
+            out = xr.concat([tokens.isel(level=[0]), *bits], "level")
+            return out.assign_coords(level=names)
+
+        def inverse_transform(self, tokens, n_levels=None):
+            single = tokens.isel(level=[0, *range(1, 11, 2)])
+            return super().inverse_transform(single, n_levels)
+
+    x = neurokit.signal(np.random.default_rng(2).uniform(-1, 1, (2, 500)), sampling_rate=100)
+    sized = rate_distortion(Branched(), x, n_bytes=lambda t: t.size)
+    np.testing.assert_allclose(sized["bits"], 800 * np.arange(3, 12, 2))
+    np.testing.assert_allclose(sized["nmse"], rate_distortion(Bits(), x)["nmse"])
+
+
+def test_samples_have_one_stage_and_bands_a_column_each():
+    from neurokit.metrics import band_fidelity
+    from neurokit.tokenizers import ScalarTokenizer
+
+    x = neurokit.signal(np.random.default_rng(5).normal(0, 9, (3, 800)), sampling_rate=100)
+    tokenizer = ScalarTokenizer("uniform", codebook_size=49).fit(x)
+    bands = {"beta": (13.0, 30.0), "rest": (30.0, 50.0)}
+    got = rate_distortion(tokenizer, x, bands=bands)
+    assert got.index.tolist() == [1]
+    y = tokenizer.inverse_transform(tokenizer.transform(x))
+    expected = band_fidelity(x, y, bands=bands).pearson.median("channel")
+    np.testing.assert_allclose(got[["beta", "rest"]].values[0], expected)
+
+
+def test_files_are_pooled_by_bytes():
+    assert compression_ratio([1000, 9000], [500, 9000]) == 10_000 * 2 / 9500
+    assert compression_ratio([1000], [500], bits=64) == 16
+    with pytest.raises(ValueError, match="a size for each of 2 files, got 1"):
+        compression_ratio([1, 2], [3])
+
+
 def test_openecs_tiers():
     rng = np.random.default_rng(3)
     t = np.arange(2560) / 256

@@ -1,6 +1,6 @@
 """What tokens cost, how well they use their alphabet, and what each further stage buys."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 from scipy import fft
 
-from neurokit.metrics.fidelity import nmse
+from neurokit.metrics.fidelity import band_fidelity, nmse
 
 
 def nominal_rate(codebook_sizes: Sequence[float], frame_rate: float | Sequence[float]) -> float:
@@ -68,29 +68,45 @@ def measured_rate(path: str | Path, *, duration: float, n_channels: int) -> floa
     return 8 * Path(path).stat().st_size / duration / n_channels
 
 
-def compression_ratio(n_samples: int, n_bytes: int, *, bits: int = 16) -> float:
+def compression_ratio(
+    n_samples: int | Sequence[int], n_bytes: int | Sequence[int], *, bits: int = 16
+) -> float:
     """Size of the samples as stored by the amplifier over the size of what holds them now.
 
     Parameters
     ----------
-    n_samples : int
-        Samples of all channels together, at their original rate.
-    n_bytes : int
-        Size of the compressed file.
+    n_samples : int or sequence of int
+        Samples of all channels together, at their original rate; of each of several files.
+    n_bytes : int or sequence of int
+        Size of the compressed file, or of each.
     bits : int, default=16
         Per original sample. OpenECS counts 64, which makes its ratios four times those of int16.
 
     Returns
     -------
     float
-        Above 1 where something was saved. Pool several files by summing bytes, not ratios.
+        Above 1 where something was saved. Files are pooled by bytes: the mean of their ratios
+        would let a short file that packs well hide a long one that does not.
+
+    Raises
+    ------
+    ValueError
+        If there are more or fewer sizes than counts of samples.
 
     Examples
     --------
     >>> compression_ratio(1000, 500)
     4.0
+    >>> compression_ratio([1000, 9000], [500, 9000]).__round__(3)
+    2.105
     """
-    return n_samples * bits / 8 / max(n_bytes, 1)
+    samples, sizes = np.atleast_1d(n_samples), np.atleast_1d(n_bytes)
+    if samples.shape != sizes.shape:
+        raise ValueError(
+            f"compression_ratio: expects a size for each of {samples.size} files, got"
+            f" {sizes.size}."
+        )
+    return float(samples.sum()) * bits / 8 / max(float(sizes.sum()), 1)
 
 
 class TokenEntropy(NamedTuple):
@@ -186,41 +202,59 @@ def codebook_report(tokens: Any, codebook_sizes: Sequence[int]) -> pd.DataFrame:
 
 
 def rate_distortion(
-    tokenizer: Any, X: Any, *, n_bytes: Callable[[Any], float] | None = None
+    tokenizer: Any,
+    X: Any,
+    *,
+    n_bytes: Callable[[Any], float] | None = None,
+    bands: Mapping[str, tuple[float, float]] | None = None,
 ) -> pd.DataFrame:
     """Distortion against rate, by decoding the first stage, the first two, and so on.
 
     Parameters
     ----------
     tokenizer : fitted estimator with ``transform`` and ``inverse_transform(tokens, n_levels)``
-        Its tokens' last levels are the stages, those before them side information.
+        Labels of its tokens' ``level`` name the stage, ``"2"`` or ``"2.1"``; others are side
+        information, which every number of stages needs.
     X : DataArray with ``time``
         Held-out signals.
     n_bytes : callable of tokens, optional
         Size of a part of the tokens in bytes. To measure files: ``lambda t:
         write_tokens(path, t).stat().st_size``. By default what the marginal entropy promises.
+    bands : mapping of name to (low, high), optional
+        In Hz. Adds a column for each: the median correlation in that band.
 
     Returns
     -------
     DataFrame
         One row per number of stages, ``n_levels``: ``bits`` per second and channel, ``nmse``
-        (median over channels and trials), ``snr_db``.
+        (median over channels and trials), ``snr_db``, and the bands.
     """
     tokens = tokenizer.transform(X)
-    n_levels = int(getattr(tokenizer, "n_levels", tokens.sizes["level"]))
-    n_side = tokens.sizes["level"] - n_levels
+    stage = np.array([_stage(str(name)) for name in tokens["level"].values])
+    n_levels = int(stage.max())
     time = X["time"].values
     seconds = len(time) * (time[-1] - time[0]) / max(len(time) - 1, 1)
     n_signals = X.size / max(X.sizes["time"], 1)
     rows = []
     for k in range(1, n_levels + 1):
-        part = tokens.isel(level=slice(0, n_side + k))
+        part = tokens.isel(level=np.flatnonzero(stage <= k))
         size = _promised_bytes(part) if n_bytes is None else n_bytes(part)
-        error = float(np.median(nmse(X, tokenizer.inverse_transform(tokens, n_levels=k))))
+        decoded = tokenizer.inverse_transform(tokens, n_levels=k)
+        error = float(np.median(nmse(X, decoded)))
+        row = {"bits": 8 * size / seconds / n_signals, "nmse": error}
         with np.errstate(divide="ignore"):
-            rows.append((8 * size / seconds / n_signals, error, float(-10 * np.log10(error))))
-    index = pd.RangeIndex(1, n_levels + 1, name="n_levels")
-    return pd.DataFrame(rows, columns=["bits", "nmse", "snr_db"], index=index)
+            row["snr_db"] = float(-10 * np.log10(error))
+        if bands is not None:
+            kept = band_fidelity(X, decoded, bands=bands).pearson
+            row |= {name: float(kept.sel(band=name).median()) for name in bands}
+        rows.append(row)
+    return pd.DataFrame(rows, index=pd.RangeIndex(1, n_levels + 1, name="n_levels"))
+
+
+def _stage(label: str) -> int:
+    """Stage that a column of tokens belongs to, ``2`` of ``"2.1"``; 0 of side information."""
+    number = label.partition(".")[0]
+    return int(number) if number.isdigit() else 0
 
 
 class OpenECSGrade(NamedTuple):

@@ -1,0 +1,23 @@
+"""Pictures of recordings, of what tokens keep of them, and of what was decoded from them.
+
+Each function draws on ``ax``, or on a new figure when there is none, and returns the Axes. Colours
+are those of Okabe and Ito, which people with any colour vision can tell apart.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "_style": ["COLORS"],
+        "decoding": ["plot_confusion", "plot_decoding"],
+        "signal": ["plot_psd", "plot_signal", "plot_topomap"],
+        "spikes": ["plot_raster", "plot_traces"],
+        "tokens": [
+            "plot_band_fidelity",
+            "plot_codebook_use",
+            "plot_rate_distortion",
+            "plot_reconstruction",
+        ],
+    },
+)
