@@ -23,7 +23,7 @@ k-means on simulated EEG. Splits: Peterson and eegmmidb leave a run out, within 
 SSVEP leaves a subject out; Bonn has no names of patients, so that segments of one patient stand
 on both sides. The last column is the difference to the latents of the same tokenizer under the
 same map, with its 95 % interval (bootstrap over trials). ± is the deviation over five seeds,
-which draw the folds of Bonn, the linear codec's start and the untrained networks.
+which draw the folds of Bonn and the untrained networks; all else is without chance.
 """
 
 import argparse
@@ -31,7 +31,6 @@ import functools
 import os
 import time
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -107,21 +106,23 @@ def read_events(path: Path) -> pd.DataFrame:
     return pd.DataFrame({"onset": onset, "duration": 0.0, "label": label})
 
 
-def bonn(data: Path) -> xr.DataArray:
+def bonn(data: Path, kinds: str) -> xr.DataArray:
+    """Segments of some of the sets A to E, to tell the first of them from the others."""
     file = np.load(data / "seizure_bonn" / "bonn.npz")
-    x, label = file["X"].astype(np.float32)[:, None], np.array(list("ABCDE"))[file["y"]]
-    return nk.signal(x, sampling_rate=173.61, trials={"label": label})
+    label = np.array(list("ABCDE"))[file["y"]]
+    keep = np.isin(label, list(kinds))
+    x, seizure = file["X"][keep].astype(np.float32)[:, None], label[keep] == kinds[0]
+    return nk.signal(x, sampling_rate=173.61, trials={"label": seizure})
 
 
 def sets(data: Path):
-    """Parts to probe one by one, the coordinate that groups, and what to tell apart in each."""
-    plain = {"": None}
-    yield "motor imagery, Peterson", [peterson(data, k) for k in range(1, 5)], "run", plain
+    """Parts to probe one by one, and the coordinate that groups their trials."""
+    yield "SSVEP, 13, 17 or 21 Hz", [ssvep(data)], "subject"
     for task, runs in {"fists or feet": (6, 10, 14), "left or right": (4, 8, 12)}.items():
-        yield f"motor imagery, eegmmidb S001, {task}", [eegmmidb(data, runs)], "run", plain
-    yield "SSVEP, 13, 17 or 21 Hz", [ssvep(data)], "subject", plain
-    tasks = {", E or A": "EA", ", E or D": "ED", ", E or the rest": "EABCD"}
-    yield "seizure, Bonn", [bonn(data)], None, tasks
+        yield f"motor imagery, eegmmidb S001, {task}", [eegmmidb(data, runs)], "run"
+    yield "motor imagery, Peterson", [peterson(data, k) for k in range(1, 5)], "run"
+    for task, kinds in {"E or A": "EA", "E or D": "ED", "E or the rest": "EABCD"}.items():
+        yield f"seizure, Bonn, {task}", [bonn(data, kinds)], None
 
 
 # ---------------------------------------------------------------- features
@@ -180,15 +181,6 @@ def of_tokenizer(tokenizer, x: xr.DataArray, *, decode: bool = True) -> dict[str
     return found
 
 
-def by_seed(make: Callable, names: list[str]) -> dict[str, Callable]:
-    """Features that are made for each fold and seed, of one tokenizer at a time."""
-    kept = functools.lru_cache(maxsize=64)(make)
-    return {
-        name: lambda train, seed, name=name: kept(train.astype(np.int64).tobytes(), seed)[name]
-        for name in names
-    }
-
-
 def untrained(seed: int) -> CodecTokenizer:
     """Networks of "eeg-small" as they begin, codebooks started by k-means on simulated EEG."""
     parameters = CodecTokenizer.from_pretrained().get_params(deep=False)
@@ -199,25 +191,28 @@ def untrained(seed: int) -> CodecTokenizer:
 
 
 def features(x: xr.DataArray) -> dict[str, dict]:
-    """Features of all trials by tokenizer: arrays, or what makes them for a fold."""
+    """Features of all trials by tokenizer: arrays, or what makes them for a fold and seed."""
     small = CodecTokenizer.from_pretrained().set_params(device="cpu")
     mu_law = ScalarTokenizer("mulaw").fit(x)  # learns nothing but the rate
     tokens = mu_law.transform(x)
 
-    def linear(train: bytes, seed: int) -> dict[str, np.ndarray]:
+    @functools.lru_cache(maxsize=64)
+    def linear(train: bytes) -> dict[str, np.ndarray]:
         rows = np.frombuffer(train, np.int64)
-        return of_tokenizer(LinearRVQTokenizer(6, random_state=seed).fit(x.isel(trial=rows)), x)
+        return of_tokenizer(LinearRVQTokenizer(6, random_state=0).fit(x.isel(trial=rows)), x)
 
-    @functools.lru_cache
+    @functools.lru_cache(maxsize=64)
     def random(seed: int) -> dict[str, np.ndarray]:
         return of_tokenizer(untrained(seed), x, decode=False)
 
-    learned = of_tokenizer(small, x)
-    both = [name for name in learned if name != DECODED]
+    shared = ["latents, rhythms", "codes, rhythms", "codes, one-hot"]
     return {
-        "eeg-small": learned,
-        "linear codec": by_seed(linear, [*both, DECODED]),
-        "untrained": by_seed(lambda _, seed: random(seed), both),
+        "eeg-small": of_tokenizer(small, x),
+        "linear codec": {
+            name: lambda train, seed, name=name: linear(train.astype(np.int64).tobytes())[name]
+            for name in [*shared, DECODED]
+        },
+        "untrained": {name: lambda train, seed, name=name: random(seed)[name] for name in shared},
         "mu-law": {
             "codes, one-hot": one_hot(tokens.values[..., -1:], 256, level(tokens)),
             DECODED: power(mu_law.inverse_transform(tokens)),
@@ -232,39 +227,21 @@ def features(x: xr.DataArray) -> dict[str, dict]:
 # ---------------------------------------------------------------- tables
 
 
-def scored(x: xr.DataArray, found: dict, group: str | None, kinds: str | None) -> pd.DataFrame:
+def scored(x: xr.DataArray, group: str | None) -> pd.DataFrame:
     """One table for all tokenizers; codes are compared with the latents under the same map."""
-    label = x["label"].values
-    keep = np.arange(len(label)) if kinds is None else np.flatnonzero(np.isin(label, list(kinds)))
-    y = label[keep] if kinds is None else label[keep] == kinds[0]
-    groups = np.arange(len(keep)) if group is None else x[group].values[keep]
+    groups = np.arange(x.sizes["trial"]) if group is None else x[group].values
+    scores = functools.partial(probe, y=x["label"].values, groups=groups, seeds=SEEDS, C=STRENGTHS)
     tables = []
-    for tokenizer, each in found.items():
-        chosen = {name: part(values, keep) for name, values in each.items()}
-        scores = functools.partial(probe, y=y, groups=groups, seeds=SEEDS, C=STRENGTHS)
-        if "latents, rhythms" not in chosen:
-            table = scores(chosen)
-        else:
-            rows = []
-            for kind in ("rhythms", "variance", "in order"):
-                names = [f"latents, {kind}", f"codes, {kind}"]
-                names += ["codes, one-hot"] if kind == "rhythms" else []
-                names += [DECODED] if kind == "rhythms" and DECODED in chosen else []
-                few = {name: chosen[name] for name in names}
-                rows.append(scores(few, reference=f"latents, {kind}"))
-            table = pd.concat([rows[0], *(t.drop(index="chance") for t in rows[1:])])
-        if tokenizer != "eeg-small":
-            table = table.drop(index="chance")
-        table = table.rename(index={"chance": "shuffled labels"})
-        tables.append(table.rename(index=lambda name, t=tokenizer: f"{t}: {name}"))
-    return pd.concat(tables)
-
-
-def part(values: np.ndarray | Callable, keep: np.ndarray) -> np.ndarray | Callable:
-    """Features of some of the trials."""
-    if callable(values):
-        return lambda train, seed: values(keep[train], seed)[keep]
-    return values[keep]
+    for tokenizer, found in features(x).items():
+        for kind in ("variance", "in order"):
+            few = {name: found.pop(name) for name in list(found) if name.endswith(kind)}
+            if few:
+                tables.append((tokenizer, scores(few, reference=f"latents, {kind}")))
+        compared = "latents, rhythms" if "latents, rhythms" in found else None
+        tables.append((tokenizer, scores(found, reference=compared)))
+    chance = tables[0][1].loc[["chance"]].rename(index={"chance": "shuffled labels"})
+    named = [t.drop(index="chance").rename(index=lambda n, k=k: f"{k}: {n}") for k, t in tables]
+    return pd.concat([*named, chance])
 
 
 def mean_of(tables: list[pd.DataFrame]) -> pd.DataFrame:
@@ -300,20 +277,15 @@ def main() -> None:
     torch.set_num_threads(1)
     data = Path(os.environ["NEUROKIT_DATA"])
     summary = {}
-    for name, parts, group, tasks in sets(data):
+    for name, parts, group in sets(data):
         if args.only.lower() not in name.lower():
             continue
         started = time.perf_counter()
-        found = [features(x) for x in parts]
-        for task, kinds in tasks.items():
-            pairs = zip(parts, found, strict=True)
-            table = mean_of([scored(x, f, group, kinds) for x, f in pairs])
-            labels = np.concatenate([x["label"].values for x in parts])
-            labels = labels if kinds is None else labels[np.isin(labels, list(kinds))]
-            n_classes = 2 if kinds else len(np.unique(labels))
-            show(name + task, table, n_classes, len(labels))
-            summary[name + task] = table
+        table = mean_of([scored(x, group) for x in parts])
+        labels = np.concatenate([x["label"].values for x in parts])
+        show(name, table, len(np.unique(labels)), len(labels))
         print(f"\n({time.perf_counter() - started:.0f} s)", flush=True)
+        summary[name] = table
     print("\n| set | tokenizer | latents | codes | difference | within 5 points |")
     print("|---|---|---|---|---|---|")
     for name, table in summary.items():
