@@ -104,6 +104,7 @@ EXAMPLES = {
     "LiquidState": Example(reaching, {"n_neurons": 20, "input_scale": 2.0, "random_state": 0}),
     "MotifDetector": Example(planted, {"n_delays": 6}),
     "RecurrentRegressor": Example(reaching, NETWORK),
+    "RegionTokenizer": Example(eeg, CODEC | {"n_components": 2}),
     "MultiScaleTokenizer": Example(eeg, CODEC | {"kernels": (0.1, 0.03)}),
     "ScalarTokenizer": Example(eeg, {}),
     "SpikeTokenizer": Example(reaching, {"bin_width": 0.02, "window": 0.1}),
@@ -127,6 +128,7 @@ CHECK_PARAMS = {
     "LiquidState": {"n_neurons": 20, "sampling_rate": 50.0},
     "LinearRVQTokenizer": {"n_levels": 1, "codebook_size": 4, "sampling_rate": 100.0},
     "RecurrentRegressor": NETWORK | {"sampling_rate": 50.0},
+    "RegionTokenizer": CODEC | {"n_components": 2, "sampling_rate": 100.0},
     "MultiScaleTokenizer": CODEC | {"sampling_rate": 100.0, "kernels": (0.1,)},
     "ScalarTokenizer": {"sampling_rate": 100.0},
     "SmoothedRegressor": {"decoder": WienerRegressor(3), "smoother": FIRSmoother(8)},
@@ -175,6 +177,7 @@ EXPECTED_FAILURES |= {
         "CodecTokenizer",
         "LinearRVQTokenizer",
         "MultiScaleTokenizer",
+        "RegionTokenizer",
         "ScalarTokenizer",
     )
 }

@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "events": ["EventEmbedding"],
         "linear_rvq": ["LinearRVQTokenizer"],
         "multiscale": ["MultiScaleTokenizer"],
+        "region": ["RegionTokenizer"],
         "scalar": ["ScalarTokenizer"],
         "spikes": ["SpikeTokenizer"],
     },

@@ -1,0 +1,107 @@
+"""Codec of a region: the signals that its contacts come down to become one stream of tokens."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from neurokit.nn.codec import Memory
+
+
+def split_signals(x: Tensor, n_signals: int, hop: int) -> Tensor:
+    """Signals (batch, signal, time) of a region's frames (batch, frame * signal * sample)."""
+    return x.unflatten(1, (-1, n_signals, hop)).transpose(1, 2).flatten(2)
+
+
+def join_signals(signals: Tensor, hop: int) -> Tensor:
+    """Invert `split_signals`."""
+    return signals.unflatten(2, (-1, hop)).transpose(1, 2).flatten(1)
+
+
+class RegionEncoder(nn.Module):
+    """One encoder for each signal of a region in turn; their latents stand side by side.
+
+    The quantiser behind it sees the region as a whole and spends its codes where there is power.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        For one signal.
+    n_signals : int
+        Of a region.
+    """
+
+    def __init__(self, encoder: Any, n_signals: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.n_signals = n_signals
+        self.hop = encoder.hop
+
+    @property
+    def n_past_frames(self) -> float:
+        """Frames before its own on which a latent depends."""
+        return float(self.encoder.n_past_frames)
+
+    def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
+        """Return latents (batch, frame, signal * latent_dim).
+
+        Parameters
+        ----------
+        x : Tensor of shape (batch, n_frames * n_signals * hop)
+            Frame by frame, each with a hop of every signal.
+        memory : Memory, optional
+        """
+        signals = split_signals(x, self.n_signals, self.hop)
+        latents = self.encoder(signals.flatten(0, 1), memory).unflatten(0, signals.shape[:2])
+        return latents.transpose(1, 2).flatten(2)
+
+
+class RegionDecoder(nn.Module):
+    """The mirror of `RegionEncoder`, with the same parameters but for ``decoder`` and ``hop``."""
+
+    def __init__(self, decoder: Any, n_signals: int, hop: int) -> None:
+        super().__init__()
+        self.decoder = decoder
+        self.n_signals = n_signals
+        self.hop = hop
+
+    @property
+    def n_past_frames(self) -> float:
+        """Frames before its own on which a sample depends."""
+        return float(self.decoder.n_past_frames)
+
+    def forward(self, latents: Tensor, memory: Memory | None = None) -> Tensor:
+        """Return frames (batch, n_frames * n_signals * hop) of latents."""
+        parts = latents.unflatten(2, (self.n_signals, -1)).transpose(1, 2)
+        signals = self.decoder(parts.flatten(0, 1), memory).unflatten(0, parts.shape[:2])
+        return join_signals(signals, self.hop)
+
+
+def region_band_error(
+    x: Tensor, y: Tensor, rate: float, bands: Sequence[tuple[float, float]]
+) -> Tensor:
+    """Squared error of each band over the region's power in it, averaged over bands and items.
+
+    As a region's signals are components of its contacts, sums over them are sums over all its
+    contacts. A band with less than 1e-4 of the power counts as if it had that.
+
+    Parameters
+    ----------
+    x, y : Tensor of shape (batch, signal, time)
+        Truth and reconstruction.
+    rate : float
+        In Hz.
+    bands : sequence of (low, high)
+        In Hz.
+    """
+    window = torch.hann_window(x.shape[-1], device=x.device, dtype=x.dtype)
+    truth = torch.fft.rfft((x - x.mean(-1, keepdim=True)) * window).abs().square().sum(1)
+    error = torch.fft.rfft((x - y) * window).abs().square().sum(1)
+    frequency = torch.fft.rfftfreq(x.shape[-1], 1 / rate, device=x.device)
+    floor = 1e-4 * truth.sum(-1) + 1e-6
+    parts = []
+    for low, high in bands:
+        inside = ((frequency >= low) & (frequency < high)).to(x.dtype)
+        parts.append((error @ inside) / torch.maximum(truth @ inside, floor))
+    return torch.stack(parts).clamp(max=2.0).mean()
