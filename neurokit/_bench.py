@@ -138,10 +138,12 @@ def evaluate(
     held, guess = estimator.predict(x[1]), estimator.predict(x[2])
     cost = footprint(estimator, x[2].isel(time=slice(0, count)))
     for name in filters:
-        made, spent, delay = guess, cost, 0.0
+        made, spent, waits, delay = guess, cost, 0.0, 0.0
         if name != "none":
             after = smoother(name).fit(held, y[1].values)
             made, spent = after.transform(guess), with_filter(cost, after, y[1].sizes["feature"])
+            # one that needs the future has no wait to speak of, and is aligned as it is
+            waits = after.latency_ if np.isfinite(after.latency_) else float("nan")
             delay = after.group_delay_ if np.isfinite(after.group_delay_) else 0.0
         score = decoding_r2(y[2], made, delay=delay)
         yield {
@@ -153,7 +155,7 @@ def evaluate(
             "count": count,
             "r2": float(score.realtime),
             "r2_aligned": float(score.aligned),
-            "waits_s": float(getattr(after, "latency_", 0.0)) if name != "none" else 0.0,
+            "waits_s": float(waits),
             "footprint": int(spent["bytes"]),
             "execution_rate": RATE,
             "connection_sparsity": float(spent["connection_sparsity"]),

@@ -16,6 +16,7 @@ import xarray as xr
 from sklearn.utils.validation import validate_data
 
 from neurokit.recording import contiguous_runs, sampling_rate
+from neurokit.sample_index import SampleIndex
 
 SPACES = ("channel", "unit", "feature")  # the dim that estimators see as features
 
@@ -118,7 +119,7 @@ def trials(estimator: Any, X: Any, *, reset: bool) -> Trials:
     values = validate_data(
         estimator, X.values, reset=reset, allow_nd=True, dtype=[np.float64, np.float32]
     )
-    rate = sampling_rate(X) if X.sizes["time"] > 1 else _given_rate(estimator)
+    rate = _rate(estimator, X)
     return Trials(values, rate, X, space, single)
 
 
@@ -160,7 +161,7 @@ def series(estimator: Any, X: Any, *, reset: bool) -> Series:
         reset=reset,
         dtype=[np.float64, np.float32],
     )
-    rate = sampling_rate(X) if n_times > 1 else _given_rate(estimator)
+    rate = _rate(estimator, X)
     within = contiguous_runs(X)
     runs = [
         slice(start + run.start, start + run.stop)
@@ -304,6 +305,13 @@ def _kept_coords(source: xr.DataArray | None, dims: tuple[str, ...]) -> Any:
         return {}
     drop = [name for name, c in source.coords.items() if not set(c.dims) <= set(dims)]
     return source.coords.to_dataset().drop_vars(drop).coords
+
+
+def _rate(estimator: Any, X: xr.DataArray) -> float | None:
+    """Rate of a labelled array; a single sample knows it only by an index of ours."""
+    if X.sizes["time"] > 1 or isinstance(X.xindexes.get("time"), SampleIndex):
+        return sampling_rate(X)
+    return _given_rate(estimator)
 
 
 def _given_rate(estimator: Any) -> float | None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from neurokit.decoders._chunk import check_chunk
 from neurokit.decoders._history import History
 from neurokit.decoders._regressor import TimeRegressor
 from neurokit.inputs import Series, Target, series, target
@@ -381,15 +382,9 @@ class NetworkStream:
 
     def push(self, chunk: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]:
         """Return the predictions for the next counts."""
-        if chunk.ndim != 2 or chunk.shape[1] != self._n_units:
-            raise ValueError(
-                f"{self._name}.stream: push takes counts of shape (n, {self._n_units}), got"
-                f" {chunk.shape}."
-            )
+        chunk = check_chunk(self._name, chunk, self._n_units)
         x = self._room.of(len(chunk))
         x[:] = chunk
-        if not math.isfinite(x.sum()):
-            raise ValueError(f"{self._name}.stream: the counts hold NaN or infinity.")
         for layer in self._layers:
             x = layer.push(x)
         if out is None:

@@ -10,6 +10,7 @@ from scipy.signal import bessel, sosfilt, sosfilt_zi, sosfiltfilt, sosfreqz
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from neurokit.decoders._chunk import check_chunk
 from neurokit.inputs import series
 from neurokit.persistence import Saveable
 
@@ -290,6 +291,7 @@ class _Stream:
             if self._memory is None and n:
                 self._memory = _standing(self._sos, chunk[0])
             if n:
+                check_chunk("BesselFilter", chunk, n_features, "values")
                 out[:], self._memory = sosfilt(self._sos, chunk, axis=0, zi=self._memory)
             return out
         if self._rows is None:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from neurokit.decoders._chunk import check_chunk
 from neurokit.inputs import Series, series
 from neurokit.persistence import Saveable
 
@@ -138,6 +139,7 @@ class _Stream:
         self._begun = False
 
     def push(self, chunk: NDArray[Any]) -> NDArray[Any]:
+        chunk = check_chunk("DeltaEncoder", chunk, len(self._threshold), "samples")
         out = np.zeros(chunk.shape, chunk.dtype if chunk.dtype.kind == "f" else np.float64)
         for t, row in enumerate(chunk):
             change = row - self._held

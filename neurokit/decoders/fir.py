@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from neurokit.decoders._chunk import check_chunk
 from neurokit.decoders._history import History
 from neurokit.decoders._ridge import Moments, choose_penalty, ridge
 from neurokit.inputs import series, target
@@ -195,6 +196,7 @@ class _Stream:
         self._history: History | None = None
 
     def push(self, chunk: NDArray[Any]) -> NDArray[Any]:
+        chunk = check_chunk("FIRSmoother", chunk, len(self._taps), "predictions")
         if not len(chunk):
             return self.flush()
         n_taps = self._taps.shape[1]

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from neurokit.decoders._chunk import check_chunk
 from neurokit.decoders._regressor import TimeRegressor, check_known
 from neurokit.inputs import Series, Target, series, target
 
@@ -183,7 +184,13 @@ class KalmanRegressor(TimeRegressor):
         self.observation_cov_ = _floor(_shrink((residual + residual.T) / (2 * n), n))
         self.initial_cov_ = _floor(zz / n)
         self.mean_, self.intercept_, self.moments_ = mean, offset, sums
-        self._settle()
+        try:
+            self._settle()
+        except np.linalg.LinAlgError as error:  # so few steps that nothing is left for noise
+            raise ValueError(
+                f"KalmanRegressor needs more time steps than {len(offset) + 1} to tell movement"
+                f" from noise, got n_samples={n:g}."
+            ) from error
 
     def _settle(self) -> None:
         """Run the error covariance until it stands, and keep the recursion of every step.
@@ -242,6 +249,7 @@ class _Stream:
         self._step = 0
 
     def push(self, chunk: NDArray[Any]) -> NDArray[Any]:
+        chunk = check_chunk("KalmanRegressor", chunk, len(self._weights))
         seen = chunk @ self._weights - self._offset
         out = np.empty(seen.shape)
         self._recur(self._state, self._forward, self._inward, seen, self._step, out)
@@ -285,7 +293,7 @@ def _about(
 
 def _shrink(covariance: NDArray[Any], n: float) -> NDArray[Any]:
     """Shrink correlations towards none, by the OAS formula (eq. 23 of reference 2)."""
-    scale = np.sqrt(np.diag(covariance))
+    scale = np.sqrt(np.maximum(np.diag(covariance), 0.0))  # two steps: zero, but for rounding
     active = scale > 0
     p = int(active.sum())
     units = np.ix_(active, active)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from neurokit.decoders._chunk import check_chunk
 from neurokit.decoders._history import History
 from neurokit.inputs import Series, series
 from neurokit.persistence import Saveable
@@ -186,6 +187,7 @@ class _Stream:
         self._history = History(np.tile(mean, (n_lags - 1, 1)))
 
     def push(self, chunk: NDArray[Any]) -> NDArray[Any]:
+        chunk = check_chunk("LagWindow", chunk, self._n_units)
         rows, n = self._history.push(chunk), len(chunk)
         newest = self._n_lags - 1
         lagged = [rows[newest - lag : newest - lag + n] for lag in range(self._n_lags)]

@@ -9,6 +9,7 @@ from scipy.linalg import expm
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from neurokit.decoders._chunk import check_chunk
 from neurokit.inputs import Series, series
 from neurokit.persistence import Saveable
 
@@ -208,6 +209,7 @@ class _Stream:
         self._state = constant * mean
 
     def push(self, chunk: NDArray[Any]) -> NDArray[Any]:
+        chunk = check_chunk("LegendreHistory", chunk, self._state.shape[1])
         out = np.empty((len(chunk), *self._state.shape))
         for t, row in enumerate(chunk):
             self._state = self._transition @ self._state + self._input * row

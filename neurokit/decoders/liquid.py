@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from neurokit.decoders._chunk import check_chunk
 from neurokit.inputs import series
 from neurokit.persistence import Saveable
 
@@ -205,9 +206,10 @@ class _Stream:
 
         from neurokit.nn.spiking import leaky, lif
 
+        liquid = self._liquid
+        chunk = check_chunk("LiquidState", chunk, len(liquid.mean_))
         if len(chunk) == 0:
             return self.flush()
-        liquid = self._liquid
         # products row by row, so that a chunk of any length gives the same bits
         scaled = (chunk - liquid.mean_) / liquid.scale_
         current = np.einsum("tu,nu->tn", scaled, liquid.input_weight_)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from neurokit.decoders._chunk import check_chunk
 from neurokit.decoders._motif import (
     Bits,
     LogOdds,
@@ -246,7 +247,8 @@ class _Stream:
         self._rest = np.zeros((0, n_units), bool)
 
     def push(self, chunk: NDArray[Any]) -> NDArray[np.float32]:
-        raster = np.concatenate([self._rest, np.asarray(chunk) > 0])
+        chunk = check_chunk("MotifDetector", chunk, self._rest.shape[1])
+        raster = np.concatenate([self._rest, chunk > 0])
         n_whole = max(len(raster) - self._n_delays + 1, 0)
         self._rest = raster[n_whole:]
         return log_odds(raster, self._model, 0, n_whole)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from neurokit.decoders._chunk import check_chunk
 from neurokit.decoders._history import History
 from neurokit.decoders._regressor import TimeRegressor, check_known
 from neurokit.decoders._ridge import Moments, choose_penalty, lagged_moments, ridge
@@ -217,6 +218,7 @@ class _Stream:
         self._n_units = n_units
 
     def push(self, chunk: NDArray[Any]) -> NDArray[Any]:
+        chunk = check_chunk("WienerRegressor", chunk, self._n_units)
         rows = self._history.push(chunk).reshape(-1)
         n = len(chunk)
         if n == 0:

@@ -202,4 +202,4 @@ class _Flat:
 
     def push(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return one row per window."""
-        return x.reshape(len(x), -1)
+        return x.reshape(len(x), x.shape[1] * x.shape[2])
