@@ -9,8 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import neurokit
-from neurokit.metrics.detection import detection_f1
-from neurokit.metrics.fidelity import BANDS, band_fidelity, nmse, pearson, prd, prdn, snr_db
+from neurokit.metrics.fidelity import (
+    BANDS,
+    band_fidelity,
+    boundary_nmse_ratio,
+    nmse,
+    pearson,
+    prd,
+    prdn,
+    snr_db,
+)
 
 RATE = 200.0
 
@@ -99,6 +107,42 @@ def test_bands_above_half_the_rate_are_nan_and_labels_stay():
     np.testing.assert_allclose(got.log_power_error.sel(band="beta"), 20 * np.log10(0.5))
 
 
+@pytest.mark.parametrize("window", [0.5, 0.123])
+def test_boundary_ratio_in_plain_loops(signals, window):
+    x, y = signals
+    got = boundary_nmse_ratio(x, y, window, edge=0.2, sampling_rate=RATE)
+    for i, j in np.ndindex(2, 3):
+        sums = {True: [0.0, 0.0], False: [0.0, 0.0]}
+        for k in range(500):
+            if window * RATE / 2 <= k < 500 - window * RATE / 2:
+                phase = math.fmod(k, window * RATE) / (window * RATE)
+                near = phase < 0.2 or phase >= 0.8
+                sums[near][0] += (x[i, j, k] - y[i, j, k]) ** 2
+                sums[near][1] += (x[i, j, k] - x[i, j].mean()) ** 2
+        expected = sums[True][0] / sums[True][1] / (sums[False][0] / sums[False][1])
+        assert got[i, j] == pytest.approx(expected)
+
+
+def test_bad_joints_are_told_and_even_errors_are_not():
+    rng = np.random.default_rng(6)
+    x = neurokit.signal(rng.normal(size=(2, 40_000)), sampling_rate=RATE, channels=["a", "b"])
+    even = boundary_nmse_ratio(x, x + 0.1 * rng.normal(size=x.shape), 0.5)
+    np.testing.assert_allclose(even, 1, atol=0.06)
+    assert even["channel"].values.tolist() == ["a", "b"]
+    phase = np.arange(40_000) % 100
+    near = (phase < 10) | (phase >= 90)
+    size = np.where(near, 0.3, 0.1)  # three times the error, nine its power
+    joined = boundary_nmse_ratio(x, x + size * rng.normal(size=x.shape), 0.5)
+    np.testing.assert_allclose(joined, 9, rtol=0.06)
+    ends = x.copy(data=x.values)  # what stands at the ends of the recording does not count
+    ends.values[:, :40] += 50
+    np.testing.assert_allclose(boundary_nmse_ratio(x, 0.9 * x, 0.5), 1, rtol=5e-3)
+    assert np.isnan(boundary_nmse_ratio(x, ends, 0.5)).all()
+    for bad in ({"window": 0.004}, {"window": 150.0}, {"window": 0.5, "edge": 0.5}):
+        with pytest.raises(ValueError, match="boundary_nmse_ratio: expects windows of several"):
+            boundary_nmse_ratio(x, x, **bad)
+
+
 @given(gain=st.floats(0.01, 100), seed=st.integers(0, 99), shift=st.floats(-1e3, 1e3))
 @settings(deadline=None, max_examples=30)
 def test_scale_and_offset_change_what_they_should(gain, seed, shift):
@@ -126,26 +170,3 @@ def test_what_cannot_be_compared_is_refused(signals):
     with pytest.raises(ValueError, match="plain arrays need sampling_rate in Hz, got None"):
         band_fidelity(x, y)
     assert isinstance(nmse(label, label), xr.DataArray)
-
-
-@given(
-    a=st.lists(st.integers(0, 60), max_size=7),
-    b=st.lists(st.integers(0, 60), max_size=7),
-    tolerance=st.integers(0, 8),
-)
-@settings(deadline=None, max_examples=60)
-def test_detections_are_matched_as_often_as_can_be(a, b, tolerance):
-    from scipy.optimize import linear_sum_assignment
-
-    got = detection_f1(a, b, tolerance=tolerance)
-    if not a and not b:
-        assert got == (1, 1, 1)
-        return
-    near = np.abs(np.subtract.outer(a, b)) <= tolerance if a and b else np.zeros((1, 1), bool)
-    matched = near[linear_sum_assignment(~near)].sum()
-    assert got.f1 == pytest.approx(2 * matched / (len(a) + len(b)))
-
-
-def test_detections_without_a_time_are_refused():
-    with pytest.raises(ValueError, match="expects finite onsets and a tolerance of 0 or more"):
-        detection_f1([np.nan], [1.0], tolerance=0.1)

@@ -13,11 +13,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "phase_locking",
             "phase_locking_error",
         ],
-        "detection": ["DetectionF1", "detection_f1"],
+        "detection": ["BURSTS", "Burst", "DetectionF1", "detect_bursts", "detection_f1"],
         "fidelity": [
             "BANDS",
             "BandFidelity",
             "band_fidelity",
+            "boundary_nmse_ratio",
             "nmse",
             "pearson",
             "prd",
@@ -36,7 +37,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "parameter_count",
         ],
         "footprint": ["footprint"],
-        "probes": ["code_histogram", "concatenation_pool", "log_band_power", "probe"],
+        "probes": [
+            "code_histogram",
+            "concatenation_pool",
+            "layer_outputs",
+            "log_band_power",
+            "probe",
+        ],
         "rate": [
             "OpenECSGrade",
             "TokenEntropy",
@@ -48,6 +55,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "rate_distortion",
             "token_entropy",
         ],
+        "speed": ["coding_speed"],
         "regression": ["DecodingR2", "decoding_r2"],
     },
 )

@@ -216,6 +216,63 @@ def band_fidelity(
     return BandFidelity(*(_with_bands(wrap, values, bands) for values in out))
 
 
+def boundary_nmse_ratio(
+    x: Any, y: Any, window: float, *, edge: float = 0.1, sampling_rate: float | None = None
+) -> Any:
+    """Error near the boundaries of a codec's windows over the error in their middle.
+
+    A codec that treats windows one by one often joins them badly: a ratio well above 1 tells.
+
+    Parameters
+    ----------
+    x, y : DataArray with ``time``, or array-like of shape (..., n_times)
+        Signal and reconstruction. The first window begins with the first sample.
+    window : float
+        Length of the codec's window (its frame, or the stretch that shares a level), in s.
+    edge : float, default=0.1
+        Share of a window at each of its ends that counts as edge, below 0.5.
+    sampling_rate : float, optional
+        In Hz; needed for plain arrays.
+
+    Returns
+    -------
+    DataArray without ``time``, or ndarray of shape (...)
+        `nmse` of the edges over `nmse` of the rest, each over its own variance around the mean of
+        the whole. The first and the last half window are left out: the ends of a recording are
+        not boundaries. NaN where both are 0.
+
+    Raises
+    ------
+    ValueError
+        If a window does not hold a sample of each kind, or the signal two windows.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).normal(size=2000)
+    >>> y = x + 0.1 * np.where(np.arange(2000) % 100 < 10, 2, 1) * np.tile([1, -1], 1000)
+    >>> float(boundary_nmse_ratio(x, y, 1.0, sampling_rate=100)) > 2
+    True
+    """
+    rate = rate_of(x, sampling_rate, "boundary_nmse_ratio")
+    a, b, wrap = pair(x, y, "boundary_nmse_ratio")
+    length, n_times = window * rate, a.shape[-1]
+    if not (
+        0 < edge < 0.5 and length * min(2 * edge, 1 - 2 * edge) >= 1 and n_times >= 2 * length
+    ):
+        raise ValueError(
+            f"boundary_nmse_ratio: expects windows of several samples, two or more, and an edge"
+            f" between 0 and 0.5, got {length:g} of {n_times} samples and {edge!r}."
+        )
+    place = np.arange(n_times)
+    place = place[(place >= length / 2) & (place < n_times - length / 2)]
+    phase = np.mod(place, length) / length
+    near = (phase < edge) | (phase >= 1 - edge)
+    miss, spread = (a - b)[..., place] ** 2, _centred(a)[..., place] ** 2
+    parts = [_share(miss[..., kind].sum(-1), spread[..., kind].sum(-1)) for kind in (near, ~near)]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return wrap(parts[0] / parts[1])
+
+
 # Shared with the other metrics
 
 

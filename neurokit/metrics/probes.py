@@ -1,6 +1,6 @@
 """Frozen probes: how much of a label can be read from features by a linear classifier."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -264,6 +264,57 @@ def log_band_power(
     power = np.stack([density[..., k].sum(-1) for k in kept if k.any()], axis=-1)
     floor = 1e-12 * max(float(power.max(initial=0.0)), np.finfo(float).tiny)
     return np.log(np.maximum(power, floor))
+
+
+def layer_outputs(
+    module: Any, call: Callable[[], object], layers: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Collect what some layers of a network give while something runs, for a sweep of probes.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network, or that of a fitted estimator, ``module_``: estimators that work on copies of
+        it are heard as well.
+    call : callable without arguments
+        What to run, for example ``lambda: codec.embed(trials)``.
+    layers : sequence of str
+        Names as in ``module.named_modules()``.
+
+    Returns
+    -------
+    dict of ndarray
+        By name: outputs of the layer, those of several batches joined along the first axis.
+
+    Raises
+    ------
+    ValueError
+        If there is no such layer, or it was not used.
+
+    Examples
+    --------
+    >>> import torch
+    >>> net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU())
+    >>> layer_outputs(net, lambda: net(torch.ones(5, 3)), ["0", "1"])["1"].shape
+    (5, 4)
+    """
+    known = dict(module.named_modules())
+    if missing := [name for name in layers if name not in known]:
+        raise ValueError(f"layer_outputs: no layers {missing}. The module has {list(known)}.")
+    found: dict[str, list[np.ndarray]] = {name: [] for name in layers}
+
+    def listen(name: str) -> Callable[[Any, Any, Any], None]:
+        return lambda _, __, output: found[name].append(output.detach().cpu().numpy())
+
+    handles = [known[name].register_forward_hook(listen(name)) for name in layers]
+    try:
+        call()
+    finally:
+        for handle in handles:
+            handle.remove()
+    if unused := [name for name, outputs in found.items() if not outputs]:
+        raise ValueError(f"layer_outputs: layers {unused} gave nothing while it ran.")
+    return {name: np.concatenate(outputs) for name, outputs in found.items()}
 
 
 def concatenation_pool(features: Any, n_segments: int) -> np.ndarray:
