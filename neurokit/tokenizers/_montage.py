@@ -97,18 +97,19 @@ class Montage:
             out[trials, region] += (
                 own[:, None] / self._roots[region] * frames[trials, row, :, None]
             )
-        return out.reshape(len(frames) * self.n_rows, n_frames, -1)
+        return out.reshape(len(frames) * self.n_rows, n_frames, n_signals * size)
 
     def spread(self, frames: NDArray[Any]) -> NDArray[Any]:
         """Frames of contacts, (trial * channel, frame, sample), that those of regions mean."""
         n_signals = next(iter(self.maps.values()))[0].shape[1]
         n_frames = frames.shape[1]
-        parts = frames.reshape(len(self.subjects), self.n_rows, n_frames, n_signals, -1)
-        out = np.zeros((len(parts), self.n_channels, n_frames, parts.shape[-1]))
+        size = frames.shape[2] // n_signals
+        parts = frames.reshape(len(self.subjects), self.n_rows, n_frames, n_signals, size)
+        out = np.zeros((len(parts), self.n_channels, n_frames, size))
         for trials, region, row, own in self._entries():
             for signal, weight in enumerate(own * self._roots[region]):
                 out[trials, row] += weight * parts[trials, region, :, signal]
-        return out.reshape(-1, n_frames, parts.shape[-1])
+        return out.reshape(len(parts) * self.n_channels, n_frames, size)
 
     def _entries(self) -> Iterator[tuple[NDArray[Any], int, int, NDArray[Any]]]:
         """Trials of a subject, region, channel, and the channel's part in each signal."""
@@ -130,7 +131,7 @@ class Montage:
         out = np.zeros((len(side), self.n_rows, n_frames, self.n_slots, 2), side.dtype)
         for region, rows in enumerate(self.members):
             out[:, region, :, : len(rows)] = side[:, rows].transpose(0, 2, 1, 3)
-        return out.reshape(-1, n_frames, 2 * self.n_slots)
+        return out.reshape(len(side) * self.n_rows, n_frames, 2 * self.n_slots)
 
     def unpack_side(self, packed: NDArray[Any]) -> NDArray[Any]:
         """Invert `pack_side`: (trial * channel, frame, 2)."""
@@ -139,7 +140,7 @@ class Montage:
         out = np.zeros((len(packed), self.n_channels, n_frames, 2), packed.dtype)
         for region, rows in enumerate(self.members):
             out[:, rows] = packed[:, region, :, : len(rows)].transpose(0, 2, 1, 3)
-        return out.reshape(-1, n_frames, 2)
+        return out.reshape(len(packed) * self.n_channels, n_frames, 2)
 
     def side_columns(self) -> dict[str, int]:
         """Names of the columns that `pack_side` gives, and how many codes each has."""
