@@ -1,36 +1,26 @@
 """Torch modules and kernels: tensors in, tensors out. Knows nothing of xarray or scikit-learn."""
 
-from neurokit.nn.credit import accumulate_gradients
-from neurokit.nn.delays import DelayLinear
-from neurokit.nn.quantize import (
-    GroupedResidualVectorQuantizer,
-    ResidualVectorQuantizer,
-    VectorQuantizer,
-)
-from neurokit.nn.quantize_scalar import FiniteScalarQuantizer, LookupFreeQuantizer
-from neurokit.nn.spiking import (
-    LIF,
-    LeakyIntegrator,
-    LIFState,
-    RecurrentLIF,
-    SpikingSequential,
-    leaky,
-    lif,
-)
+import lazy_loader
 
-__all__ = [
-    "LIF",
-    "DelayLinear",
-    "FiniteScalarQuantizer",
-    "GroupedResidualVectorQuantizer",
-    "LIFState",
-    "LeakyIntegrator",
-    "LookupFreeQuantizer",
-    "RecurrentLIF",
-    "ResidualVectorQuantizer",
-    "SpikingSequential",
-    "VectorQuantizer",
-    "accumulate_gradients",
-    "leaky",
-    "lif",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "credit": ["accumulate_gradients"],
+        "delays": ["DelayLinear"],
+        "quantize": [
+            "GroupedResidualVectorQuantizer",
+            "ResidualVectorQuantizer",
+            "VectorQuantizer",
+        ],
+        "quantize_scalar": ["FiniteScalarQuantizer", "LookupFreeQuantizer"],
+        "spiking": [
+            "LIF",
+            "LIFState",
+            "LeakyIntegrator",
+            "RecurrentLIF",
+            "SpikingSequential",
+            "leaky",
+            "lif",
+        ],
+    },
+)

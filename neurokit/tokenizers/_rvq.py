@@ -69,11 +69,13 @@ def moved(
 
 def encode(x: NDArray[Any], words: NDArray[Any], *, beam: int) -> NDArray[Any]:
     """Find codes (n, n_levels) for the rows of ``x``, float32; of equals the lowest."""
-    from neurokit.tokenizers._rvq_kernels import search
+    from neurokit.nn import _quantize_cpu
 
     words = np.ascontiguousarray(words, np.float32)
-    tables = np.ascontiguousarray(words.transpose(0, 2, 1))
-    return search(np.ascontiguousarray(x), words, tables, _biases(words), beam)
+    x = np.ascontiguousarray(x, np.float32)
+    return _quantize_cpu.encode(
+        x, words, _biases(words), words, None, None, beam=beam, n_threads=1
+    )
 
 
 def decode(codes: NDArray[Any], words: NDArray[Any]) -> NDArray[Any]:

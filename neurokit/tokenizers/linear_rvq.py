@@ -203,7 +203,7 @@ class LinearRVQTokenizer(LevelledTokenizer):
 
     def _projected(self, frames: NDArray[Any]) -> NDArray[Any]:
         """Components (row, frame, component), float32."""
-        from neurokit.tokenizers._rvq_kernels import project
+        from neurokit.tokenizers._rvq_project import project
 
         rows = np.ascontiguousarray(frames.reshape(-1, frames.shape[-1]))
         found = project(rows, np.ascontiguousarray(self.components_))
