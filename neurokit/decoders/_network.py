@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 N_BLOCKS = 10  # of successive time, of which a trainer may hold some out
 WARM_UP = 4  # a window but the first of a stretch learns from its last (WARM_UP - 1) / WARM_UP
 _BITS = {"float16": 16, "int8": 8}
+_TOP = 127  # of the numbers of 8 bits
 
 
 class NetworkRegressor(TimeRegressor):
@@ -136,25 +137,30 @@ class NetworkRegressor(TimeRegressor):
         check_is_fitted(self)
         return NetworkStream(
             type(self).__name__,
-            self._layers(),
+            self._live(),
             self.n_features_in_,
             self.target_mean_,
             self.target_scale_,
         )
 
-    def quantized(self, dtype: str) -> Self:
+    def quantized(self, dtype: str, X: Any = None) -> Self:
         """Return a copy whose weights have been rounded, to be scored again.
 
         Parameters
         ----------
         dtype : {"float16", "int8"}
-            "int8" has one scale for each unit's weights. Biases, time constants and the state of
-            the neurons stay as they are.
+            "int8" has one scale for each unit's weights. Biases, time constants and potentials
+            stay as they are.
+        X : as in `predict`, optional
+            Recordings that the rounding of activations is fitted on. Given, what each layer hears
+            is rounded too, and the hidden state of recurrent ones: with "int8" to 127 steps up to
+            the largest value in ``X``, or to whole numbers where there are no others.
 
         Returns
         -------
         estimator of this class
-            Its ``dtype_`` says so; `footprint` counts its bytes by it.
+            Its ``dtype_`` says so; `footprint` counts its bytes by it, and the bits of
+            activations by ``activation_steps_``, which it has if ``X`` was given.
         """
         import torch
 
@@ -165,6 +171,7 @@ class NetworkRegressor(TimeRegressor):
                 f" {dtype!r}."
             )
         twin = deepcopy(self)
+        twin.__dict__.pop("activation_steps_", None)
         with torch.no_grad():
             for weight in connections(twin.module_):
                 if dtype == "float16":
@@ -173,7 +180,35 @@ class NetworkRegressor(TimeRegressor):
                     step = weight.abs().amax(1, keepdim=True).clamp(min=1e-30) / 127
                     weight.copy_((weight / step).round() * step)
         twin.dtype_ = dtype
+        if X is not None:
+            rows = series(self, X, reset=False)
+            self._same_rate(rows)
+            twin.activation_steps_ = twin._activation_steps(rows)
         return twin
+
+    def _activation_steps(self, rows: Series) -> list[float]:
+        """Step of the rounding in front of each layer; 0 for half precision."""
+        n_layers = len(self._layers())
+        if self.dtype_ == "float16":
+            return [0.0] * n_layers
+        tops, whole = np.zeros(n_layers), np.ones(n_layers, bool)
+        for run in rows.runs:
+            x: Any = rows.values[run].astype(np.float64)
+            for k, layer in enumerate(self._layers()):
+                tops[k] = max(tops[k], np.abs(x).max())
+                whole[k] &= bool((x == np.round(x)).all())
+                x = layer.push(x)
+        fine = whole & (tops <= _TOP)
+        return np.where(fine, 1.0, np.maximum(tops, 1e-30) / _TOP).tolist()
+
+    def _live(self) -> list[Any]:
+        """Return the live steps, with rounding in front of them where it was asked for."""
+        layers = self._layers()
+        steps = getattr(self, "activation_steps_", None)
+        if steps is None:
+            return layers
+        rounded = [Rounded(a, b) for a, b in zip([None, *layers[:-1]], steps, strict=True)]
+        return [*rounded, layers[-1]]
 
     # ------------------------------------------------------------ for the subclasses
 
@@ -223,6 +258,7 @@ class NetworkRegressor(TimeRegressor):
                     self.module_, loss, data, seed=seed, groups=groups
                 )
         self.dtype_ = "float32"
+        self.__dict__.pop("activation_steps_", None)
 
     def _calls(self, X: Any) -> tuple[Any, Callable[[], int], int]:
         """Return the module, a function that runs it step by step over X, and the steps.
@@ -434,6 +470,35 @@ class Dense:
         out = self._room.of(len(x))
         self._run(x, self._weight, self._bias, self._rectified, out)
         return out
+
+
+class Rounded:
+    """A layer, or none, whose output and hidden state are rounded as they are passed on."""
+
+    def __init__(self, layer: Any, step: float) -> None:
+        self._layer, self._step = layer, step
+        self._hidden: NDArray[Any] | None = getattr(layer, "hidden", None)
+
+    def push(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Return the rounded outputs of the new rows."""
+        if self._layer is None:
+            return self._round(x)
+        if self._hidden is None:
+            return self._round(self._layer.push(x))
+        out = np.empty((len(x), len(self._hidden)))
+        for t in range(len(x)):  # what is heard at the next step has been rounded
+            self._layer.push(x[t : t + 1])
+            out[t] = self._round(self._hidden)
+        return out
+
+    def _round(self, x: NDArray[Any]) -> NDArray[Any]:
+        if self._step == 0:
+            x[:] = x.astype(np.float16)
+        else:
+            np.divide(x, self._step, out=x)
+            np.clip(np.round(x, out=x), -_TOP, _TOP, out=x)
+            np.multiply(x, self._step, out=x)
+        return x
 
 
 class Windows:

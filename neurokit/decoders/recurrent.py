@@ -169,6 +169,7 @@ class _Gates:
             np.empty(n_gates),
             np.empty(n_gates),
         )
+        self.hidden = self._fixed[4]  # what is multiplied by weights at the next step
         self._room = Room(n_units)
 
     def push(self, x: NDArray[Any]) -> NDArray[Any]:
@@ -201,6 +202,7 @@ class _Memories:
             np.empty(len(layer.hidden.bias)),
             np.empty(n_memories),
         )
+        self.hidden = self._fixed[8]
         self._room = Room(n_memories)
 
     def push(self, x: NDArray[Any]) -> NDArray[Any]:

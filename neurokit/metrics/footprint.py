@@ -21,7 +21,7 @@ from neurokit.metrics.neurobench import (
 )
 from neurokit.recording import contiguous_runs
 
-_WEIGHT_BITS = {"float64": 64, "float32": 32, "float16": 16, "int8": 8}
+_BITS = {"float64": 64, "float32": 32, "float16": 16, "int8": 8}
 
 
 def footprint(estimator: Any, X: Any) -> pd.Series[Any]:
@@ -45,7 +45,8 @@ def footprint(estimator: Any, X: Any) -> pd.Series[Any]:
         ``parameters``; ``bytes``; ``connection_sparsity``; ``activation_sparsity``; ``dense``,
         ``macs``, ``acs``, ``membrane_updates`` per step; ``nj_float32``, ``nj_int8``: energy of
         the arithmetic of a step in nJ, were it done with these types; ``nj_memory``: of fetching
-        weights and states; ``bit_budget``: bits of weights x bits of activations x operations;
+        weights and states; ``bit_budget``: bits of weights x bits of activations x operations
+        (32 for activations, but where ``quantized`` has rounded them);
         ``latency``: seconds that an output waits. A table of several:
         ``pandas.DataFrame([footprint(a, X), footprint(b, X)])``.
 
@@ -139,6 +140,7 @@ def _network(estimator: Any, X: Any) -> pd.Series[Any]:
         connection_sparsity(module),
         sizes[0],
         estimator.dtype_,
+        rounded=hasattr(estimator, "activation_steps_"),
     )
 
 
@@ -195,14 +197,14 @@ def _table(
     sparsity: float,
     n_states: int,
     dtype: str = "float64",
+    rounded: bool = False,
 ) -> pd.Series[Any]:
-    bits = _WEIGHT_BITS[dtype]
+    bits = _BITS[dtype]
     spikes = operations._replace(effective_macs=0.0)
     numbers = operations._replace(effective_acs=0.0)
     budget = bit_budget(spikes, n_steps=1, activation_bits=1, weight_bits=bits)
-    budget += bit_budget(
-        numbers, n_steps=1, activation_bits=32 if dtype != "float64" else 64, weight_bits=bits
-    )
+    heard = bits if rounded or dtype == "float64" else 32
+    budget += bit_budget(numbers, n_steps=1, activation_bits=heard, weight_bits=bits)
     values = {
         "parameters": n_parameters,
         "bytes": n_bytes,
