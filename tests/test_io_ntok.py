@@ -11,7 +11,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neurokit.io import ntok
+from neurokit.io import _token_blocks, ntok
 from neurokit.io._token_coder import decode_tokens, encode_tokens
 from neurokit.io.ntok import read_tokens, token_info, write_tokens
 from neurokit.sample_index import SampleIndex
@@ -46,7 +46,8 @@ def tokens():
 
 @pytest.fixture
 def path(tmp_path, tokens, monkeypatch):
-    monkeypatch.setattr(ntok, "_TOKENS", 3200)  # many blocks: 1 trial, 8 channels, 100 frames
+    # many blocks: 1 trial, 8 channels, 100 frames
+    monkeypatch.setattr(_token_blocks, "_TOKENS", 3200)
     return write_tokens(tmp_path / "a.ntok", tokens, model_hash="5ab1e")
 
 
@@ -85,18 +86,18 @@ def test_any_dims_sizes_and_types(tmp_path_factory, seed, sizes, dims, n_dims, d
     dims = [d for d in dims if d == "frame" or d in dims[:n_dims]]
     x = xr.DataArray(values, dims=("trial", "channel", "frame", "level"))
     x = x.isel({d: 0 for d in x.dims if d not in dims}).transpose(*dims)
-    before, ntok._TOKENS = ntok._TOKENS, block
+    before, _token_blocks._TOKENS = _token_blocks._TOKENS, block
     try:
         path = write_tokens(tmp_path_factory.mktemp("t") / "a.ntok", x)
     finally:
-        ntok._TOKENS = before
+        _token_blocks._TOKENS = before
     xr.testing.assert_identical(read_tokens(path).load(), x)
 
 
 def test_a_part_is_decoded_from_its_own_blocks(path, tokens, monkeypatch):
     decoded = []
-    decode = ntok._decode_block
-    monkeypatch.setattr(ntok, "_decode_block", lambda *a: decoded.append(1) or decode(*a))
+    decode = _token_blocks._decode_block
+    monkeypatch.setattr(_token_blocks, "_decode_block", lambda *a: decoded.append(1) or decode(*a))
     lazy = read_tokens(path)
     assert not decoded
     part = read_tokens(path, channels=["E9", "E8"], start=150, stop=260)
@@ -142,7 +143,7 @@ FIXED = (2429, 534568774)
 
 
 def test_lazy_tokens_are_written_block_by_block(tmp_path, tokens, monkeypatch):
-    monkeypatch.setattr(ntok, "_TOKENS", 3200)
+    monkeypatch.setattr(_token_blocks, "_TOKENS", 3200)
     computed = []
 
     def note(block):
@@ -153,6 +154,24 @@ def test_lazy_tokens_are_written_block_by_block(tmp_path, tokens, monkeypatch):
     computed.clear()
     path = write_tokens(tmp_path / "a.ntok", lazy)
     assert sum(computed) == tokens.size
+    assert_same(read_tokens(path).load(), tokens)
+
+
+@pytest.mark.parametrize("chunk", [7, 70, 151, 1000])
+def test_each_lazy_block_is_computed_once_however_it_is_cut(tmp_path, tokens, monkeypatch, chunk):
+    monkeypatch.setattr(_token_blocks, "_TOKENS", 3200)
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    computed = []
+
+    def note(block):
+        computed.append(block.shape[2])
+        return block
+
+    chunks = (1, -1, chunk, -1)
+    lazy = tokens.copy(data=da.from_array(tokens.values, chunks=chunks).map_blocks(note))
+    computed.clear()
+    path = write_tokens(tmp_path / "a.ntok", lazy)
+    assert sum(computed) == tokens.sizes["trial"] * tokens.sizes["frame"]
     assert_same(read_tokens(path).load(), tokens)
 
 
