@@ -4,8 +4,9 @@
 
 One CPU thread, 96 inputs - 128 units - 2 units, batch 64, 200 steps. All networks hold the same
 weights and are timed in turn, round by round, so that a busy machine slows them alike; ratios are
-those of the medians. Times are the thread's own CPU time. With CUDA, one layer beside
-SpikingJelly, against the time of reading and writing memory 24 (16-bit: 12) bytes per element.
+those of the medians. Times are the thread's own CPU time. With CUDA (--only-cuda: nothing else),
+one layer beside SpikingJelly, against the time of reading and writing memory 24 (16-bit: 12)
+bytes per element, small layers beside it, and recurrent ones; medians [range].
 """
 
 import argparse
@@ -32,6 +33,7 @@ def main():
         cuda(torch.float32, 24)
         cuda(torch.float16, 12)
         cuda_small()
+        cuda_recurrent()
 
 
 def cpu(repeats):
@@ -326,26 +328,45 @@ def planted(seed, n_times):
     return network, x, torch.stack(y)
 
 
-def device_ms(call, repeats=30):
-    for _ in range(5):
-        call()
-    times = []
-    for _ in range(repeats):
-        start, stop = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        start.record()
-        call()
-        stop.record()
-        torch.cuda.synchronize()
-        times.append(start.elapsed_time(stop))
-    return statistics.median(times), min(times), max(times)
+def device_ms(calls, repeats=30):
+    """Return the milliseconds of each call on the device, by name, the calls taking turns."""
+    times = {name: [] for name in calls}
+    for turn in range(repeats + 5):
+        for name, call in calls.items():
+            start, stop = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            start.record()
+            call()
+            stop.record()
+            torch.cuda.synchronize()
+            if turn >= 5:
+                times[name].append(start.elapsed_time(stop))
+    return times
+
+
+def report(times, bound=None):
+    ours = statistics.median(times["neurokit"])
+    for name, all_ms in times.items():
+        ms = statistics.median(all_ms)
+        line = f"{name:24s} {ms:7.3f} [{min(all_ms):.3f} {max(all_ms):.3f}] ms"
+        if bound is not None:
+            line += f", {bound / ms:.0%} of the bound"
+        if not name.startswith("neurokit"):
+            line += f", {ms / ours:.2f} x neurokit's"
+        print(line)
+
+
+def backward_of(x, g, layer):
+    """Return a call of `layer` forward and backward."""
+
+    def call():
+        x.grad = None
+        layer(x).backward(g)
+
+    return call
 
 
 def layers_on_cuda(x, g):
-    def ours():
-        x.grad = None
-        lif(x, decay=0.5)[0].backward(g)
-
-    calls = {"neurokit": ours}
+    calls = {"neurokit": backward_of(x, g, lambda x: lif(x, decay=0.5)[0])}
     try:
         from spikingjelly.activation_based import functional, neuron, surrogate
 
@@ -353,12 +374,11 @@ def layers_on_cuda(x, g):
             decay_input=False, surrogate_function=surrogate.ATan(), step_mode="m"
         ).cuda()
 
-        def theirs():
+        def theirs(x):
             functional.reset_net(node)
-            x.grad = None
-            node(x).backward(g)
+            return node(x)
 
-        calls["SpikingJelly"] = theirs
+        calls["SpikingJelly"] = backward_of(x, g, theirs)
     except ImportError:
         print("SpikingJelly: not installed")
     return calls
@@ -368,19 +388,18 @@ def copy_rate():
     """Return the bytes per millisecond that a large copy reads and writes."""
     block = torch.empty(2**29, device="cuda")
     other = torch.empty_like(block)
-    return 2 * block.nbytes / device_ms(lambda: other.copy_(block))[0]
+    times = device_ms({"copy": lambda: other.copy_(block)})["copy"]
+    return 2 * block.nbytes / statistics.median(times)
 
 
 def cuda(dtype, n_bytes):
     shape = (32, 64, 65536)
     rate = copy_rate()
     x = torch.randn(shape, device="cuda").to(dtype).requires_grad_()
+    g = torch.randn(shape, device="cuda").to(dtype)
     bound = n_bytes * x.numel() / rate
     print(f"\n{shape} {dtype}: {n_bytes} bytes per element take {bound:.3f} ms")
-    for name, call in layers_on_cuda(x, torch.randn(shape, device="cuda").to(dtype)).items():
-        ms = device_ms(call)
-        spread = f"[{ms[1]:.3f} {ms[2]:.3f}]"
-        print(f"{name:20s} {ms[0]:.3f} {spread} ms, {bound / ms[0]:.0%} of the bound")
+    report(device_ms(layers_on_cuda(x, g)), bound)
 
 
 def cuda_small():
@@ -388,19 +407,39 @@ def cuda_small():
     g = torch.randn_like(x)
     print("\n200 x 64 x 128, float32, launch bound")
     calls = layers_on_cuda(x, g)
-    for name, call in calls.items():
-        print(f"{name:20s} {device_ms(call, 100)[0]:.3f} ms")
+    calls["neurokit, CUDA graph"] = as_graph(x, g)
+    report(device_ms(calls, 200))
+
+
+def as_graph(x, g):
+    """Return a replay of the layer forward and backward."""
     stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
+        leaf = x.detach().clone().requires_grad_()
         for _ in range(3):
-            calls["neurokit"]()
+            torch.autograd.grad(lif(leaf, decay=0.5)[0], leaf, g)
     torch.cuda.synchronize()
-    x.grad = None
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        spikes, _ = lif(x, decay=0.5)
-        torch.autograd.grad(spikes, x, g)
-    print(f"{'neurokit, CUDA graph':20s} {device_ms(graph.replay, 100)[0]:.3f} ms")
+    with torch.cuda.graph(graph, stream=stream):
+        torch.autograd.grad(lif(leaf, decay=0.5)[0], leaf, g)
+    return graph.replay
+
+
+def cuda_recurrent():
+    for n_units in (64, 128, 256):
+        x = torch.randn(T, B, n_units, device="cuda", requires_grad=True)
+        g = torch.randn_like(x)
+        w = torch.randn(n_units, n_units, device="cuda") * 0.3 / math.sqrt(n_units)
+        w.requires_grad_()
+        calls = {
+            name: backward_of(
+                x, g, lambda x, b=b, w=w: lif(x, decay=0.5, recurrent_weight=w, backend=b)[0]
+            )
+            for name, b in (("neurokit", "auto"), ("plain torch", "torch"))
+        }
+        print(f"\nrecurrent, {T} x {B} x {n_units}, float32")
+        report(device_ms(calls, 20 if n_units <= 128 else 5))
 
 
 if __name__ == "__main__":

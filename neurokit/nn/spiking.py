@@ -17,7 +17,7 @@ plain torch (the reference), fused loops for the CPU (numba) and for CUDA (Trito
 import importlib
 import importlib.util
 import math
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -457,6 +457,7 @@ def _per_unit(values: float | Tensor, n_units: int, caller: str, name: str) -> T
     return values.expand(n_units).clone()
 
 
+@lru_cache
 def _neuron(
     reset: str, detach_reset: bool, surrogate: str, scale: float, max_spikes: int | None
 ) -> _Neuron:
@@ -530,9 +531,13 @@ def _run(
             )
     if synaptic_decay is None:
         i = None
-    kernels = _kernels(backend, current, caller)
+    kernels = _kernels(backend, current.device.type, current.dtype, caller)
     if kernels is None:
         return _reference(neuron, current, decay, threshold, synaptic_decay, weight, v, i, s)
+    if current.device.type == "cuda":
+        parameters = decay, threshold, synaptic_decay
+        spikes, v, i = kernels.run(current, weight, parameters, (v, i, s), neuron)
+        return spikes, LIFState(v, i, None if weight is None else spikes[-1].clone())
     training = torch.is_grad_enabled()
     if weight is None:
         spikes, v, i = _Fused.apply(
@@ -550,14 +555,14 @@ def _installed(name: str) -> bool:
     return importlib.util.find_spec(name) is not None
 
 
-def _kernels(backend: str, current: Tensor, caller: str) -> ModuleType | None:
+@cache
+def _kernels(backend: str, device: str, dtype: torch.dtype, caller: str) -> ModuleType | None:
     """Return the module of fused passes, or None for plain torch."""
     if backend not in _BACKENDS:
         raise ValueError(f"{caller}: backend must be one of {_BACKENDS}, got {backend!r}.")
-    device = current.device.type
     if backend == "auto":
         backend = "numba" if device == "cpu" else "torch"
-        if device == "cuda" and current.dtype != torch.float64 and _installed("triton"):
+        if device == "cuda" and dtype != torch.float64 and _installed("triton"):
             backend = "triton"
     if backend == "torch":
         return None
@@ -565,7 +570,7 @@ def _kernels(backend: str, current: Tensor, caller: str) -> ModuleType | None:
         raise ValueError(
             f"{caller}: backend {backend!r} does not run on device {device!r}; use 'auto'."
         )
-    if backend == "triton" and current.dtype == torch.float64:
+    if backend == "triton" and dtype == torch.float64:
         raise ValueError(
             f"{caller}: backend 'triton' computes in float32, got a float64 current; use 'auto'."
         )
