@@ -1,156 +1,188 @@
 """Error of every tokenizer at the bytes its tokens really take, on people it has not seen.
 
-    NEUROKIT_DATA=/path/to/recordings python benchmarks/rate_distortion.py [--seconds 60]
+    python benchmarks/train_codec.py extract --data RECORDINGS --out .nkdata
+    python benchmarks/rate_distortion.py --data .nkdata --recordings RECORDINGS [--peers FOLDER]
 
-Bytes are those of the ``.ntok`` file: codes, level, header, all labels. `ScalarTokenizer` and
-`LinearRVQTokenizer` are fitted on other people of the same set (for the sets of one person, on
-the motor imagery set); the weights "eeg-small" have seen none of the people scored here. The last
-column is the error of mu-law samples (as many values as it takes, peak of each channel sent,
-zlib -9) at the same bytes, so that below 1 in "ratio" means closer than mu-law + zlib. Medians
-over channels. Speed is the time to encode and decode over the duration, per channel, one thread.
+Bytes are those of the ``.ntok`` file: codes, level, header, all labels; mu-law samples go through
+zlib -9, peaks and means sent. `LinearRVQTokenizer` is fitted on 4,000 windows of the recordings
+that "eeg-small" was trained on; in ``--peers`` lie ``biocodec.safetensors`` and
+``multiscale.safetensors`` as `train_codec.py` saved them, trained on the same recordings. The even
+grid and mu-law learn nothing. Nobody scored here was trained on; the sets that are marked
+"untouched" were looked at for no choice either.
+
+The first table gives every number of stages; the second, for each of "eeg-small", what the others
+reach with as many bytes: between the neighbouring points of their curves, the NMSE on a
+logarithmic scale. ``-`` stands where a curve does not reach. Medians over channels, then over
+recordings.
 """
 
 import argparse
-import os
 import tempfile
-import time
 import warnings
 import zlib
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import xarray as xr
+from train_codec import RATE, drawn, fidelity, load
 
 import neurokit as nk
 from neurokit.io import read_signal
 from neurokit.io.ntok import write_tokens
-from neurokit.metrics.fidelity import band_fidelity, nmse
-from neurokit.tokenizers import CodecTokenizer, LinearRVQTokenizer, ScalarTokenizer
+from neurokit.tokenizers import (
+    CodecTokenizer,
+    LinearRVQTokenizer,
+    MultiScaleTokenizer,
+    ScalarTokenizer,
+)
 
 STEPS = (3, 4, 5, 6, 7, 8, 10, 12, 16, 20, 24, 32, 40, 54, 80, 108, 160, 256)
-BANDS = {"beta": (13.0, 30.0), "gamma": (30.0, 80.0)}
+GRIDS = (25, 33, 49, 65, 97, 137, 193, 273)  # values over 48 scales
+OURS = "eeg-small"
 
 
-def recordings(data: Path, seconds: float, n_channels: int):
-    """Sets as (name, recordings to fit on, held-out recording)."""
-
-    def cut(x: xr.DataArray) -> xr.DataArray:
-        n = round(seconds * nk.sampling_rate(x))
-        return x.isel(channel=slice(0, n_channels), time=slice(0, n)).load()
-
-    def fif(name: str) -> xr.DataArray:
-        x = read_signal(data / "ssvep_exo" / f"{name}_raw.fif")
-        return x.isel(channel=np.flatnonzero(x["type"].values == "eeg"))
-
-    def muse(name: str) -> xr.DataArray:
-        table = pd.read_csv(next((data / "erp_n170_muse").glob(f"{name}*.csv")))
-        names = ["TP9", "AF7", "AF8", "TP10"]
-        return nk.signal(table[names].to_numpy().T, sampling_rate=250, channels=names)
-
-    motor = [read_signal(data / f"mi_eegmmidb/S001R{k}.edf") for k in ("03", "04", "06")]
-    yield "motor imagery 160 Hz", motor, cut(read_signal(data / "mi_eegmmidb/S002R03.edf"))
-    names = ["subject01_record-2012.07.06-19.02.16", "subject03_record-2012.07.11-15.25.23"]
-    ssvep = [fif(name) for name in names]
-    yield "SSVEP 256 Hz", ssvep, cut(fif("subject12_record-2014.03.10-19.47.49"))
-    n170 = [muse(name) for name in ("subject0001", "subject0010")]
-    yield "N170 250 Hz", n170, cut(muse("subject0002"))
-    found = np.load(data / "erp_p300_bi2012/subject_01_session_01.npz")["data"]
-    p300 = nk.signal(found[3000:, :16].T, sampling_rate=128)
-    yield "P300 128 Hz, other set", motor, cut(p300)
-    ecog = read_signal(data / "ieeg_mne_misc/sample_ecog.edf")
-    yield "ECoG 999 Hz, other set", motor, cut(ecog)
-    # Sets on which nothing was ever chosen: neither weights nor settings have met them.
-    peterson = read_signal(data / "mi_peterson2020/subj02_run001.edf")
-    yield "motor imagery 125 Hz, untouched set", motor, cut(peterson)
+def untouched(data: Path):
+    """Recordings of sets that nothing was ever chosen on, as (name, recording)."""
+    for person in ("02", "03", "04"):
+        path = data / f"mi_peterson2020/subj{person}_run001.edf"
+        yield "Peterson 2020, 125 Hz", read_signal(path)
     bonn = np.load(data / "seizure_bonn/bonn.npz")
-    for kind in (0, 4):
-        segments = bonn["X"][bonn["y"] == kind][:n_channels]
-        x = nk.signal(segments.astype("f4"), sampling_rate=173.61)
-        yield f"Bonn {'AE'[kind > 0]} 174 Hz, untouched set", motor, cut(x)
+    for kind, name in ((0, "Bonn A, 174 Hz"), (4, "Bonn E seizures, 174 Hz")):
+        segments = bonn["X"][bonn["y"] == kind][:16]
+        yield name, nk.signal(segments.astype("f4"), sampling_rate=173.61)
 
 
-def moving(x: xr.DataArray) -> xr.DataArray:
-    """Channels that have a signal."""
-    return x.isel(channel=np.flatnonzero(x.std("time").values > 0))
+def held_out(folder: Path):
+    """Recordings of people held out, as (name, recording)."""
+    for name, values, rate in load(folder)[2]:
+        yield (
+            f"{name.split('/')[0]}, {float(rate):.0f} Hz",
+            nk.signal(values.astype("f4"), sampling_rate=rate),
+        )
 
 
-def mu_law_curve(x: xr.DataArray, seconds: float) -> tuple[np.ndarray, np.ndarray]:
-    """Bits per second and channel, and error, of mu-law samples through zlib."""
-    z = x.values - x.values.mean(1, keepdims=True)
-    peak = np.abs(z).max(1, keepdims=True)
-    bits, error = [], []
+def scored(codec, x: xr.DataArray, levels) -> dict[int, np.ndarray]:
+    """Bits per second and channel, NMSE, beta and gamma correlation for each number of stages."""
+    tokens = codec.transform(x)
+    labels = [str(label).split(".")[0] for label in tokens["level"].values]
+    stages = np.array([int(label) if label.isdigit() else 0 for label in labels])
+    rate = nk.sampling_rate(x)
+    rows = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for k in levels:
+            part = tokens.isel(level=np.flatnonzero(stages <= k))
+            size = write_tokens(Path(folder) / "x.ntok", part).stat().st_size
+            y = codec.inverse_transform(tokens, n_levels=k).values
+            found = fidelity(x.values.astype(float), y.astype(float), rate)
+            bits = 8 * size / (x.sizes["time"] / rate) / x.sizes["channel"]
+            cells = [np.median(found[name]) for name in ("nmse", "beta", "gamma")]
+            rows[k] = np.array([bits, *cells])
+    return rows
+
+
+def mu_law(x: xr.DataArray) -> dict[int, np.ndarray]:
+    """The same for mu-law samples of several numbers of values, through zlib."""
+    z = x.values.astype(float)
+    centred = z - z.mean(1, keepdims=True)
+    peak = np.abs(centred).max(1, keepdims=True)
+    rate, rows = nk.sampling_rate(x), {}
     for n in STEPS:
         mu = n - 1
-        y = np.sign(z) * np.log1p(mu * np.abs(z) / peak) / np.log1p(mu)
+        y = np.sign(centred) * np.log1p(mu * np.abs(centred) / peak) / np.log1p(mu)
         codes = np.clip(np.floor((y + 1) / 2 * n), 0, n - 1)
         y = (codes + 0.5) / n * 2 - 1
         back = np.sign(y) * np.expm1(np.abs(y) * np.log1p(mu)) / mu * peak
-        size = len(zlib.compress(codes.astype("u1").tobytes(), 9)) + 8 * len(z)  # peak, mean
-        bits.append(8 * size / seconds / len(z))
-        error.append(float(np.median(nmse(z, back))))
-    order = np.argsort(bits)
-    return np.array(bits)[order], np.array(error)[order]
+        size = len(zlib.compress(codes.astype("u1").tobytes(), 9)) + 8 * len(z)
+        found = fidelity(centred, back, rate)
+        bits = 8 * size / (x.sizes["time"] / rate) / len(z)
+        rows[n] = np.array([bits, *(np.median(found[k]) for k in ("nmse", "beta", "gamma"))])
+    return rows
 
 
-def joined(parts: list[xr.DataArray]) -> xr.DataArray:
-    """Recordings of one set as trials."""
-    n = min(part.sizes["time"] for part in parts)
-    values = np.stack([part.values[:, :n] for part in parts])
-    return nk.signal(values, sampling_rate=nk.sampling_rate(parts[0]))
+def tokenizers(folder: Path, peers: Path | None):
+    """Fitted tokenizers and the stages to decode, by name."""
+    found = {OURS: (CodecTokenizer.from_pretrained(), None)}
+    windows = drawn(folder, load(folder)[0], 4000, played=False)[:, None].astype(float)
+    linear = LinearRVQTokenizer(sampling_rate=RATE, random_state=0).fit(windows)
+    found["linear"] = (linear, (2, 3, 4, 5, 6, 7, 8, 10))
+    for name, kind in (("biocodec", CodecTokenizer), ("multiscale", MultiScaleTokenizer)):
+        if peers is not None and (path := peers / f"{name}.safetensors").exists():
+            found[name] = (kind.load(path), None)
+    return found
 
 
-def tokenizers(train: xr.DataArray):
-    """Fitted tokenizers, and the stages to decode."""
-    sizes = {"mulaw": (17, 33, 256), "uniform": (49, 97, 193), "quantile": (8, 32, 256)}
-    for kind, several in sizes.items():
-        for size in several:
-            yield f"{kind}, {size}", ScalarTokenizer(kind, codebook_size=size).fit(train), [1]
-    yield "linear RVQ", LinearRVQTokenizer(random_state=0).fit(train), [2, 4, 6, 8, 10]
-    try:
-        yield "codec, eeg-small", CodecTokenizer.from_pretrained(), [2, 3, 4, 5, 6]
-    except (ValueError, OSError) as error:
-        print(f"codec left out: {error}")
+def curves(x: xr.DataArray, codecs: dict) -> dict[str, dict[int, np.ndarray]]:
+    """Every tokenizer's rows for one recording."""
+    found = {}
+    for name, (codec, levels) in codecs.items():
+        found[name] = scored(codec, x, levels or range(1, codec.n_levels + 1))
+    grids = {n: ScalarTokenizer("uniform", codebook_size=n).fit(x) for n in GRIDS}
+    found["even grid"] = {n: scored(grid, x, [1])[1] for n, grid in grids.items()}
+    found["mu-law + zlib"] = mu_law(x)
+    return found
+
+
+def at_equal_bytes(rows: dict[int, np.ndarray], bits: float) -> np.ndarray | None:
+    """NMSE, beta and gamma of a curve at ``bits``."""
+    points = np.array(sorted(rows.values(), key=lambda row: row[0]))
+    if not points[0, 0] <= bits <= points[-1, 0]:
+        return None
+    error = np.exp(np.interp(bits, points[:, 0], np.log(points[:, 1])))
+    return np.array([error, *(np.interp(bits, points[:, 0], points[:, k]) for k in (2, 3))])
+
+
+def show(name: str, found: list[dict], least: int) -> None:
+    """Print both tables of one set, from the curves of its recordings."""
+    rows = {
+        codec: {k: np.median([f[codec][k] for f in found], 0) for k in points}
+        for codec, points in found[0].items()
+    }
+    print(f"\n{name}\n{'':20}{'stages':>7}{'bit/s/ch':>9}{'NMSE':>9}{'beta':>7}{'gamma':>7}")
+    for codec, points in rows.items():
+        for k, row in points.items():
+            cells = f"{row[0]:9.0f}{row[1]:9.4f}{row[2]:7.3f}{row[3]:7.3f}"
+            print(f"{codec:20}{k:7}{cells}")
+    others = [codec for codec in rows if codec != OURS]
+    print(f"\nNMSE at equal bytes {'':18}" + "".join(f"{codec:>15}" for codec in [OURS, *others]))
+    for k, row in rows[OURS].items():
+        if k < least:
+            continue
+        there = {codec: at_equal_bytes(rows[codec], row[0]) for codec in others}
+        cells = "".join(f"{'-' if r is None else f'{r[0]:.4f}':>15}" for r in there.values())
+        print(f"{name:28} {k} {row[0]:6.0f} {row[1]:15.4f}{cells}")
+        bio = there.get("biocodec")
+        if bio is not None:
+            text = f"beta {row[2]:.3f} ({bio[1]:.3f}), gamma {row[3]:.3f} ({bio[2]:.3f})"
+            print(f"{'':28} {k} {row[0]:6.0f}  beside biocodec: {text}")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--channels", type=int, default=16)
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--recordings", type=Path, help="folder of the sets themselves")
+    parser.add_argument("--peers", type=Path, help="folder of weights from train_codec.py")
+    parser.add_argument("--seconds", type=float, default=40.0)
+    parser.add_argument("--channels", type=int, default=8)
+    parser.add_argument("--least", type=int, default=2, help="fewest stages at equal bytes")
     parser.add_argument("--only", default="", help="sets whose name holds this")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
-    data = Path(os.environ["NEUROKIT_DATA"])
-    heads = ["bit/s/ch", "NMSE", *BANDS, "mu-law", "ratio", "speed"]
-    with tempfile.TemporaryDirectory() as folder:
-        for name, train, x in recordings(data, args.seconds, args.channels):
-            if args.only not in name:
-                continue
-            x, train = moving(x), joined(train)
-            seconds = x.sizes["time"] / nk.sampling_rate(x)
-            n = x.sizes["channel"]
-            curve = mu_law_curve(x, seconds)
-            print(f"\n{name + f', {n} channels':38}" + "".join(f"{h:>10}" for h in heads))
-            for label, tokenizer, levels in tokenizers(train):
-                tokens = tokenizer.transform(x)  # kernels compile, once
-                tokenizer.inverse_transform(tokens)
-                started = time.perf_counter()
-                tokenizer.inverse_transform(tokenizer.transform(x))
-                speed = (time.perf_counter() - started) / seconds / n
-                n_side = tokens.sizes["level"] - max(levels)
-                for k in levels:
-                    part = tokens.isel(level=slice(0, n_side + k))
-                    size = write_tokens(Path(folder) / "x.ntok", part).stat().st_size
-                    bits = 8 * size / seconds / n
-                    y = tokenizer.inverse_transform(tokens, n_levels=k)
-                    error = float(np.median(nmse(x, y)))
-                    bands = np.median(band_fidelity(x, y, bands=BANDS).pearson, 0)
-                    mu = float(np.exp(np.interp(bits, curve[0], np.log(curve[1]))))
-                    outside = "" if curve[0][0] <= bits <= curve[0][-1] else "*"
-                    row = f"{bits:10.0f}{error:10.5f}" + "".join(f"{b:10.3f}" for b in bands)
-                    row += f"{mu:10.5f}{error / mu:9.2f}{outside:1}"
-                    print(f"{label:26}{k:3} stages  {row}{speed:10.5f}", flush=True)
-    print("\n* beyond the bytes that mu-law reaches: its nearest error")
+    codecs = tokenizers(args.data, args.peers)
+    sets: dict[str, list] = {}
+    for name, x in held_out(args.data):
+        sets.setdefault(name, []).append(x)
+    for name, x in untouched(args.recordings) if args.recordings else ():
+        sets.setdefault(f"{name}, untouched", []).append(x)
+    for name, recordings in sets.items():
+        if args.only not in name:
+            continue
+        found = []
+        for x in recordings:
+            n = round(args.seconds * nk.sampling_rate(x))
+            x = x.isel(time=slice(0, n)).load()
+            moving = np.flatnonzero(x.std("time").values > 0)[: args.channels]
+            found.append(curves(x.isel(channel=moving), codecs))
+        show(name, found, args.least)
 
 
 if __name__ == "__main__":

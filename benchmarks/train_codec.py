@@ -1,9 +1,10 @@
-"""Train the codec that comes with the package, and the published network on the same data.
+"""Train the codec that comes with the package, and its peers on the same data.
 
-Two steps: ``python benchmarks/train_codec.py extract --data FOLDER --out .nkdata`` reads the
-public sets once into small arrays; ``python benchmarks/train_codec.py train --data .nkdata --out
-OUT --name eeg-small`` trains and scores. Subjects are split as `SPLIT` says; no window of a
-held-out subject is ever trained on.
+Three steps: ``python benchmarks/train_codec.py extract --data FOLDER --out .nkdata`` reads the
+public sets once into small arrays; ``... train --data .nkdata --out OUT --name eeg-small`` (or
+biocodec, multiscale) trains; ``... develop --data .nkdata --out OUT`` scores what was trained on
+the recordings that `SPLIT` sets aside for choosing settings. Subjects are split as `SPLIT` says:
+no window of a held-out subject is ever trained on or chosen by.
 """
 
 import argparse
@@ -15,11 +16,44 @@ from pathlib import Path
 
 import numpy as np
 
-RATE = 320
+RATE = 320  # of windows in true time
+PLAYED = 280  # highest rate of windows as `CodecTokenizer` plays them: slower ones as they are
 SPLIT = {  # recordings whose name begins so are held out
     "held": ("mi_eegmmidb/S002", "ssvep_exo/subject12", "erp_n170_muse/subject0002"),
     "unseen sets": ("erp_p300_bi2012", "ieeg_mne_misc"),
+    # of people who are trained on: recordings, or channels from .. on, that only settings see
+    "development": (
+        "mi_eegmmidb/S001R14",
+        "ssvep_exo/subject07",
+        "erp_n170_muse/subject0001_session001_data_2017-09-13-15.42.33",
+    ),
+    "development channels": {"ieeg_seeg_motor_tensorpac": 120, "ieeg_seizure_pt01": 60},
 }
+# Settings of what is trained: the options of its class, and whether its windows are as played.
+MODELS = {
+    "eeg-small": (
+        "CodecTokenizer",
+        True,
+        {
+            "n_levels": 7,
+            "model_rate": 280.0,
+            "frame_rate": 17.5,
+            "latent_dim": 16,
+            "n_filters": 48,
+            "n_context": 3,
+            "quantizer": "embedded",
+            "encoder": "cosine",
+            "loss_weights": (1.0, 0.0, 0.1),
+        },
+    ),
+    "biocodec": ("CodecTokenizer", False, {"preset": "biocodec"}),
+    "multiscale": ("MultiScaleTokenizer", True, {}),
+}
+MODELS["eeg-network"] = (
+    "CodecTokenizer",
+    True,
+    MODELS["eeg-small"][2] | {"encoder": "network", "n_filters": 32, "n_context": 2},
+)
 BANDS = {"delta": (1, 4), "theta": (4, 8), "alpha": (8, 13), "beta": (13, 30), "gamma": (30, 80)}
 
 
@@ -69,21 +103,33 @@ def _recordings(data: Path):
 
 
 def load(folder: Path):
-    """Training and held-out recordings as (name, values, rate)."""
+    """Recordings to train on, to choose settings on, and held out, as (name, values, rate)."""
     held = SPLIT["held"] + SPLIT["unseen sets"]
-    parts = {"train": [], "held": []}
+    train, development, out = [], [], []
     for name, rate in json.loads((folder / "table.json").read_text()).items():
         values = np.load(folder / f"{name.replace('/', '__')}.npy")
-        parts["held" if name.startswith(held) else "train"].append((name, values, Fraction(rate)))
-    return parts["train"], parts["held"]
+        first = SPLIT["development channels"].get(name.split("/")[0])
+        if name.startswith(held):
+            out.append((name, values, Fraction(rate)))
+        elif name.startswith(SPLIT["development"]):
+            development.append((name, values, Fraction(rate)))
+        else:
+            train.append((name, values[:first], Fraction(rate)))
+            if first:
+                development.append((name, values[first:], Fraction(rate)))
+    return train, development, out
 
 
-def windows(recordings, n: int, seed: int, seconds: float = 4.0) -> np.ndarray:
-    """Draw ``n`` windows at 320 Hz: half their sets evenly, with changes of speed and spectrum."""
+def windows(recordings, n: int, seed: int, played: bool, seconds: float = 4.0) -> np.ndarray:
+    """Draw ``n`` windows, half their sets evenly, with changes of speed, reference and spectrum.
+
+    In true time they are at 320 Hz; as played, slow recordings keep their samples.
+    """
     from neurokit.tokenizers._resample import Resampler
 
     rng = np.random.default_rng(seed)
-    size = int(seconds * RATE)
+    highest = PLAYED if played else RATE
+    size = int(seconds * highest)
     sets = sorted({name.split("/")[0] for name, _, _ in recordings})
     weight = {"mi_eegmmidb": 4.0, "ssvep_exo": 2.0}
     chance = np.array([weight.get(s, 1.0) for s in sets])
@@ -92,13 +138,13 @@ def windows(recordings, n: int, seed: int, seconds: float = 4.0) -> np.ndarray:
     resamplers = {}
     for i in range(n):
         if rng.random() < 0.12:
-            out[i] = _simulated(rng, size)
+            out[i] = _simulated(rng, size, highest)
             continue
         pool = by_set[sets[rng.choice(len(sets), p=chance / chance.sum())]]
         _, values, rate = pool[rng.integers(len(pool))]
         speed = Fraction(int(rng.integers(16, 26)), 20) if rng.random() < 0.5 else Fraction(1)
-        key = rate * speed
-        resampler = resamplers.setdefault(key, Resampler(key, Fraction(RATE)))
+        ratio = rate * speed / (min(rate, Fraction(PLAYED)) if played else RATE)
+        resampler = resamplers.setdefault(ratio, Resampler(ratio, Fraction(1)))
         needed = min(int(np.ceil(size * resampler.step)) + 2 * resampler.reach, values.shape[1])
         start = rng.integers(values.shape[1] - needed + 1)
         x = values[rng.integers(len(values)), start : start + needed].astype(float)
@@ -106,54 +152,54 @@ def windows(recordings, n: int, seed: int, seconds: float = 4.0) -> np.ndarray:
             x = x - rng.uniform(0.3, 1.2) * values[rng.integers(len(values)), start:][:needed]
         first = int(np.ceil(resampler.reach / resampler.step)) if len(x) < values.shape[1] else 0
         y = resampler.apply(x[None], first, first + size, n_in=len(x))[0]
-        out[i] = _changed(rng, y)
+        out[i] = _changed(rng, y, highest)
     return out
 
 
-def drawn(folder: Path, recordings, n: int) -> np.ndarray:
+def drawn(folder: Path, recordings, n: int, played: bool) -> np.ndarray:
     """Windows, drawn once and kept."""
-    path = folder / f"windows_{n}.npy"
+    path = folder / f"windows_{n}_{'played' if played else 'true'}.npy"
     if not path.exists():
         with Pool() as pool:
-            parts = [(recordings, 500, seed) for seed in range(n // 500)]
+            parts = [(recordings, 500, seed, played) for seed in range(n // 500)]
             np.save(path, np.concatenate(pool.starmap(windows, parts)))
     return np.load(path)
 
 
-def _changed(rng, y: np.ndarray) -> np.ndarray:
-    frequency = np.fft.rfftfreq(len(y), 1 / RATE)
+def _changed(rng, y: np.ndarray, rate: float) -> np.ndarray:
+    frequency = np.fft.rfftfreq(len(y), 1 / rate)
     spread = y.std() + 1e-9
     if rng.random() < 0.35:  # a steeper or flatter spectrum
         mean = y.mean()
         tilt = ((frequency + 1) / 10) ** rng.uniform(-0.6, 0.6)
         y = np.fft.irfft(np.fft.rfft(y - mean) * tilt, len(y)) + mean
     if rng.random() < 0.1:
-        y = y + spread * rng.uniform(0.1, 1) * _tone(rng, len(y), rng.choice([50.0, 60.0]))
+        y = y + spread * rng.uniform(0.1, 1) * _tone(rng, len(y), rng.choice([50.0, 60.0]) / rate)
     if rng.random() < 0.1:  # a change of level
         at = rng.integers(len(y))
         y[at:] = y[at] + (y[at:] - y[at]) * 10 ** rng.uniform(-1, 1)
     if rng.random() < 0.08:  # a blink or a jolt
-        width = rng.uniform(0.02, 0.2) * RATE
+        width = rng.uniform(0.02, 0.2) * rate
         bump = np.exp(-0.5 * ((np.arange(len(y)) - rng.integers(len(y))) / width) ** 2)
         y = y + spread * rng.normal() * 10 * bump
     return y * rng.choice([-1, 1])
 
 
 def _tone(rng, n: int, frequency: float) -> np.ndarray:
-    return np.sin(2 * np.pi * (frequency * np.arange(n) / RATE + rng.random()))
+    return np.sin(2 * np.pi * (frequency * np.arange(n) + rng.random()))
 
 
-def _simulated(rng, n: int) -> np.ndarray:
+def _simulated(rng, n: int, rate: float) -> np.ndarray:
     """1/f noise with bursts of rhythms."""
-    frequency = np.fft.rfftfreq(4 * n, 1 / RATE)
+    frequency = np.fft.rfftfreq(4 * n, 1 / rate)
     shape = np.maximum(frequency, 0.3) ** (-rng.uniform(0, 1.4))
     noise = rng.normal(size=(2, len(frequency))) * shape
     y = np.fft.irfft(noise[0] + 1j * noise[1])[:n]
     y /= y.std()
     for _ in range(rng.integers(4)):
-        width = rng.uniform(0.1, 1.0) * RATE
+        width = rng.uniform(0.1, 1.0) * rate
         bump = np.exp(-0.5 * ((np.arange(n) - rng.integers(n)) / width) ** 2)
-        y += rng.uniform(0.2, 3) * bump * _tone(rng, n, np.exp(rng.uniform(0, 4.3)))
+        y += rng.uniform(0.2, 3) * bump * _tone(rng, n, np.exp(rng.uniform(0, 4.3)) / rate)
     return y
 
 
@@ -174,91 +220,80 @@ def fidelity(x: np.ndarray, y: np.ndarray, rate: float) -> dict[str, np.ndarray]
     return scores
 
 
-def evaluate(codec, recordings, levels=(None,), seconds: float = 60.0) -> dict:
-    """Median over the channels of each set, for each number of levels."""
-    results: dict = {}
-    for name, values, rate in recordings:
-        codec.set_params(sampling_rate=float(rate))
-        x = values[:, : int(seconds * rate)].astype(float)
-        codec.n_times_ = x.shape[1]
-        tokens = codec.transform(x)
-        for n in levels:
-            y = codec.inverse_transform(tokens, n)
-            for key, per_channel in fidelity(x, y, float(rate)).items():
-                row = results.setdefault((name.split("/")[0], n or codec.n_levels), {})
-                row.setdefault(key, []).extend(per_channel.tolist())
-    return {
-        f"{s}/{n}": {k: float(np.median(v)) for k, v in r.items()} for (s, n), r in results.items()
-    }
-
-
-def show(results: dict) -> None:
-    keys = ["nmse", *BANDS]
-    print(f"{'':36}" + "".join(f"{k:>9}" for k in keys))
-    for name, row in results.items():
-        print(f"{name:36}" + "".join(f"{row[k]:9.4f}" for k in keys), flush=True)
-
-
 # ------------------------------------------------------------------ training
 
 
-def train(
-    folder: Path, out: Path, name: str, options: dict, trainer: dict, n: int, budget: float
-) -> None:
+def train(folder: Path, out: Path, name: str, trainer: dict, n: int, budget: float) -> None:
+    """Fit for as many epochs as ``budget`` seconds allow, and save."""
     import torch
 
-    from neurokit.tokenizers import CodecTokenizer
+    from neurokit import tokenizers
     from neurokit.training import Trainer
 
     torch.backends.cuda.matmul.allow_tf32 = True
     start = time.perf_counter()
-    recordings, held = load(folder)
-    X = drawn(folder, recordings, n)[:, None]
+    kind, played, options = MODELS[name]
+    X = drawn(folder, load(folder)[0], n, played)[:, None]
     print(f"{name}: {len(X)} windows after {time.perf_counter() - start:.0f} s", flush=True)
-    codec = CodecTokenizer(
-        sampling_rate=RATE, random_state=0, trainer=Trainer(**trainer), **options
+    rate = PLAYED if played else RATE
+    codec = getattr(tokenizers, kind)(
+        sampling_rate=rate, random_state=0, trainer=Trainer(**trainer), **options
     )
-    if budget:  # as many epochs as the seconds allow
-        size = trainer["batch_size"]
-        trial = codec.trainer.get_params() | {"n_epochs": 2}
-        codec.set_params(trainer=Trainer(**trial)).fit(X[: 60 * size])
-        per_step = codec.history_[-1]["seconds"] / 60
-        left = budget - (time.perf_counter() - start)
-        n_epochs = max(int(left / per_step / (len(X) / size)), 1)
-        print(f"{name}: {1e3 * per_step:.1f} ms a step, {n_epochs} epochs", flush=True)
-        codec.set_params(trainer=Trainer(**(trial | {"n_epochs": n_epochs})))
-    codec.fit(X)
+    size = trainer["batch_size"]
+    trial = codec.trainer.get_params() | {"n_epochs": 2}
+    codec.set_params(trainer=Trainer(**trial)).fit(X[: 40 * size])
+    per_step = codec.history_[-1]["seconds"] / min(40, len(X) / size)
+    left = budget - (time.perf_counter() - start)
+    n_epochs = max(int(left / per_step / (len(X) / size)), 1)
+    print(f"{name}: {1e3 * per_step:.1f} ms a step, {n_epochs} epochs", flush=True)
+    codec.set_params(trainer=Trainer(**(trial | {"n_epochs": n_epochs}))).fit(X)
     seconds = time.perf_counter() - start
     loss = [round(h["loss"], 4) for h in codec.history_[:: max(len(codec.history_) // 8, 1)]]
-    size = sum(p.numel() for p in codec.module_.parameters()) / 1e6
-    results = evaluate(codec, held, (2, 4, 6))
-    print(f"\n{name}: {options} {trainer} {size:.2f} M weights, {seconds:.0f} s, loss {loss}")
+    weights = sum(p.numel() for p in codec.module_.parameters()) / 1e6
+    print(f"{name}: {options} {trainer} {weights:.2f} M weights, {seconds:.0f} s, loss {loss}")
     print("codes used", codec.codebook_report_["used"], codec.rate_report_)
-    show(results)
     out.mkdir(parents=True, exist_ok=True)
-    (out / f"{name}.json").write_text(json.dumps({"results": results, "history": codec.history_}))
     codec.module_ = codec.module_.half()
     codec.set_params(sampling_rate=None, trainer=None).save(out / f"{name}.safetensors")
 
 
+def develop(folder: Path, out: Path, seconds: float = 40.0, n_channels: int = 8) -> None:
+    """Score what was trained on the development recordings, at measured bytes."""
+    from rate_distortion import scored
+
+    import neurokit as nk
+    from neurokit import tokenizers
+
+    for path in sorted(out.glob("*.safetensors")):
+        codec = getattr(tokenizers, MODELS[path.stem][0]).load(path)
+        for name, values, rate in load(folder)[1]:
+            x = values[:n_channels, : int(seconds * rate)].astype("f4")
+            X = nk.signal(x, sampling_rate=rate)
+            for k, row in scored(codec, X, range(2, codec.n_levels + 1)).items():
+                cells = f"{row[0]:7.0f}{row[1]:9.4f}" + "".join(f"{b:7.3f}" for b in row[2:])
+                print(f"{path.stem:16} {name.split('/')[0]:28}{k:3} levels {cells}", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("step", choices=["extract", "windows", "train"])
+    parser.add_argument("step", choices=["extract", "windows", "train", "develop"])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path("out"))
-    parser.add_argument("--name", default="eeg-small")
-    parser.add_argument("--options", type=json.loads, default={}, help="of CodecTokenizer, JSON")
-    parser.add_argument("--trainer", type=json.loads, default={}, help="of Trainer, JSON")
-    parser.add_argument("--windows", type=int, default=80_000)
-    parser.add_argument("--budget", type=float, default=0, help="seconds; sets the epochs")
+    parser.add_argument("--name", default="eeg-small", choices=list(MODELS))
+    parser.add_argument("--trainer", type=json.loads, help="of Trainer, JSON", default={})
+    parser.add_argument("--windows", type=int, default=60_000)
+    parser.add_argument("--budget", type=float, default=400, help="seconds; sets the epochs")
     args = parser.parse_args()
     if args.step == "extract":
         extract(args.data, args.out)
     elif args.step == "windows":
-        drawn(args.data, load(args.data)[0], args.windows)
+        for played in (False, True):
+            drawn(args.data, load(args.data)[0], args.windows, played)
+    elif args.step == "train":
+        trainer = {"batch_size": 256, "learning_rate": 2e-3} | args.trainer
+        train(args.data, args.out, args.name, trainer, args.windows, args.budget)
     else:
-        settings = args.options, args.trainer, args.windows, args.budget
-        train(args.data, args.out, args.name, *settings)
+        develop(args.data, args.out)
 
 
 if __name__ == "__main__":

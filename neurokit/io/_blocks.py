@@ -8,7 +8,8 @@ All numbers are little-endian::
     index:   for each block  u64 offset  u64 start  u32 length  u32 crc32
     u64 offset of the index  u32 blocks  u32 crc32 (of the index and these 12 bytes)  "KOTN"
 
-Nothing in it is executed on reading. Each block can be read without the others.
+Version 2 is version 1 with tokens coded by their digits. Nothing in it is executed on reading.
+Each block can be read without the others.
 """
 
 import json
@@ -19,7 +20,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-MAGIC, END, VERSION = b"NTOK", b"KOTN", 1
+MAGIC, END, VERSION = b"NTOK", b"KOTN", 2
 _HEAD = struct.Struct("<4sHHII")
 _BLOCK = struct.Struct("<IIQ")
 _ENTRY = struct.Struct("<QQII")
@@ -40,7 +41,8 @@ def write_container(
 ) -> None:
     """Write `header` and the (start, payload) pairs of `blocks` to an open file."""
     text = json.dumps(header, ensure_ascii=False, allow_nan=False).encode()
-    head = _HEAD.pack(MAGIC, VERSION, 0, len(text), 0)[:12]
+    version = 2 if header.get("digits") else 1  # releases that know no digits can read the rest
+    head = _HEAD.pack(MAGIC, version, 0, len(text), 0)[:12]
     file.write(head + struct.pack("<I", zlib.crc32(text, zlib.crc32(head))) + text)
     index = b""
     n = 0
@@ -97,12 +99,12 @@ class Container:
             if version > VERSION and len(text) == length:
                 raise OSError(
                     f"{self.path}: is of version {version} or damaged, and this release reads"
-                    f" version {VERSION}; update neurokit or get another copy."
+                    f" versions up to {VERSION}; update neurokit or get another copy."
                 )
             raise OSError(f"{self.path}: its header is damaged; get another copy.")
-        if version != VERSION:
+        if not 1 <= version <= VERSION:
             raise OSError(
-                f"{self.path}: is of version {version}, and this release reads version"
+                f"{self.path}: is of version {version}, and this release reads versions up to"
                 f" {VERSION}; update neurokit."
             )
         return json.loads(text), _HEAD.size + length

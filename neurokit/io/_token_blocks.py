@@ -45,10 +45,27 @@ def _corners(shape: Sequence[int], step: Sequence[int]) -> list[tuple[int, int, 
     )
 
 
+def digits_of(tokens: xr.DataArray) -> list[list[int]] | None:
+    """Digits of each level, as ``attrs["code_digits"]`` tells them; None for other tokens.
+
+    The attribute holds one group per stage, ``"0 0 1;2 1"``: the entries that the stage's digits
+    belong to. Levels are found by their labels, as some may have been left out.
+    """
+    if "code_digits" not in tokens.attrs or "level" not in tokens.coords:
+        return None
+    stages = [[int(i) for i in s.split()] for s in tokens.attrs["code_digits"].split(";")]
+    known = {str(k + 1): entries for k, entries in enumerate(stages)}
+    found = [known.get(str(label), []) for label in np.atleast_1d(tokens["level"].values)]
+    return found if any(found) else None
+
+
 def payloads(
-    full: xr.DataArray, step: list[int], sections: list[bytes]
+    full: xr.DataArray,
+    step: list[int],
+    sections: list[bytes],
+    digits: list[list[int]] | None = None,
 ) -> Iterator[tuple[int, bytes]]:
-    from neurokit.io._token_coder import encode_tokens
+    from neurokit.io._token_coder import encode_tokens, join_digits, split_digits
 
     yield 0, b"".join(struct.pack("<I", len(part)) + part for part in sections)
     seen: tuple[int, int] | None = None
@@ -60,8 +77,14 @@ def payloads(
             values = source.read(slice(trial, trial + step[0]), frame, frame + step[2])
         block = values[:, channel : channel + step[1]].transpose(0, 2, 1, 3)
         block = np.ascontiguousarray(block).reshape(-1, *block.shape[2:])
-        low = block.min(axis=(0, 1), initial=np.iinfo(full.dtype).max)
-        high = block.max(axis=(0, 1), initial=np.iinfo(full.dtype).min)
+        columns = split_digits(block.astype(np.int64), digits) if digits else block
+        if digits and not np.array_equal(join_digits(columns, digits), block):
+            raise ValueError(
+                "write_tokens: expects tokens with the digits that attrs['code_digits'] tells of,"
+                " got larger or negative ones; drop that attribute."
+            )
+        low = columns.min(axis=(0, 1), initial=np.iinfo(columns.dtype).max)
+        high = columns.max(axis=(0, 1), initial=np.iinfo(columns.dtype).min)
         spans = [int(b) - int(a) if block.size else 0 for a, b in zip(low, high, strict=True)]
         if max(spans, default=0) >= 2**31:
             raise ValueError(
@@ -69,13 +92,13 @@ def payloads(
                 f" {max(spans)}; renumber them."
             )
         widths = np.array([span.bit_length() for span in spans], np.int64)
-        small = (block.astype(np.int64) - low.astype(np.int64)).astype(np.int32)
+        small = (columns.astype(np.int64) - low.astype(np.int64)).astype(np.int32)
         head = b"".join(
             _LEVEL.pack(int(a) if block.size else 0, int(w))
             for a, w in zip(low, widths, strict=True)
         )
         payload = head + encode_tokens(small, widths)
-        back = _decode_block(payload, block.shape, block.dtype)
+        back = _decode_block(payload, block.shape, block.dtype, digits)
         if not np.array_equal(back, block):
             raise OSError("write_tokens: a block does not decode to what it was made from.")
         yield trial * full.shape[2] + frame, payload
@@ -115,15 +138,24 @@ class _Once:
         return self._held[:, :, : stop - start]
 
 
-def _decode_block(payload: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
-    from neurokit.io._token_coder import decode_tokens
+def _decode_block(
+    payload: bytes,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    digits: list[list[int]] | None = None,
+) -> np.ndarray:
+    from neurokit.io._token_coder import decode_tokens, join_digits
 
-    size = _LEVEL.size * shape[2]
+    n_columns = shape[2]
+    if digits:
+        n_columns = sum(not d for d in digits) + len({i for entries in digits for i in entries})
+    size = _LEVEL.size * n_columns
     levels = list(_LEVEL.iter_unpack(payload[:size]))
     low = np.array([a for a, _ in levels], np.int64)
     widths = np.array([w for _, w in levels], np.int64)
-    small = decode_tokens(payload[size:], widths, (shape[0], shape[1], shape[2]))
-    return (small.astype(np.int64) + low).astype(dtype)
+    small = decode_tokens(payload[size:], widths, (shape[0], shape[1], n_columns))
+    values = small.astype(np.int64) + low
+    return (join_digits(values, digits) if digits else values).astype(dtype)
 
 
 class StoredTokens(BackendArray):
@@ -134,6 +166,7 @@ class StoredTokens(BackendArray):
         self.shape = tuple(container.header["shape"])
         self.dtype = np.dtype(container.header["dtype"])
         self.step = container.header["step"]
+        self.digits = container.header.get("digits")
 
     def __len__(self) -> int:
         return len(_corners(self.shape, self.step))
@@ -186,7 +219,7 @@ class StoredTokens(BackendArray):
         for i, begin, extent in self._blocks(*axes) if out.size else ():
             n_trials, n_channels, n_frames = extent
             shape = (n_trials * n_frames, n_channels, self.shape[3])
-            block = _decode_block(self.container.read(i), shape, self.dtype)
+            block = _decode_block(self.container.read(i), shape, self.dtype, self.digits)
             block = block.reshape(n_trials, n_frames, n_channels, -1).transpose(0, 2, 1, 3)
             inside = [
                 np.flatnonzero((w >= b) & (w < b + n))

@@ -14,7 +14,7 @@ from xarray.core import indexing
 from neurokit.io._atomic import atomic_path
 from neurokit.io._blocks import Container, write_container
 from neurokit.io._pack import from_json, to_json
-from neurokit.io._token_blocks import DIMS, StoredTokens, block_steps, payloads, to_four
+from neurokit.io._token_blocks import DIMS, StoredTokens, block_steps, digits_of, payloads, to_four
 from neurokit.io._token_labels import (
     pack_coordinates,
     pack_events,
@@ -102,9 +102,11 @@ def write_tokens(
         "events": None if events is None else pack_events(events),
         "model": model_hash,
     }
+    if digits := digits_of(tokens):
+        header["digits"] = digits
     with atomic_path(path) as part:
         with part.open("wb") as file:
-            write_container(file, header, payloads(full, step, sections))
+            write_container(file, header, payloads(full, step, sections, digits))
         Container(part)
     return Path(path)
 

@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "ResidualVectorQuantizer",
             "VectorQuantizer",
         ],
+        "quantize_embedded": ["EmbeddedScalarQuantizer"],
         "quantize_scalar": ["FiniteScalarQuantizer", "LookupFreeQuantizer"],
         "spiking": [
             "LIF",

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -196,6 +196,55 @@ class Encoder(nn.Module):
         return -(-past // self.hop)
 
 
+class CosineEncoder(nn.Module):
+    """Samples to frames by the cosine transform of each hop: nothing to learn, nothing remembered.
+
+    Parameters
+    ----------
+    latent_dim : int
+        Coefficients to keep, from the slowest; at most ``hop``.
+    hop : int
+        Samples per frame.
+    """
+
+    basis: Tensor
+    n_past_frames = 0.0
+
+    def __init__(self, latent_dim: int, *, hop: int) -> None:
+        super().__init__()
+        self.hop = hop
+        self.register_buffer("basis", cosines(latent_dim, hop), persistent=False)
+
+    def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
+        """Return latents (batch, frame, latent_dim) of ``x`` (batch, time), whole hops long."""
+        return x.unflatten(-1, (-1, self.hop)) @ self.basis.to(x.dtype).mT
+
+
+def cosines(n: int, hop: int) -> Tensor:
+    """Give the ``n`` slowest vectors (n, hop) of the orthonormal cosine transform, in float64."""
+    k, t = torch.arange(n, dtype=torch.float64)[:, None], torch.arange(hop, dtype=torch.float64)
+    basis = torch.cos(math.pi * k * (t + 0.5) / hop) * math.sqrt(2 / hop)
+    basis[0] /= math.sqrt(2)
+    return basis
+
+
+def begin_as_cosines(encoder: nn.Module, decoder: "Decoder") -> None:
+    """Let the direct maps begin as the cosine transform of each hop and its inverse."""
+    hop = int(cast("Encoder", encoder).hop)
+    _begin_as_cosines(decoder.direct, hop, slice(0, hop))
+    if isinstance(encoder, Encoder):  # the second of its two hops is the frame's own
+        _begin_as_cosines(encoder.direct, hop, slice(hop, None))
+
+
+@torch.no_grad()
+def _begin_as_cosines(direct: Any, hop: int, own: slice) -> None:
+    weight = direct.conv.weight
+    weight.zero_()
+    direct.conv.bias.zero_()
+    basis = cosines(max(weight.shape[:2]), hop).to(weight)
+    weight[..., own] = basis.reshape(weight[..., own].shape)
+
+
 class Decoder(nn.Module):
     """Frames to samples: the mirror of `Encoder`, with the same parameters."""
 
@@ -296,6 +345,22 @@ def _through(
 
 
 # ---------------------------------------------------------------- losses
+
+
+def relative_error(x: Tensor, y: Tensor) -> Tensor:
+    """Half the binary logarithm of the squared error over the variance, averaged over items.
+
+    In bits per sample: halving it is worth as much as saving half a bit on every sample, so that
+    it can be weighed against a rate. Errors below 1e-3 and variances below it hardly count.
+
+    Parameters
+    ----------
+    x, y : Tensor of shape (batch, time)
+        Truth and reconstruction.
+    """
+    error = (x - y).square().mean(-1)
+    power = x.var(-1, correction=0)
+    return 0.5 * torch.log2(error / (power + 1e-3) + 1e-3).mean()
 
 
 def band_error(x: Tensor, y: Tensor, rate: float, bands: Sequence[tuple[float, float]]) -> Tensor:

@@ -11,6 +11,7 @@ from neurokit.sample_index import exact
 from neurokit.tokenizers._frames import Frames
 from neurokit.tokenizers._labels import SIDE
 from neurokit.tokenizers._learned import LearnedTokenizer
+from neurokit.tokenizers._signal import Signal
 
 if TYPE_CHECKING:
     from neurokit.nn.codec import Codec
@@ -71,20 +72,31 @@ class CodecTokenizer(LearnedTokenizer):
         If False, a second is divided by its own level and not by that of the one before: a
         little better, and a second late when live.
     loss_weights : tuple of float, default=(1.0, 0.02, 0.1)
-        Of the Huber loss, of the log spectrograms, and of the relative error per band (1-4, 4-8,
+        Of the Huber loss (``"embedded"``: half the binary logarithm of the relative error), of the
+        log spectrograms, and of the relative error per band (1-4, 4-8,
         8-13, 13-30, 30-80 Hz), which keeps beta and gamma from being traded for the slow waves.
     quantizer_dropout : float, default=0.25
         Share of the training examples that are decoded from fewer stages.
     window : float, default=4.0
         Length of a training example, in s.
     beam : int, default=4
-        Paths that the quantiser's search keeps from stage to stage: more find codes that come
-        closer, at that many times the work.
+        Paths that the search of the residual quantiser keeps from stage to stage: more find
+        codes that come closer, at that many times the work.
+    quantizer : {"residual", "embedded"}, default="residual"
+        Codebooks of vectors, each coding what those before it left over, or entries rounded one
+        by one, their digits spread over the levels, coarse ones first
+        (`neurokit.nn.EmbeddedScalarQuantizer`): these cost far fewer bytes at
+        an error in a file, whose coder sees the entries behind the codes. With it training
+        starts from the cosine transform of each frame, the error is weighed as the logarithm of
+        its share of the signal, and the rate is part of the loss.
+    encoder : {"network", "cosine"}, default="network"
+        The network, or nothing but the cosine transform of each frame: quick, and only the
+        decoder learns.
     preset : {None, "biocodec"}, default=None
         ``"biocodec"`` is the published network and loss [1]_ (250 Hz, hop 12, LSTMs, weight
         normalisation, unit-norm codes in 16 dimensions), with what is wrong in its quantiser
         mended and with the level sent along: it takes the place of the parameters from
-        ``frame_rate`` to ``n_context`` and ``loss_weights``.
+        ``frame_rate`` to ``n_context``, ``loss_weights``, ``quantizer`` and ``encoder``.
     sampling_rate : float, optional
         In Hz; needed for plain arrays, which carry no clock.
     trainer : Trainer, optional
@@ -131,6 +143,9 @@ class CodecTokenizer(LearnedTokenizer):
     (4, 1000)
     """
 
+    quantizer: str = "residual"  # of the classes built on this one too
+    encoder: str = "network"
+
     def __init__(
         self,
         n_levels: int = 6,
@@ -148,6 +163,8 @@ class CodecTokenizer(LearnedTokenizer):
         quantizer_dropout: float = 0.25,
         window: float = 4.0,
         beam: int = 4,
+        quantizer: str = "residual",
+        encoder: str = "network",
         preset: str | None = None,
         sampling_rate: float | None = None,
         trainer: Trainer | None = None,
@@ -168,6 +185,8 @@ class CodecTokenizer(LearnedTokenizer):
         self.quantizer_dropout = quantizer_dropout
         self.window = window
         self.beam = beam
+        self.quantizer = quantizer
+        self.encoder = encoder
         self.preset = preset
         self.sampling_rate = sampling_rate
         self.trainer = trainer
@@ -177,7 +196,12 @@ class CodecTokenizer(LearnedTokenizer):
     def _loss(self, rate: float, module: Any, x: Any) -> Any:
         from torch.nn import functional as F
 
-        from neurokit.nn.codec import band_error, biocodec_error, spectrogram_error
+        from neurokit.nn.codec import (
+            band_error,
+            biocodec_error,
+            relative_error,
+            spectrogram_error,
+        )
 
         y, _, loss = module(x)
         y = y.float()
@@ -185,11 +209,15 @@ class CodecTokenizer(LearnedTokenizer):
         windows = [min(max(round(s * rate), 4), x.shape[-1]) for s in seconds]
         if self.preset == "biocodec":
             return loss + biocodec_error(x, y, windows)
-        huber, spectrum, band = self.loss_weights
+        error, spectrum, band = self.loss_weights
         bands = [(low, min(high, 0.45 * rate)) for low, high in BANDS if low < 0.4 * rate]
-        loss = loss + huber * F.huber_loss(y, x)
-        loss = loss + spectrum * spectrogram_error(x, y, windows)
-        return loss + band * band_error(x, y, rate, bands) if bands else loss
+        if self.quantizer == "embedded":
+            loss = loss + error * relative_error(x, y)
+        else:
+            loss = loss + error * F.huber_loss(y, x)
+        if spectrum:
+            loss = loss + spectrum * spectrogram_error(x, y, windows)
+        return loss + band * band_error(x, y, rate, bands) if band and bands else loss
 
     @property
     def _frame_rate(self) -> Fraction:
@@ -216,11 +244,26 @@ class CodecTokenizer(LearnedTokenizer):
     def _columns(self) -> dict[str, int]:
         return SIDE | {str(k + 1): self.codebook_size for k in range(self.n_levels)}
 
+    def _label_frames(
+        self, signal: Signal, montage: Any, values: Any, dim: str, names: list[str] | None
+    ) -> Any:
+        out = super()._label_frames(signal, montage, values, dim, names)
+        if dim == "level" and self.quantizer == "embedded" and signal.source is not None:
+            # what the file's coder needs to see the entries behind the codes
+            levels = self.module_.quantizer.layout.tolist()
+            groups = (" ".join(str(i) for i in level if i >= 0) for level in levels)
+            out.attrs["code_digits"] = ";".join(groups)
+        return out
+
     def _check(self) -> None:
         if self.preset not in (None, "biocodec"):
             raise ValueError(
                 f"{self._name}: preset must be None or 'biocodec', got {self.preset!r}."
             )
+        for name, known in _KINDS.items():
+            value = getattr(self, name)
+            if value not in known:
+                raise ValueError(f"{self._name}: {name} must be one of {known}, got {value!r}.")
         hop = self._model_rate / self._frame_rate if self._frame_rate > 0 else Fraction(0)
         if hop.denominator != 1 or hop < 2:
             raise ValueError(
@@ -228,6 +271,12 @@ class CodecTokenizer(LearnedTokenizer):
                 f" 2, got {self.model_rate!r} and {self.frame_rate!r} Hz."
             )
         self._check_at_least(**_LEAST)
+        cosine = self.encoder == "cosine" or self.quantizer == "embedded"
+        if cosine and self.preset is None and self.latent_dim > hop:
+            raise ValueError(
+                f"{self._name}: latent_dim must be at most the {hop} samples of a frame with a"
+                f" cosine transform, got {self.latent_dim!r}."
+            )
         if self.codebook_size > 65536:
             raise ValueError(
                 f"{self._name}: codebook_size must be at most 65536, got {self.codebook_size}."
@@ -235,8 +284,9 @@ class CodecTokenizer(LearnedTokenizer):
 
     def _build_module(self, name: str) -> Codec:
         """Untrained networks of this estimator's parameters."""
-        from neurokit.nn.codec import Codec, Decoder, Encoder
+        from neurokit.nn.codec import Codec, CosineEncoder, Decoder, Encoder, begin_as_cosines
         from neurokit.nn.quantize import ResidualVectorQuantizer
+        from neurokit.nn.quantize_embedded import EmbeddedScalarQuantizer
 
         stages: dict[str, Any] = {"n_levels": self.n_levels, "codebook_size": self.codebook_size}
         stages |= {"quantizer_dropout": self.quantizer_dropout}
@@ -257,8 +307,15 @@ class CodecTokenizer(LearnedTokenizer):
             shape["direct"] = True
             kernel = 2 * round(_FIRST_KERNEL * float(self._model_rate) / 2) + 1
             shape |= {"kernel": kernel, "strides": _factors(self._hop)}
-        quantizer = ResidualVectorQuantizer(width, **stages)
-        return Codec(Encoder(width, **shape), quantizer, Decoder(width, **shape))
+        decoder = Decoder(width, **shape)
+        encoder: Encoder | CosineEncoder = Encoder(width, **shape)
+        if self.encoder == "cosine":
+            encoder = CosineEncoder(width, hop=self._hop)
+        if self.quantizer == "residual":
+            quantizer: Any = ResidualVectorQuantizer(width, **stages)
+            return Codec(encoder, quantizer, decoder)
+        begin_as_cosines(encoder, decoder)
+        return Codec(encoder, EmbeddedScalarQuantizer(width, **stages), decoder)
 
 
 _LEAST = {
@@ -273,6 +330,7 @@ _LEAST = {
     "quantizer_dropout": 0,
 }
 _FIRST_KERNEL = 0.03  # s
+_KINDS = {"quantizer": ("residual", "embedded"), "encoder": ("network", "cosine")}
 
 
 def _factors(n: int) -> tuple[int, ...]:
