@@ -18,7 +18,7 @@ extensions = [
     "myst_parser",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "examples", "**/GALLERY_HEADER.rst"]
+exclude_patterns = ["_build", "examples", "decoders/*.md", "**/GALLERY_HEADER.rst"]
 source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
 autosummary_generate = True
 autodoc_typehints = "none"  # the docstrings tell dims and units, which types do not
@@ -38,6 +38,7 @@ sphinx_gallery_conf = {
     "min_reported_time": 1,
     "download_all_examples": False,
     "remove_config_comments": True,
+    "matplotlib_animations": True,
     "backreferences_dir": "generated/backreferences",
     "doc_module": ("neurokit",),
 }

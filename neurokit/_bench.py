@@ -31,7 +31,7 @@ def decoders() -> dict[str, Callable[[], Any]]:
     )
 
     made: dict[str, Callable[[], Any]] = {
-        "wiener": lambda: make_pipeline(LegendreHistory(6, _WINDOW), WienerRegressor(1)),
+        "wiener": lambda: make_pipeline(LegendreHistory(3, _WINDOW), WienerRegressor(1)),
         "kalman": KalmanRegressor,
         "ann2d": WindowMLPRegressor,
         "ann3d": lambda: WindowMLPRegressor(n_parts=7),
