@@ -138,12 +138,17 @@ def feedforward(reset, repeats):
     ]
 
     def ours(net, x):
-        for layer in net.linear:
-            x, _ = lif(layer(x), decay=DECAY, reset=reset)
-        return x
+        return net.cells[0](x)[0]
 
+    def layers(linear):
+        first, second = linear
+        options = {"decay": DECAY, "reset": reset}
+        return SpikingSequential(first, LIF(N_HIDDEN, **options), second, LIF(N_OUT, **options))
+
+    network = Network(weights, ours)
+    network.cells.append(layers(network.linear))
     networks = {
-        "neurokit": Network(weights, ours),
+        "neurokit": network,
         "matrix products alone": Network(weights, lambda net, x: net.linear[1](net.linear[0](x))),
     }
     try:
@@ -222,7 +227,8 @@ def recurrent(n_units, repeats):
     weights = [w_in, w_rec]
 
     def ours(net, x):
-        return lif(net.linear[0](x), decay=DECAY, recurrent_weight=net.linear[1].weight)[0]
+        w_in, w_rec = (layer.weight for layer in net.linear)
+        return lif(x, decay=DECAY, input_weight=w_in, recurrent_weight=w_rec)[0]
 
     def products(net, x):
         s, out = torch.zeros(B, n_units), []

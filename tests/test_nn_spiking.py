@@ -30,7 +30,7 @@ BACKENDS = [
 ]
 
 
-def _problem(seed, shape, *, synaptic, recurrent, dtype=torch.float64, device="cpu"):
+def _problem(seed, shape, *, synaptic, recurrent, n_inputs=0, dtype=torch.float64, device="cpu"):
     """Return everything a layer takes, as leaves that want gradients."""
     g = torch.Generator().manual_seed(seed)
     n_units = shape[-1]
@@ -53,6 +53,10 @@ def _problem(seed, shape, *, synaptic, recurrent, dtype=torch.float64, device="c
     if recurrent:
         leaves["recurrent_weight"] = leaf(n_units, n_units, low=-0.5, high=0.5)
         leaves["spikes"] = leaf(*shape[1:], low=0.0, high=1.0)
+    if n_inputs:
+        leaves["current"] = leaf(*shape[:-1], n_inputs, low=-1.0, high=1.8)
+        leaves["input_weight"] = leaf(n_units, n_inputs, low=-1.0, high=1.5)
+        leaves["input_bias"] = leaf(n_units)
     return leaves
 
 
@@ -151,6 +155,87 @@ def test_backends_agree_on_any_shape(
         torch.testing.assert_close(x, y, rtol=1e-7, atol=1e-9)
 
 
+@settings(deadline=None, max_examples=30)
+@given(
+    n_times=st.integers(1, 20),
+    batch=st.sampled_from([(), (1,), (3,), (2, 33), (130,)]),
+    n_inputs=st.sampled_from([1, 5, 96, 130]),
+    n_units=st.sampled_from([1, 33, 64, 100, 200]),
+    synaptic=st.booleans(),
+    recurrent=st.booleans(),
+    threads=st.sampled_from([1, 3]),
+    seed=st.integers(0, 99),
+)
+def test_input_weights_are_a_linear_layer_before_the_units(
+    n_times, batch, n_inputs, n_units, synaptic, recurrent, threads, seed
+):
+    shape = (n_times, *batch, n_units)
+    p = _problem(seed, shape, synaptic=synaptic, recurrent=recurrent, n_inputs=n_inputs)
+    p["input_weight"] = (p["input_weight"] / n_inputs**0.5).detach().requires_grad_()
+    if recurrent:
+        p["recurrent_weight"] = (p["recurrent_weight"] / n_units**0.5).detach().requires_grad_()
+    expected = _gradients(p, backend="torch")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("neurokit.nn._spiking_cpu._WORTH_THREADS", 0)
+        patch.setattr(torch, "get_num_threads", lambda: threads)
+        found = _gradients(p, backend="numba")
+    for x, y in zip(found, expected, strict=True):
+        torch.testing.assert_close(x, y, rtol=1e-7, atol=1e-9)
+
+
+def test_single_precision_agrees_where_no_potential_is_at_its_threshold():
+    p = _problem(5, (30, 9, 50), synaptic=True, recurrent=True, n_inputs=20, dtype=torch.float32)
+    p["input_weight"] = (p["input_weight"] / 4).detach().requires_grad_()
+    p["recurrent_weight"] = (p["recurrent_weight"] / 10).detach().requires_grad_()
+    exact = {name: x.detach().double().requires_grad_() for name, x in p.items()}
+    expected = _gradients(exact, backend="torch", surrogate="soft")
+    for x, y in zip(_gradients(p, backend="numba", surrogate="soft"), expected, strict=True):
+        torch.testing.assert_close(x, y.float(), rtol=1e-3, atol=1e-4 * y.abs().max().item())
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    n_rows=st.integers(1, 11),
+    n_steps=st.integers(1, 9),
+    n_columns=st.integers(1, 140),
+    dtype=st.sampled_from(["float32", "float64"]),
+)
+def test_products_are_those_of_numpy(n_rows, n_steps, n_columns, dtype):
+    from neurokit.nn import _spiking_products as products
+
+    rng = np.random.default_rng(0)
+    a, b, c = (
+        rng.normal(size=shape).astype(dtype)
+        for shape in ((n_rows, n_steps), (n_steps, n_columns), (n_rows, n_columns))
+    )
+    width = products.panel_width(a.dtype)
+    edge = np.zeros(products.ROWS * width, dtype)
+    for offset in (0, 3):
+        out = np.concatenate((np.full(offset, 7.0, dtype), c.ravel(), np.full(2, 7.0, dtype)))
+        flat = np.concatenate((np.full(offset, np.nan, dtype), a.ravel()))
+        products.add_product(
+            flat, offset, n_rows, n_steps, products.panels(b), out, offset, n_columns, edge
+        )
+        np.testing.assert_allclose(
+            out[offset:-2].reshape(c.shape), c + a @ b, rtol=1e-4, atol=1e-4
+        )
+        assert (out[:offset] == 7).all()
+        assert (out[-2:] == 7).all()
+    out, beyond = c.T.flatten(), np.full(width, np.nan, dtype)
+    products.add_transposed_product(
+        b.ravel(),
+        0,
+        n_columns,
+        n_steps,
+        np.concatenate((a.T.ravel(), beyond)),
+        0,
+        out,
+        n_rows,
+        edge,
+    )
+    np.testing.assert_allclose(out.reshape(n_columns, n_rows), (c + a @ b).T, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("backend", ["torch", "numba"])
 @pytest.mark.parametrize("reset", RESETS)
 @pytest.mark.parametrize("recurrent", [False, True])
@@ -230,6 +315,51 @@ def test_nan_shows_in_the_spikes_of_its_unit_only(backend, bad):
     assert state.potential[1, 0].isnan()
 
 
+def test_nan_stays_with_its_entry_and_its_unit_behind_input_weights():
+    x, w = torch.rand(6, 5, 40), torch.rand(50, 40) / 20
+    x[2, 1, 3] = torch.nan
+    w[7, 0] = torch.nan
+    spikes, _ = lif(x, decay=0.9, input_weight=w)
+    assert spikes[..., 7].isnan().all()
+    assert spikes[2:, 1].isnan().all()
+    assert spikes.isnan().sum() == 6 * 5 + 4 * 49
+
+
+def test_a_network_applies_a_linear_layer_in_the_pass_of_the_units_after_it(monkeypatch):
+    from neurokit.nn import _spiking_cpu
+
+    seen, run = [], _spiking_cpu.run
+    monkeypatch.setattr(_spiking_cpu, "run", lambda *a: seen.append(a[1]) or run(*a))
+    torch.manual_seed(0)
+    network = SpikingSequential(
+        torch.nn.Linear(6, 40), LIF(40), torch.nn.Dropout(0.0), torch.nn.Linear(40, 33),
+        RecurrentLIF(33), torch.nn.Linear(33, 2), LIF(2), torch.nn.Linear(2, 2),
+    )  # fmt: skip
+    x = torch.rand(9, 3, 6) * 4
+    y, states = network(x)
+    # Two of the three: for few units a product on its own is faster.
+    assert [weights[0] is not None for weights in seen] == [True, True, False]
+    expected = x
+    for layer in network:
+        carries = getattr(layer, "carries_state", False)
+        expected = layer(expected)[0] if carries else layer(expected)
+    torch.testing.assert_close(y, expected)
+    assert y.std() > 0
+    assert [k for k, state in enumerate(states) if state is not None] == [1, 4, 6]
+    heard = []
+    network[0].register_forward_hook(lambda *a: heard.append(a[2].shape))
+    network(x)
+    assert heard == [(9, 3, 40)]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_inputs_have_weights_too(dtype):
+    x, w = torch.rand(9, 3, 6).to(dtype), torch.rand(40, 6).to(dtype)
+    spikes, _ = lif(x, decay=0.9, input_weight=w)
+    expected, _ = lif(torch.nn.functional.linear(x, w), decay=0.9, backend="torch")
+    torch.testing.assert_close(spikes, expected)
+
+
 def test_a_silent_unit_still_has_a_gradient_and_an_idle_one_none():
     x = torch.full((8, 1, 2), 0.01, requires_grad=True)
     spikes, _ = lif(x, decay=0.9)
@@ -250,22 +380,31 @@ def test_the_readout_is_a_first_order_filter():
 
 
 def test_the_fused_layer_keeps_potentials_and_nothing_else():
-    kept = []
-    with torch.autograd.graph.saved_tensors_hooks(lambda x: kept.append(x) or x, lambda x: x):
-        lif(torch.randn(200, 64, 128, requires_grad=True), decay=0.9)
-    assert sum(x.nbytes for x in kept) == 200 * 64 * 128 * 4
+    x, w = torch.randn(200, 64, 96), torch.randn(128, 96, requires_grad=True)
+    for weights in ({}, {"input_weight": w}):
+        kept = []
+        current = x if weights else torch.randn(200, 64, 128, requires_grad=True)
+        with torch.autograd.graph.saved_tensors_hooks(
+            lambda t, kept=kept: kept.append(t) or t, lambda t: t
+        ):
+            lif(current, decay=0.9, **weights)
+        given = x.data_ptr(), w.data_ptr()
+        mine = [t for t in kept if t.data_ptr() not in given]
+        assert sum(t.nbytes for t in mine) == 200 * 64 * 128 * 4
 
 
 def test_without_gradients_nothing_is_kept(monkeypatch):
     from neurokit.nn import _spiking_cpu
 
-    kept, run = [], _spiking_cpu.run
-    monkeypatch.setattr(_spiking_cpu, "run", lambda *a: kept.append(run(*a)) or kept[-1])
+    kept, forward = [], _spiking_cpu.forward
+    monkeypatch.setattr(  # the potentials: all steps, or one to work in
+        _spiking_cpu, "forward", lambda *a: kept.append(a[14].size) or forward(*a)
+    )
     layer = LIF(3, learn_decay=True)
     with torch.no_grad():
         layer(torch.ones(5, 2, 3))
     layer(torch.ones(5, 2, 3))
-    assert [len(result[-1]) for result in kept] == [0, 1]
+    assert kept == [2 * 3, 5 * 2 * 3]
 
 
 @pytest.mark.parametrize(
@@ -319,6 +458,10 @@ def test_errors_say_what_is_wrong():
         lif(x, decay=torch.ones(2))
     with pytest.raises(ValueError, match=r"recurrent_weight must have the shape \(3, 3\)"):
         lif(x, decay=0.9, recurrent_weight=torch.ones(3, 2))
+    with pytest.raises(ValueError, match=r"input_weight must have the shape \(unit, 3\) .* got"):
+        lif(x, decay=0.9, input_weight=torch.ones(5, 2))
+    with pytest.raises(ValueError, match=r"decay must be one number or one per unit \(5\)"):
+        lif(x, decay=torch.ones(3), input_weight=torch.ones(5, 3))
     with pytest.raises(ValueError, match=r"state.potential must have the shape \(2, 3\)"):
         lif(x, decay=0.9, state=LIFState(torch.zeros(3)))
     with pytest.raises(ValueError, match=r"reset must be one of .* got 'hard'"):

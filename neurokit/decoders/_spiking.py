@@ -257,13 +257,10 @@ def outputs(module: Any, x: Any, n_outputs: int) -> tuple[Any, list[Any]]:
     spikes : list of Tensor
     """
     spikes = []
-    for layer in module:
-        if getattr(layer, "carries_state", False):
-            x, _ = layer(x)
-            spikes.append(x)
-        else:
-            x = layer(x)
-    return heads(x, n_outputs), spikes[:-1]
+    for k, output, _ in module.walk(x):
+        if getattr(module[k], "carries_state", False):
+            spikes.append(output)
+    return heads(output, n_outputs), spikes[:-1]
 
 
 def heads(x: Any, n_outputs: int) -> Any:

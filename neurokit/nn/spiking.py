@@ -17,12 +17,14 @@ plain torch (the reference), fused loops for the CPU (numba) and for CUDA (Trito
 import importlib
 import importlib.util
 import math
-from functools import cache, lru_cache, partial
+from collections.abc import Iterator
+from functools import cache, lru_cache
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 # Numbered as in the kernels.
 _FIRING = ("superspike", "atan", "sigmoid", "soft", "integer", "identity")
@@ -30,8 +32,9 @@ _SUPERSPIKE, _ATAN, _SIGMOID, _SOFT, _INTEGER, _IDENTITY = range(6)
 SURROGATES = _FIRING[:4]
 RESETS = ("zero", "subtract", "none")
 _BACKENDS = ("auto", "torch", "numba", "triton")
-# Up to this many units the recurrent sums follow the spikes; above, matrix products win.
-_EVENT_DRIVEN_UNITS = 256
+_HOOKS = "_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"
+# The CPU pass multiplies by input weights itself, unless a product of its own is faster.
+_FEWEST_UNITS, _MOST_INPUTS = 32, 2048
 
 
 class LIFState(NamedTuple):
@@ -69,12 +72,30 @@ class _Neuron(NamedTuple):
     attached: float
 
 
+class _Weights(NamedTuple):
+    """Connections of a layer, those that it has."""
+
+    input: Tensor | None = None
+    bias: Tensor | None = None
+    recurrent: Tensor | None = None
+
+
+class _Parameters(NamedTuple):
+    """Numbers, or one per unit."""
+
+    decay: float | Tensor
+    threshold: float | Tensor
+    synaptic_decay: float | Tensor | None
+
+
 def lif(
     current: Tensor,
     *,
     decay: float | Tensor,
     threshold: float | Tensor = 1.0,
     synaptic_decay: float | Tensor | None = None,
+    input_weight: Tensor | None = None,
+    input_bias: Tensor | None = None,
     recurrent_weight: Tensor | None = None,
     state: LIFState | None = None,
     reset: str = "zero",
@@ -96,6 +117,11 @@ def lif(
         Potential at which a unit fires.
     synaptic_decay : float or Tensor of shape (unit,), optional
         What is left of the synaptic current after one step. Without it the input is the current.
+    input_weight : Tensor of shape (unit, input), optional
+        Weights of a linear layer before the units: `current` then holds its inputs, of shape
+        (time, ..., input). On the CPU one pass does both, and the currents are never stored.
+    input_bias : Tensor of shape (unit,), optional
+        Bias of that layer.
     recurrent_weight : Tensor of shape (unit, unit), optional
         Weight to each unit (row) from each unit's spike of the step before (column).
     state : LIFState, optional
@@ -150,9 +176,9 @@ def lif(
     [0.0, 0.0, 1.0, 0.0, 0.0, 1.0]
     """
     neuron = _neuron(reset, detach_reset, surrogate, scale, max_spikes)
-    return _run(
-        neuron, current, decay, threshold, synaptic_decay, recurrent_weight, state, backend, "lif"
-    )
+    weights = _Weights(input_weight, input_bias, recurrent_weight)
+    parameters = _Parameters(decay, threshold, synaptic_decay)
+    return _run(neuron, current, weights, parameters, state, backend, "lif")
 
 
 def leaky(
@@ -192,7 +218,8 @@ def leaky(
     [1.0, 1.5, 1.75]
     """
     neuron = _Neuron(_IDENTITY, 1.0, 1.0, 0.0, 0.0, 0.0)
-    return _run(neuron, current, decay, 1.0, synaptic_decay, None, state, backend, "leaky")
+    parameters = _Parameters(decay, 1.0, synaptic_decay)
+    return _run(neuron, current, _Weights(), parameters, state, backend, "leaky")
 
 
 class LIF(nn.Module):
@@ -267,19 +294,21 @@ class LIF(nn.Module):
         """Decay of the synaptic current, one per unit, or None."""
         return None if self._synaptic is None else self._synaptic()
 
-    def forward(self, current: Tensor, state: LIFState | None = None) -> tuple[Tensor, LIFState]:
-        """Return the spikes of every step and the state after the last."""
-        return self._lif(current, state, None)
-
-    def _lif(
-        self, current: Tensor, state: LIFState | None, weight: Tensor | None
+    def forward(
+        self, current: Tensor, state: LIFState | None = None, linear: nn.Linear | None = None
     ) -> tuple[Tensor, LIFState]:
+        """Return the spikes of every step and the state after the last.
+
+        With `linear`, `current` is what goes into that layer, applied in the same pass.
+        """
         return lif(
             current,
             decay=self.decay,
             threshold=self.threshold,
             synaptic_decay=self.synaptic_decay,
-            recurrent_weight=weight,
+            input_weight=None if linear is None else linear.weight,
+            input_bias=None if linear is None else linear.bias,
+            recurrent_weight=self._recurrent_weight(),
             state=state,
             reset=self.reset,
             detach_reset=self.detach_reset,
@@ -288,6 +317,9 @@ class LIF(nn.Module):
             max_spikes=self.max_spikes,
             backend=self.backend,
         )
+
+    def _recurrent_weight(self) -> Tensor | None:
+        return None
 
     def extra_repr(self) -> str:
         """Show what tells this layer from the default one."""
@@ -317,9 +349,8 @@ class RecurrentLIF(LIF):
         super().__init__(n_units, **options)
         self.weight = nn.Parameter(torch.randn(n_units, n_units) / math.sqrt(n_units))
 
-    def forward(self, current: Tensor, state: LIFState | None = None) -> tuple[Tensor, LIFState]:
-        """Return the spikes of every step and the state after the last."""
-        return self._lif(current, state, self.weight)
+    def _recurrent_weight(self) -> Tensor:
+        return self.weight
 
 
 class LeakyIntegrator(nn.Module):
@@ -407,20 +438,48 @@ class SpikingSequential(nn.Sequential):
         self, x: Tensor, states: tuple[Any, ...] | None = None
     ) -> tuple[Tensor, tuple[Any, ...]]:
         """Return the last layer's output of every step and all states after the last."""
+        after: list[Any] = [None] * len(self)
+        for k, output, state in self.walk(x, states):
+            x, after[k] = output, state
+        return x, tuple(after)
+
+    def walk(
+        self, x: Tensor, states: tuple[Any, ...] | None = None
+    ) -> Iterator[tuple[int, Tensor, Any]]:
+        """Yield the place, output and last state of one layer after the other.
+
+        A linear layer before a `LIF` is applied in that layer's pass and yields nothing, unless
+        it has hooks.
+        """
         before = (None,) * len(self) if states is None else states
         if len(before) != len(self):
             raise ValueError(
                 f"SpikingSequential: expects one state per layer ({len(self)}), got {len(before)};"
                 " pass the states that the last call returned."
             )
-        after = []
-        for layer, state in zip(self, before, strict=True):
-            if getattr(layer, "carries_state", False):
+        layers, linear = list(self), None
+        for k, layer in enumerate(layers):
+            if _joins(layer, layers[k + 1 : k + 2]):
+                linear = layer
+                continue
+            state = before[k]
+            if linear is not None:
+                x, state = layer(x, state, linear)
+                linear = None
+            elif getattr(layer, "carries_state", False):
                 x, state = layer(x, state)
             else:
                 x = layer(x)
-            after.append(state)
-        return x, tuple(after)
+            yield k, x, state
+
+
+def _joins(layer: nn.Module, following: list[nn.Module]) -> bool:
+    """Return whether a linear layer may be applied by the one that follows."""
+    return (
+        type(layer) is nn.Linear
+        and [type(x) for x in following] in ([LIF], [RecurrentLIF])
+        and not any(getattr(layer, name) for name in _HOOKS)
+    )
 
 
 class _Decay(nn.Module):
@@ -486,68 +545,74 @@ def _neuron(
 
 def _run(
     neuron: _Neuron,
-    current: Tensor,
-    decay: float | Tensor,
-    threshold: float | Tensor,
-    synaptic_decay: float | Tensor | None,
-    weight: Tensor | None,
+    x: Tensor,
+    weights: _Weights,
+    parameters: _Parameters,
     state: LIFState | None,
     backend: str,
     caller: str,
 ) -> tuple[Tensor, LIFState]:
     """Check the arguments, choose the backend, and run all steps."""
-    if not isinstance(current, Tensor) or not current.is_floating_point():
-        kind = current.dtype if isinstance(current, Tensor) else type(current).__name__
+    if not isinstance(x, Tensor) or not x.is_floating_point():
+        kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
         raise TypeError(
             f"{caller}: current must be a floating-point tensor, got {kind}; call .float() on it."
         )
-    if current.ndim < 2 or 0 in current.shape:
+    if x.ndim < 2 or 0 in x.shape:
         raise ValueError(
             f"{caller}: current must have dims (time, ..., unit), none of them empty, got the"
-            f" shape {tuple(current.shape)}."
+            f" shape {tuple(x.shape)}."
         )
-    n_units = current.shape[-1]
-    for name, values in (
-        ("decay", decay),
-        ("threshold", threshold),
-        ("synaptic_decay", synaptic_decay),
-    ):
+    n_units = x.shape[-1]
+    if weights.input is not None:
+        n_units = len(weights.input)
+        if weights.input.shape[1:] != x.shape[-1:]:
+            raise ValueError(
+                f"{caller}: input_weight must have the shape (unit, {x.shape[-1]}) for these"
+                f" inputs, got {tuple(weights.input.shape)}."
+            )
+    for name, values in parameters._asdict().items():
         if isinstance(values, Tensor) and values.shape not in ((), (n_units,)):
             raise ValueError(
                 f"{caller}: {name} must be one number or one per unit ({n_units}), got the shape"
                 f" {tuple(values.shape)}."
             )
-    if weight is not None and weight.shape != (n_units, n_units):
+    if weights.recurrent is not None and weights.recurrent.shape != (n_units, n_units):
         raise ValueError(
             f"{caller}: recurrent_weight must have the shape ({n_units}, {n_units}), got"
-            f" {tuple(weight.shape)}."
+            f" {tuple(weights.recurrent.shape)}."
         )
-    v, i, s = (None, None, None) if state is None else state
-    for name, values in (("potential", v), ("current", i), ("spikes", s)):
-        if values is not None and values.shape != current.shape[1:]:
+    state = LIFState(None, None, None) if state is None else state  # type: ignore[arg-type]
+    shape = (*x.shape[1:-1], n_units)
+    for name, values in state._asdict().items():
+        if values is not None and values.shape != shape:
             raise ValueError(
-                f"{caller}: state.{name} must have the shape {tuple(current.shape[1:])} of one"
-                f" step, got {tuple(values.shape)}."
+                f"{caller}: state.{name} must have the shape {shape} of one step, got"
+                f" {tuple(values.shape)}."
             )
-    if synaptic_decay is None:
-        i = None
-    kernels = _kernels(backend, current.device.type, current.dtype, caller)
+    if parameters.synaptic_decay is None:
+        state = state._replace(current=None)
+    kernels = _kernels(backend, x.device.type, x.dtype, caller)
+    on_cpu = kernels is not None and x.device.type == "cpu"
+    if weights.input is not None and not (on_cpu and _one_pass(x, weights)):
+        x = F.linear(x, weights.input, weights.bias)
+        weights = weights._replace(input=None, bias=None)
     if kernels is None:
-        return _reference(neuron, current, decay, threshold, synaptic_decay, weight, v, i, s)
-    if current.device.type == "cuda":
-        parameters = decay, threshold, synaptic_decay
-        spikes, v, i = kernels.run(current, weight, parameters, (v, i, s), neuron)
-        return spikes, LIFState(v, i, None if weight is None else spikes[-1].clone())
-    training = torch.is_grad_enabled()
-    if weight is None:
-        spikes, v, i = _Fused.apply(
-            current, decay, threshold, synaptic_decay, v, i, neuron, kernels, training
-        )
-        return spikes, LIFState(v, i)
-    spikes, v, i = _Recurrent.apply(
-        current, weight, decay, threshold, synaptic_decay, v, i, s, neuron, kernels, training
+        return _reference(neuron, x, *parameters, weights.recurrent, *state)
+    connections = weights if on_cpu else weights.recurrent
+    spikes, v, i = kernels.run(x, connections, parameters, state, neuron)
+    return spikes, LIFState(v, i, None if weights.recurrent is None else spikes[-1].clone())
+
+
+def _one_pass(x: Tensor, weights: _Weights) -> bool:
+    """Return whether the CPU pass should apply the input weights itself."""
+    types = {values.dtype for values in (x, *weights[:2]) if values is not None}
+    return (
+        types in ({torch.float32}, {torch.float64})
+        and len(weights.input) >= _FEWEST_UNITS  # type: ignore[arg-type]
+        and x.shape[-1] <= _MOST_INPUTS
+        and not torch.is_autocast_enabled("cpu")
     )
-    return spikes, LIFState(v, i, spikes[-1].clone())
 
 
 @cache
@@ -656,206 +721,3 @@ class _Step(torch.autograd.Function):
             p = torch.sigmoid(scale * u)
             slope = scale * p * (1 - p)
         return grad * slope, None, None
-
-
-# --- the fused passes ---
-
-
-class _Fused(torch.autograd.Function):
-    """All steps of a layer in one pass forward and one backward, by a module of kernels."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        current: Tensor,
-        decay: float | Tensor,
-        threshold: float | Tensor,
-        synaptic_decay: float | Tensor | None,
-        v: Tensor | None,
-        i: Tensor | None,
-        neuron: _Neuron,
-        kernels: ModuleType,
-        training: bool,
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
-        keep = training and any(ctx.needs_input_grad)
-        parameters = (decay, threshold, synaptic_decay)
-        spikes, v_last, i_last, kept = kernels.run(
-            current.contiguous(), parameters, v, i, neuron, keep
-        )
-        _keep(ctx, (*kept, *parameters, v, i))
-        ctx.fixed = neuron, kernels
-        ctx.shapes = _shapes(current, *parameters, v, i, None, None, None)
-        ctx.set_materialize_grads(False)
-        return spikes, v_last, i_last
-
-    @staticmethod
-    def backward(
-        ctx: Any, grad_spikes: Tensor | None, grad_v: Tensor | None, grad_i: Tensor | None
-    ) -> tuple[Any, ...]:
-        *kept, decay, threshold, synaptic_decay, v, i = _kept(ctx)
-        neuron, kernels = ctx.fixed
-        grads = kernels.run_backward(
-            tuple(kept),
-            (decay, threshold, synaptic_decay),
-            v,
-            i,
-            (grad_spikes, grad_v, grad_i),
-            neuron,
-            any(ctx.needs_input_grad[1:4]),
-        )
-        return _shaped(ctx, ctx.shapes, (*grads, None, None, None))
-
-
-class _Recurrent(torch.autograd.Function):
-    """All steps of a recurrent layer: spike by spike on the CPU, else one product a step."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        current: Tensor,
-        weight: Tensor,
-        decay: float | Tensor,
-        threshold: float | Tensor,
-        synaptic_decay: float | Tensor | None,
-        v: Tensor | None,
-        i: Tensor | None,
-        s: Tensor | None,
-        neuron: _Neuron,
-        kernels: ModuleType,
-        training: bool,
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
-        keep = training and any(ctx.needs_input_grad)
-        parameters = (decay, threshold, synaptic_decay)
-        fused = hasattr(kernels, "run_recurrent") and len(weight) <= _EVENT_DRIVEN_UNITS
-        run = kernels.run_recurrent if fused else partial(_run_steps, kernels)
-        spikes, v_last, i_last, kept = run(
-            current.contiguous(), weight, parameters, v, i, s, neuron, keep
-        )
-        _keep(ctx, (*kept, spikes, weight, *parameters, v, i, s))
-        ctx.fixed = neuron, kernels, fused
-        ctx.shapes = _shapes(current, weight, *parameters, v, i, s, None, None, None)
-        ctx.set_materialize_grads(False)
-        return spikes, v_last, i_last
-
-    @staticmethod
-    def backward(
-        ctx: Any, grad_spikes: Tensor | None, grad_v: Tensor | None, grad_i: Tensor | None
-    ) -> tuple[Any, ...]:
-        *kept, spikes, weight, decay, threshold, synaptic_decay, v, i, s = _kept(ctx)
-        neuron, kernels, fused = ctx.fixed
-        run = kernels.run_recurrent_backward if fused else partial(_run_steps_backward, kernels)
-        grads = run(
-            tuple(kept),
-            spikes,
-            weight,
-            (decay, threshold, synaptic_decay),
-            v,
-            i,
-            s,
-            (grad_spikes, grad_v, grad_i),
-            neuron,
-            any(ctx.needs_input_grad[2:5]),
-        )
-        return _shaped(ctx, ctx.shapes, (*grads, None, None, None))
-
-
-def _run_steps(
-    kernels: ModuleType,
-    current: Tensor,
-    weight: Tensor,
-    parameters: tuple[Any, ...],
-    v: Tensor | None,
-    i: Tensor | None,
-    s: Tensor | None,
-    neuron: _Neuron,
-    keep: bool,
-) -> tuple[Tensor, Tensor, Tensor | None, tuple[Any, ...]]:
-    """Run a recurrent layer as one matrix product and one fused step after the other."""
-    current, dtype = current.to(_state_dtype(current)), current.dtype
-    spikes, kept = torch.empty_like(current), []
-    v = torch.zeros_like(current[0], dtype=_state_dtype(current)) if v is None else v
-    sources = weight.detach().to(current.dtype).T
-    for t, x in enumerate(current.detach()):
-        if s is not None:
-            before_s = s.to(x.dtype).reshape(-1, len(weight))
-            x = torch.addmm(x.reshape(before_s.shape), before_s, sources)
-            x = x.view(current.shape[1:])
-        before = (v, i)
-        fired, v, i, step = kernels.run(x[None], parameters, v, i, neuron, keep)
-        spikes[t] = s = fired[0]
-        if keep:
-            kept += [*step, *before]
-    return spikes.to(dtype), v, i, tuple(kept)
-
-
-def _run_steps_backward(
-    kernels: ModuleType,
-    kept: tuple[Any, ...],
-    spikes: Tensor,
-    weight: Tensor,
-    parameters: tuple[Any, ...],
-    v: Tensor | None,
-    i: Tensor | None,
-    s: Tensor | None,
-    grads: tuple[Tensor | None, ...],
-    neuron: _Neuron,
-    with_parameters: bool,
-) -> tuple[Any, ...]:
-    """Return the gradients of `_run_steps`."""
-    grad_s, gv, gi = grads
-    n_times, n_kept = len(spikes), len(kept) // len(spikes)
-    w = weight.detach().to(_state_dtype(spikes))
-    gx = torch.empty((n_times, *spikes.shape[1:]), dtype=w.dtype, device=w.device)
-    totals: list[Any] = [None, None, None]
-    for t in range(n_times - 1, -1, -1):
-        *step, v_before, i_before = kept[t * n_kept : (t + 1) * n_kept]
-        gs = torch.zeros_like(gx[t]) if grad_s is None else grad_s[t].to(w.dtype)
-        if t < n_times - 1:
-            gs = gs + gx[t + 1] @ w
-        g, *by_column, gv, gi = kernels.run_backward(
-            tuple(step),
-            parameters,
-            v_before,
-            i_before,
-            (gs[None], gv, gi),
-            neuron,
-            with_parameters,
-        )
-        gx[t] = g.view(gx[t].shape)
-        if with_parameters:
-            totals = [a if b is None else b + a for a, b in zip(by_column, totals, strict=True)]
-    rows = gx.flatten(0, -2)
-    first = torch.zeros_like(spikes[0]) if s is None else s.to(spikes.dtype)
-    before = torch.cat((first[None], spikes[:-1])).to(w.dtype).flatten(0, -2)
-    return gx, rows.T @ before, *totals, gv, gi, gx[0] @ w
-
-
-def _keep(ctx: Any, values: tuple[Any, ...]) -> None:
-    """Save the tensors among `values` for backward, and the rest beside them."""
-    ctx.save_for_backward(*(x if isinstance(x, Tensor) else None for x in values))
-    ctx.numbers = tuple(None if isinstance(x, Tensor) else x for x in values)
-
-
-def _kept(ctx: Any) -> list[Any]:
-    return [
-        number if x is None else x
-        for x, number in zip(ctx.saved_tensors, ctx.numbers, strict=True)
-    ]
-
-
-def _shapes(*inputs: Any) -> tuple[Any, ...]:
-    return tuple((x.shape, x.dtype) if isinstance(x, Tensor) else None for x in inputs)
-
-
-def _shaped(ctx: Any, inputs: tuple[Any, ...], grads: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Give every gradient the shape and type of its input, summing over the batch."""
-    shaped = []
-    for wanted, like, grad in zip(ctx.needs_input_grad, inputs, grads, strict=True):
-        if wanted:
-            shape, dtype = like
-            if grad.numel() != shape.numel():
-                grad = grad.view(-1, shape.numel() if shape else grad.numel())
-                grad = grad.sum(0 if shape else 1)
-            grad = grad.view(shape).to(dtype)
-        shaped.append(grad if wanted else None)
-    return tuple(shaped)
