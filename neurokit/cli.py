@@ -157,8 +157,8 @@ reaching: primate motor prediction of NeuroBench, six recordings of the Sabes la
   validate, the last quarter to test. Each recording has a decoder of its own. NeuroBench's
   committed figures stand in the table beside ours.
 
-decoders: wiener (three numbers for the last 0.2 s), kalman, ann2d, ann3d, snn2, snn3d, streaming, tiny, big,
-  spiking, gru, lstm, elm
+decoders: wiener (on three numbers for each channel's last 0.2 s), kalman, ann2d, ann3d, snn2,
+  snn3d, streaming, tiny, big, spiking, gru, lstm, elm
 filters behind them: none, bessel-causal, bessel-last, bessel-middle, bessel-offline, fir,
   fir-late; 6.25 Hz, 32 predictions at most. They are fitted on the validation part. R2 is in
   real time; "aligned" forgives their delay.

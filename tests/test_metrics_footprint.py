@@ -2,19 +2,22 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.pipeline import make_pipeline
 
 import neurokit
 from neurokit.decoders import (
     BesselFilter,
+    DeltaEncoder,
     FIRSmoother,
     KalmanRegressor,
     LagWindow,
+    LegendreHistory,
     SmoothedRegressor,
     SpikingRegressor,
     WienerCascadeRegressor,
     WienerRegressor,
 )
-from neurokit.metrics.footprint import footprint
+from neurokit.metrics.footprint import footprint, with_filter
 from neurokit.training import Trainer
 
 
@@ -97,6 +100,37 @@ def test_a_filter_adds_its_taps_and_its_delay(session):
     cost = footprint(smoothed, x)
     assert cost["macs"] - alone["macs"] == pytest.approx(2 * 8)
     assert cost["latency"] == pytest.approx(0.02)
+
+
+def test_a_history_in_front_adds_its_system(session):
+    x, y = session
+    history = LegendreHistory(3, 0.1)
+    cost = footprint(make_pipeline(history, WienerRegressor(1)).fit(x, y), x)
+    alone = footprint(WienerRegressor(1).fit(history.transform(x), y), history.transform(x))
+    more = (3 * 3 + 3) * 6  # a step of m = A m + B u, for each unit
+    assert cost["macs"] - alone["macs"] == cost["dense"] - alone["dense"] == more
+    assert cost["parameters"] - alone["parameters"] == 3 * 3 + 3 + 6
+    assert cost["nj_float32"] - alone["nj_float32"] == pytest.approx(more * 4.6 / 1000)
+    assert cost["nj_memory"] > alone["nj_memory"]
+    lagged = footprint(make_pipeline(LagWindow(4), WienerRegressor(1)).fit(x, y), x)
+    direct = footprint(WienerRegressor(4).fit(x, y), x)
+    assert lagged[["dense", "parameters", "bytes"]].equals(
+        direct[["dense", "parameters", "bytes"]]
+    )
+    other = make_pipeline(DeltaEncoder(), WienerRegressor(1)).fit(x.transpose("time", "unit"), y)
+    with pytest.raises(TypeError, match=r"behind LegendreHistory or LagWindow.*got DeltaEncoder"):
+        footprint(other, x)
+
+
+def test_a_filter_can_be_added_to_a_table(session):
+    x, y = session
+    decoder = WienerRegressor(3).fit(x, y)
+    table = footprint(decoder, x)
+    for smoother in (FIRSmoother(8, delay=2), BesselFilter(5.0), BesselFilter(5.0, mode="causal")):
+        both = SmoothedRegressor(WienerRegressor(3), smoother).fit(x, y)
+        added = with_filter(footprint(both.decoder_, x), both.smoother_, 2)
+        pd.testing.assert_series_equal(footprint(both, x), added, check_names=False)
+        assert added["macs"] > table["macs"]
 
 
 def test_tables_of_decoders_join(session):

@@ -35,7 +35,8 @@ def footprint(estimator: Any, X: Any) -> pd.Series[Any]:
     ----------
     estimator : fitted decoder
         A network of this package, `WienerRegressor`, `WienerCascadeRegressor`, `KalmanRegressor`,
-        a `SmoothedRegressor` of one of these, or a pipeline of `LegendreHistory` and one of them.
+        a `SmoothedRegressor` of one of these, or a pipeline of `LegendreHistory` or `LagWindow`
+        and one of them.
     X : xarray.DataArray with dims ([trial,] unit, time), or array-like (n_times, n_units)
         What it decodes; a few thousand steps are enough.
 
@@ -99,12 +100,13 @@ def _pipeline(estimator: Any, X: Any) -> pd.Series[Any]:
     """Add what histories in front of a decoder cost: one small linear system for each unit."""
     before: list[Any] = []
     for _, step in estimator.steps[:-1]:
-        if not hasattr(step, "transition_"):
+        if hasattr(step, "transition_"):
+            before.append(step)
+        elif not hasattr(step, "n_lags"):  # a LagWindow only remembers
             raise TypeError(
-                "footprint: expects decoders behind LegendreHistory in a pipeline, got"
-                f" {type(step).__name__}; count its parts with neurokit.metrics.neurobench."
+                "footprint: expects decoders behind LegendreHistory or LagWindow in a pipeline,"
+                f" got {type(step).__name__}; count its parts with neurokit.metrics.neurobench."
             )
-        before.append(step)
         X = step.transform(X)
     made = footprint(estimator.steps[-1][1], X)
     for step in before:
