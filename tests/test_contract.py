@@ -74,6 +74,15 @@ def planted():
     return x, truth["occurrence"].T.astype(float)
 
 
+def codes():
+    """Tokens of twelve trials of two people; three channels, 8 frames, scale, offset, 2 stages."""
+    x, y = eeg()
+    values = np.random.default_rng(0).integers(0, 6, (12, 3, 8, 4))
+    tokens = xr.DataArray(values, dims=("trial", "channel", "frame", "level"))
+    tokens = tokens.assign_coords({name: x[name] for name in ("channel", "subject")})
+    return tokens.assign_coords(level=["scale", "offset", "1", "2"]), y
+
+
 class Example(NamedTuple):
     """How to try one estimator: small parameters and the data it is for."""
 
@@ -88,6 +97,7 @@ CODEC |= {"trainer": Trainer(1, device="cpu"), "random_state": 0}
 EXAMPLES = {
     "BandPower": Example(eeg, {}),
     "BesselFilter": Example(reaching, {"cutoff": 5.0}),
+    "CodeHistogram": Example(codes, {}),
     "CodecTokenizer": Example(eeg, CODEC),
     "DeltaEncoder": Example(reaching, {}),
     "EarlyExitClassifier": Example(
@@ -164,8 +174,8 @@ EXPECTED_FAILURES = {
     )
 }
 
-# scikit-learn's checks pass real numbers, and these take nothing but whole numbers of spikes.
-COUNTS_ONLY = {"EventEmbedding", "SpikeTokenizer"}
+# scikit-learn's checks pass real numbers, and these take nothing but whole numbers.
+COUNTS_ONLY = {"CodeHistogram", "EventEmbedding", "SpikeTokenizer"}
 
 ANY_LENGTH = "recordings of any length and montage are taken, whatever fit has seen"
 EXPECTED_FAILURES |= {

@@ -251,36 +251,6 @@ def test_it_does_without_torch():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_a_grid_search_over_a_pipeline_chooses_stages():
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import GridSearchCV
-    from sklearn.pipeline import Pipeline
-    from sklearn.preprocessing import FunctionTransformer
-
-    rng = np.random.default_rng(0)
-    y = np.arange(24) % 2
-    t = np.arange(300) / 100
-    tone = np.where(y[:, None, None] == 1, 10, 20) * t
-    x = np.sin(2 * np.pi * tone + rng.uniform(0, 6, (24, 2, 1))) + rng.normal(size=(24, 2, 300))
-    trials = nk.signal(x, sampling_rate=100)
-
-    def spectrum(tokens):  # mean of each column: the codes of a stage, one hot
-        codes = np.asarray(tokens)[..., 3]
-        one_hot = codes[..., None] == np.arange(16)
-        return one_hot.mean(2).reshape(len(codes), -1)
-
-    pipeline = Pipeline(
-        [
-            ("tokens", LinearRVQTokenizer(codebook_size=16, random_state=0, sampling_rate=100)),
-            ("features", FunctionTransformer(spectrum)),
-            ("classifier", LogisticRegression(C=100)),
-        ]
-    )
-    for X in (trials, x):
-        search = GridSearchCV(pipeline, {"tokens__n_levels": [1, 2]}, cv=3).fit(X, y)
-        assert search.best_score_ > 0.7
-
-
 # ---------------------------------------------------------------- what is refused
 
 

@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "codec": ["CodecTokenizer"],
         "events": ["EventEmbedding"],
+        "histogram": ["CodeHistogram"],
         "linear_rvq": ["LinearRVQTokenizer"],
         "multiscale": ["MultiScaleTokenizer"],
         "region": ["RegionTokenizer"],

@@ -1,0 +1,179 @@
+"""Features of tokens for any classifier: how often each code occurs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from neurokit.inputs import _kept_coords, _same_channels
+from neurokit.persistence import Saveable
+from neurokit.tokenizers._labels import SIDE
+
+
+class CodeHistogram(Saveable, TransformerMixin, BaseEstimator):
+    """Count the codes of every trial: the step between a tokenizer and a classifier.
+
+    Each trial becomes one row: for every channel and level, and for every stretch of time if
+    there are several, the share of frames that hold each code [1]_. Codes are names and not
+    numbers: a linear classifier must see them one by one.
+
+    Parameters
+    ----------
+    levels : sequence, optional
+        Levels to count: names, or positions in plain arrays. Default: all but ``scale`` and
+        ``offset`` (in plain arrays, all but the first two).
+    n_segments : int, default=1
+        Stretches of time that are counted apart.
+
+    Attributes
+    ----------
+    sizes_ : ndarray of shape (n_levels,)
+        One more than the largest code of each level in ``fit``; larger ones are not counted.
+    n_features_in_ : int
+        Number of channels.
+    channels_ : list
+        Names of the channels, where they had names.
+
+    References
+    ----------
+    .. [1] Sivic and Zisserman (2003), Video Google, ICCV, section 4 (bags of visual words).
+
+    Examples
+    --------
+    >>> import neurokit as nk
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from neurokit.tokenizers import LinearRVQTokenizer
+    >>> X = np.random.default_rng(0).normal(size=(20, 2, 500)).cumsum(-1)
+    >>> X[::2] = np.diff(X[::2], prepend=0)  # every other trial is white
+    >>> pipeline = make_pipeline(
+    ...     LinearRVQTokenizer(2, codebook_size=8, sampling_rate=250, random_state=0),
+    ...     CodeHistogram(),
+    ...     LogisticRegression(),
+    ... )
+    >>> pipeline.fit(X[:10], np.arange(10) % 2).score(X[10:], np.arange(10) % 2)
+    1.0
+    """
+
+    def __init__(self, levels: Sequence[Any] | None = None, *, n_segments: int = 1) -> None:
+        self.levels = levels
+        self.n_segments = n_segments
+
+    def fit(self, X: Any, y: object = None) -> Self:
+        """See which codes there are.
+
+        Parameters
+        ----------
+        X : xarray.DataArray or array-like, dims ([trial,] channel, frame, level)
+            Tokens, as tokenizers give them.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``X`` has other dims or holds other than integers from 0 on, or a level is missing.
+        """
+        if self.n_segments < 1:
+            raise ValueError(
+                f"CodeHistogram: n_segments must be at least 1, got {self.n_segments!r}."
+            )
+        codes, _ = self._read(X, reset=True)
+        self.sizes_ = codes.max((0, 1, 2)).astype(np.int64) + 1
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """Return the share of frames that hold each code.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        xarray.DataArray of dims (trial, feature), or ndarray
+            Features by channel, then segment, then level.
+        """
+        check_is_fitted(self)
+        codes, source = self._read(X, reset=False)
+        if codes.shape[-1] != len(self.sizes_):
+            raise ValueError(
+                f"CodeHistogram: X has {codes.shape[-1]} levels to count, but fit has seen"
+                f" {len(self.sizes_)}; use tokens of the same tokenizer."
+            )
+        n_trials, n_channels = codes.shape[:2]
+        n_rows, total = n_trials * n_channels, int(self.sizes_.sum())
+        first = np.cumsum(self.sizes_) - self.sizes_
+        parts = []
+        for part in np.array_split(codes, self.n_segments, axis=2):
+            known = part < self.sizes_
+            column = np.where(known, part + first, total).reshape(n_rows, -1)
+            flat = (column + np.arange(n_rows)[:, None] * (total + 1)).ravel()
+            counts = np.bincount(flat, minlength=n_rows * (total + 1)).reshape(n_rows, -1)
+            parts.append(counts[:, :total] / max(part.shape[2], 1))
+        out = np.concatenate(parts, 1).reshape(n_trials, -1)
+        if source is None:
+            return out
+        many = "trial" in source.dims
+        dims = ("trial", "feature") if many else ("feature",)
+        return xr.DataArray(out if many else out[0], _kept_coords(source, ("trial",)), dims)
+
+    def _read(self, X: Any, *, reset: bool) -> tuple[NDArray[Any], xr.DataArray | None]:
+        """Codes (trial, channel, frame, level) to be counted, and the labelled input."""
+        source = X if isinstance(X, xr.DataArray) else None
+        dims = ("channel", "frame", "level")
+        if source is not None:
+            if set(source.dims) not in ({*dims}, {"trial", *dims}):
+                raise ValueError(
+                    f"CodeHistogram: X must have dims ([trial,] {', '.join(dims)}), got"
+                    f" {tuple(source.dims)}; use a tokenizer's transform."
+                )
+            source = source.transpose(*(("trial",) if "trial" in source.dims else ()), *dims)
+            source = _same_channels(self, source, "channel", reset)
+        values = np.asarray(X if source is None else source.values)
+        if values.ndim not in (3, 4) or 0 in values.shape:
+            raise ValueError(
+                f"CodeHistogram: X must have dims ([trial,] {', '.join(dims)}), got shape"
+                f" {values.shape}."
+            )
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise ValueError("CodeHistogram: X contains NaN or infinity; tokens are integers.")
+        if values.dtype.kind not in "iu" or values.min() < 0:
+            raise TypeError(
+                f"CodeHistogram: X must hold integers from 0 on, got {values.dtype}; use a"
+                " tokenizer's transform."
+            )
+        n_channels = values.shape[-3]
+        if reset:
+            self.n_features_in_ = n_channels
+        elif n_channels != self.n_features_in_:
+            raise ValueError(
+                f"CodeHistogram: X has {n_channels} channels, but fit has seen"
+                f" {self.n_features_in_}."
+            )
+        values = values[..., self._chosen(source, values.shape[-1])]
+        return values.reshape(-1, *values.shape[-3:]), source
+
+    def _chosen(self, source: xr.DataArray | None, n: int) -> list[int]:
+        """Positions of the levels to count."""
+        names: list[Any] = list(range(n))
+        others = names[len(SIDE) :]
+        if source is not None and "level" in source.coords:
+            names = source["level"].values.tolist()
+            others = [name for name in names if name not in SIDE]
+        wanted = others if self.levels is None else self.levels
+        if missing := [name for name in wanted if name not in names]:
+            raise ValueError(f"CodeHistogram: X has no levels {missing}; it has {names}.")
+        if not len(wanted):
+            raise ValueError(f"CodeHistogram: X has no levels to count; it has {names}.")
+        return [names.index(name) for name in wanted]
