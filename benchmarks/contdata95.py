@@ -13,6 +13,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 from decoders_real import rows_trainer, windows_trainer
 from decoders_sets import contdata95, contdata95_trials
+from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.linear_model import RidgeCV
 from sklearn.neighbors import KNeighborsRegressor
@@ -50,10 +51,8 @@ def facts(x, y, trial, since):
     moving = since >= onset[trial]
     energy = (y[moving, 2:] ** 2).sum() / (y[:, 2:] ** 2).sum()
     print(f"reaches: {moving.mean():.2f} of the bins, {energy:.3f} of the velocity's energy")
-    angle = np.arctan2(y[last, 1], y[last, 0])
-    # targets stand 45 degrees apart: the offset at which the ends of reaches agree best
-    offset = np.angle(np.exp(1j * N_TARGETS * angle).mean()) / N_TARGETS
-    target = np.round((angle - offset) / (2 * np.pi / N_TARGETS)).astype(int) % N_TARGETS
+    ends = KMeans(N_TARGETS, n_init=10, random_state=0).fit(y[last, :2])
+    target = ends.labels_
     print("trials to each target:", np.bincount(target).tolist())
     return target, np.clip(since - onset[trial], -8, 8)
 

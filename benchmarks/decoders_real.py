@@ -48,14 +48,22 @@ from neurokit.training import Trainer
 CUTOFFS = (0.05, 0.1, 0.2, 0.4)  # of half the rate; the first is that of the Bessel paper
 LAGS = (1, 3, 10)
 SHOWN = 1000  # steps on which operations are counted
+ACCURACY = {  # column: filter, scores
+    "raw": ("raw", ["r2_rt"]),
+    "Bessel causal rt, al": ("Bessel causal", ["r2_rt", "r2_aligned"]),
+    "block_last rt": ("Bessel block_last", ["r2_rt"]),
+    "FIR rt": ("FIR", ["r2_rt"]),
+    "block_middle rt, al": ("Bessel block_middle", ["r2_rt", "r2_aligned"]),
+    "FIR late rt, al": ("FIR late", ["r2_rt", "r2_aligned"]),
+    "offline": ("Bessel offline", ["r2_rt"]),
+}
 COSTS = ["parameters", "bytes", "dense", "macs", "acs", "nj_float32", "nj_int8", "nj_memory"]
 COSTS += ["fit_s", "fit_cpu_s", "epochs"]
 ROUNDED = ("SpikingRegressor", "LSTM")  # shown with rounded weights too
 # What `choose_networks.py` chose, on populations that no table shows.
 SETTINGS = {
-    "spiking": {"learning_rate": 5e-3},
-    "lstm": {"hidden": 32, "learning_rate": 5e-3},
-    "gru": {"hidden": 32, "learning_rate": 5e-3},
+    "spiking": {"learning_rate": 5e-3},  # the defaults of SpikingRegressor
+    "lstm": {"hidden": 128, "learning_rate": 2e-3},
 }
 
 
@@ -85,8 +93,9 @@ def rows_trainer(n_rows):
     )
 
 
-def decoders(n_rows, longest=500, settings=SETTINGS):
+def decoders(n_rows, longest=500, settings=SETTINGS, n_units=96):
     """Name and candidates of every decoder; of several, the validation block chooses."""
+    lags = [n for n in LAGS if n * n_units < 1000]
     window, rows = windows_trainer(n_rows, longest), rows_trainer(n_rows)
     history = [LegendreHistory(order, span) for order, span in ((4, 0.2), (6, 0.2), (6, 0.4))]
     few = clone(window).set_params(n_epochs=30)
@@ -98,11 +107,11 @@ def decoders(n_rows, longest=500, settings=SETTINGS):
 
     spiking = chosen("spiking")
     return {
-        "Wiener": [WienerRegressor(n) for n in LAGS],
-        "Wiener cascade": [WienerCascadeRegressor(n) for n in LAGS],
+        "Wiener": [WienerRegressor(n) for n in lags],
+        "Wiener cascade": [WienerCascadeRegressor(n) for n in lags],
         "Legendre, Wiener": [make_pipeline(h, WienerRegressor(1)) for h in history],
         "Kalman": [KalmanRegressor()]
-        + [make_pipeline(LagWindow(n), KalmanRegressor()) for n in LAGS if 1 < n < 10],
+        + [make_pipeline(LagWindow(n), KalmanRegressor()) for n in lags if 1 < n < 10],
         "ANN2D": [WindowMLPRegressor(trainer=rows)],
         "ANN3D": [WindowMLPRegressor(n_parts=7, trainer=rows)],
         "SNN2": [SpikingRegressor(preset="snn2", trainer=window)],
@@ -112,8 +121,9 @@ def decoders(n_rows, longest=500, settings=SETTINGS):
         "big RSNN": [SpikingRegressor(preset="big", trainer=few)],
         "SpikingRegressor": [SpikingRegressor(**spiking)],
         "SpikingRegressor, 40 % pruned": [SpikingRegressor(prune=0.4, **spiking)],
-        "GRU": [RecurrentRegressor("gru", **chosen("gru"))],
-        "LSTM": [RecurrentRegressor("lstm", **chosen("lstm"))],
+        "GRU": [RecurrentRegressor("gru", trainer=window)],
+        "LSTM": [RecurrentRegressor("lstm", trainer=window)],
+        "LSTM, 128 units": [RecurrentRegressor("lstm", **chosen("lstm"))],
         "ELM": [RecurrentRegressor("elm", trainer=window)],
     }
 
@@ -252,7 +262,8 @@ def _evaluate(name, session, decoder_name, k, options):
 
     longest = max(run.stop - run.start for run in contiguous_runs(train[0]))
     longest = min(longest, 500 if fine else 100)  # a window of 2 s
-    candidates = decoders(len(rows.train), longest, options["settings"])[decoder_name]
+    n_units = x.sizes["unit"]
+    candidates = decoders(len(rows.train), longest, options["settings"], n_units)[decoder_name]
     decoder, choice = best(candidates, fitted)
     wall, cpu = spent[id(decoder)]
     fixed = {
@@ -305,39 +316,39 @@ def jobs(wanted, only, n_seeds, options, done):
 
 
 def table(rows):
-    """Print means over seeds ± their standard deviation, of every set."""
+    """Print accuracy and costs on every set: means over blocks, ± their standard deviation."""
     frame = pd.DataFrame(rows)
+    order = list(decoders(1000))
+
+    def place(name):
+        """Twins with rounded weights stand behind the decoder that they were made of."""
+        known = [d for d in order if name == d or name.startswith(d + ", ")]
+        return order.index(max(known, key=len)), name
+
     for name, here in frame.groupby("set", sort=False):
-        print(
-            f"\n{name}: {len(here['seed'].unique())} blocks, sessions {here['session'].nunique()}"
-        )
+        print(f"\n{name}, {len(here.groupby(['session', 'seed']))} blocks scored")
         if "ceiling" in here and here["ceiling"].notna().any():
-            print(f"best possible in real time: {here['ceiling'].mean():.3f}")
-        columns = ["raw rt"]
-        columns += [f"{f} {kind}" for f in here["filter"].unique()[1:] for kind in ("rt", "al")]
-        print("| decoder | " + " | ".join(columns) + " |\n|" + "---|" * (len(columns) + 1))
-        order = [
-            d
-            for name in decoders(1000)
-            for d in here["decoder"].unique()
-            if d == name or (d.startswith(name + ", ") and d not in decoders(1000))
-        ]
-        for decoder in order:
+            best_of = here.groupby("seed")["ceiling"].max()
+            print(f"best possible in real time: {best_of.mean():.3f} ± {best_of.std():.3f}")
+        columns = [*ACCURACY, "blocks together: R2", "r"]
+        print("\n| decoder | " + " | ".join(columns) + " |\n|" + "---|" * (len(columns) + 1))
+        names = sorted(here["decoder"].unique(), key=place)
+        for decoder in names:
+            mine = here[here["decoder"] == decoder]
             cells = []
-            for column in columns:
-                label, kind = column.rsplit(" ", 1)
-                at = here[(here["decoder"] == decoder) & (here["filter"] == label)]
-                values = at["r2_rt" if kind == "rt" else "r2_aligned"]
-                cells.append(f"{values.mean():.3f} ± {values.std():.3f}")
+            for label, kinds in ACCURACY.values():
+                at = mine[mine["filter"] == label]
+                cells.append(", ".join(f"{at[kind].mean():.3f}" for kind in kinds))
+            raw = mine[mine["filter"] == "raw"]
+            cells[0] += f" ± {raw['r2_rt'].std():.3f}"
+            cells += [f"{value:.3f}" for value in over_blocks(raw)]
             print(f"| {decoder} | " + " | ".join(cells) + " |")
+        print("\n| decoder | " + " | ".join(COSTS) + " |\n|" + "---|" * (len(COSTS) + 1))
         raw = here[here["filter"] == "raw"]
         cost = raw.groupby("decoder")[COSTS].mean()
-        print("\n| decoder | pooled R2 | pooled r | " + " | ".join(cost.columns) + " |")
-        print("|" + "---|" * (len(cost.columns) + 3))
-        for decoder in order:
-            pooled, r = over_blocks(raw[raw["decoder"] == decoder])
-            cells = [f"{value:,.4g}" for value in cost.loc[decoder]]
-            print(f"| {decoder} | {pooled:.3f} | {r:.3f} | " + " | ".join(cells) + " |")
+        for decoder in names:
+            cells = [f"{v:,.0f}" if v >= 100 else f"{v:.2g}" for v in cost.loc[decoder]]
+            print(f"| {decoder} | " + " | ".join(cells) + " |")
 
 
 def over_blocks(rows):
