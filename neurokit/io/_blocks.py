@@ -8,8 +8,8 @@ All numbers are little-endian::
     index:   for each block  u64 offset  u64 start  u32 length  u32 crc32
     u64 offset of the index  u32 blocks  u32 crc32 (of the index and these 12 bytes)  "KOTN"
 
-Version 2 is version 1 with tokens coded by their digits. Nothing in it is executed on reading.
-Each block can be read without the others.
+Version 2 is version 1 with tokens coded by their digits and in more contexts. Nothing in it is
+executed on reading. Each block can be read without the others.
 """
 
 import json
@@ -41,7 +41,7 @@ def write_container(
 ) -> None:
     """Write `header` and the (start, payload) pairs of `blocks` to an open file."""
     text = json.dumps(header, ensure_ascii=False, allow_nan=False).encode()
-    version = 2 if header.get("digits") else 1  # releases that know no digits can read the rest
+    version = 2 if header.get("kind") == "tokens" else 1
     head = _HEAD.pack(MAGIC, version, 0, len(text), 0)[:12]
     file.write(head + struct.pack("<I", zlib.crc32(text, zlib.crc32(head))) + text)
     index = b""

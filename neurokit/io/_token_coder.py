@@ -1,10 +1,13 @@
 """Entropy coding of token blocks by mixing what several contexts expect.
 
-A token is a path of yes-or-no choices, high bit first. For each choice six contexts (the level;
-the token before; the level above; the channel beside; the channel; the run of equal tokens) hold
-an adaptive probability, a small logistic mixer weighs them, and rANS codes the bit. Integer
-arithmetic only: the same bytes, and the same tokens from them, on every machine.
+A token is a path of yes-or-no choices, high bit first. For each choice nine contexts (the level;
+the token before; the level above; the channel beside; the channel; the run of equal tokens; the
+high bits of the token before and of the channel beside, of the two tokens before, of the two
+channels beside) hold an adaptive probability, a small logistic mixer weighs them, and rANS codes
+the bit. Integer arithmetic only: the same bytes, and the same tokens from them, on every machine.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -12,8 +15,18 @@ from numpy.typing import NDArray
 
 from neurokit.io._entropy import rans_encode
 
-_N_CONTEXTS = 6
-_RUN = 5
+_RUN = 5  # this context asks whether a token repeats the one before
+
+
+class Mixing(NamedTuple):
+    """Contexts, their weight at first, and how slowly weights learn, for one kind of block."""
+
+    n_contexts: int
+    weight: int
+    shift: int
+
+
+_KINDS = {b"R": Mixing(6, 20000, 14), b"M": Mixing(9, 13500, 13)}  # only the last is written
 MAX_WIDTH = 16  # bits of a token that is still worth modelling
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
@@ -28,22 +41,23 @@ _SETTLED = 250
 
 
 @njit(cache=True)
-def _run(tokens, widths, words, decoding, starts, freqs):  # type: ignore[no-untyped-def]
+def _run(tokens, widths, words, decoding, starts, freqs, mixing):  # type: ignore[no-untyped-def]
     """Walk over `tokens` (n_frames, n_channels, n_levels) and code or decode every bit."""
     n_frames, n_channels, n_levels = tokens.shape
+    n_contexts, weight, shift = mixing
     bits = 16
     while bits < 22 and (1 << bits) < 4 * tokens.size:
         bits += 1
     down = np.uint64(68 - bits)
     # Cells of 22 bits of probability and 10 of use count. The 15 nodes of four choices in a row
     # share 64 bytes: memory is fetched once for them.
-    cells = np.full((_N_CONTEXTS, 1 << bits), 1 << 31, np.uint32)
-    weights = np.full((n_levels * 32, _N_CONTEXTS), 20000, np.int64)
+    cells = np.full((n_contexts, 1 << bits), 1 << 31, np.uint32)
+    weights = np.full((n_levels * 32, n_contexts), weight, np.int64)
     runs = np.zeros((n_channels, n_levels), np.int64)
-    keys = np.empty(_N_CONTEXTS, np.uint64)
-    base = np.empty(_N_CONTEXTS, np.int64)
-    at = np.empty(_N_CONTEXTS, np.int64)
-    odds = np.empty(_N_CONTEXTS, np.int64)
+    keys = np.empty(n_contexts, np.uint64)
+    base = np.empty(n_contexts, np.int64)
+    at = np.empty(n_contexts, np.int64)
+    odds = np.empty(n_contexts, np.int64)
     n = 0
     x = np.uint64(0)
     word = 2
@@ -65,7 +79,15 @@ def _run(tokens, widths, words, decoding, starts, freqs):  # type: ignore[no-unt
                 keys[2] = above + 1
                 keys[3] = beside + 1
                 keys[4] = c + 1
-                for j in range(_N_CONTEXTS - 1):
+                keys[_RUN] = 0
+                if n_contexts > 6:
+                    before = tokens[i - 2, c, k] if i > 1 else 0
+                    further = tokens[i, c - 2, k] if c > 1 else beside
+                    rest = max(width - 4, 0)
+                    keys[6] = (last >> rest) * 64 + (beside >> rest) + 1
+                    keys[7] = (last >> rest) * 64 + (before >> rest) + 1
+                    keys[8] = ((beside + further) >> max(width - 5, 0)) + 1
+                for j in range(n_contexts):
                     keys[j] = (keys[j] * np.uint64(64) + np.uint64(k)) * _MIX
                 value = np.int64(tokens[i, c, k])
                 node = np.int64(1)
@@ -74,20 +96,19 @@ def _run(tokens, widths, words, decoding, starts, freqs):  # type: ignore[no-unt
                 for b in range(width - 1, -1, -1):
                     hint = (last >> b) & 1
                     if leaf == 0 or leaf >= 8:
-                        for j in range(_N_CONTEXTS - 1):
+                        for j in range(n_contexts):
                             key = (keys[j] ^ np.uint64(node)) * _MIX
                             base[j] = np.int64(key >> down) << 4
                         leaf = np.int64(1)
                     else:
                         leaf = 2 * leaf + (node & 1)
-                    # The last context asks whether this token repeats the one before.
                     base[_RUN] = ((k * 32 + b) * 64 + run * 4) & ((1 << bits) - 1)
                     total = np.int64(0)
                     row = weights[k * 32 + b + (16 if run > 0 and follows else 0)]
-                    for j in range(_N_CONTEXTS):
+                    for j in range(n_contexts):
                         at[j] = base[j] + leaf
                     at[_RUN] = base[_RUN] + (2 + hint if follows else 0)
-                    for j in range(_N_CONTEXTS):
+                    for j in range(n_contexts):
                         cell = np.int64(cells[j, at[j]])
                         odds[j] = _STRETCH[cell >> 20] if cell & 1023 else 0
                         total += row[j] * odds[j]
@@ -110,8 +131,8 @@ def _run(tokens, widths, words, decoding, starts, freqs):  # type: ignore[no-unt
                         n += 1
                     miss = (bit << 15) - p
                     target = (1 << 22) - 1 if bit else 0
-                    for j in range(_N_CONTEXTS):
-                        row[j] += (odds[j] * miss) >> 14
+                    for j in range(n_contexts):
+                        row[j] += (odds[j] * miss) >> shift
                         cell = np.int64(cells[j, at[j]])
                         count = cell & 1023
                         old = cell >> 10
@@ -154,7 +175,7 @@ def _unpack(data, widths, tokens):  # type: ignore[no-untyped-def]
 def encode_tokens(tokens: NDArray[np.int32], widths: NDArray[np.int64]) -> bytes:
     """Code tokens (n_frames, n_channels, n_levels) of ``widths[level]`` bits each.
 
-    One byte says how: ``P`` packed, ``R`` range coded; whichever came out smaller.
+    One byte says how: ``P`` packed, ``M`` range coded; whichever came out smaller.
     """
     n_bits = int(widths.sum()) * tokens.shape[0] * tokens.shape[1]
     packed = np.zeros(-(-n_bits // 8), np.uint8)
@@ -162,10 +183,10 @@ def encode_tokens(tokens: NDArray[np.int32], widths: NDArray[np.int64]) -> bytes
     starts, freqs = np.empty(n_bits, np.uint16), np.empty(n_bits, np.uint16)
     if widths.max(initial=0) > MAX_WIDTH:
         return b"P" + packed.tobytes()
-    n = _run(tokens.copy(), widths, np.empty(0, np.uint32), False, starts, freqs)
+    n = _run(tokens.copy(), widths, np.empty(0, np.uint32), False, starts, freqs, _KINDS[b"M"])
     words = rans_encode(starts, freqs, n)
     if words.nbytes < packed.nbytes:
-        return b"R" + words.astype("<u4").tobytes()
+        return b"M" + words.astype("<u4").tobytes()
     return b"P" + packed.tobytes()
 
 
@@ -180,11 +201,12 @@ def decode_tokens(
             raise ValueError("a block of tokens ends early")
         _unpack(packed, widths, tokens)
         return tokens
-    if widths.max(initial=0) > MAX_WIDTH or len(data) % 4 != 1:
+    mixing = _KINDS.get(data[:1])
+    if mixing is None or widths.max(initial=0) > MAX_WIDTH or len(data) % 4 != 1:
         raise ValueError("a block of tokens is of no known kind")
     words = np.frombuffer(data, "<u4", offset=1).astype(np.uint32)
     none = np.empty(0, np.uint16)
-    if words.size < 2 or _run(tokens, widths, words, True, none, none) < 0:
+    if words.size < 2 or _run(tokens, widths, words, True, none, none, mixing) < 0:
         raise ValueError("a block of tokens ends early")
     return tokens
 

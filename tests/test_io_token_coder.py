@@ -1,0 +1,95 @@
+"""The coder of token blocks: digits apart and together, older blocks, and what contexts save."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from neurokit.io._token_coder import decode_tokens, encode_tokens, join_digits, split_digits
+from neurokit.io.ntok import read_tokens, token_info, write_tokens
+
+
+def test_blocks_of_version_1_still_decode():
+    tokens = np.arange(120).reshape(30, 2, 2) // 7 % 5
+    data = bytes.fromhex("5267565b0066e3efc920a62adf3188d27adedffc43c68bde82553e497fc18697d0")
+    np.testing.assert_array_equal(decode_tokens(data, np.array([3, 3]), (30, 2, 2)), tokens)
+    with pytest.raises(ValueError, match="is of no known kind"):
+        decode_tokens(b"Q" + data[1:], np.array([3, 3]), (30, 2, 2))
+
+
+def test_digits_of_one_entry_make_one_number():
+    tokens = np.array([[[7, 2 * 9 + 1 * 3 + 0, 1 * 3 + 2]]])
+    columns = split_digits(tokens, [[], [4, 1, 4], [4, 1]])
+    assert columns.tolist() == [[[7, 1 * 3 + 2, 2 * 9 + 0 * 3 + 1]]]  # plain, entry 1, entry 4
+    np.testing.assert_array_equal(join_digits(columns, [[], [4, 1, 4], [4, 1]]), tokens)
+
+
+@given(
+    digits=st.lists(st.lists(st.integers(0, 5), max_size=5), min_size=1, max_size=5),
+    seed=st.integers(0, 99),
+)
+@settings(deadline=None, max_examples=60)
+def test_splitting_is_undone_by_joining(digits, seed):
+    rng = np.random.default_rng(seed)
+    tokens = np.stack([rng.integers(0, 3 ** len(d) if d else 999, (7, 3)) for d in digits], -1)
+    columns = split_digits(tokens, digits)
+    assert columns.shape[-1] == len({i for d in digits for i in d}) + sum(not d for d in digits)
+    np.testing.assert_array_equal(join_digits(columns, digits), tokens)
+
+
+def walk(n_channels=4, n_frames=600, seed=0):
+    """Tokens of two levels, whose digits tell of three entries that change slowly."""
+    rng = np.random.default_rng(seed)
+    common = np.cumsum(rng.normal(size=(1, n_frames, 3)), 1)
+    values = np.clip(np.round(common + rng.normal(size=(n_channels, n_frames, 3)) / 2) + 13, 0, 26)
+    digit = (values[..., None].astype(int) // [9, 3, 1]) % 3  # (channel, frame, entry, digit)
+    order = [[(0, 0), (1, 0), (2, 0), (0, 1)], [(1, 1), (2, 1), (0, 2), (1, 2), (2, 2)]]
+    levels = []
+    for level in order:
+        token = np.zeros(digit.shape[:2], int)
+        for entry, place in level:
+            token = 3 * token + digit[:, :, entry, place]
+        levels.append(token)
+    return xr.DataArray(
+        np.stack(levels, -1).astype(np.uint16),
+        dims=("channel", "frame", "level"),
+        coords={"level": ["1", "2"]},
+        attrs={"code_digits": "0 1 2 0;1 2 0 1 2"},
+    )
+
+
+@pytest.mark.parametrize("levels", [["1", "2"], ["1"], ["2"]])
+def test_files_of_digits_come_back_whole_and_in_part(tmp_path, levels):
+    tokens = walk().sel(level=levels)
+    path = write_tokens(tmp_path / "a.ntok", tokens)
+    xr.testing.assert_identical(read_tokens(path).load(), tokens)
+    part = read_tokens(path, start=100, stop=130).isel(channel=[2, 0], level=[-1])
+    xr.testing.assert_equal(
+        part.load(), tokens.isel(frame=slice(100, 130), channel=[2, 0], level=[-1])
+    )
+
+
+def test_digits_save_bytes(tmp_path):
+    tokens = walk()
+    whole = write_tokens(tmp_path / "a.ntok", tokens)
+    plain = write_tokens(tmp_path / "b.ntok", tokens.drop_attrs())
+    assert token_info(whole)["bytes"] < 0.85 * token_info(plain)["bytes"]
+
+
+def test_tokens_without_these_digits_are_refused(tmp_path):
+    tokens = walk()
+    tokens.values[0, 0, 0] = 81
+    with pytest.raises(ValueError, match=r"digits that attrs\['code_digits'\] tells of"):
+        write_tokens(tmp_path / "a.ntok", tokens)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_channels_beside_and_the_tokens_before_help():
+    """Tokens near the mean of two neighbours, or on a line: contexts of pairs see it."""
+    rng = np.random.default_rng(0)
+    base = rng.integers(0, 32, (1500, 1, 1))
+    beside = np.clip(base + rng.integers(-1, 2, (1500, 6, 1)), 0, 31).astype(np.int32)
+    alone = rng.permuted(beside, axis=0)
+    width = np.array([5])
+    assert len(encode_tokens(beside, width)) < 0.6 * len(encode_tokens(alone, width))
