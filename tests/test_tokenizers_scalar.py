@@ -49,6 +49,38 @@ def test_quantile_codes_are_used_about_equally():
     assert report["perplexity"][0] > 28
 
 
+@pytest.mark.parametrize("size", [8, 64])
+def test_partial_fits_of_the_parts_come_to_the_quantiles_of_all(size):
+    rng = np.random.default_rng(0)
+    scales = rng.exponential(size=(6, 20))  # bursts: parts have quantiles of their own
+    parts = [
+        nk.signal(np.repeat(s, 250)[None] * rng.normal(size=(2, 5000)), sampling_rate=250)
+        for s in scales
+    ]
+    part = ScalarTokenizer("quantile", codebook_size=size)
+    for x in parts:
+        assert part.partial_fit(x) is part
+    levelled = [part.embed(x).values.ravel() for x in parts]
+    groups = np.array_split(np.sort(np.concatenate(levelled)), size)
+    expected = np.array([g.mean() for g in groups])
+    assert part.n_samples_seen_ == 6 * 10_000
+    inner = slice(1, -1)  # the outermost values flatten what lies beyond them
+    tolerance = 0.3 * np.gradient(expected)[inner]
+    assert np.all(np.abs(part.values_ - expected)[inner] < tolerance)
+    first = ScalarTokenizer("quantile", codebook_size=size).fit(parts[0])
+    off = np.abs(first.values_ - expected)[inner].mean()
+    assert np.abs(part.values_ - expected)[inner].mean() < 0.3 * off
+
+
+@pytest.mark.parametrize("kind", ["mulaw", "uniform"])
+def test_values_that_are_given_stay(kind):
+    x, other = eeg(), eeg(seed=1)
+    tokenizer = ScalarTokenizer(kind).partial_fit(x)
+    values = tokenizer.values_.copy()
+    np.testing.assert_array_equal(values, ScalarTokenizer(kind).fit(x).values_)
+    np.testing.assert_array_equal(tokenizer.partial_fit(other).values_, values)
+
+
 @settings(deadline=None, max_examples=15)
 @given(
     st.integers(1, 4),

@@ -50,6 +50,8 @@ class ScalarTokenizer(LevelledTokenizer):
         Of the training data: codes used, perplexity.
     rate_report_ : dict
         Bits per second and channel: of the samples, of the level, together.
+    n_samples_seen_ : int
+        Samples that the values were placed by, a million at most.
     n_times_, n_channels_ : int
         Samples per trial and channels seen by ``fit``.
     sampling_rate_ : Fraction
@@ -102,30 +104,29 @@ class ScalarTokenizer(LevelledTokenizer):
         ValueError
             If ``X`` holds NaN, has other dims, or a parameter is out of range.
         """
-        if (
-            self.kind not in ("mulaw", "uniform", "quantile")
-            or not 2 <= self.codebook_size <= 65536
-        ):
-            raise ValueError(
-                "ScalarTokenizer: kind must be 'mulaw', 'uniform' or 'quantile' and codebook_size"
-                f" lie between 2 and 65536, got {self.kind!r} and {self.codebook_size!r}."
-            )
+        self._check()
         signal = self._read(X)
         sample = np.sort(self._training_frames(signal, _LIMIT).ravel())
-        if self.kind == "quantile":
-            parts = np.array_split(sample, min(self.codebook_size, len(sample)))
-            values = np.array([part.mean() for part in parts])
-            self.values_ = np.pad(values, (0, self.codebook_size - len(values)), "edge")
-        else:
-            self.values_ = _LOUDEST * np.linspace(-1, 1, self.codebook_size)
-        if self.kind == "mulaw":
-            mu = self.codebook_size - 1
-            share = np.expm1(np.abs(self.values_) / _LOUDEST * np.log1p(mu)) / mu
-            self.values_ = _LOUDEST * np.sign(self.values_) * share
-        self.edges_ = (self.values_[1:] + self.values_[:-1]) / 2  # each sample to the nearest
+        self._place(sample)
         self._remember(signal)
-        codes = np.searchsorted(self.edges_, sample)
-        self.codebook_report_ = self._report_codebooks(codes[:, None])
+        self.n_samples_seen_ = len(sample)
+        self._report(sample)
+        return self
+
+    def partial_fit(self, X: Any, y: object = None) -> Self:
+        """Move the values of ``kind="quantile"`` towards new recordings; see `fit`.
+
+        The values so far count as the samples that they were placed by, a million at most. With
+        the other kinds there is nothing to move; `codebook_report_` is of the new recordings.
+        """
+        if not hasattr(self, "values_"):
+            return self.fit(X)
+        self._check()
+        sample = np.sort(self._training_frames(self._read(X), _LIMIT).ravel())
+        if self.kind == "quantile":
+            self._place(np.sort(np.concatenate([self._stand_ins(), sample])))
+        self.n_samples_seen_ = min(self.n_samples_seen_ + len(sample), _LIMIT)
+        self._report(sample)
         return self
 
     def embed(self, X: Any, *, quantized: bool = False) -> Any:
@@ -141,6 +142,44 @@ class ScalarTokenizer(LevelledTokenizer):
         xarray.DataArray or ndarray of float32, dims ([trial,] channel, frame, latent)
         """
         return self._embed(X, self._looked_up if quantized else np.asarray)
+
+    def _check(self) -> None:
+        if (
+            self.kind not in ("mulaw", "uniform", "quantile")
+            or not 2 <= self.codebook_size <= 65536
+        ):
+            raise ValueError(
+                "ScalarTokenizer: kind must be 'mulaw', 'uniform' or 'quantile' and codebook_size"
+                f" lie between 2 and 65536, got {self.kind!r} and {self.codebook_size!r}."
+            )
+
+    def _place(self, sample: NDArray[Any]) -> None:
+        """Choose the values, for sorted samples."""
+        if self.kind == "quantile":
+            parts = np.array_split(sample, min(self.codebook_size, len(sample)))
+            values = np.array([part.mean() for part in parts])
+            self.values_ = np.pad(values, (0, self.codebook_size - len(values)), "edge")
+        else:
+            self.values_ = _LOUDEST * np.linspace(-1, 1, self.codebook_size)
+        if self.kind == "mulaw":
+            mu = self.codebook_size - 1
+            share = np.expm1(np.abs(self.values_) / _LOUDEST * np.log1p(mu)) / mu
+            self.values_ = _LOUDEST * np.sign(self.values_) * share
+        self.edges_ = (self.values_[1:] + self.values_[:-1]) / 2  # each sample to the nearest
+
+    def _stand_ins(self) -> NDArray[Any]:
+        """Make samples in place of those seen: as many, spread evenly around each value."""
+        gaps = np.diff(self.values_) / 2
+        reach = np.minimum(np.append(gaps, np.inf), np.insert(gaps, 0, np.inf))
+        size = len(self.values_)
+        n = self.n_samples_seen_ * np.arange(size + 1) // size
+        spread = [np.linspace(-1, 1, m + 2)[1:-1] for m in np.diff(n)]
+        pairs = zip(self.values_, reach, spread, strict=True)
+        return np.concatenate([value + far * part for value, far, part in pairs])
+
+    def _report(self, sample: NDArray[Any]) -> None:
+        codes = np.searchsorted(self.edges_, sample)
+        self.codebook_report_ = self._report_codebooks(codes[:, None])
 
     def _looked_up(self, frames: NDArray[Any]) -> NDArray[Any]:
         return self.values_[self._encode(frames)]
