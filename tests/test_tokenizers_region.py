@@ -114,7 +114,8 @@ def test_the_number_of_sources_and_their_mixing_are_recovered(seed):
     rng = np.random.default_rng(seed)
     mixing = [rng.normal(size=(6, 2)), rng.normal(size=(5, 2))]
     x = sources((6, 5), 2, noise=0.1, seed=seed, mixing=mixing)
-    tokenizer = tiny(n_components=5)
+    tokenizer = tiny()
+    tokenizer._n_signals = 5
     signal = tokenizer._read(x)
     contact = read_contacts(x, 11)
     spatial = tokenizer._learn_contacts(contact, [""], tokenizer._levelled(signal), None)
@@ -136,6 +137,7 @@ def test_a_map_has_one_sign_and_small_regions_fewer_signals():
     a, b = principal_map(x @ x.T, 3), principal_map(x @ x.T + 1e-9, 3)
     np.testing.assert_allclose(a, b, atol=1e-6)
     np.testing.assert_allclose(a.T @ a, np.eye(3), atol=1e-12)
+    assert (1 / np.arange(1, 5) @ a > 0).all()
     assert principal_map(np.eye(1), 3).tolist() == [[1, 0, 0]]
     alike = np.ones((5, 5)) + np.eye(5)  # four of its eigenvalues are one
     noise = 1e-13 * np.random.default_rng(0).normal(size=(5, 5))
@@ -257,6 +259,27 @@ def test_contacts_come_back_with_all_their_labels(fitted):
     error = ((back - x) ** 2).sum("time") / ((x - x.mean("time")) ** 2).sum("time")
     assert fitted.score(x) == pytest.approx(1 - float(error.mean()), abs=1e-5)
     assert fitted.score(x) > 0.7
+
+
+@pytest.mark.parametrize("names", [None, "objects", "numbers"])
+def test_names_may_be_anything(fitted, names):
+    x = sources(seconds=3)
+    if names is None:
+        x = x.drop_vars("channel")
+    elif names == "objects":
+        regions = x["region"].values.astype(object)
+        regions[2:4] = None, np.nan
+        x = x.assign_coords(region=("channel", regions))
+        x = x.assign_coords(channel=x["channel"].values.astype(object))
+    else:
+        x = x.assign_coords(channel=np.arange(7) * 10)
+    back = fitted.inverse_transform(fitted.transform(x))
+    assert ("channel" in back.coords) == ("channel" in x.coords)
+    for name in set(x.coords) - {"time"}:
+        assert back[name].dtype == x[name].dtype
+        assert str(back[name].values.tolist()) == str(x[name].values.tolist())
+    part = fitted.transform(x).isel(channel=slice(1, 2))
+    assert np.isfinite(fitted.inverse_transform(part).values).all()
 
 
 def test_fewer_stages_cost_less_and_keep_less(fitted):
@@ -524,6 +547,22 @@ def test_token_files_keep_what_decodes_them(fitted, tmp_path):
     xr.testing.assert_identical(loaded.inverse_transform(read_tokens(path)), whole)
 
 
+def test_entries_rounded_one_by_one_get_digits_where_the_power_is(tmp_path):
+    trainer = Trainer(4, batch_size=8, device="cpu")
+    tokenizer = tiny(quantizer="embedded", n_levels=6, codebook_size=256, trainer=trainer)
+    tokenizer.fit(sources(seconds=20))
+    x = sources(seconds=6)
+    assert tokenizer.score(x) > 0.8
+    layout = tokenizer.module_.quantizer.layout.numpy()
+    n_digits = np.bincount(layout[layout >= 0] // 4, minlength=3)  # of each signal
+    assert n_digits[0] > n_digits[1:].max()  # one source per region
+    tokens = tokenizer.transform(x)
+    file = write_tokens(tmp_path / "a.ntok", tokens)
+    xr.testing.assert_identical(read_tokens(file).load(), tokens)
+    loaded = RegionTokenizer.load(tokenizer.save(tmp_path / "model"))
+    xr.testing.assert_identical(loaded.transform(x), tokenizer.transform(x))
+
+
 def test_the_command_line_codes_recordings_of_known_contacts(fitted, tmp_path):
     x = sources(seconds=6)
     model = fitted.save(tmp_path / "model.safetensors")
@@ -555,6 +594,8 @@ def test_errors_say_what_to_do(fitted):
     for name in ("n_components", "contacts_per_region"):
         with pytest.raises(ValueError, match=f"RegionTokenizer: {name} must be at least 1, got 0"):
             tiny(**{name: 0}).fit(x)
+    with pytest.raises(ValueError, match="latent_dim must be at most the 16 samples of a frame"):
+        tiny(latent_dim=17).fit(x)
     tokens = fitted.transform(x)
     bare = tokens.copy()
     del bare.attrs["contacts"]

@@ -157,11 +157,12 @@ class Montage:
 
     def note(self, source: xr.DataArray) -> str:
         """Write what labels the channels of a recording, and their regions, as JSON."""
-        coords = {
-            str(name): {"dtype": coord.dtype.str, "values": coord.values.tolist()}
-            for name, coord in source.coords.items()
-            if coord.dims == ("channel",) and coord.dtype.kind in "biufU"
-        }
+        coords = {}
+        for name, coord in source.coords.items():
+            values = coord.values.tolist() if coord.dims == ("channel",) else [()]
+            if all(v is None or isinstance(v, bool | int | float | str) for v in values):
+                dtype = coord.dtype.str if coord.dtype.kind in "biufU" else "O"
+                coords[str(name)] = {"dtype": dtype, "values": values}
         return json.dumps({"regions": self.contact_regions, "coords": coords})
 
 
@@ -182,11 +183,11 @@ def from_note(tokens: xr.DataArray, subjects: list[str]) -> tuple[Montage, xr.Da
         name: np.array(coord["values"], dtype=coord["dtype"])[kept]
         for name, coord in note["coords"].items()
     }
-    coords.setdefault("channel", np.array(kept))
-    source = _with_channels(tokens, coords)
+    source = _with_channels(tokens, {"channel": kept} | coords)
     largest = max(note["regions"].count(region) for region in set(note["regions"]))
     regions = [note["regions"][k] for k in kept]
     contacts = read_contacts(source, len(kept))
+    source = source if "channel" in coords else source.drop_vars("channel")
     return Montage(contacts, regions, subjects, order, largest), source
 
 

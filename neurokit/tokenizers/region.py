@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Self
@@ -14,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from neurokit.sample_index import exact
 from neurokit.tokenizers._decoding import Decode, decode_span
 from neurokit.tokenizers._frames import Frames
-from neurokit.tokenizers._labels import label_frames, label_signal
+from neurokit.tokenizers._labels import label_signal
 from neurokit.tokenizers._montage import Montage, from_note
 from neurokit.tokenizers._networks import NetworkDecoder, NetworkEncoder
 from neurokit.tokenizers._signal import Signal, read_signal, spans
@@ -79,8 +80,9 @@ class RegionTokenizer(CodecTokenizer):
     n_levels : int, default=6
         Stages of the quantiser.
     n_components : int, default=8
-        Signals that a region is fused into, at most. With fewer than contacts, what they miss is
-        lost at any rate; more cost computing time but hardly bits.
+        Signals that a region is fused into; no more than the largest region in ``fit`` has
+        contacts. With fewer than contacts, what they miss is lost at any rate; more cost
+        computing time but hardly bits.
     contacts_per_region : int, default=8
         How many contacts a region that ``fit`` finds by their places has, about.
     regions : mapping of str to str, optional
@@ -89,10 +91,14 @@ class RegionTokenizer(CodecTokenizer):
     codebook_size, frame_rate, model_rate, stretch : optional
         As in `CodecTokenizer`.
     latent_dim : int, default=8
-        Length of the part of each signal in the vector that is quantised.
+        Length of the part of each signal in the vector that is quantised; at most the samples
+        of a frame.
     n_filters : int, default=16
     n_residual, n_context, causal, loss_weights, quantizer_dropout, window, beam : optional
         As in `CodecTokenizer`.
+    quantizer : {"residual", "embedded"}, default="residual"
+        As in `CodecTokenizer`; entries that are rounded one by one get digits where the region
+        has power.
     sampling_rate, trainer, device, random_state : optional
         As in `CodecTokenizer`.
 
@@ -101,7 +107,7 @@ class RegionTokenizer(CodecTokenizer):
     spatial_ : dict
         What is known of contacts. ``subjects``: second moments of the levelled contacts of each
         subject; ``regions``: that of each contact; ``centers``: places of the regions in mm;
-        ``kernel``: what contacts have in common by distance.
+        ``kernel``: what contacts have in common by distance; ``n_signals``: of a region.
     contacts_ : dict
         The contacts that ``fit`` has seen. Plain arrays of as many channels, and their tokens,
         are taken to be of these.
@@ -158,6 +164,7 @@ class RegionTokenizer(CodecTokenizer):
         quantizer_dropout: float = 0.25,
         window: float = 4.0,
         beam: int = 4,
+        quantizer: str = "residual",
         sampling_rate: float | None = None,
         trainer: Trainer | None = None,
         device: str = "auto",
@@ -180,10 +187,25 @@ class RegionTokenizer(CodecTokenizer):
         self.quantizer_dropout = quantizer_dropout
         self.window = window
         self.beam = beam
+        self.quantizer = quantizer
         self.sampling_rate = sampling_rate
         self.trainer = trainer
         self.device = device
         self.random_state = random_state
+
+    def fit(self, X: Any, y: object = None, *, groups: Any = None) -> Self:
+        """Learn spatial maps, networks and codebooks; see `CodecTokenizer.fit`."""
+        self._check()
+        signal = self._read(X)
+        contacts = self._named(read_contacts(signal.source, signal.values.shape[1]))
+        regions = assign_regions(
+            contacts, find_centers(contacts, self.contacts_per_region, {}), {}
+        )
+        self._n_signals = min(self.n_components, max(Counter(regions).values()))
+        try:
+            return super().fit(X, groups=groups)
+        finally:
+            del self._n_signals
 
     def partial_fit(self, X: Any, y: object = None, *, groups: Any = None) -> Self:
         """Learn the contacts of new subjects, and more of known ones.
@@ -242,38 +264,52 @@ class RegionTokenizer(CodecTokenizer):
     def _check(self) -> None:
         super()._check()
         self._check_at_least(n_components=1, contacts_per_region=1)
+        if self.latent_dim > self._hop:
+            raise ValueError(
+                f"RegionTokenizer: latent_dim must be at most the {self._hop} samples of a frame,"
+                f" got {self.latent_dim!r}."
+            )
 
     def _build_module(self, name: str) -> Codec:
         """Untrained networks of this estimator's parameters."""
-        from neurokit.nn.codec import Codec
+        from neurokit.nn.codec import Codec, begin_as_cosines
         from neurokit.nn.quantize import ResidualVectorQuantizer
+        from neurokit.nn.quantize_embedded import EmbeddedScalarQuantizer
         from neurokit.nn.region import RegionDecoder, RegionEncoder
 
         one = super()._build_module(name)
-        quantizer = ResidualVectorQuantizer(
-            self.n_components * self.latent_dim,
+        n_signals = self._n_signals if hasattr(self, "_n_signals") else self.spatial_["n_signals"]
+        begin_as_cosines(one.encoder, one.decoder)
+        embedded = self.quantizer == "embedded"
+        quantizer = (EmbeddedScalarQuantizer if embedded else ResidualVectorQuantizer)(
+            n_signals * self.latent_dim,
             n_levels=self.n_levels,
             codebook_size=self.codebook_size,
             quantizer_dropout=self.quantizer_dropout,
         )
-        encoder = RegionEncoder(one.encoder, self.n_components)
-        return Codec(encoder, quantizer, RegionDecoder(one.decoder, self.n_components, self._hop))
+        encoder = RegionEncoder(one.encoder, n_signals)
+        return Codec(encoder, quantizer, RegionDecoder(one.decoder, n_signals, self._hop))
 
     def _loss(self, rate: float, module: Any, x: Any) -> Any:
         from torch.nn import functional as F
 
-        from neurokit.nn.codec import spectrogram_error
+        from neurokit.nn.codec import relative_error, spectrogram_error
         from neurokit.nn.region import region_band_error, split_signals
 
         y, _, loss = module(x)
-        x, y = (split_signals(s, self.n_components, self._hop) for s in (x, y.float()))
+        x, y = (split_signals(s, module.encoder.n_signals, self._hop) for s in (x, y.float()))
         n_times = x.shape[-1]
         windows = [min(max(round(s * rate), 4), n_times) for s in (0.128, 0.256, 0.512, 1.024)]
-        huber, spectrum, band = self.loss_weights
+        error, spectrum, band = self.loss_weights
         bands = [(low, min(high, 0.45 * rate)) for low, high in BANDS if low < 0.4 * rate]
-        loss = loss + huber * F.huber_loss(y, x)
-        loss = loss + spectrum * spectrogram_error(x.flatten(0, 1), y.flatten(0, 1), windows)
-        return loss + band * region_band_error(x, y, rate, bands) if bands else loss
+        if self.quantizer == "embedded":  # over all signals: the power of a contact is about 1
+            whole = [s.flatten(1) * x.shape[1] ** 0.5 for s in (x, y)]
+            loss = loss + error * relative_error(*whole)
+        else:
+            loss = loss + error * F.huber_loss(y, x)
+        if spectrum:
+            loss = loss + spectrum * spectrogram_error(x.flatten(0, 1), y.flatten(0, 1), windows)
+        return loss + band * region_band_error(x, y, rate, bands) if band and bands else loss
 
     def _examples(self, signal: Signal, groups: Any) -> tuple[Any, NDArray[Any], dict[str, Any]]:
         n_trials, n_channels, _ = signal.values.shape
@@ -293,7 +329,8 @@ class RegionTokenizer(CodecTokenizer):
         known: dict[str, Any] | None,
     ) -> dict[str, Any]:
         """Join what a recording tells of its contacts to what is known."""
-        known = known or {"subjects": {}, "regions": {}, "centers": {}}
+        empty: dict[str, Any] = {"subjects": {}, "regions": {}, "centers": {}}
+        known = known or empty | {"n_signals": self._n_signals}
         centers = find_centers(contacts, self.contacts_per_region, known["centers"])
         regions = assign_regions(contacts, centers, known["regions"])
         x = levelled.reshape(len(subjects), len(regions), -1)
@@ -309,6 +346,7 @@ class RegionTokenizer(CodecTokenizer):
             "regions": known["regions"] | dict(zip(contacts.names, regions, strict=True)),
             "centers": centers,
             "kernel": fit_kernel(records)._asdict(),
+            "n_signals": known["n_signals"],
         }
 
     def _remember(self, signal: Signal) -> None:
@@ -335,7 +373,7 @@ class RegionTokenizer(CodecTokenizer):
 
     def _mapped(self, montage: Montage, spatial: dict[str, Any]) -> Montage:
         kernel = Kernel(**spatial["kernel"])
-        return montage.find_maps(spatial["subjects"], kernel, self.n_components)
+        return montage.find_maps(spatial["subjects"], kernel, spatial["n_signals"])
 
     def _montage(self, signal: Signal) -> Montage:
         n_trials, n_channels, _ = signal.values.shape
@@ -424,12 +462,11 @@ class RegionTokenizer(CodecTokenizer):
     def _label_frames(
         self, signal: Signal, montage: Montage, values: Any, dim: str, names: list[str] | None
     ) -> Any:
-        frames = self._frames(signal.rate)
-        if signal.source is None:
-            return label_frames(signal, frames, values, dim, names)
-        regions = signal._replace(source=montage.label_regions(signal.source))
-        out = label_frames(regions, frames, values, dim, names)
-        out.attrs["contacts"] = montage.note(signal.source)
+        if (source := signal.source) is not None:
+            signal = signal._replace(source=montage.label_regions(source))
+        out = super()._label_frames(signal, montage, values, dim, names)
+        if source is not None:
+            out.attrs["contacts"] = montage.note(source)
         return out
 
     def _label_signal(
