@@ -124,23 +124,26 @@ def level(tokens: xr.DataArray) -> np.ndarray:
 
 
 def rhythms(vectors: np.ndarray, frame_rate: float) -> np.ndarray:
-    """Log power of each channel and dimension along the frames, in four bands."""
+    """Power of each channel and dimension along the frames, in four bands."""
     edges = np.linspace(0, frame_rate / 2, 5)
     edges[0] = 1e-9  # without the mean
     bands = {str(k): (edges[k], edges[k + 1]) for k in range(4)}
     power = log_band_power(np.moveaxis(vectors, -2, -1), sampling_rate=frame_rate, bands=bands)
-    return power.reshape(*power.shape[:2], -1)
+    return np.exp(power.reshape(*power.shape[:2], -1))
+
+
+def logarithm(power: np.ndarray) -> np.ndarray:
+    """Log of powers; what is under a thousandth of their mean in a channel counts as nothing."""
+    return np.log(power + np.maximum(1e-3 * power.mean(-1, keepdims=True), 1e-12))
 
 
 def maps(vectors: xr.DataArray, scale: np.ndarray, what: str) -> dict[str, np.ndarray]:
     """The features that codes and latents share."""
     values, start = vectors.values.astype(float), vectors["frame"].values
     frame_rate = (len(start) - 1) / (start[-1] - start[0])
-    variance = values.var(axis=-2)
-    variance += 1e-6 * np.maximum(variance.mean(-1, keepdims=True), 1e-12)  # flat channels
     found = {
-        "rhythms": rhythms(values, frame_rate),
-        "variance": np.log(variance),
+        "rhythms": logarithm(rhythms(values, frame_rate)),
+        "variance": logarithm(values.var(axis=-2)),
         "in order": concatenation_pool(values, 4),
     }
     return {f"{what}, {name}": np.concatenate([f, scale], -1) for name, f in found.items()}
@@ -173,12 +176,12 @@ def of_tokenizer(tokenizer, x: xr.DataArray, *, decode: bool = True) -> dict[str
 
 
 def untrained(seed: int) -> CodecTokenizer:
-    """Networks of "eeg-small" as they begin, codebooks started by k-means on simulated EEG."""
-    parameters = CodecTokenizer.from_pretrained().get_params(deep=False)
+    """Random networks and a residual quantiser started by k-means on simulated EEG."""
     trainer = Trainer(1, batch_size=4096, learning_rate=1e-12, device="cpu")
-    parameters |= {"random_state": seed, "trainer": trainer, "device": "cpu", "beam": 1}
-    simulated = datasets.make_eeg(60, n_channels=8, random_state=seed).signal
-    return CodecTokenizer(**parameters).fit(simulated)
+    codec = CodecTokenizer(
+        n_filters=48, n_context=3, beam=1, trainer=trainer, device="cpu", random_state=seed
+    )
+    return codec.fit(datasets.make_eeg(60, n_channels=8, random_state=seed).signal)
 
 
 def features(x: xr.DataArray) -> dict[str, Callable[[], dict]]:
