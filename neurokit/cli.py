@@ -147,6 +147,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+_LONG = 1 << 18  # samples beyond which tokens are made and decoded piece by piece
 _BENCH = """\
 Score decoders on a public benchmark, as its leaderboard does.
 
@@ -249,6 +250,8 @@ def _tokenize(chosen: argparse.Namespace) -> None:
     x = io.read_signal(chosen.file)
     table = io.read_events(chosen.file)
     tokenizer, digest = _tokenizer(chosen.model)
+    if x.sizes["time"] > _LONG and getattr(tokenizer, "preset", None) is None:
+        x = x.chunk(time=_LONG)  # tokens are then coded and written piece by piece
     tokens = tokenizer.transform(x)
     path = write_tokens(chosen.out, tokens, events=table, model_hash=digest)
     bits = 8 * path.stat().st_size
@@ -282,7 +285,11 @@ def _detokenize(chosen: argparse.Namespace) -> None:
             f"{chosen.file}: was not made by the model {chosen.model}; give the one that made it"
             " with --model."
         )
-    x = tokenizer.inverse_transform(read_tokens(chosen.file))
+    tokens = read_tokens(chosen.file)
+    long = tokens.attrs.get("signal_samples", 0) > _LONG
+    if suffix == ".zarr" and long and getattr(tokenizer, "preset", None) is None:
+        tokens = tokens.chunk(frame=_LONG // 16)
+    x = tokenizer.inverse_transform(tokens)
     if suffix == ".edf":
         io.write_edf(chosen.out, x, info["events"])
     else:

@@ -66,6 +66,17 @@ def test_a_recording_goes_to_tokens_and_back(run, files, model, error, end):
         pd.testing.assert_frame_equal(io.read_events("b.edf"), expected)
 
 
+def test_a_long_recording_goes_piece_by_piece_to_the_same(run, files, monkeypatch):
+    for name, most in (("whole", cli._LONG), ("pieces", 600)):
+        monkeypatch.setattr(cli, "_LONG", most)
+        model = files / "linear.safetensors"
+        assert run("tokenize", files / "a.edf", f"{name}.ntok", "--model", model).code == 0
+        assert run("detokenize", f"{name}.ntok", f"{name}.zarr", "--model", model).code == 0
+    tokens = [io.read_tokens(f"{name}.ntok").load() for name in ("whole", "pieces")]
+    xr.testing.assert_identical(*tokens)
+    xr.testing.assert_allclose(io.load("whole.zarr"), io.load("pieces.zarr"), atol=1e-4)
+
+
 def test_the_model_that_comes_with_neurokit_is_the_default(run, files):
     said = run("tokenize", files / "a.edf", "a.ntok")
     assert said.code == 0, said.err
