@@ -18,6 +18,10 @@ _CACHED = 8192  # columns of which ten rows fit in the second-level cache
 _WORTH_THREADS = 10**7  # multiplications: a few hundred microseconds
 _TORCH = {"f": torch.float32, "d": torch.float64}
 
+# Blocks of a few megabytes go back to the system when freed, and come again page by page, which
+# takes as long as a pass; unless a larger one was freed before (glibc). This one is not touched.
+torch.empty(31 * 2**20, dtype=torch.uint8)
+
 
 def run(x, weights, parameters, state, neuron):
     """Run all steps of a layer.
@@ -215,3 +219,7 @@ class _Plan:
 
 
 _TORCH = {"f": torch.float32, "d": torch.float64}
+
+# Blocks of a few megabytes go back to the system when freed, and come again page by page, which
+# takes as long as a pass; unless a larger one was freed before (glibc). This one is not touched.
+torch.empty(31 * 2**20, dtype=torch.uint8)
