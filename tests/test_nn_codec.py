@@ -3,19 +3,24 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.fft import dct
 from torch.nn import functional as F
 
 from neurokit.nn.codec import (
     CausalConv1d,
     CausalUpsample1d,
     Codec,
+    CosineEncoder,
     Decoder,
     Encoder,
     Memory,
     Recurrent,
     ResidualUnit,
     band_error,
+    begin_as_cosines,
     biocodec_error,
+    cosines,
+    relative_error,
     spectrogram_error,
 )
 from neurokit.nn.quantize import ResidualVectorQuantizer
@@ -173,3 +178,36 @@ def test_spectral_losses_vanish_for_equal_signals_only():
 
 def test_a_residual_unit_keeps_the_shape():
     assert ResidualUnit(4, 2)(torch.zeros(2, 4, 9)).shape == (2, 4, 9)
+
+
+@pytest.mark.parametrize(("n", "hop"), [(6, 6), (4, 16)])
+def test_the_cosine_encoder_is_the_transform_of_scipy(n, hop):
+    x = noise(3, 5 * hop)
+    expected = dct(x.reshape(3, 5, hop).numpy(), norm="ortho")[..., :n]
+    encoder = CosineEncoder(n, hop=hop)
+    np.testing.assert_allclose(encoder(x), expected, atol=1e-12)
+    np.testing.assert_array_equal(encoder(x, Memory()), encoder(x))
+    np.testing.assert_allclose(cosines(n, hop) @ cosines(n, hop).mT, np.eye(n), atol=1e-12)
+
+
+@pytest.mark.parametrize("network", [True, False])
+def test_codecs_begin_as_the_cosine_transform_and_its_inverse(network):
+    decoder = Decoder(HOP, **shape())
+    encoder = Encoder(HOP, **shape()) if network else CosineEncoder(HOP, hop=HOP)
+    begin_as_cosines(encoder, decoder)
+    x = noise(2, 10 * HOP).float()
+    torch.testing.assert_close(encoder(x), CosineEncoder(HOP, hop=HOP)(x))
+    torch.testing.assert_close(decoder(encoder(x)), x)
+
+
+def test_relative_error_is_in_bits_per_sample():
+    x = noise(4, 2000)
+    y = x + 0.1 * noise(4, 2000, seed=2)
+    ratio = (y - x).square().mean(-1) / x.var(-1, correction=0)
+    assert float(relative_error(x, y)) == pytest.approx(
+        float(0.5 * torch.log2(ratio).mean()), abs=0.1
+    )
+    half = relative_error(x, x + 0.2 * noise(4, 2000, seed=2)) - relative_error(x, y)
+    assert float(half) == pytest.approx(1.0, abs=0.1)
+    assert torch.isfinite(relative_error(x, x))
+    assert torch.isfinite(relative_error(0 * x, 0 * x))

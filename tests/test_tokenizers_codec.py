@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 
 import neurokit as nk
+from neurokit.io.ntok import read_tokens, write_tokens
 from neurokit.persistence import read_tensors
 from neurokit.tokenizers import CodecTokenizer, _level
 from neurokit.tokenizers._leveller import Leveller
@@ -356,6 +357,36 @@ def test_the_default_rate_is_within_the_bound():
         assert report["total"] <= 1008
 
 
+@pytest.mark.parametrize("encoder", ["network", "cosine"])
+def test_an_embedded_quantiser_streams_saves_and_begins_as_a_transform_codec(encoder, tmp_path):
+    x = eeg(2, seconds=12)
+    options = {"quantizer": "embedded", "encoder": encoder, "latent_dim": 16, "n_levels": 5}
+    codec = tiny(codebook_size=256, **options).fit(x)
+    assert codec.score(x) > 0.95
+    tokens = codec.transform(x)
+    errors = [float(((codec.inverse_transform(tokens, k) - x) ** 2).mean()) for k in range(1, 6)]
+    assert errors == sorted(errors, reverse=True)
+    stream = codec.stream(2, 250)
+    parts = [stream.push(part) for part in np.split(x.values, [7, 900, 1400], 1)]
+    np.testing.assert_array_equal(np.concatenate([*parts, stream.flush()], 1), tokens)
+    again = CodecTokenizer.load(codec.save(tmp_path / "codec.safetensors"))
+    xr.testing.assert_identical(again.transform(x), tokens)
+    assert len(tokens.attrs["code_digits"].split(";")) == 5
+    pytest.importorskip("dask")
+    xr.testing.assert_identical(codec.transform(x.chunk({"time": 700})).compute(), tokens)
+
+
+def test_files_of_pretrained_tokens_are_smaller_for_the_entries_behind_them(small, tmp_path):
+    x = eeg(6, seconds=30)
+    x = x.copy(data=x.values + 2 * x.values[:1])  # as a common reference makes them
+    tokens = small.transform(x)
+    assert small.n_levels * 8 * 17.5 + 24 <= 1008  # at the networks' rate, before entropy coding
+    whole = write_tokens(tmp_path / "a.ntok", tokens)
+    xr.testing.assert_identical(read_tokens(whole).load(), tokens)
+    plain = write_tokens(tmp_path / "b.ntok", tokens.drop_attrs())
+    assert whole.stat().st_size < 0.9 * plain.stat().st_size
+
+
 # ------------------------------------------------------------------ learning
 
 
@@ -454,6 +485,15 @@ def test_pretrained_weights_are_small_whole_and_documented(small):
         ({"codebook_size": 1}, "codebook_size must be at least 2"),
         ({"codebook_size": 70000}, "codebook_size must be at most 65536"),
         ({"beam": 0}, "beam must be at least 1"),
+        (
+            {"quantizer": "grid"},
+            r"quantizer must be one of \('residual', 'embedded'\), got 'grid'",
+        ),
+        ({"encoder": "wavelet"}, r"encoder must be one of \('network', 'cosine'\), got 'wavelet'"),
+        (
+            {"encoder": "cosine", "latent_dim": 17},
+            "latent_dim must be at most the 16 samples of a frame with a cosine transform, got 17",
+        ),
     ],
 )
 def test_parameters_out_of_range_are_refused(params, message):

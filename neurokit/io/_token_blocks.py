@@ -13,6 +13,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from neurokit.io._blocks import Container
+from neurokit.io._pack import from_json
 
 DIMS = ("trial", "channel", "frame", "level")
 _GROUP = 8  # channels that are coded together
@@ -45,18 +46,24 @@ def _corners(shape: Sequence[int], step: Sequence[int]) -> list[tuple[int, int, 
     )
 
 
-def digits_of(tokens: xr.DataArray) -> list[list[int]] | None:
-    """Digits of each level, as ``attrs["code_digits"]`` tells them; None for other tokens.
+def stages_of(tokens: xr.DataArray) -> list[int] | None:
+    """Stage of each level whose digits ``attrs["code_digits"]`` tells of; None for other tokens.
 
     The attribute holds one group per stage, ``"0 0 1;2 1"``: the entries that the stage's digits
-    belong to. Levels are found by their labels, as some may have been left out.
+    belong to. Levels are found by their labels, as some may have been left out; 0 has no digits.
     """
     if "code_digits" not in tokens.attrs or "level" not in tokens.coords:
         return None
-    stages = [[int(i) for i in s.split()] for s in tokens.attrs["code_digits"].split(";")]
-    known = {str(k + 1): entries for k, entries in enumerate(stages)}
-    found = [known.get(str(label), []) for label in np.atleast_1d(tokens["level"].values)]
-    return found if any(found) else None
+    known = [str(k + 1) for k in range(len(tokens.attrs["code_digits"].split(";")))]
+    labels = [str(label) for label in np.atleast_1d(tokens["level"].values)]
+    stages = [int(label) if label in known else 0 for label in labels]
+    return stages if any(stages) else None
+
+
+def digits_of(groups: str, stages: list[int]) -> list[list[int]]:
+    """Entries that each level's digits belong to."""
+    entries = [[], *([int(i) for i in group.split()] for group in groups.split(";"))]
+    return [entries[k] for k in stages]
 
 
 def payloads(
@@ -166,7 +173,10 @@ class StoredTokens(BackendArray):
         self.shape = tuple(container.header["shape"])
         self.dtype = np.dtype(container.header["dtype"])
         self.step = container.header["step"]
-        self.digits = container.header.get("digits")
+        self.digits = None
+        if stages := container.header.get("stages"):
+            attrs = from_json(container.header["attrs"])
+            self.digits = digits_of(attrs["code_digits"], stages)
 
     def __len__(self) -> int:
         return len(_corners(self.shape, self.step))

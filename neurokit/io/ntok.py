@@ -14,7 +14,15 @@ from xarray.core import indexing
 from neurokit.io._atomic import atomic_path
 from neurokit.io._blocks import Container, write_container
 from neurokit.io._pack import from_json, to_json
-from neurokit.io._token_blocks import DIMS, StoredTokens, block_steps, digits_of, payloads, to_four
+from neurokit.io._token_blocks import (
+    DIMS,
+    StoredTokens,
+    block_steps,
+    digits_of,
+    payloads,
+    stages_of,
+    to_four,
+)
 from neurokit.io._token_labels import (
     pack_coordinates,
     pack_events,
@@ -102,8 +110,10 @@ def write_tokens(
         "events": None if events is None else pack_events(events),
         "model": model_hash,
     }
-    if digits := digits_of(tokens):
-        header["digits"] = digits
+    digits = None
+    if stages := stages_of(tokens):
+        header["stages"] = stages
+        digits = digits_of(tokens.attrs["code_digits"], stages)
     with atomic_path(path) as part:
         with part.open("wb") as file:
             write_container(file, header, payloads(full, step, sections, digits))
