@@ -80,6 +80,7 @@ def line(decoder, rows):
 
 def main(source, folder):
     rows = [json.loads(text) for text in Path(source).read_text().splitlines()]
+    rows = [row for row in rows if not row["decoder"].endswith((", float16", ", int8"))]
     folder = Path(folder)
     folder.mkdir(exist_ok=True)
     page = []

@@ -11,6 +11,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import NullFormatter
 
 folder = next(path for path in (Path("../decoders"), Path("docs/decoders")) if path.is_dir())
 tables = {path.stem: pd.read_csv(path) for path in sorted(folder.glob("*.csv"))}
@@ -44,6 +45,7 @@ def draw(ax, table, *, named):
     shown = table.assign(x=operations)[table["R2 with FIR"] >= lowest]
     ax.set(xscale="log", xlim=(operations.min() / 3, operations.max() * (30 if named else 3)))
     ax.set(ylim=(lowest, min(1.0, shown["R2 with FIR"].max() + 0.08)))
+    ax.xaxis.set_minor_formatter(NullFormatter())
     if named:
         label(ax, shown)
 
@@ -94,8 +96,9 @@ fig.legend(loc="outside lower center", frameon=False, ncols=4)
 plt.show()
 
 # %%
-# The other recordings.
+# The other recordings, but those of which no decoder knows anything.
 others = [name for name in titles if name in tables and name not in main]
+others = [name for name in others if tables[name]["R2 with FIR"].max() > 0.05]
 if others:
     fig, axes = plt.subplots(1, len(others), figsize=(11, 3), layout="constrained", squeeze=False)
     for ax, name in zip(axes[0], others, strict=True):
