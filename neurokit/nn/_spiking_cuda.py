@@ -69,7 +69,7 @@ class Plan:
         neuron: Any,
     ) -> None:  # fmt: skip
         n_times, n_units, n_columns = shape[0], shape[-1], math.prod(shape[1:])
-        block, self.warps, segment = _layout(n_times, n_columns, dtype.itemsize)
+        block, self.warps, segment = _layout(n_times, n_columns)
         bits = sum(bit for bit, there in zip((1, 2, 4), per_unit, strict=True) if there)
         reset = bool(neuron.zero), bool(neuron.subtract)
         rest = bits, filtered, n_times % segment == 0, segment, block
@@ -147,14 +147,20 @@ def plan_of(x: Tensor, parameters: Sequence[Any], neuron: Any) -> Plan:
     return _plan(x.shape, x.dtype, x.device, tensors, synaptic is not None, neuron)
 
 
-def _layout(n_times: int, n_columns: int, n_bytes: int) -> tuple[int, int, int]:
+def _layout(n_times: int, n_columns: int) -> tuple[int, int, int]:
     """Choose columns and warps per program, and the steps of a segment, from runs on an H200.
 
-    Threads load 8 bytes at a time, and many such loads at once. Where columns are too few to
-    keep the device busy, each has a thread of its own.
+    Two columns per thread, or one where they are too few to keep the device busy. Longer
+    segments would leave too few registers; equal ones need not ask whether a step exists. Few
+    lengths are used, as each is a kernel to compile.
     """
-    longest, block, warps = (16, 1024 // n_bytes, 4) if n_columns >= _FILL else (8, 32, 1)
-    return block, warps, min(longest, 1 << (n_times - 1).bit_length())
+    block, warps, lengths = (
+        (128, 2, (16, 10, 8)) if n_columns >= _FILL else (32, 1, (20, 16, 10, 8))
+    )
+    for segment in lengths:
+        if n_times % segment == 0:
+            return block, warps, segment
+    return block, warps, min(16, 1 << (n_times - 1).bit_length())
 
 
 def per_unit_or_number(value: Any, n_units: int) -> Any:

@@ -571,7 +571,7 @@ def _run(
                 f"{caller}: input_weight must have the shape (unit, {x.shape[-1]}) for these"
                 f" inputs, got {tuple(weights.input.shape)}."
             )
-    for name, values in parameters._asdict().items():
+    for name, values in zip(parameters._fields, parameters, strict=True):
         if isinstance(values, Tensor) and values.shape not in ((), (n_units,)):
             raise ValueError(
                 f"{caller}: {name} must be one number or one per unit ({n_units}), got the shape"
@@ -584,13 +584,13 @@ def _run(
         )
     state = LIFState(None, None, None) if state is None else state  # type: ignore[arg-type]
     shape = (*x.shape[1:-1], n_units)
-    for name, values in state._asdict().items():
+    for name, values in zip(state._fields, state, strict=True):
         if values is not None and values.shape != shape:
             raise ValueError(
                 f"{caller}: state.{name} must have the shape {shape} of one step, got"
                 f" {tuple(values.shape)}."
             )
-    if parameters.synaptic_decay is None:
+    if parameters.synaptic_decay is None and state.current is not None:
         state = state._replace(current=None)
     kernels = _kernels(backend, x.device.type, x.dtype, caller)
     on_cpu = kernels is not None and x.device.type == "cpu"
