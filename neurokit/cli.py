@@ -122,13 +122,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="folder with the .mat files, or some of them",
     )
+    usual = "wiener,kalman,ann2d,ann3d,snn2,snn3d,tiny"
+    bench.add_argument("--decoders", type=_names, default=usual, metavar="A,B", help=f"({usual})")
     bench.add_argument(
-        "--decoders",
-        type=_names,
-        default="wiener,kalman,ann2d,ann3d,snn2,snn3d,tiny",
-        metavar="A,B",
+        "--filters", type=_names, default="none", metavar="A,B", help="behind each decoder (none)"
     )
-    bench.add_argument("--filters", type=_names, default="none", metavar="A,B")
     bench.add_argument(
         "--seeds", type=int, default=1, metavar="N", help="networks are trained N times (1)"
     )
