@@ -1,5 +1,7 @@
 """Tokenizers on dask arrays: tokens and signals by blocks, the same as at once."""
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -26,7 +28,7 @@ TOKENIZERS = {
 }
 
 
-def eeg(seconds=200.0, rate=250.0, seed=0):
+def eeg(seconds=130.0, rate=250.0, seed=0):
     rng = np.random.default_rng(seed)
     x = np.cumsum(rng.normal(size=(2, round(seconds * rate))), 1)
     return nk.signal(x.astype(np.float32), sampling_rate=rate, start=2.0)
@@ -43,7 +45,7 @@ def here():
         yield
 
 
-@pytest.mark.parametrize("rate", [250.0, 173.61, 400.0])
+@pytest.mark.parametrize("rate", [173.61, 400.0])
 def test_there_and_back_by_blocks_is_as_at_once(tokenizer, rate):
     x = eeg(rate=rate)
     tokens = tokenizer.transform(x)
@@ -67,7 +69,7 @@ def test_a_cut_of_lazy_tokens_is_decoded_as_it_is_at_once(tokenizer):
 
 def test_only_the_tokens_that_are_needed_are_read(tokenizer):
     da = pytest.importorskip("dask.array")
-    tokens = tokenizer.transform(eeg(400.0))
+    tokens = tokenizer.transform(eeg(250.0))
     read = []
 
     def block(values, block_id):
@@ -84,7 +86,7 @@ def test_only_the_tokens_that_are_needed_are_read(tokenizer):
 
 def test_plain_dask_arrays_stay_plain(tokenizer):
     x = eeg(100)
-    plain = tokenizer.set_params(sampling_rate=250)
+    plain = deepcopy(tokenizer).set_params(sampling_rate=250)
     tokens = plain.transform(x.chunk(time=5000).data)
     back = plain.inverse_transform(tokens)
     assert hasattr(tokens, "dask")
