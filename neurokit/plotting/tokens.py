@@ -46,7 +46,7 @@ def plot_reconstruction(
     n_channels : int, default=4
         Only the first so many are drawn.
     scale : float, optional
-        Distance between rows, in the signal's unit. Default: from its spread.
+        Distance from a signal to its error, in the signal's unit. Default: from its spread.
     ax : matplotlib Axes, optional
         Where to draw.
 
@@ -79,8 +79,10 @@ def plot_reconstruction(
     error = decoded - x.values
     decoded = values + error  # about the same middle
     keep = thinning(len(times), 6000)
+    bar = scale
     if scale is None:
-        scale = round_125(1.6 * float(np.median([quantile(np.abs(row), 0.99) for row in values])))
+        scale = 1.8 * float(np.median([quantile(np.abs(row), 0.995) for row in values]))
+        bar = round_125(0.7 * scale)
     names = []
     for k in range(len(values)):
         top, below = -2.2 * k * scale, -(2.2 * k + 1.05) * scale
@@ -115,7 +117,7 @@ def plot_reconstruction(
     ax.set(xlabel="Time (s)", xlim=(times[0], times[-1]))
     peak = float(np.max(np.nan_to_num([values[0], decoded[0]])))
     ax.set_ylim(names[-1][0] - 0.6 * scale, float(np.clip(1.05 * peak, scale, 3 * scale)))
-    scale_bar(ax, scale, f"{scale:g} {pretty(x.attrs.get('units', ''))}")
+    scale_bar(ax, float(bar or scale), f"{bar:g} {pretty(x.attrs.get('units', ''))}")
     several = "" if len(whole) == 1 else f", median of {len(whole)} channels"
     several = several if len(whole) > 2 else ""
     ax.set_title(
