@@ -341,6 +341,10 @@ def strangers():
         "new regions",
         named.assign_coords(region=("channel", ["u", "v", "u", "", "v", "v", "v"])),
     )
+    yield "odd labels", x.assign_coords(
+        x=("channel", list("abcdefg")), y=1.0, z=("time", x["time"].values), region="here",
+        subject=("channel", list("abcdefg")),
+    )  # fmt: skip
     yield "some known", x.assign_coords(channel=[*x["channel"].values[:3], *"pqrs"])
     yield "dropped", x.isel(channel=[0, 5])
     yield "one", x.isel(channel=[2])

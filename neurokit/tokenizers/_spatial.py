@@ -43,8 +43,9 @@ def read_contacts(source: xr.DataArray | None, n: int) -> Contacts:
         found = coords["region"].values.tolist()
         labels = ["" if k is None or k != k else str(k) for k in found]
     places = np.full((n, 3), np.nan)
-    if {"x", "y", "z"} <= set(coords):
-        places = np.stack([np.broadcast_to(coords[k].values, n) for k in "xyz"], 1).astype(float)
+    axes = [coords[k] for k in "xyz" if k in coords]
+    if len(axes) == 3 and all(k.dims == ("channel",) and k.dtype.kind in "iuf" for k in axes):
+        places = np.stack([k.values.astype(float) for k in axes], 1)
         places[~np.isfinite(places).all(1)] = np.nan
     return Contacts([str(k) for k in names], labels, places)
 

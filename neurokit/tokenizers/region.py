@@ -477,6 +477,6 @@ class RegionTokenizer(CodecTokenizer):
 
 def _subjects(x: xr.DataArray | None, n_trials: int) -> list[str]:
     """Subject of each trial; "" where none is told."""
-    if x is None or "subject" not in x.coords:
+    if x is None or "subject" not in x.coords or x["subject"].dims not in ((), ("trial",)):
         return [""] * n_trials
     return [str(k) for k in np.broadcast_to(x["subject"].values, n_trials)]
