@@ -101,8 +101,8 @@ class _Layer(torch.autograd.Function):
         gx = torch.zeros(ctx.like[0][0] if for_x else 0, dtype=h.dtype)
         arrays = (
             plan.flat(torch.zeros_like(h) if grad_s is None else grad_s), plan.flat(h),
-            plan.flat(x if for_in else None), plan.ahead, plan.panels(w_in), plan.n_inputs,
-            plan.panels(w_rec),
+            plan.flat(x if for_in else None), plan.ahead, plan.panels(w_in if for_x else None),
+            plan.n_inputs, plan.panels(w_rec),
         )  # fmt: skip
         shared = *plan.parameters, *plan.states(rest[3:]), gv, gi, gs0, plan.flat(gx)
         numbers = [plan.dtype.type(getattr(ctx.neuron, name)) for name in _BACKWARD]
