@@ -147,13 +147,18 @@ def show(name: str, found: list[dict], least: int) -> None:
     for k, row in rows[OURS].items():
         if k < least:
             continue
-        there = {codec: at_equal_bytes(rows[codec], row[0]) for codec in others}
+        there = {codec: median_at(found, codec, k) for codec in others}
         cells = "".join(f"{'-' if r is None else f'{r[0]:.4f}':>15}" for r in there.values())
         print(f"{name:28} {k} {row[0]:6.0f} {row[1]:15.4f}{cells}")
-        bio = there.get("biocodec")
-        if bio is not None:
+        if (bio := there.get("biocodec")) is not None:
             text = f"beta {row[2]:.3f} ({bio[1]:.3f}), gamma {row[3]:.3f} ({bio[2]:.3f})"
             print(f"{'':28} {k} {row[0]:6.0f}  beside biocodec: {text}")
+
+
+def median_at(found: list[dict], codec: str, k: int) -> np.ndarray | None:
+    """What ``codec`` reaches with the bytes of our ``k`` stages, in each recording."""
+    each = [at_equal_bytes(f[codec], f[OURS][k][0]) for f in found]
+    return None if any(row is None for row in each) else np.median(each, 0)
 
 
 def main() -> None:
