@@ -58,6 +58,8 @@ def by_torch(estimator, x):
         {"preset": "snn3d"},
         {"preset": "streaming"},
         {"preset": "tiny"},
+        {"max_delay": 0.06},
+        {"max_delay": 0.03, "preset": "snn2"},
     ],
 )
 def test_predictions_are_those_of_the_torch_module(options):
@@ -69,10 +71,14 @@ def test_predictions_are_those_of_the_torch_module(options):
     )
 
 
-@pytest.fixture(scope="module", params=[None, "snn3d"])
+@pytest.fixture(
+    scope="module",
+    params=[{}, {"preset": "snn3d"}, {"max_delay": 0.05}],
+    ids=["", "window", "late"],
+)
 def fitted(request):
     x, y = reaching()
-    return small(preset=request.param).fit(x, y), x
+    return small(**request.param).fit(x, y), x
 
 
 @settings(deadline=None, max_examples=20)
@@ -114,6 +120,35 @@ def test_it_finds_the_hand_behind_the_spikes(seed):
     estimator = small(15, hidden=24, window=1.0, random_state=seed)
     estimator.fit(x.isel(time=train), y.isel(time=train))
     assert estimator.score(x.isel(time=test), y.isel(time=test)) > 0.7
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_learned_delays_bring_together_what_units_tell_at_different_times(seed):
+    """Half of the units lead the hand by 200 ms, half by 80: the difference is learned."""
+    rng = np.random.default_rng(seed)
+    hand = np.convolve(rng.normal(size=6000), np.hanning(25), "same")[:, None]
+    hand /= hand.std()
+    lead = np.repeat([20, 8], 20)
+    drive = np.stack([np.roll(hand[:, 0], -k) for k in lead], 1) * rng.choice([-1, 1], 40)
+    x = neurokit.counts(rng.poisson(np.exp(drive - 0.5)).T, bin_width=0.01)
+    y = neurokit.behaviour(hand, sampling_rate=100, features=["v"])
+    train, test = slice(0, 4500), slice(4500, 5980)
+    scores = []
+    for max_delay in (0.0, 0.3):
+        estimator = small(
+            30, hidden=32, recurrent=False, tau_mem=0.02, readout_tau=0.02, max_delay=max_delay
+        )
+        estimator.set_params(trainer__learning_rate=5e-3)
+        estimator.fit(x.isel(time=train), y.isel(time=train))
+        scores.append(estimator.score(x.isel(time=test), y.isel(time=test)))
+    learned = estimator.module_[0].position.detach().numpy()
+    early, late = (
+        max(part, key=lambda d, part=part: (abs(part - d) < 1.5).sum())  # where most are
+        for part in (learned[:20], learned[20:])
+    )
+    assert abs(early - late - 12) < 3
+    assert 1 - scores[1] < 0.6 * (1 - scores[0])
 
 
 def test_the_start_makes_every_unit_fire_and_forgets_silent_inputs():
@@ -313,6 +348,9 @@ def test_presets_are_what_was_published(preset):
         ({"rate_weight": -1.0}, "rate_weight be 0 or more"),
         ({"credit": "magic"}, "credit must be one of"),
         ({"preset": "huge"}, "preset must be one of"),
+        ({"max_delay": -0.1}, "max_delay must be 0 or more seconds"),
+        ({"max_delay": 0.1, "preset": "snn3d"}, "0 for preset 'snn3d'"),
+        ({"max_delay": 0.1, "credit": "sltt"}, "delays are learned through time"),
         ({"reset": "hard"}, "reset must be one of"),
         ({"surrogate": "line"}, "surrogate must be one of"),
     ],
@@ -405,6 +443,19 @@ def test_a_live_trial_ends_where_the_whole_one_does(tmp_path):
     assert np.isfinite(short).all()
 
 
+def test_a_trial_s_delays_begin_anew_with_it(tmp_path):
+    x, y = letters(6)
+    estimator = classify(2, max_delay=0.05).fit(x, y)
+    whole = estimator.predict_proba(x).values
+    for trial, expected in zip(x.values, whole, strict=True):
+        stream = estimator.stream()
+        parts = [stream.push(part) for part in np.array_split(trial.T, 7)]
+        np.testing.assert_allclose(np.concatenate(parts)[-1], expected, rtol=1e-12)
+    estimator.save(tmp_path / "decoder")
+    loaded = SpikingClassifier.load(tmp_path / "decoder")
+    np.testing.assert_array_equal(loaded.predict_proba(x).values, whole)
+
+
 def test_a_classifier_refuses_what_it_cannot_take():
     x, y = letters(6)
     with pytest.raises(ValueError, match="needs a clock: give sampling_rate="):
@@ -427,6 +478,9 @@ def test_a_classifier_goes_on_learning_where_it_stood():
     assert estimator.score(turned[40:], y[40:]) > 0.9
     assert kept is not estimator.module_
     assert classify(2).partial_fit(x, y).score(x, y) == classify(2).fit(x, y).score(x, y)
+    first = classify(2).partial_fit(x[y == "early"], y[y == "early"], classes=["late", "early"])
+    assert first.classes_.tolist() == ["early", "late"]
+    assert first.partial_fit(x, y).predict_proba(x).shape == (len(x), 2)
     with pytest.raises(ValueError, match=r"y holds classes \['never'\] that fit had not seen"):
         estimator.partial_fit(x[:2], ["early", "never"])
     slow = x.assign_coords(time=x["time"] * 2)

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neurokit.nn.delays import DelayLinear
+from neurokit.nn.delays import Delay, DelayLinear
 from neurokit.training import Trainer
 
 
@@ -17,7 +17,7 @@ def _by_hand(layer, x):
     """Equation of the class docstring for every output, in plain loops."""
     n_times, n_batch, _ = x.shape
     y = torch.zeros(n_times, n_batch, layer.out_features, dtype=x.dtype)
-    width = layer.sigma + 0.27
+    width = layer.sigma.item() + 0.27
     for j in range(layer.out_features):
         for i in range(layer.in_features):
             d = (layer.position[j, i] if layer.kind == "synaptic" else layer.position[i]).item()
@@ -53,7 +53,7 @@ def test_a_narrow_gaussian_at_whole_delays_equals_evaluation():
     layer = DelayLinear(3, 2, max_delay=5)
     with torch.no_grad():
         layer.position.round_()
-    layer.sigma = 0.0  # the neighbouring taps then hold exp(-1 / 2 / 0.27^2) = 0.1 % each
+    layer.sigma.zero_()  # the neighbouring taps then hold exp(-1 / 2 / 0.27^2) = 0.1 % each
     x = torch.randn(8, 2, 3)
     torch.testing.assert_close(layer(x)[0], copy.deepcopy(layer).eval()(x)[0], atol=1e-2, rtol=0)
 
@@ -62,7 +62,7 @@ def test_a_narrow_gaussian_at_whole_delays_equals_evaluation():
 def test_gradients_pass_finite_differences(kind):
     torch.manual_seed(2)
     layer = DelayLinear(2, 2, max_delay=3, kind=kind, bias=True).double()
-    layer.sigma = 1.0
+    layer.sigma.fill_(1.0)
     x = torch.randn(5, 2, 2, dtype=torch.float64, requires_grad=True)
     state = torch.randn(3, 2, 2, dtype=torch.float64, requires_grad=True)
 
@@ -105,7 +105,7 @@ def test_the_trainer_narrows_sigma_and_finds_a_planted_delay():
 
     trainer = Trainer(100, batch_size=4, learning_rate=5e-3, device="cpu")
     trainer.minimize(layer, loss, (x, target), seed=0)
-    assert layer.sigma == pytest.approx(0.23)
+    assert layer.sigma.item() == pytest.approx(0.23)
     assert layer.position.round().item() == 6
 
 
@@ -143,7 +143,7 @@ def test_sigma_falls_to_half_a_tap_in_a_quarter_of_the_training():
     widths = []
     for progress in (0.0, 0.125, 0.25, 1.0):
         layer.schedule(progress)
-        widths.append(layer.sigma)
+        widths.append(layer.sigma.item())
     assert widths[0] == 12
     assert widths[1] == pytest.approx(math.sqrt(12 * 0.23))
     assert widths[2] == pytest.approx(0.23)
@@ -156,6 +156,27 @@ def test_every_step_brings_delays_back_in_range_and_leaves_the_others():
         layer.position.copy_(torch.tensor([[-1.0], [2.5], [9.0]]))
     layer.schedule(0.5)
     assert layer.position[:, 0].tolist() == [0.0, 2.5, 4.0]
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_an_axon_s_delay_is_that_of_a_delayed_layer_that_passes_every_input_on(training):
+    delay, layer = Delay(3, max_delay=4), DelayLinear(3, 3, max_delay=4, kind="axonal")
+    with torch.no_grad():
+        layer.weight.copy_(torch.eye(3))
+        layer.position.copy_(delay.position)
+    delay.train(training), layer.train(training)
+    x, state = torch.randn(6, 2, 3), torch.randn(4, 2, 3)
+    for before in (None, state):
+        torch.testing.assert_close(delay(x, before), layer(x, before))
+
+
+def test_training_that_begins_again_keeps_sigma_narrow():
+    layer = Delay(3, max_delay=10)
+    layer.schedule(1.0)
+    again = Delay(3, max_delay=10)
+    again.load_state_dict(layer.state_dict())
+    again.schedule(0.0)
+    assert again.sigma.item() == pytest.approx(0.23)
 
 
 def test_axonal_delays_are_synaptic_delays_that_all_targets_share():

@@ -52,6 +52,16 @@ def spiking_layer(
                 v[n] = now[n] = h
 
 
+@njit(cache=True)
+def delayed(rows, delay, every, out):
+    """Write each input as many steps later as its delay says; `rows` begin with the past."""
+    past = len(rows) - len(out)
+    for t in range(len(out)):
+        for k in range(delay.size):
+            begun = every == 0 or t % every >= delay[k]
+            out[t, k] = rows[past + t - delay[k], k] if begun else 0.0
+
+
 @njit(cache=True, error_model="numpy")
 def _affine(x, weight, bias, out):
     """Write ``x @ weight + bias`` for one row, a row of `weight` per source."""

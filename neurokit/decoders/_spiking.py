@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from neurokit.decoders._history import History
 from neurokit.decoders._network import Dense, Room, Windows, array
 
 # What one layer is given is given to all; published designs differ from layer to layer.
@@ -111,6 +112,7 @@ class Design(NamedTuple):
     dropout: float
     rate_max: float | None
     window: float
+    max_delay: float
     parts: int  # of the window seen at each step, or 0 where the state goes on in time
     bias: bool
 
@@ -121,7 +123,11 @@ def design(estimator: Any) -> Design:
     preset = estimator.preset
     if preset is not None and preset not in PRESETS:
         raise ValueError(f"{name}: preset must be one of {list(PRESETS)}, got {preset!r}.")
-    given = {"window": 1.0} | estimator.get_params(deep=False) | {"parts": 0, "bias": True}
+    given = (
+        {"window": 1.0, "max_delay": 0.0}
+        | estimator.get_params(deep=False)
+        | {"parts": 0, "bias": True}
+    )
     if preset is not None:
         given |= PRESETS[preset]
     given = {key: given.get(key) for key in Design._fields}
@@ -146,6 +152,11 @@ def design(estimator: Any) -> Design:
     for key, values in positive.items():
         if not all(0 < value < math.inf for value in values):
             raise ValueError(f"{name}: {key} must be positive, got {getattr(estimator, key)!r}.")
+    if not 0 <= given["max_delay"] < math.inf or (given["max_delay"] and given["parts"]):
+        raise ValueError(
+            f"{name}: max_delay must be 0 or more seconds, and 0 for preset 'snn3d', which has"
+            f" the past in its window; got {given['max_delay']!r}."
+        )
     if not 0 <= given["dropout"] < 1 or given["n_readouts"] < 1:
         raise ValueError(
             f"{name}: dropout must lie in [0, 1) and n_readouts be 1 or more, got"
@@ -158,12 +169,15 @@ def build(plan: Design, n_inputs: int, n_outputs: int, step: float) -> Any:
     """Return the untrained network, for steps of so many seconds."""
     from torch import nn
 
+    from neurokit.nn.delays import Delay
     from neurokit.nn.recurrent import WindowNorm
     from neurokit.nn.spiking import LIF, LeakyIntegrator, RecurrentLIF, SpikingSequential
 
     layers: list[Any] = []
     if plan.parts:
         layers.append(WindowNorm(plan.parts, n_inputs))
+    if n_steps := round(plan.max_delay / step):
+        layers.append(Delay(n_inputs, max_delay=n_steps))
     width = n_inputs
     kind = RecurrentLIF if plan.recurrent else LIF
     options = zip(plan.hidden, plan.tau_mem, plan.threshold, plan.reset, strict=True)
@@ -212,6 +226,7 @@ def initialise(module: Any, x: Any) -> None:
     import torch
     from torch import nn
 
+    from neurokit.nn.delays import Delay
     from neurokit.nn.spiking import LIF, LeakyIntegrator, leaky
 
     with torch.no_grad():
@@ -238,6 +253,8 @@ def initialise(module: Any, x: Any) -> None:
                 if hasattr(neurons, "weight"):
                     neurons.weight.mul_(_RECURRENT * wanted.mean())
                 x = neurons(linear(x))[0]
+            elif isinstance(layer, Delay):
+                x = layer(x)[0]
             elif not isinstance(layer, nn.Dropout):
                 x = layer(x)
 
@@ -256,11 +273,13 @@ def outputs(module: Any, x: Any, n_outputs: int) -> tuple[Any, list[Any]]:
     output : Tensor of shape (time, n_examples, n_outputs)
     spikes : list of Tensor
     """
+    from neurokit.nn.spiking import LIF
+
     spikes = []
     for k, output, _ in module.walk(x):
-        if getattr(module[k], "carries_state", False):
+        if isinstance(module[k], LIF):
             spikes.append(output)
-    return heads(output, n_outputs), spikes[:-1]
+    return heads(output, n_outputs), spikes
 
 
 def heads(x: Any, n_outputs: int) -> Any:
@@ -285,6 +304,7 @@ def live(
     """
     from torch import nn
 
+    from neurokit.nn.delays import Delay
     from neurokit.nn.recurrent import WindowNorm
     from neurokit.nn.spiking import LIF, LeakyIntegrator
 
@@ -296,6 +316,8 @@ def live(
             steps.append(_Layer(linear, layer, plan.parts or every))
         elif isinstance(layer, WindowNorm):
             steps.append(_Norm(layer))
+        elif isinstance(layer, Delay):
+            steps.append(_Delayed(layer, every))
     if plan.parts:
         steps.append(_Last(plan.parts))
     if plan.n_readouts > 1:
@@ -337,6 +359,25 @@ class _Layer:
         """Return the spikes or potentials of the new steps."""
         out = self._room.of(len(x))
         self._run(x, *self._fixed, out)
+        return out
+
+
+class _Delayed:
+    """Inputs, each as late as it has learned to be."""
+
+    def __init__(self, layer: Any, every: int) -> None:
+        from neurokit.decoders._network_kernels import delayed
+
+        self._run = delayed
+        self._delay = layer.position.detach().round().clamp(0, layer.max_delay).long().numpy()
+        self._history = History(np.zeros((layer.max_delay, layer.in_features)))
+        self._every = every
+        self._room = Room(layer.in_features)
+
+    def push(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Return the inputs that arrive at the new steps."""
+        out = self._room.of(len(x))
+        self._run(self._history.push(x), self._delay, self._every, out)
         return out
 
 

@@ -49,7 +49,7 @@ class SpikingRegressor(NetworkRegressor):
         Units of each hidden layer.
     recurrent : bool, default=True
         Whether units hear each other's last spikes.
-    tau_mem : float or tuple of float, default=0.05
+    tau_mem : float or tuple of float, default=0.1
         Time constant of the potentials in s, one for all hidden layers or one for each.
     tau_syn : float or None, default=0.01
         Time constant of the synaptic currents in s; None for units without.
@@ -69,6 +69,9 @@ class SpikingRegressor(NetworkRegressor):
         Readouts with time constants of their own, whose mean is the output.
     dropout : float, default=0.0
         Share of the spikes that training hides from the next layer.
+    max_delay : float, default=0.0
+        Longest delay of the inputs in s. Above 0 each input learns a delay of its own, as axons
+        have them [4]_: units lead the movement by different times. It costs no operations.
     rate_max : float, optional
         Rate in Hz above which units are punished, to keep operations few.
     rate_weight : float, default=0.01
@@ -123,6 +126,8 @@ class SpikingRegressor(NetworkRegressor):
        in implantable brain-machine interfaces, Neuromorph. Comput. Eng. 5(1), 014013.
     .. [3] Liu, Gygax, Rossbroich, Chua, Zhang and Zenke (2024), Decoding finger velocity from
        cortical spike trains with recurrent spiking neural networks, arXiv:2409.01762.
+    .. [4] Hammouamri, Khalfaoui-Hassani and Masquelier (2024), Learning delays in spiking neural
+       networks using dilated convolutions with learnable spacings, ICLR.
 
     Examples
     --------
@@ -143,7 +148,7 @@ class SpikingRegressor(NetworkRegressor):
         hidden: int | tuple[int, ...] = 64,
         *,
         recurrent: bool = True,
-        tau_mem: float | tuple[float, ...] = 0.05,
+        tau_mem: float | tuple[float, ...] = 0.1,
         tau_syn: float | None = 0.01,
         learn_tau: bool = True,
         threshold: float | tuple[float, ...] = 1.0,
@@ -153,6 +158,7 @@ class SpikingRegressor(NetworkRegressor):
         readout_tau: float = 0.05,
         n_readouts: int = 1,
         dropout: float = 0.0,
+        max_delay: float = 0.0,
         rate_max: float | None = None,
         rate_weight: float = 0.01,
         window: float = 2.0,
@@ -175,6 +181,7 @@ class SpikingRegressor(NetworkRegressor):
         self.readout_tau = readout_tau
         self.n_readouts = n_readouts
         self.dropout = dropout
+        self.max_delay = max_delay
         self.rate_max = rate_max
         self.rate_weight = rate_weight
         self.window = window
@@ -190,6 +197,11 @@ class SpikingRegressor(NetworkRegressor):
         if self.credit not in CREDITS:
             raise ValueError(
                 f"SpikingRegressor: credit must be one of {CREDITS}, got {self.credit!r}."
+            )
+        if plan.max_delay and self.credit != "bptt":
+            raise ValueError(
+                "SpikingRegressor: delays are learned through time; give credit='bptt', not"
+                f" {self.credit!r}, or max_delay=0."
             )
         if not 0 <= self.prune < 1 or not self.rate_weight >= 0:
             raise ValueError(
@@ -344,6 +356,9 @@ class SpikingClassifier(Saveable, ClassifierMixin, BaseEstimator):
         Readouts with time constants of their own, whose mean is the output.
     dropout : float, default=0.0
         Share of the spikes that training hides from the next layer.
+    max_delay : float, default=0.0
+        Longest delay of the inputs in s. Above 0 each input learns a delay of its own, as axons
+        have them [2]_: units lead the movement by different times. It costs no operations.
     preset : {None, "snn2", "streaming", "tiny", "big"}, default=None
         A published network, as in `SpikingRegressor`.
     sampling_rate : float, optional
@@ -375,6 +390,8 @@ class SpikingClassifier(Saveable, ClassifierMixin, BaseEstimator):
     ----------
     .. [1] Yin, Corradi and Bohte (2021), Accurate and efficient time-domain classification with
        adaptive spiking recurrent neural networks, Nat. Mach. Intell. 3, 905-913.
+    .. [2] Hammouamri, Khalfaoui-Hassani and Masquelier (2024), Learning delays in spiking neural
+       networks using dilated convolutions with learnable spacings, ICLR.
 
     Examples
     --------
@@ -403,6 +420,7 @@ class SpikingClassifier(Saveable, ClassifierMixin, BaseEstimator):
         readout_tau: float = 0.05,
         n_readouts: int = 1,
         dropout: float = 0.0,
+        max_delay: float = 0.0,
         preset: str | None = None,
         sampling_rate: float | None = None,
         trainer: Trainer | None = None,
@@ -420,6 +438,7 @@ class SpikingClassifier(Saveable, ClassifierMixin, BaseEstimator):
         self.readout_tau = readout_tau
         self.n_readouts = n_readouts
         self.dropout = dropout
+        self.max_delay = max_delay
         self.preset = preset
         self.sampling_rate = sampling_rate
         self.trainer = trainer
@@ -438,6 +457,9 @@ class SpikingClassifier(Saveable, ClassifierMixin, BaseEstimator):
         -------
         self
         """
+        return self._begin(X, y, None)
+
+    def _begin(self, X: Any, y: Any, classes: Any) -> Self:
         import torch
 
         seen = trials(self, X, reset=True)
@@ -455,7 +477,8 @@ class SpikingClassifier(Saveable, ClassifierMixin, BaseEstimator):
                 f" for plain arrays, or a labelled X; got {rate!r}."
             )
         self.sampling_rate_ = float(rate)
-        self.classes_, index = np.unique(y, return_inverse=True)
+        self.classes_ = np.unique(y if classes is None else classes)
+        index = self._index(y)
         inputs = torch.from_numpy(seen.values.transpose(0, 2, 1).astype(np.float32))
         seed = int(check_random_state(self.random_state).randint(2**31))
         with torch.random.fork_rng(devices=[]):
@@ -466,7 +489,7 @@ class SpikingClassifier(Saveable, ClassifierMixin, BaseEstimator):
         self._learn(seen, index, self._trainer(), seed)
         return self
 
-    def partial_fit(self, X: Any, y: Any) -> Self:
+    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
         """Go on learning from more trials of the same classes, such as a new day's.
 
         The network starts from what it is, with a quarter of the epochs and of the learning rate.
@@ -474,6 +497,8 @@ class SpikingClassifier(Saveable, ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X, y : as in `fit`
+        classes : array-like, optional
+            All labels that will ever come, at the first call. Default: those of ``y``.
 
         Returns
         -------
@@ -482,26 +507,21 @@ class SpikingClassifier(Saveable, ClassifierMixin, BaseEstimator):
         from sklearn.base import clone
 
         if not hasattr(self, "module_"):
-            return self.fit(X, y)
+            return self._begin(X, y, classes)
         seen = trials(self, X, reset=False)
-        y = self._labels(seen, y)
+        index = self._index(self._labels(seen, y))
         rate = seen.sampling_rate
         if rate is not None and abs(rate / self.sampling_rate_ - 1) > 0.01:
             raise ValueError(
                 f"SpikingClassifier was fitted on {self.sampling_rate_:g} steps per second, got"
                 f" {rate:g}; bin X as it was binned for fit."
             )
-        if unknown := sorted(set(y.tolist()) - set(self.classes_.tolist())):
-            raise ValueError(
-                f"SpikingClassifier: y holds classes {unknown} that fit had not seen; fit a new"
-                " decoder."
-            )
         trainer = clone(self._trainer())
         trainer.n_epochs = max(trainer.n_epochs // 4, 1)
         trainer.learning_rate = trainer.learning_rate / 4
         self.module_ = deepcopy(self.module_)
         seed = int(check_random_state(self.random_state).randint(2**31))
-        self._learn(seen, np.searchsorted(self.classes_, y), trainer, seed)
+        self._learn(seen, index, trainer, seed)
         return self
 
     def predict_proba(self, X: Any) -> Any:
@@ -570,6 +590,15 @@ class SpikingClassifier(Saveable, ClassifierMixin, BaseEstimator):
         y = column_or_1d(y, warn=True)
         check_consistent_length(seen.values, y)
         return y
+
+    def _index(self, y: NDArray[Any]) -> NDArray[np.intp]:
+        """Place of each label among the classes."""
+        if unknown := sorted(set(y.tolist()) - set(self.classes_.tolist())):
+            raise ValueError(
+                f"SpikingClassifier: y holds classes {unknown} that fit had not seen; fit a new"
+                " decoder."
+            )
+        return np.searchsorted(self.classes_, y)
 
     def _trainer(self) -> Trainer:
         from neurokit.training import Trainer

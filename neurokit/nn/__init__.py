@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "credit": ["accumulate_gradients"],
-        "delays": ["DelayLinear"],
+        "delays": ["Delay", "DelayLinear"],
         "quantize": [
             "GroupedResidualVectorQuantizer",
             "ResidualVectorQuantizer",
