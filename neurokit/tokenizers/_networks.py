@@ -13,8 +13,8 @@ from neurokit.tokenizers._signal import spans
 if TYPE_CHECKING:
     from neurokit.nn.codec import Codec
 
-_ROWS = 64  # rows that are coded at once,
-_FRAMES = 512  # and their frames: what the processor's cache holds
+_ROWS = 64  # rows that are coded at once
+_CODED, _DECODED = 512, 1280  # frames of all rows at once: what the processor's cache holds
 
 
 class NetworkEncoder:
@@ -40,7 +40,7 @@ class NetworkEncoder:
             from neurokit.nn._codec_cpu import as_products
 
             self._encoder = as_products(self._encoder)
-            self._n_frames = _FRAMES
+            self._n_frames = _CODED
         self._memories: dict[int, Any] = {}
 
     def __call__(self, frames: NDArray[Any], side: NDArray[Any]) -> NDArray[Any]:
@@ -92,17 +92,21 @@ class NetworkDecoder:
         self._n_levels = n_levels
         self._quantizer = module.quantizer
         self._decoder = deepcopy(module.decoder).to(self._device)
+        self._n_frames = _DECODED if self._device.type == "cpu" else 1 << 30
         self._memory = Memory()
 
     def __call__(self, tokens: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Levelled frames (row, frame, sample) and codes of their level (row, frame, 2)."""
         import torch
 
+        n_rows, n = tokens.shape[:2]
+        parts = []
         with torch.inference_mode():
-            vectors = look_up(self._quantizer, tokens[..., 2:], self._n_levels)
-            x = torch.from_numpy(vectors).to(self._device)
-            samples = self._decoder(x, self._memory).double().cpu().numpy()
-        return samples.reshape(*tokens.shape[:2], -1), tokens[..., :2]
+            vectors = torch.from_numpy(look_up(self._quantizer, tokens[..., 2:], self._n_levels))
+            for first, last in spans(n, max(self._n_frames // n_rows, 1)):
+                x = vectors[:, first:last].to(self._device)
+                parts.append(self._decoder(x, self._memory).double().cpu().numpy())
+        return np.concatenate(parts, 1).reshape(n_rows, n, -1), tokens[..., :2]
 
 
 def look_up(quantizer: Any, codes: NDArray[Any], n_levels: int | None = None) -> NDArray[Any]:
