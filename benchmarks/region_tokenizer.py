@@ -98,7 +98,7 @@ def curve(codec: object, x: xr.DataArray, n_stages: int) -> list[tuple[int, floa
     power = ((truth - truth.mean(-1, keepdims=True)) ** 2).sum(-1)
     seconds = x.sizes["time"] / nk.sampling_rate(x) * x.sizes.get("trial", 1)
     points = []
-    for k in sorted({1, 2, 3, 4, 6, 8, 12} & set(range(1, n_stages + 1)) | {n_stages}):
+    for k in sorted({1, 2, 4, 6, 8, 12, 18, 24} & set(range(1, n_stages + 1)) | {n_stages}):
         bits = 8 * size(tokens.isel(level=slice(0, n_side + k))) / seconds / x.sizes["channel"]
         error = ((codec.inverse_transform(tokens, k).values - truth) ** 2).sum(-1)
         points.append((k, bits, float((error / power)[power > 0].mean())))
@@ -129,7 +129,10 @@ def main() -> None:
         fused = common | {"trainer": trainer(train, n_regions, args.steps, 16)}
         codecs = {
             "RegionTokenizer": (RegionTokenizer(12, **fused), 12),
-            "RegionTokenizer, embedded": (RegionTokenizer(12, **rounded, **fused), 12),
+            "RegionTokenizer, embedded": (
+                RegionTokenizer(36, latent_dim=16, **rounded, **fused),
+                36,
+            ),
             "CodecTokenizer, 5 frames/s": (CodecTokenizer(4, frame_rate=5.0, **alone), 4),
             "CodecTokenizer, embedded": (CodecTokenizer(6, latent_dim=16, **rounded, **alone), 6),
             "LinearRVQTokenizer": (LinearRVQTokenizer(10, random_state=0), 10),
