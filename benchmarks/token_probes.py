@@ -22,14 +22,15 @@ put before it, and both are shown; motor imagery was to be read from plain chann
 where neither tokens nor the raw signal's band power told eegmmidb's fists from feet (.43-.66), so
 the band and the whitening of the repository's own pipeline were taken.
 
-"eeg-small" is pretrained (its model card says on whom: S001 and SSVEP subjects 1, 3 and 7 were
-among them, without labels; Peterson and Bonn were not). The linear codec is fitted on the
-training trials of each fold. "untrained" has random networks, and codebooks started by k-means on
-simulated EEG. Splits: Peterson and eegmmidb leave a run out, within each subject; SSVEP leaves a
-subject out; Bonn has no names of patients, so that segments of one patient stand on both sides.
-The last column is the difference to the latents of the same tokenizer under the same map, with
-its 95 % interval (bootstrap over trials). ± is the deviation over five seeds, which draw the
-folds of Bonn and the untrained networks; all else is without chance.
+"eeg-small" is pretrained (its model card says on whom: S001 and SSVEP subjects 1 and 3 were among
+them, without labels, and subject 7 helped to choose settings; Peterson and Bonn were not). The
+linear codec is fitted on the training trials of each fold. "untrained" has random networks, and
+codebooks started by k-means on simulated EEG. Splits: Peterson and eegmmidb leave a run out,
+within each subject; SSVEP leaves a subject out; Bonn has no names of patients, so that segments of
+one patient stand on both sides. The last column is the difference to the latents of the same
+tokenizer under the same map, with its 95 % interval (bootstrap over trials). ± is the deviation
+over five seeds, which draw the folds of Bonn and the untrained networks; all else is without
+chance.
 """
 
 import argparse

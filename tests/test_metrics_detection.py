@@ -59,6 +59,13 @@ def test_planted_spindles_are_found_and_noise_has_few():
     assert detection_f1(found, again["onset"], tolerance=0.3).f1 > 0.7
 
 
+def test_a_rhythm_that_goes_on_is_no_spindle():
+    t = np.arange(12_000) / 100
+    x = np.random.default_rng(3).normal(size=t.size)
+    x += 6 * np.sin(2 * np.pi * 13 * t) * (((t > 20) & (t < 21)) | ((t > 60) & (t < 66)))
+    np.testing.assert_allclose(detect_bursts(x, sampling_rate=100)["onset"], [20], atol=0.3)
+
+
 def test_fast_oscillations_are_found():
     rng = np.random.default_rng(2)
     t = np.arange(20_000) / 2000
