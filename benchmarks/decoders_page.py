@@ -5,12 +5,13 @@
 One CSV for each set of recordings, for the picture, and all of them in tables.md, for the page:
 accuracy raw and with the filters that wait for nothing or for half of their length, and what a
 step costs. R2 is over all scored blocks together, of each output of each session, then the mean;
-± is the standard deviation of the blocks' own scores.
+± is the standard deviation of the blocks' own scores. A decoder that lacks a block is left out.
 """
 
 import csv
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -86,9 +87,12 @@ def main(source, folder):
     page = []
     for name in dict.fromkeys(row["set"] for row in rows):
         mine = [row for row in rows if row["set"] == name]
+        scored = Counter(row["decoder"] for row in mine if row["filter"] == "raw")
+        short = [decoder for decoder, n in scored.items() if n < max(scored.values())]
         lines = [
             line(decoder, [row for row in mine if row["decoder"] == decoder])
-            for decoder in dict.fromkeys(row["decoder"] for row in mine)
+            for decoder in scored
+            if decoder not in short
         ]
         lines.sort(key=lambda entry: -float(entry["R2"]))
         with (folder / f"{name}.csv").open("w", newline="") as file:
@@ -104,6 +108,7 @@ def main(source, folder):
         )
         page += ["", "| " + " | ".join(COLUMNS) + " |", "|---" * len(COLUMNS) + "|"]
         page += ["| " + " | ".join(entry.values()) + " |" for entry in lines] + [""]
+        print(f"{name}: {len(lines)} decoders; blocks are missing of {short or 'none'}")
     (folder / "tables.md").write_text("\n".join(page))
 
 

@@ -27,7 +27,7 @@ def kind(name):
 
 titles = {
     "simulated": "simulated reaching, 96 units, 4 ms",
-    "contdata95": "reaching, 95 channels, 50 ms",
+    "contdata95": "eight reaches, 95 channels, 50 ms",
     "centerout": "centre-out reaching",
     "placecells": "position from place cells",
     "track": "position on a track",
