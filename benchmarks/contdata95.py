@@ -32,7 +32,7 @@ FAST = 100.0  # units per second: faster than any tremor at rest, slower than an
 
 
 def facts(x, y, trial, since):
-    """Say how the file is laid out; return target of each trial and bins since the reach began."""
+    """Say how the file is laid out; return target, bins since the reach began, gaps of targets."""
     last = np.append(np.flatnonzero(np.diff(trial)), len(trial) - 1)
     first = np.append(0, last[:-1] + 1)
     speed = np.hypot(y[:, 2], y[:, 3])
@@ -52,9 +52,13 @@ def facts(x, y, trial, since):
     energy = (y[moving, 2:] ** 2).sum() / (y[:, 2:] ** 2).sum()
     print(f"reaches: {moving.mean():.2f} of the bins, {energy:.3f} of the velocity's energy")
     ends = KMeans(N_TARGETS, n_init=10, random_state=0).fit(y[last, :2])
-    target = ends.labels_
+    angle = np.degrees(np.arctan2(*ends.cluster_centers_.T[::-1]))
+    order = np.argsort(angle)  # targets are numbered round the circle
+    target = np.argsort(order)[ends.labels_]
+    gaps = np.diff(np.append(angle[order], angle[order[0]] + 360))
+    print("degrees from each target to the next:", gaps.round().astype(int).tolist())
     print("trials to each target:", np.bincount(target).tolist())
-    return target, np.clip(since - onset[trial], -8, 8)
+    return target, np.clip(since - onset[trial], -8, 8), gaps
 
 
 def line(name, truth, guess):
@@ -68,6 +72,11 @@ def by_table(train, test, keys, velocity):
     np.add.at(total, keys[train], velocity[train])
     number = np.maximum(np.bincount(keys[train], minlength=len(total)), 1)
     return (total / number[:, None])[keys[test]]
+
+
+def share(truth, guess):
+    """R2 of both axes together: towards one target hardly anything moves across it."""
+    return 1 - ((truth - guess) ** 2).sum() / ((truth - truth.mean(0)) ** 2).sum()
 
 
 def lagged(x, n_lags):
@@ -88,7 +97,7 @@ def decoders(n_rows):
 
 def main():
     x, y, trial, since = contdata95_trials()
-    target, phase = facts(x, y, trial, since)
+    target, phase, gaps = facts(x, y, trial, since)
     velocity, aim = y[:, 2:], target[trial]
     cut = 3 * (trial[-1] + 1) // 4
     train, test = trial < cut, trial >= cut
@@ -127,11 +136,13 @@ def main():
 
     recording = contdata95()
     moving = phase >= 0
-    print("\n| decoder | all bins | in reaches | starts of trials cut at random | unseen target |")
-    print("|---|---|---|---|---|")
+    print("\n| decoder | all bins | in reaches | starts of trials cut at random |", end="")
+    flanked = np.argmin(gaps + np.roll(gaps, 1))
+    alone = np.argmax(gaps)  # beside the widest gap
+    print(f" target {flanked} never trained on (trained on) | target {alone}, likewise |")
+    print("|---|---|---|---|---|---|")
     rng = np.random.default_rng(0)
     shown = since >= rng.integers(0, 13, trial[-1] + 1)[trial]
-    unseen = aim == 0
 
     def guess(decoder, learn, ask):
         learn, ask = np.flatnonzero(learn), np.flatnonzero(ask)
@@ -144,11 +155,13 @@ def main():
         scores.append(decoding_r2(truth[moving[test]], whole[moving[test]]).realtime)
         cropped = guess(decoder, train & shown, test & shown)
         scores.append(decoding_r2(velocity[test & shown], cropped).realtime)
-        # towards the unseen target: one score along its direction, as nothing moves across it
-        other = guess(decoder, train & ~unseen, test & unseen)
-        along = velocity[test & unseen]
-        scores.append(1 - ((along - other) ** 2).sum() / ((along - along.mean(0)) ** 2).sum())
-        print(f"| {name} | " + " | ".join(f"{value:.3f}" for value in scores) + " |", flush=True)
+        cells = [f"{value:.3f}" for value in scores]
+        for left_out in (flanked, alone):
+            mine = aim == left_out
+            other = guess(decoder, train & ~mine, test & mine)
+            along = velocity[test & mine]
+            cells.append(f"{share(along, other):.3f} ({share(along, whole[mine[test]]):.3f})")
+        print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
 
 
 if __name__ == "__main__":
