@@ -71,7 +71,8 @@ class SpikingRegressor(NetworkRegressor):
         Share of the spikes that training hides from the next layer.
     max_delay : float, default=0.0
         Longest delay of the inputs in s. Above 0 each input learns a delay of its own, as axons
-        have them [4]_: units lead the movement by different times. It costs no operations.
+        have them [4]_, at no operations. It pays where units lead the movement by much longer
+        than membranes remember, else it only waits: compare.
     rate_max : float, optional
         Rate in Hz above which units are punished, to keep operations few.
     rate_weight : float, default=0.01
@@ -358,7 +359,8 @@ class SpikingClassifier(Saveable, ClassifierMixin, BaseEstimator):
         Share of the spikes that training hides from the next layer.
     max_delay : float, default=0.0
         Longest delay of the inputs in s. Above 0 each input learns a delay of its own, as axons
-        have them [2]_: units lead the movement by different times. It costs no operations.
+        have them [2]_, at no operations. It pays where units lead the movement by much longer
+        than membranes remember, else it only waits: compare.
     preset : {None, "snn2", "streaming", "tiny", "big"}, default=None
         A published network, as in `SpikingRegressor`.
     sampling_rate : float, optional

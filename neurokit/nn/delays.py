@@ -103,8 +103,8 @@ class Delay(_Delays):
     Attributes
     ----------
     position : Parameter of shape (in_features,)
-        Delays in steps. They learn well at a rate 100 times that of weights, as
-        `neurokit.training.Trainer` lets them.
+        Delays in steps. They learn well at 100 times the rate of the weights, as in [1]_:
+        `neurokit.training.Trainer` gives them that.
     sigma : Tensor, scalar
         Width of the Gaussian, in steps; starts at ``max_delay / 2``.
 
@@ -184,8 +184,8 @@ class DelayLinear(_Delays):
     ----------
     weight : Parameter of shape (out_features, in_features)
     position : Parameter of shape (out_features, in_features) or (in_features,)
-        Delays in steps. They learn well at a rate 100 times that of the weights, as
-        `neurokit.training.Trainer` lets them.
+        Delays in steps. They learn well at 100 times the rate of the weights, as in [1]_:
+        `neurokit.training.Trainer` gives them that.
     sigma : Tensor, scalar
         Width of the Gaussian, in steps; starts at ``max_delay / 2``.
 
