@@ -155,7 +155,8 @@ def test_the_start_makes_every_unit_fire_and_forgets_silent_inputs():
     x, y = reaching()
     x = x.copy()
     x[3] = 0
-    estimator = small(1, hidden=32, trainer=Trainer(1, learning_rate=1e-9, device="cpu"))
+    trainer = Trainer(1, learning_rate=1e-9, device="cpu")
+    estimator = small(hidden=32, tau_mem=0.05, trainer=trainer)
     estimator.fit(x, y)
     spikes = estimator.stream()._layers[0].push(x.values.T.astype(float))
     assert ((spikes.mean(0) > 0.005) & (spikes.mean(0) < 0.6)).mean() > 0.9
