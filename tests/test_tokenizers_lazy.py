@@ -67,6 +67,16 @@ def test_a_cut_of_lazy_tokens_is_decoded_as_it_is_at_once(tokenizer):
     xr.testing.assert_allclose(back, whole, rtol=0, atol=1e-6 * np.abs(whole).max())
 
 
+def test_the_plan_for_a_day_is_small(tokenizer):
+    da = pytest.importorskip("dask.array")
+    day = da.zeros((2, 24 * 3600 * 250), chunks=(1, 60 * 250), dtype=np.float32)
+    tokens = tokenizer.transform(nk.signal(day, sampling_rate=250))
+    back = tokenizer.inverse_transform(tokens)
+    graph = back.data.__dask_graph__()
+    assert len(graph.layers) < 20  # and not one for every slice, each of which lists the others
+    assert back.sizes["time"] == day.shape[1]
+
+
 def test_only_the_tokens_that_are_needed_are_read(tokenizer):
     da = pytest.importorskip("dask.array")
     tokens = tokenizer.transform(eeg(250.0))

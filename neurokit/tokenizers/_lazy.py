@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import uuid
+from collections.abc import Callable
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,29 +27,24 @@ _PERIODS = 60  # of a block, at least
 
 def lazy_tokens(estimator: LevelledTokenizer, signal: Signal, montage: Any) -> Any:
     """Tokens as a dask array: every block of time codes what it needs of the one before."""
-    import dask.array as da
-    from dask.delayed import delayed
-
     frames = estimator._frames(signal.rate)
     period, n_times = frames.level_period, signal.values.shape[-1]
     resampler = frames.leveller(1).resampler
     n_past = _finite_past(estimator, estimator._n_past()[0], "encoder", "recording")
     # The first two periods have not the level they should, which then is smoothed over steps.
     n_before = 2 + math.ceil((_level.SMOOTH / frames.n_steps + n_past) / period)
-    held, coded = delayed(estimator), delayed(_code_block)
-    there = delayed(montage)
-    n_columns = len(estimator._columns_of(montage))
     n_rows = signal.values.shape[1] if montage is None else montage.n_rows
     pieces = []
     for first, last in spans(frames.count(n_times), max(_PERIODS, 4 * n_before) * period):
         begin = max(first // period - n_before, 0)
         a = resampler.first_input(begin * period * frames.size)
         b = min(resampler.last_input(last * frames.size - 1) + 1, n_times)
-        part = signal.values[..., a:b]
-        shape = (part.shape[0], n_rows, last - first, n_columns)
-        block = coded(held, there, part, signal.rate, begin, first, last, b == n_times)
-        pieces.append(da.from_delayed(block, shape, dtype=np.uint16))
-    return da.concatenate(pieces, axis=-2)
+        where = {"begin": begin, "first": first, "last": last, "ends": b == n_times}
+        function = partial(_code_block, rate=signal.rate, **where)
+        pieces.append(_Piece(function, a, b, last - first))
+    lead, n_columns = (signal.values.shape[0], n_rows), len(estimator._columns_of(montage))
+    held = (estimator, montage)
+    return _by_pieces(pieces, signal.values, -1, held, lead, (n_columns,), np.uint16)
 
 
 def lazy_signal(
@@ -58,15 +56,11 @@ def lazy_signal(
     montage: Any,
 ) -> Any:
     """Signal (..., time) as a dask array of tokens (..., frame, level) that are one."""
-    import dask.array as da
-    from dask.delayed import delayed
-
     n_frames = tokens.shape[-2]
     back = Resampler(frames.model_rate, frames.rate)
     n_past = _finite_past(estimator, estimator._n_past()[1], "decoder", "tokens")
     n_before = max(n_past, math.ceil(_level.SMOOTH / frames.n_steps))
     n_block = max(_PERIODS, math.ceil(4 * n_before / frames.level_period)) * frames.level_period
-    held, decoded, there = delayed(estimator), delayed(_decode_block), delayed(montage)
     n_channels = tokens.shape[-3] if montage is None else montage.n_channels
     pieces = []
     for first, last in spans(n_frames, n_block):
@@ -76,12 +70,72 @@ def lazy_signal(
             continue
         begin = max(back.first_input(start) // frames.size - n_before, 0)
         end = n_frames if stop == n_times else back.last_input(stop - 1) // frames.size + 1
-        part = tokens[..., begin:end, :]
-        ends = end >= n_frames
-        block = decoded(held, there, part, n_levels, frames.rate, begin, start, stop, ends)
-        shape = (*tokens.shape[:-3], n_channels, stop - start)
-        pieces.append(da.from_delayed(block, shape, dtype=np.float32))
-    return da.concatenate(pieces, axis=-1)
+        end = min(end, n_frames)
+        where = {"first": begin, "start": start, "stop": stop, "ends": end == n_frames}
+        function = partial(_decode_block, n_levels=n_levels, rate=frames.rate, **where)
+        pieces.append(_Piece(function, begin, end, stop - start))
+    lead, held = (*tokens.shape[:-3], n_channels), (estimator, montage)
+    return _by_pieces(pieces, tokens, -2, held, lead, (), np.float32)
+
+
+class _Piece(NamedTuple):
+    """A stretch of the result: what makes it, of which stretch of the source, and its length."""
+
+    function: Callable[..., NDArray[Any]]
+    start: int
+    stop: int
+    size: int
+
+
+def _by_pieces(
+    pieces: list[_Piece],
+    source: Any,
+    axis: int,
+    held: tuple[Any, ...],
+    lead: tuple[int, ...],
+    tail: tuple[int, ...],
+    dtype: Any,
+) -> Any:
+    """Dask array (*lead, time, *tail) of ``pieces``, each of ``held`` and a stretch of ``source``.
+
+    It is one layer of the graph. Slices and joins of dask would make thousands, each of which
+    lists the others: the plan alone of a day's recording would not fit in memory.
+    """
+    import dask.array as da
+    from dask.delayed import delayed
+    from dask.highlevelgraph import HighLevelGraph
+
+    axis += source.ndim
+    source = source.rechunk({k: -1 for k in range(source.ndim) if k != axis})
+    edges = np.cumsum([0, *source.chunks[axis]])
+    objects = [delayed(item) for item in held]
+    name = f"neurokit-{uuid.uuid4().hex}"
+    graph: dict[Any, Any] = {}
+    for i, piece in enumerate(pieces):
+        at = int(np.searchsorted(edges, piece.start, "right")) - 1
+        stop = int(np.searchsorted(edges, piece.stop, "left"))
+        place = [0] * source.ndim
+        keys = [(source.name, *place[:axis], k, *place[axis + 1 :]) for k in range(at, stop)]
+        part = slice(piece.start - int(edges[at]), piece.stop - int(edges[at]))
+        function = partial(_on_stretch, piece.function, axis, part)
+        key = (name, *[0] * len(lead), i, *[0] * len(tail))
+        graph[key] = (function, [item.key for item in objects], keys)
+    whole = HighLevelGraph.from_collections(name, graph, dependencies=[source, *objects])
+    sizes = tuple(piece.size for piece in pieces)
+    chunks = (*((n,) for n in lead), sizes, *((n,) for n in tail))
+    return da.Array(whole, name, chunks, dtype=dtype)
+
+
+def _on_stretch(
+    function: Callable[..., NDArray[Any]],
+    axis: int,
+    part: slice,
+    held: list[Any],
+    blocks: list[NDArray[Any]],
+) -> NDArray[Any]:
+    """Call ``function`` with a part of some blocks, joined along ``axis``."""
+    joined = np.concatenate(blocks, axis) if len(blocks) > 1 else blocks[0]
+    return function(*held, joined[(slice(None),) * axis + (part,)])
 
 
 def _finite_past(estimator: LevelledTokenizer, n_past: float, part: str, given: str) -> int:
