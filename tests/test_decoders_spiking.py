@@ -58,6 +58,7 @@ def by_torch(estimator, x):
         {"preset": "snn3d"},
         {"preset": "streaming"},
         {"preset": "tiny"},
+        {"surrogate": "soft", "surrogate_scale": 2.0},
         {"max_delay": 0.06},
         {"max_delay": 0.03, "preset": "snn2"},
     ],

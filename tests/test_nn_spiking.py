@@ -482,3 +482,19 @@ def test_errors_say_what_is_wrong():
         LIF(3, threshold=torch.ones(2))
     with pytest.raises(ValueError, match=r"one state per layer \(1\), got 2"):
         SpikingSequential(LIF(3))(x, (None, None))
+
+
+def test_soft_units_sharpen_in_training_and_fire_whole_spikes_in_evaluation():
+    layer = LIF(4, surrogate="soft", scale=2.0)
+    scales = []
+    for progress in (0.0, 0.5, 1.0):
+        layer.schedule(progress)
+        scales.append(layer.scale)
+    np.testing.assert_allclose(scales, [2.0, 2.0 * 10**0.5, 20.0])
+    current = torch.rand(20, 3, 4)
+    soft = layer(current)[0]
+    assert ((soft > 0.01) & (soft < 0.99)).any()
+    plain = LIF(4, surrogate="sigmoid", scale=2.0)
+    torch.testing.assert_close(layer.eval()(current)[0], plain(current)[0])
+    plain.schedule(1.0)
+    assert plain.scale == 2.0

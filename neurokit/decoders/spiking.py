@@ -49,7 +49,7 @@ class SpikingRegressor(NetworkRegressor):
         Units of each hidden layer.
     recurrent : bool, default=True
         Whether units hear each other's last spikes.
-    tau_mem : float or tuple of float, default=0.1
+    tau_mem : float or tuple of float, default=0.05
         Time constant of the potentials in s, one for all hidden layers or one for each.
     tau_syn : float or None, default=0.01
         Time constant of the synaptic currents in s; None for units without.
@@ -149,7 +149,7 @@ class SpikingRegressor(NetworkRegressor):
         hidden: int | tuple[int, ...] = 64,
         *,
         recurrent: bool = True,
-        tau_mem: float | tuple[float, ...] = 0.1,
+        tau_mem: float | tuple[float, ...] = 0.05,
         tau_syn: float | None = 0.01,
         learn_tau: bool = True,
         threshold: float | tuple[float, ...] = 1.0,

@@ -235,7 +235,8 @@ class LIF(nn.Module):
         Learn one value per unit. Decays are learned through the logistic function, so that they
         stay between 0 and 1.
     reset, detach_reset, surrogate, scale, max_spikes, backend
-        As in `lif`. `scale` may be assigned during training, to anneal the surrogate.
+        As in `lif`. With the surrogate "soft" units fire whole spikes in evaluation, and
+        `schedule` makes training approach that.
 
     Examples
     --------
@@ -271,7 +272,7 @@ class LIF(nn.Module):
         self.reset = reset
         self.detach_reset = detach_reset
         self.surrogate = surrogate
-        self.scale = scale
+        self.scale = self._softest = scale
         self.max_spikes = max_spikes
         self.backend = backend
         self._decay = _Decay(n_units, decay, learn_decay)
@@ -301,6 +302,7 @@ class LIF(nn.Module):
 
         With `linear`, `current` is what goes into that layer, applied in the same pass.
         """
+        whole = self.surrogate == "soft" and not self.training
         return lif(
             current,
             decay=self.decay,
@@ -312,11 +314,22 @@ class LIF(nn.Module):
             state=state,
             reset=self.reset,
             detach_reset=self.detach_reset,
-            surrogate=self.surrogate,
+            surrogate="sigmoid" if whole else self.surrogate,
             scale=self.scale,
             max_spikes=self.max_spikes,
             backend=self.backend,
         )
+
+    def schedule(self, progress: float) -> None:
+        """Sharpen the soft surrogate, evenly in its logarithm, to ten times its first scale.
+
+        Parameters
+        ----------
+        progress : float
+            Share of the training that is done, 0 to 1.
+        """
+        if self.surrogate == "soft":
+            self.scale = self._softest * 10**progress
 
     def _recurrent_weight(self) -> Tensor | None:
         return None
