@@ -6,6 +6,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -186,8 +187,31 @@ def _demo(chosen: argparse.Namespace) -> None:
 def _info(chosen: argparse.Namespace) -> None:
     from neurokit._inspect import lines, open_session
 
+    if Path(chosen.file).suffix.lower() == ".ntok":
+        print("\n".join(_token_lines(chosen.file)))
+        return
     for line in lines(open_session(chosen.file)):
         print(line)
+
+
+def _token_lines(path: Path) -> list[str]:
+    """Tell what a ``.ntok`` file holds."""
+    from neurokit.io._blocks import Container
+    from neurokit.io.ntok import read_tokens, token_info
+
+    if Container(path).header.get("kind") == "lossless":
+        return [f"{path}: a recording without loss, {_size(path)}; detokenize gives it back."]
+    info, tokens = token_info(path), read_tokens(path)
+    sizes = ", ".join(f"{size} {dim}s" for dim, size in info["sizes"].items())
+    found = [f"{path}: tokens of {sizes}, {_size(path)}, {info['bits_per_token']:.2f} bit each"]
+    rate = float(Fraction(tokens.attrs.get("signal_rate", 0)))
+    if rate:
+        seconds = tokens.attrs["signal_samples"] / rate
+        bits = 8 * info["bytes"] / seconds / info["sizes"].get("channel", 1)
+        found.append(f"  of {seconds:.1f} s at {rate:g} Hz: {bits:.0f} bit per second and channel")
+    if info["events"] is not None:
+        found.append(f"  {len(info['events'])} events")
+    return [*found, f"  model {info['model_hash']}"]
 
 
 def _convert(chosen: argparse.Namespace) -> None:
