@@ -11,39 +11,34 @@ that is as long as the early exit's mean, stands beside it.
 import os
 from pathlib import Path
 
-import mne
 import numpy as np
+import xarray as xr
 from real_motor_imagery import BANDS, band_pass, graz, peterson
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.model_selection import LeaveOneGroupOut, StratifiedKFold
 from sklearn.pipeline import make_pipeline
+from token_probes import read_events
 
 import neurokit
 from neurokit import io
 from neurokit.decoders import BandPower, EarlyExitClassifier
 
-FLICKER = {2: 13.0, 3: 21.0, 4: 17.0}  # Hz of each label
+FLICKER = (13.0, 17.0, 21.0)  # Hz
 TOLERANCES = (0.01, 0.05)
 
 
 def ssvep(data, subject):
     """Four seconds of flicker of every session of one subject; ``session`` is a coordinate."""
-    parts, labels, sessions = [], [], []
+    parts = []
     for k, path in enumerate(sorted((data / "ssvep_exo").glob(f"subject{subject:02d}*_raw.fif"))):
         if path.name.startswith("subject07_record-2012.07.11"):
             continue  # the same recording as one of subject03
         x = io.read_signal(path)
         x = band_pass(x.isel(channel=np.flatnonzero(x["type"] == "eeg")), 6.0, 70.0)
-        first = mne.io.read_raw_fif(path, verbose="error").first_samp
-        events = mne.read_events(str(path).replace("_raw.fif", "-eve.fif"))
-        for sample, _, code in events:
-            start = sample - first + 2 * 256
-            if code in FLICKER and start + 4 * 256 <= x.sizes["time"]:
-                parts.append(x.values[:, start : start + 4 * 256])
-                labels.append(FLICKER[code])
-                sessions.append(k)
-    trials = {"label": np.array(labels), "session": np.array(sessions)}
-    return neurokit.signal(np.stack(parts), sampling_rate=256, trials=trials)
+        labels = [f"{f:g} Hz" for f in FLICKER]
+        x = x.assign_coords(session=k)
+        parts.append(neurokit.epoch(x, read_events(path), tmin=2.0, tmax=6.0, labels=labels))
+    return xr.concat(parts, "trial", join="override")
 
 
 def around(frequencies, width=0.5):
@@ -61,7 +56,7 @@ def cases(data):
     for subject in (1, 3, 7, 12):
         x = ssvep(data, subject)
         by = "session" if len(np.unique(x["session"])) > 1 else shuffled
-        bands = around(FLICKER.values())
+        bands = around(FLICKER)
         yield f"SSVEP, subject {subject:02d}", x, make_pipeline(BandPower(bands), lda), by
 
 

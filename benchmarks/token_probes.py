@@ -20,7 +20,8 @@ What was changed after a look at scores, once each, for all tokenizers alike: "v
 the only map of vectors, and read nothing of SSVEP from codes and latents alike, so "rhythms" was
 put before it, and both are shown; motor imagery was to be read from plain channels at 1-40 Hz,
 where neither tokens nor the raw signal's band power told eegmmidb's fists from feet (.43-.66), so
-the band and the whitening of the repository's own pipeline were taken.
+the band and the whitening of the repository's own pipeline were taken. Before new weights of
+"eeg-small" were scored, a floor was put under the powers of vectors.
 
 "eeg-small" is pretrained (its model card says on whom: S001 and SSVEP subjects 1 and 3 were among
 them, without labels, and subject 7 helped to choose settings; Peterson and Bonn were not). The

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from neurokit._bench_rows import FIGURES
 from neurokit.datasets.fetch import REACHING_SESSIONS
 
 SOURCE = (
@@ -70,18 +71,7 @@ N_TEST = dict(
     zip(REACHING_SESSIONS, (132_593, 106_862, 51_792, 137_047, 76_476, 113_159), strict=True)
 )
 _BESIDE = {"ann2d": "ANN2D", "ann3d": "ANN3D", "snn2": "SNN2", "snn3d": "SNN3"}
-_MEANS = (
-    "r2",
-    "r2_aligned",
-    "waits_s",
-    "footprint",
-    "connection_sparsity",
-    "activation_sparsity",
-    "dense",
-    "macs",
-    "acs",
-    "membrane_updates",
-)
+_MEANS = [name for name in FIGURES if name not in ("execution_rate", "n_test", "fit_s")]
 
 
 def summary(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -104,7 +94,7 @@ def summary(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     made = []
     for (decoder, name), mine in table.groupby(["decoder", "filter"], sort=False):
         for monkey, part in [*mine.groupby("monkey"), ("all", mine)]:
-            means = part.groupby("recording")[list(_MEANS)].mean().mean()
+            means = part.groupby("recording")[_MEANS].mean().mean()
             by_seed = part.groupby("seed")["r2"].mean()
             line = {"decoder": decoder, "filter": name, "monkey": monkey}
             line |= {"recordings": part["recording"].nunique(), **means.to_dict()}

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,3 +23,19 @@ def data():
     if not folder or not Path(folder).is_dir():
         pytest.skip("NEUROKIT_DATA names no folder: the public recordings are not here")
     return Path(folder)
+
+
+@pytest.fixture
+def run(capsys, monkeypatch, tmp_path):
+    """Run a command in an empty folder; give its exit code, output and errors."""
+    from neurokit import cli
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("NEUROKIT_DEBUG", raising=False)
+
+    def command(*arguments):
+        code = cli.main([str(a) for a in arguments])
+        said = capsys.readouterr()
+        return SimpleNamespace(code=code, out=said.out, err=said.err)
+
+    return command

@@ -1,11 +1,11 @@
 """``neurokit bench reaching``: on files of the recordings' layout, written here."""
 
+import functools
 import importlib.util
 import itertools
 import json
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -67,17 +67,9 @@ def package():
 
 
 @pytest.fixture
-def run(capsys, monkeypatch, tmp_path):
-    """Run the command in an empty folder; give its exit code, output and errors."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("NEUROKIT_DEBUG", raising=False)
-
-    def command(*arguments):
-        code = cli.main(["bench", "reaching", *map(str, arguments)])
-        said = capsys.readouterr()
-        return SimpleNamespace(code=code, out=said.out, err=said.err)
-
-    return command
+def run(run):
+    """Run the benchmark's command in an empty folder."""
+    return functools.partial(run, "bench", "reaching")
 
 
 def by_loops(path):

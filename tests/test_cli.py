@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -15,20 +14,6 @@ import neurokit
 from neurokit import cli, io
 from neurokit.datasets import make_eeg, make_motor_imagery, make_reaching
 from neurokit.recording import events
-
-
-@pytest.fixture
-def run(capsys, monkeypatch, tmp_path):
-    """Run a command in an empty folder; give its exit code, output and errors."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("NEUROKIT_DEBUG", raising=False)
-
-    def command(*arguments):
-        code = cli.main([str(a) for a in arguments])
-        said = capsys.readouterr()
-        return SimpleNamespace(code=code, out=said.out, err=said.err)
-
-    return command
 
 
 @pytest.fixture(scope="module")

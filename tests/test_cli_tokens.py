@@ -1,7 +1,6 @@
 """``neurokit tokenize`` and ``detokenize``: what they write, say and refuse."""
 
 import re
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,20 +12,6 @@ from neurokit import cli, io
 from neurokit.decoders import BandPower
 from neurokit.recording import events
 from neurokit.tokenizers import LinearRVQTokenizer, ScalarTokenizer
-
-
-@pytest.fixture
-def run(capsys, monkeypatch, tmp_path):
-    """Run a command in an empty folder; give its exit code, output and errors."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("NEUROKIT_DEBUG", raising=False)
-
-    def command(*arguments):
-        code = cli.main([str(a) for a in arguments])
-        said = capsys.readouterr()
-        return SimpleNamespace(code=code, out=said.out, err=said.err)
-
-    return command
 
 
 @pytest.fixture(scope="module")

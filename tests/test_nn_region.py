@@ -2,13 +2,12 @@ import numpy as np
 import pytest
 import torch
 
-from neurokit.nn.codec import Codec, Decoder, Encoder, Memory
+from neurokit.nn.codec import Codec, Decoder, Encoder, Memory, band_error
 from neurokit.nn.quantize import ResidualVectorQuantizer
 from neurokit.nn.region import (
     RegionDecoder,
     RegionEncoder,
     join_signals,
-    region_band_error,
     split_signals,
 )
 
@@ -94,6 +93,6 @@ def test_band_error_is_that_of_all_contacts():
                 error += (np.abs(np.fft.rfft((x - y) * window)) ** 2)[inside].sum()
             parts.append(min(error / power, 2.0))
     truth -= truth.mean(-1, keepdims=True)
-    found = region_band_error(torch.from_numpy(truth), torch.from_numpy(guess), rate, bands)
+    found = band_error(torch.from_numpy(truth), torch.from_numpy(guess), rate, bands)
     assert float(found) == pytest.approx(np.mean(parts), rel=1e-6)
-    assert float(region_band_error(*[torch.from_numpy(truth)] * 2, rate, bands)) == 0
+    assert float(band_error(*[torch.from_numpy(truth)] * 2, rate, bands)) == 0

@@ -172,8 +172,7 @@ def _distinct(raster: Bits, begins: Bits, found: list[Bits], n_delays: int) -> B
     A repetition begins when another motif does, always as much later: it grew from spikes that
     were left over when that one was taken out.
     """
-    model = fit_log_odds([raster], [begins[:, None]], n_delays)
-    again = peaks(log_odds(raster, model, 0, len(raster))[:, 0], 0.0, n_delays // 2)
+    _, again = _again(raster, begins, n_delays)
     when = np.flatnonzero(again)
     if len(when) < _LEAST:
         return None
@@ -202,8 +201,7 @@ def _parts(raster: Bits, begins: Bits, n_delays: int) -> list[Bits]:
         for _ in range(4):
             if part.sum() < _LEAST:
                 return [begins]
-            model = fit_log_odds([raster], [part[:, None]], n_delays)
-            part = peaks(log_odds(raster, model, 0, len(raster))[:, 0], 0.0, n_delays // 2)
+            model, part = _again(raster, part, n_delays)
         parts.append(part)
         members.append(model.membership[0] > 0.5)
     fewer = min(m.sum() for m in members)
@@ -245,12 +243,18 @@ def _grow(table: csr_array, raster: Bits, anchor: int, n_delays: int, share: flo
             return None
         if turn == 3:
             begins = _align(raster, begins, n_delays)
-        model = fit_log_odds([raster], [begins[:, None]], n_delays)
-        after = peaks(log_odds(raster, model, 0, n_steps)[:, 0], 0.0, n_delays // 2)
+        _, after = _again(raster, begins, n_delays)
         if turn > 3 and (after == begins).all():
             break
         begins = after
     return begins if begins.sum() >= _LEAST else None
+
+
+def _again(raster: Bits, begins: Bits, n_delays: int) -> tuple[LogOdds, Bits]:
+    """Learn a motif from its occurrences, and look where it occurs by what was learnt."""
+    model = fit_log_odds([raster], [begins[:, None]], n_delays)
+    scores = log_odds(raster, model, 0, len(raster))[:, 0]
+    return model, peaks(scores, 0.0, n_delays // 2)
 
 
 def _align(raster: Bits, begins: Bits, n_delays: int) -> Bits:

@@ -57,7 +57,7 @@ class NetworkRegressor(TimeRegressor):
 
         rows = series(self, X, reset=True)
         truth = target(self, y, rows)
-        self.sampling_rate_ = self._rate(rows)
+        self.sampling_rate_ = clock_of(self, rows.sampling_rate or self.sampling_rate)
         self._check()
         self._remember_target(truth)
         spread = truth.values.std(0)
@@ -86,21 +86,17 @@ class NetworkRegressor(TimeRegressor):
         -------
         self
         """
-        from sklearn.base import clone
-
         if not hasattr(self, "module_"):
             return self.fit(X, y)
         rows = series(self, X, reset=False)
         truth = target(self, y, rows)
-        self._same_rate(rows)
+        check_same_clock(self, rows.sampling_rate)
         if truth.values.shape[1] != len(self.target_mean_):
             raise ValueError(
                 f"{type(self).__name__}: y has {truth.values.shape[1]} outputs, before there were"
                 f" {len(self.target_mean_)}; fit a new decoder."
             )
-        trainer = clone(self.trainer or self._default_trainer())
-        trainer.n_epochs = max(trainer.n_epochs // 4, 1)
-        trainer.learning_rate = trainer.learning_rate / 4
+        trainer = gentler(self.trainer or self._default_trainer())
         self.module_ = deepcopy(self.module_)
         self._learn(rows, truth, trainer, self._seed())
         return self
@@ -118,7 +114,7 @@ class NetworkRegressor(TimeRegressor):
         """
         check_is_fitted(self)
         rows = series(self, X, reset=False)
-        self._same_rate(rows)
+        check_same_clock(self, rows.sampling_rate)
         out = np.empty((len(rows.values), len(self.target_mean_)))
         for run in rows.runs:  # the state never crosses a jump of the clock
             self.stream().push(rows.values[run], out=out[run])
@@ -182,7 +178,7 @@ class NetworkRegressor(TimeRegressor):
         twin.dtype_ = dtype
         if X is not None:
             rows = series(self, X, reset=False)
-            self._same_rate(rows)
+            check_same_clock(self, rows.sampling_rate)
             twin.activation_steps_ = twin._activation_steps(rows)
         return twin
 
@@ -294,28 +290,40 @@ class NetworkRegressor(TimeRegressor):
     def _seed(self) -> int:
         return int(check_random_state(self.random_state).randint(2**31))
 
-    def _rate(self, rows: Series) -> float:
-        rate = rows.sampling_rate or self.sampling_rate
-        if not rate or not 0 < rate < math.inf:
-            raise ValueError(
-                f"{type(self).__name__} has time constants and needs a clock: give sampling_rate="
-                f" in Hz for plain arrays, or a labelled X; got {rate!r}."
-            )
-        return float(rate)
-
-    def _same_rate(self, rows: Series) -> None:
-        rate = rows.sampling_rate
-        if rate is not None and abs(rate / self.sampling_rate_ - 1) > 0.01:
-            raise ValueError(
-                f"{type(self).__name__} was fitted on {self.sampling_rate_:g} steps per second,"
-                f" got {rate:g}; bin X as it was binned for fit."
-            )
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.regressor_tags.poor_score = True  # for rows that are no successive moments
         tags.non_deterministic = False
         return tags
+
+
+def clock_of(estimator: Any, rate: float | None) -> float:
+    """Return the steps per second; refuse recordings without a clock."""
+    if not rate or not 0 < rate < math.inf:
+        raise ValueError(
+            f"{type(estimator).__name__} has time constants and needs a clock: give sampling_rate="
+            f" in Hz for plain arrays, or a labelled X; got {rate!r}."
+        )
+    return float(rate)
+
+
+def check_same_clock(estimator: Any, rate: float | None) -> None:
+    """Refuse other steps per second than those of ``fit``."""
+    if rate is not None and abs(rate / estimator.sampling_rate_ - 1) > 0.01:
+        raise ValueError(
+            f"{type(estimator).__name__} was fitted on {estimator.sampling_rate_:g} steps per"
+            f" second, got {rate:g}; bin X as it was binned for fit."
+        )
+
+
+def gentler(trainer: Trainer) -> Trainer:
+    """Return the trainer that goes on: a quarter of the epochs and of the learning rate."""
+    from sklearn.base import clone
+
+    trainer = clone(trainer)
+    trainer.n_epochs = max(trainer.n_epochs // 4, 1)
+    trainer.learning_rate = trainer.learning_rate / 4
+    return trainer
 
 
 def masked_error(output: Any, y: Any, mask: Any) -> Any:

@@ -369,7 +369,7 @@ class _Delayed:
         from neurokit.decoders._network_kernels import delayed
 
         self._run = delayed
-        self._delay = layer.position.detach().round().clamp(0, layer.max_delay).long().numpy()
+        self._delay = layer.steps().numpy()
         self._history = History(np.zeros((layer.max_delay, layer.in_features)))
         self._every = every
         self._room = Room(layer.in_features)

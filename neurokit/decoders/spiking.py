@@ -18,7 +18,10 @@ from neurokit.decoders._network import (
     NetworkRegressor,
     NetworkStream,
     Windows,
+    check_same_clock,
+    clock_of,
     gather_windows,
+    gentler,
     masked_error,
     running_sums,
     window_parts,
@@ -472,21 +475,15 @@ class SpikingClassifier(Saveable, ClassifierMixin, BaseEstimator):
                 f"SpikingClassifier: preset {self.preset!r} decodes every step from its own"
                 " window; use another one for trials."
             )
-        rate = seen.sampling_rate
-        if not rate or not 0 < rate < np.inf:
-            raise ValueError(
-                "SpikingClassifier has time constants and needs a clock: give sampling_rate= in Hz"
-                f" for plain arrays, or a labelled X; got {rate!r}."
-            )
-        self.sampling_rate_ = float(rate)
+        self.sampling_rate_ = clock_of(self, seen.sampling_rate)
         self.classes_ = np.unique(y if classes is None else classes)
         index = self._index(y)
-        inputs = torch.from_numpy(seen.values.transpose(0, 2, 1).astype(np.float32))
+        sample = np.ascontiguousarray(seen.values[:_TRIALS].transpose(2, 0, 1), np.float32)
         seed = int(check_random_state(self.random_state).randint(2**31))
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
             module = self._build_module("module_")
-            initialise(module, inputs[:_TRIALS].transpose(0, 1).contiguous())
+            initialise(module, torch.from_numpy(sample))
         self.module_ = module
         self._learn(seen, index, self._trainer(), seed)
         return self
@@ -506,24 +503,14 @@ class SpikingClassifier(Saveable, ClassifierMixin, BaseEstimator):
         -------
         self
         """
-        from sklearn.base import clone
-
         if not hasattr(self, "module_"):
             return self._begin(X, y, classes)
         seen = trials(self, X, reset=False)
         index = self._index(self._labels(seen, y))
-        rate = seen.sampling_rate
-        if rate is not None and abs(rate / self.sampling_rate_ - 1) > 0.01:
-            raise ValueError(
-                f"SpikingClassifier was fitted on {self.sampling_rate_:g} steps per second, got"
-                f" {rate:g}; bin X as it was binned for fit."
-            )
-        trainer = clone(self._trainer())
-        trainer.n_epochs = max(trainer.n_epochs // 4, 1)
-        trainer.learning_rate = trainer.learning_rate / 4
+        check_same_clock(self, seen.sampling_rate)
         self.module_ = deepcopy(self.module_)
         seed = int(check_random_state(self.random_state).randint(2**31))
-        self._learn(seen, index, trainer, seed)
+        self._learn(seen, index, gentler(self._trainer()), seed)
         return self
 
     def predict_proba(self, X: Any) -> Any:

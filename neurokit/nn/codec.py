@@ -368,11 +368,12 @@ def band_error(x: Tensor, y: Tensor, rate: float, bands: Sequence[tuple[float, f
 
     EEG has a thousand times less power at 40 Hz than at 2 Hz, so that a plain squared error
     does not see beta and gamma; here every band weighs the same. A band with less than 1e-4 of
-    an item's power counts as if it had that much.
+    an item's power counts as if it had that much. Error and power of several signals are summed:
+    where they are components of a region's contacts, these are sums over all its contacts.
 
     Parameters
     ----------
-    x, y : Tensor of shape (batch, time)
+    x, y : Tensor of shape (batch, [signal,] time)
         Truth and reconstruction.
     rate : float
         In Hz.
@@ -382,6 +383,8 @@ def band_error(x: Tensor, y: Tensor, rate: float, bands: Sequence[tuple[float, f
     window = torch.hann_window(x.shape[-1], device=x.device, dtype=x.dtype)
     truth = torch.fft.rfft((x - x.mean(-1, keepdim=True)) * window).abs().square()
     error = torch.fft.rfft((x - y) * window).abs().square()
+    if x.ndim > 2:
+        truth, error = truth.sum(1), error.sum(1)
     frequency = torch.fft.rfftfreq(x.shape[-1], 1 / rate, device=x.device)
     floor = 1e-4 * truth.sum(-1) + 1e-6
     parts = []

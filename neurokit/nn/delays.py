@@ -63,8 +63,8 @@ class _Delays(nn.Module):
     def _after(self, seen: Tensor) -> Tensor:
         return seen[len(seen) - self.max_delay :].detach()
 
-    def _whole(self) -> Tensor:
-        """Return the delays, rounded."""
+    def steps(self) -> Tensor:
+        """Return the delays in whole steps, as evaluation takes them."""
         return self.position.round().clamp(0, self.max_delay).long()
 
     def _taps(self, kind: torch.dtype) -> Tensor:
@@ -81,7 +81,7 @@ class _Delays(nn.Module):
             taps = self._taps(rows.dtype)[:, None]
             return F.conv1d(series, taps, groups=self.in_features).permute(2, 0, 1)
         n_times = len(rows) - self.max_delay
-        start = self.max_delay - self._whole()
+        start = self.max_delay - self.steps()
         index = start + torch.arange(n_times, device=rows.device)[:, None]  # (time, in)
         return rows.gather(0, index[:, None].expand(-1, rows.shape[1], -1))
 
@@ -268,7 +268,7 @@ class DelayLinear(_Delays):
 
     def _gather(self, rows: Tensor) -> Tensor:
         """Let each connection read the one sample at its rounded delay."""
-        delay = self._whole()
+        delay = self.steps()
         n_times = len(rows) - self.max_delay
         y = rows.new_zeros(n_times, rows.shape[1], self.out_features)
         for d in delay.unique().tolist():  # one product per delay in use

@@ -1,9 +1,7 @@
 """Codec of a region: the signals that its contacts come down to become one stream of tokens."""
 
-from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from neurokit.nn.codec import Memory
@@ -76,32 +74,3 @@ class RegionDecoder(nn.Module):
         parts = latents.unflatten(2, (self.n_signals, -1)).transpose(1, 2)
         signals = self.decoder(parts.flatten(0, 1), memory).unflatten(0, parts.shape[:2])
         return join_signals(signals, self.hop)
-
-
-def region_band_error(
-    x: Tensor, y: Tensor, rate: float, bands: Sequence[tuple[float, float]]
-) -> Tensor:
-    """Squared error of each band over the region's power in it, averaged over bands and items.
-
-    As a region's signals are components of its contacts, sums over them are sums over all its
-    contacts. A band with less than 1e-4 of the power counts as if it had that.
-
-    Parameters
-    ----------
-    x, y : Tensor of shape (batch, signal, time)
-        Truth and reconstruction.
-    rate : float
-        In Hz.
-    bands : sequence of (low, high)
-        In Hz.
-    """
-    window = torch.hann_window(x.shape[-1], device=x.device, dtype=x.dtype)
-    truth = torch.fft.rfft((x - x.mean(-1, keepdim=True)) * window).abs().square().sum(1)
-    error = torch.fft.rfft((x - y) * window).abs().square().sum(1)
-    frequency = torch.fft.rfftfreq(x.shape[-1], 1 / rate, device=x.device)
-    floor = 1e-4 * truth.sum(-1) + 1e-6
-    parts = []
-    for low, high in bands:
-        inside = ((frequency >= low) & (frequency < high)).to(x.dtype)
-        parts.append((error @ inside) / torch.maximum(truth @ inside, floor))
-    return torch.stack(parts).clamp(max=2.0).mean()

@@ -293,8 +293,8 @@ class RegionTokenizer(CodecTokenizer):
     def _loss(self, rate: float, module: Any, x: Any) -> Any:
         from torch.nn import functional as F
 
-        from neurokit.nn.codec import relative_error, spectrogram_error
-        from neurokit.nn.region import region_band_error, split_signals
+        from neurokit.nn.codec import band_error, relative_error, spectrogram_error
+        from neurokit.nn.region import split_signals
 
         y, _, loss = module(x)
         x, y = (split_signals(s, module.encoder.n_signals, self._hop) for s in (x, y.float()))
@@ -309,7 +309,7 @@ class RegionTokenizer(CodecTokenizer):
             loss = loss + error * F.huber_loss(y, x)
         if spectrum:
             loss = loss + spectrum * spectrogram_error(x.flatten(0, 1), y.flatten(0, 1), windows)
-        return loss + band * region_band_error(x, y, rate, bands) if band and bands else loss
+        return loss + band * band_error(x, y, rate, bands) if band and bands else loss
 
     def _examples(self, signal: Signal, groups: Any) -> tuple[Any, NDArray[Any], dict[str, Any]]:
         n_trials, n_channels, _ = signal.values.shape
