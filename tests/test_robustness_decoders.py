@@ -176,8 +176,8 @@ def test_one_time_step(fitted, session, name):
     if isinstance(twin, KalmanRegressor):
         with pytest.raises(ValueError, match=r"needs two successive time steps.*n_samples=1"):
             twin.fit(x[:, :1], y[:1])
-        with pytest.raises(ValueError, match=r"needs more time steps than 3 .*n_samples=2"):
-            twin.fit(x[:, :2], y[:2])
+        with pytest.raises(ValueError, match=r"needs more time steps than 3 .*n_samples=3"):
+            twin.fit(x[:, :3], y[:3])
     elif isinstance(twin, SmoothedRegressor):
         with pytest.raises(ValueError, match=r"n_blocks must lie between 2 and the samples"):
             twin.fit(x[:, :1], y[:1])

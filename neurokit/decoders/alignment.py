@@ -194,9 +194,12 @@ def _mean_covariance(x: NDArray[Any], domain: str) -> NDArray[Any]:
 
 
 def _inverse_root(covariance: NDArray[Any]) -> NDArray[Any]:
-    """Inverse square root on the directions that have variance."""
-    values, vectors = np.linalg.eigh(covariance)
-    kept = values > values[-1] * len(values) * np.finfo(np.float64).eps
+    """Inverse square root on the directions that have variance; what is flat stays exactly so."""
+    live = np.ix_(*2 * (covariance.any(axis=0),))  # a solver may leak rounding into the others
+    values, vectors = np.linalg.eigh(covariance[live])
+    kept = values > values[-1] * len(covariance) * np.finfo(np.float64).eps
     root = np.zeros_like(values)
     root[kept] = values[kept] ** -0.5
-    return (vectors * root) @ vectors.T
+    inverse = np.zeros_like(covariance)
+    inverse[live] = (vectors * root) @ vectors.T
+    return inverse

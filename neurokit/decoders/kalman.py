@@ -170,6 +170,11 @@ class KalmanRegressor(TimeRegressor):
                 f" got n_samples={n:g}."
             )
         mean, offset = sums["x"] / n, sums["z"] / n
+        if n <= len(offset) + 1:  # a line through every step: nothing is left for noise
+            raise ValueError(
+                f"KalmanRegressor needs more time steps than {len(offset) + 1} to tell movement"
+                f" from noise, got n_samples={n:g}."
+            )
         zz = sums["zz"] - n * np.outer(offset, offset)
         xz = sums["xz"] - n * np.outer(mean, offset)
         xx = sums["xx"] - n * np.outer(mean, mean)
@@ -184,13 +189,7 @@ class KalmanRegressor(TimeRegressor):
         self.observation_cov_ = _floor(_shrink((residual + residual.T) / (2 * n), n))
         self.initial_cov_ = _floor(zz / n)
         self.mean_, self.intercept_, self.moments_ = mean, offset, sums
-        try:
-            self._settle()
-        except np.linalg.LinAlgError as error:  # so few steps that nothing is left for noise
-            raise ValueError(
-                f"KalmanRegressor needs more time steps than {len(offset) + 1} to tell movement"
-                f" from noise, got n_samples={n:g}."
-            ) from error
+        self._settle()
 
     def _settle(self) -> None:
         """Run the error covariance until it stands, and keep the recursion of every step.
