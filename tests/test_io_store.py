@@ -258,6 +258,20 @@ def test_large_and_lazy_arrays_are_written_by_blocks_and_read_lazily(
     assert np.array_equal(again, whole)
 
 
+def test_blocks_of_fair_size_stay_as_they_are_on_disk(tmp_path):
+    # joined ones would wait in memory for their neighbours, more of them in a longer recording
+    for blocks, on_disk in [
+        ((2, 70_003), (2, 70_003)),
+        ((2, 20_000), (2, 250_000)),  # small: joined
+        ((2, (90_000, 100_000, 60_000)), (2, 250_000)),  # not alike
+    ]:
+        x = dask.array.ones((2, 250_000), chunks=blocks, dtype="f4")
+        path = save(tmp_path / "x.zarr", neurokit.signal(x, sampling_rate=250))
+        stored = xr.open_zarr(path, consolidated=False)["values"]
+        assert stored.encoding["chunks"] == on_disk
+        assert (stored == 1).all()
+
+
 def test_others_can_open_the_files(tmp_path):
     with xr.open_dataset(save(tmp_path / "x.nc", _eeg()), engine="h5netcdf") as x:
         assert x["signal" if "signal" in x else "values"].attrs["units"] == "uV"

@@ -40,7 +40,8 @@ def tokenizer(request):
 
 
 @pytest.fixture(autouse=True)
-def here():
+def here(monkeypatch):
+    monkeypatch.setattr("neurokit.tokenizers._lazy._VALUES", 1)  # the recordings here are short
     with dask.config.set(scheduler="synchronous"):
         yield
 
@@ -75,6 +76,18 @@ def test_the_plan_for_a_day_is_small(tokenizer):
     graph = back.data.__dask_graph__()
     assert len(graph.layers) < 20  # and not one for every slice, each of which lists the others
     assert back.sizes["time"] == day.shape[1]
+
+
+def test_few_channels_are_decoded_in_longer_blocks(tokenizer, monkeypatch):
+    monkeypatch.setattr("neurokit.tokenizers._lazy._VALUES", 2**16)
+    da = pytest.importorskip("dask.array")
+    for n_channels in (1, 2, 32):
+        hours = da.zeros((n_channels, 3600 * 250), chunks=(-1, 60 * 250), dtype=np.float32)
+        tokens = tokenizer.transform(nk.signal(hours, sampling_rate=250))
+        sizes = tokenizer.inverse_transform(tokens).data.chunks[-1]
+        assert n_channels * sizes[0] >= 2**16 - 250  # a chunk of a file as it is
+        assert sizes[0] < 2**16 + 90 * 250
+        assert len({*sizes[:-1]}) == 1
 
 
 def test_only_the_tokens_that_are_needed_are_read(tokenizer):

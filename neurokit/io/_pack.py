@@ -1,6 +1,7 @@
 """Turn recordings into what zarr and netCDF can hold, and back."""
 
 import json
+import math
 import uuid
 import zlib
 from collections.abc import Hashable, Mapping
@@ -77,7 +78,19 @@ def _pack_variable(variable: xr.Variable, name: str, to_zarr: bool) -> xr.Variab
 
 
 def chunk_shape(variable: xr.Variable) -> tuple[int, ...]:
-    """Return the shape of one chunk: whole, then halved along time and the longest dim."""
+    """Return the shape of one chunk: whole, then halved along time and the longest dim.
+
+    Blocks of dask that are alike and of fair size stay as they are: where dask joins neighbours
+    that share what they are made of, it keeps a part of the recording that grows with its length.
+    """
+    if variable.chunks is not None:
+        blocks = tuple(sizes[0] for sizes in variable.chunks)
+        alike = all(
+            {*sizes[:-1]} <= {first} and sizes[-1] <= first
+            for sizes, first in zip(variable.chunks, blocks, strict=True)
+        )
+        if alike and _BLOCK // 16 <= math.prod(blocks) * variable.dtype.itemsize <= 4 * _BLOCK:
+            return blocks
     shape = [max(1, size) for size in variable.shape]
     itemsize = variable.dtype.itemsize
     while np.prod(shape, dtype=np.int64) * itemsize > _BLOCK:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from neurokit.tokenizers._levelled import LevelledTokenizer
 
 _PERIODS = 60  # of a block, at least
+_VALUES = 2**16  # of a decoded block, at least: large enough to be a chunk of a file as it is
 
 
 def lazy_tokens(estimator: LevelledTokenizer, signal: Signal, montage: Any) -> Any:
@@ -60,8 +61,11 @@ def lazy_signal(
     back = Resampler(frames.model_rate, frames.rate)
     n_past = _finite_past(estimator, estimator._n_past()[1], "decoder", "tokens")
     n_before = max(n_past, math.ceil(_level.SMOOTH / frames.n_steps))
-    n_block = max(_PERIODS, math.ceil(4 * n_before / frames.level_period)) * frames.level_period
     n_channels = tokens.shape[-3] if montage is None else montage.n_channels
+    n_rows = math.prod(tokens.shape[:-3]) * n_channels
+    n_least = _VALUES / (n_rows * float(frames.size * frames.rate / frames.model_rate))
+    n_block = max(_PERIODS, math.ceil(max(4 * n_before, n_least) / frames.level_period))
+    n_block *= frames.level_period
     pieces = []
     for first, last in spans(n_frames, n_block):
         start = back.n_out(first * frames.size)
