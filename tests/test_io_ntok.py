@@ -247,10 +247,10 @@ def test_a_file_cut_short_gives_its_whole_blocks(path, tokens):
 def test_later_versions_and_other_files_are_refused(path, tmp_path):
     whole = bytearray(path.read_bytes())
     length = struct.unpack_from("<I", whole, 8)[0]
-    struct.pack_into("<H", whole, 4, 3)
+    struct.pack_into("<H", whole, 4, 4)
     struct.pack_into("<I", whole, 12, zlib.crc32(whole[16 : 16 + length], zlib.crc32(whole[:12])))
     path.write_bytes(whole)
-    with pytest.raises(OSError, match="is of version 3, and this release reads versions up to 2"):
+    with pytest.raises(OSError, match="is of version 4, and this release reads versions up to 3"):
         read_tokens(path)
     (tmp_path / "b.ntok").write_bytes(b"\x80\x04K\x01.")
     with pytest.raises(OSError, match=r"is not an \.ntok file"):

@@ -2,14 +2,14 @@
 
 All numbers are little-endian::
 
-    "NTOK"  u16 version  u16 zero  u32 length of JSON  u32 crc32 (of these 12 bytes and JSON)
-    JSON, UTF-8
+    "NTOK"  u16 version  u16 zero  u32 length of text  u32 crc32 (of these 12 bytes and text)
+    text:    JSON, UTF-8, deflated with what usually stands in it as a dictionary
     blocks:  u32 length  u32 crc32 (of start and payload)  u64 start  payload
     index:   for each block  u64 offset  u64 start  u32 length  u32 crc32
     u64 offset of the index  u32 blocks  u32 crc32 (of the index and these 12 bytes)  "KOTN"
 
-Version 2 is version 1 with tokens coded by their digits and in more contexts. Nothing in it is
-executed on reading. Each block can be read without the others.
+Version 2 is version 1 with tokens coded by their digits and in more contexts; both have plain
+JSON. Nothing in a file is executed on reading. Each block can be read without the others.
 """
 
 import json
@@ -20,11 +20,25 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-MAGIC, END, VERSION = b"NTOK", b"KOTN", 2
+MAGIC, END, VERSION = b"NTOK", b"KOTN", 3
 _HEAD = struct.Struct("<4sHHII")
 _BLOCK = struct.Struct("<IIQ")
 _ENTRY = struct.Struct("<QQII")
 _TAIL = struct.Struct("<QII4s")
+# Files cannot be read without it: another text needs another version.
+_USUAL = (
+    b'{"kind":"lossless","name":"recording.edf","size":1000000,"scale","position","species"'
+    b'{"kind":"tokens","dims":["trial","channel","frame","level"],"shape":[1,64,10000,9],'
+    b'"step":[1,8,1820],"dtype":"<u2","name":"tokens","attrs":{"signal_rate":"256",'
+    b'"signal_samples":16000,"signal_first":"0","level_period":18,"units":"uV","code_digits":'
+    b'"0 0 1 2 3;0 1 2 3 4;7 6 5 8 9;10 11 12 13 14;15 0 1 4 2;6 7 5 3 8;9 10 11 12 13"},'
+    b'"coords":[{"name":"channel","dims":["channel"],"attrs":{},"index":true,"dtype":"<U3",'
+    b'"shape":[64]},{"name":"type","dims":["channel"],"attrs":{},"index":false,"dtype":"<U3",'
+    b'"shape":[64]},{"name":"frame","dims":["frame"],"attrs":{"units":"s"},"index":true,'
+    b'"first":"0","rate":"25/4","size":10000},{"name":"level","dims":["level"],"attrs":{},'
+    b'"index":true,"dtype":"<U6","shape":[9]}],"events":null,"model":null,'
+    b'"stages":[0,0,1,2,3,4,5,6,7]}'
+)
 
 
 class Block(NamedTuple):
@@ -40,9 +54,10 @@ def write_container(
     file: BinaryIO, header: dict[str, Any], blocks: Iterable[tuple[int, bytes]]
 ) -> None:
     """Write `header` and the (start, payload) pairs of `blocks` to an open file."""
-    text = json.dumps(header, ensure_ascii=False, allow_nan=False).encode()
-    version = 2 if header.get("kind") == "tokens" else 1
-    head = _HEAD.pack(MAGIC, version, 0, len(text), 0)[:12]
+    plain = json.dumps(header, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    deflate = zlib.compressobj(9, wbits=-15, zdict=_USUAL)
+    text = deflate.compress(plain.encode()) + deflate.flush()
+    head = _HEAD.pack(MAGIC, VERSION, 0, len(text), 0)[:12]
     file.write(head + struct.pack("<I", zlib.crc32(text, zlib.crc32(head))) + text)
     index = b""
     n = 0
@@ -76,7 +91,7 @@ class Container:
         self.path = Path(path)
         self.size = self.path.stat().st_size
         with self.path.open("rb") as file:
-            self.header, first = self._read_header(file)
+            self.version, self.header, first = self._read_header(file)
             try:
                 self.blocks = self._read_index(file)
             except OSError:
@@ -84,7 +99,7 @@ class Container:
                     raise
                 self.blocks = self._walk(file, first)
 
-    def _read_header(self, file: BinaryIO) -> tuple[dict[str, Any], int]:
+    def _read_header(self, file: BinaryIO) -> tuple[int, dict[str, Any], int]:
         head = file.read(_HEAD.size)
         if head[:4] != MAGIC:
             raise OSError(
@@ -107,7 +122,9 @@ class Container:
                 f"{self.path}: is of version {version}, and this release reads versions up to"
                 f" {VERSION}; update neurokit."
             )
-        return json.loads(text), _HEAD.size + length
+        if version > 2:
+            text = zlib.decompressobj(wbits=-15, zdict=_USUAL).decompress(text)
+        return version, json.loads(text), _HEAD.size + length
 
     def _read_index(self, file: BinaryIO) -> list[Block]:
         file.seek(max(self.size - _TAIL.size, 0))

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from neurokit.io._blocks import Container
+from neurokit.io._blocks import VERSION, Container
 from neurokit.io._pack import from_json
 
 DIMS = ("trial", "channel", "frame", "level")
 _GROUP = 8  # channels that are coded together
 _TOKENS = 1 << 17  # in one block, about
-_LEVEL = struct.Struct("<qB")  # smallest token and bits, of each level
+_LEVEL_BEFORE_3 = struct.Struct("<qB")  # smallest token and bits, of each level
 
 
 def to_four(tokens: xr.DataArray) -> xr.DataArray:
@@ -100,11 +100,8 @@ def payloads(
             )
         widths = np.array([span.bit_length() for span in spans], np.int64)
         small = (columns.astype(np.int64) - low.astype(np.int64)).astype(np.int32)
-        head = b"".join(
-            _LEVEL.pack(int(a) if block.size else 0, int(w))
-            for a, w in zip(low, widths, strict=True)
-        )
-        payload = head + encode_tokens(small, widths)
+        least = [int(a) if block.size else 0 for a in low]
+        payload = _pack_levels(least, widths.tolist()) + encode_tokens(small, widths)
         back = _decode_block(payload, block.shape, block.dtype, digits)
         if not np.array_equal(back, block):
             raise OSError("write_tokens: a block does not decode to what it was made from.")
@@ -150,19 +147,55 @@ def _decode_block(
     shape: tuple[int, ...],
     dtype: np.dtype[Any],
     digits: list[list[int]] | None = None,
+    version: int = VERSION,
 ) -> np.ndarray:
     from neurokit.io._token_coder import decode_tokens, join_digits
 
     n_columns = shape[2]
     if digits:
         n_columns = sum(not d for d in digits) + len({i for entries in digits for i in entries})
-    size = _LEVEL.size * n_columns
-    levels = list(_LEVEL.iter_unpack(payload[:size]))
-    low = np.array([a for a, _ in levels], np.int64)
-    widths = np.array([w for _, w in levels], np.int64)
+    low, widths, size = _unpack_levels(payload, n_columns, version)
     small = decode_tokens(payload[size:], widths, (shape[0], shape[1], n_columns))
     values = small.astype(np.int64) + low
     return (join_digits(values, digits) if digits else values).astype(dtype)
+
+
+def _pack_levels(low: list[int], widths: list[int]) -> bytes:
+    """Bits of each level, then its smallest token: sign last, seven bits a byte, low ones first.
+
+    The top bit of a byte says that another follows.
+    """
+    out = bytearray()
+    for smallest, width in zip(low, widths, strict=True):
+        out.append(width)
+        rest = 2 * smallest if smallest >= 0 else -2 * smallest - 1
+        while rest > 127:
+            out.append(rest & 127 | 128)
+            rest >>= 7
+        out.append(rest)
+    return bytes(out)
+
+
+def _unpack_levels(
+    payload: bytes, n_columns: int, version: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+    """Undo `_pack_levels`; say also how many bytes that took."""
+    low, widths = np.zeros(n_columns, np.int64), np.empty(n_columns, np.int64)
+    if version < 3:
+        size = _LEVEL_BEFORE_3.size * n_columns
+        for k, level in enumerate(_LEVEL_BEFORE_3.iter_unpack(payload[:size])):
+            low[k], widths[k] = level
+        return low, widths, size
+    at = 0
+    for k in range(n_columns):
+        widths[k], at = payload[at], at + 1
+        code = shift = 0
+        more = True
+        while more:
+            code |= (payload[at] & 127) << shift
+            more, shift, at = payload[at] > 127, shift + 7, at + 1
+        low[k] = -(code + 1) // 2 if code & 1 else code // 2
+    return low, widths, at
 
 
 class StoredTokens(BackendArray):
@@ -229,7 +262,8 @@ class StoredTokens(BackendArray):
         for i, begin, extent in self._blocks(*axes) if out.size else ():
             n_trials, n_channels, n_frames = extent
             shape = (n_trials * n_frames, n_channels, self.shape[3])
-            block = _decode_block(self.container.read(i), shape, self.dtype, self.digits)
+            payload = self.container.read(i)
+            block = _decode_block(payload, shape, self.dtype, self.digits, self.container.version)
             block = block.reshape(n_trials, n_frames, n_channels, -1).transpose(0, 2, 1, 3)
             inside = [
                 np.flatnonzero((w >= b) & (w < b + n))
