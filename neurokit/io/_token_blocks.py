@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from neurokit.io._blocks import VERSION, Container
+from neurokit.io._blocks import Container
 from neurokit.io._pack import from_json
 
 DIMS = ("trial", "channel", "frame", "level")
 _GROUP = 8  # channels that are coded together
 _TOKENS = 1 << 17  # in one block, about
-_LEVEL_BEFORE_3 = struct.Struct("<qB")  # smallest token and bits, of each level
 
 
 def to_four(tokens: xr.DataArray) -> xr.DataArray:
@@ -147,14 +146,13 @@ def _decode_block(
     shape: tuple[int, ...],
     dtype: np.dtype[Any],
     digits: list[list[int]] | None = None,
-    version: int = VERSION,
 ) -> np.ndarray:
     from neurokit.io._token_coder import decode_tokens, join_digits
 
     n_columns = shape[2]
     if digits:
         n_columns = sum(not d for d in digits) + len({i for entries in digits for i in entries})
-    low, widths, size = _unpack_levels(payload, n_columns, version)
+    low, widths, size = _unpack_levels(payload, n_columns)
     small = decode_tokens(payload[size:], widths, (shape[0], shape[1], n_columns))
     values = small.astype(np.int64) + low
     return (join_digits(values, digits) if digits else values).astype(dtype)
@@ -177,15 +175,10 @@ def _pack_levels(low: list[int], widths: list[int]) -> bytes:
 
 
 def _unpack_levels(
-    payload: bytes, n_columns: int, version: int
+    payload: bytes, n_columns: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
     """Undo `_pack_levels`; say also how many bytes that took."""
     low, widths = np.zeros(n_columns, np.int64), np.empty(n_columns, np.int64)
-    if version < 3:
-        size = _LEVEL_BEFORE_3.size * n_columns
-        for k, level in enumerate(_LEVEL_BEFORE_3.iter_unpack(payload[:size])):
-            low[k], widths[k] = level
-        return low, widths, size
     at = 0
     for k in range(n_columns):
         widths[k], at = payload[at], at + 1
@@ -262,8 +255,7 @@ class StoredTokens(BackendArray):
         for i, begin, extent in self._blocks(*axes) if out.size else ():
             n_trials, n_channels, n_frames = extent
             shape = (n_trials * n_frames, n_channels, self.shape[3])
-            payload = self.container.read(i)
-            block = _decode_block(payload, shape, self.dtype, self.digits, self.container.version)
+            block = _decode_block(self.container.read(i), shape, self.dtype, self.digits)
             block = block.reshape(n_trials, n_frames, n_channels, -1).transpose(0, 2, 1, 3)
             inside = [
                 np.flatnonzero((w >= b) & (w < b + n))
