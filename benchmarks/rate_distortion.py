@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from scipy.io import loadmat
 from train_codec import RATE, drawn, fidelity, load
 
 import neurokit as nk
@@ -37,7 +38,7 @@ from neurokit.tokenizers import (
 )
 
 STEPS = (3, 4, 5, 6, 7, 8, 10, 12, 16, 20, 24, 32, 40, 54, 80, 108, 160, 256)
-GRIDS = (25, 33, 49, 65, 97, 137, 193, 273)  # values over 48 scales
+GRIDS = (5, 9, 13, 17, 25, 33, 49, 65, 97, 137, 193, 273)  # values over 48 scales
 OURS = "eeg-small"
 
 
@@ -50,6 +51,21 @@ def untouched(data: Path):
     for kind, name in ((0, "Bonn A, 174 Hz"), (4, "Bonn E seizures, 174 Hz")):
         segments = bonn["X"][bonn["y"] == kind][:16]
         yield name, nk.signal(segments.astype("f4"), sampling_rate=173.61)
+    sleep = np.loadtxt(data / "sleep_dreams/excerpt1.txt", skiprows=1)
+    for start in (300, 1200):
+        part = sleep[None, start * 100 : (start + 40) * 100]
+        yield "DREAMS sleep, 100 Hz", nk.signal(part.astype("f4"), sampling_rate=100)
+    path = data / "mi_graz_c3c4/motor_imagery_train_data.mat"
+    graz = loadmat(path, squeeze_me=True, struct_as_record=False)["P_C_S"].data
+    for trial in (5, 50, 100):  # eight trials of C3 and C4, of 6 s, as if they were 16 channels
+        part = graz[trial : trial + 8, :, :2].transpose(0, 2, 1).reshape(16, -1)
+        yield "Graz, 128 Hz", nk.signal(part.astype("f4"), sampling_rate=128)
+    for kind in ("interictal", "ictal"):  # segments of 5 s
+        paths = sorted((data / f"seizure_delhi/{kind}").glob("*.mat"))[:8]
+        part = np.stack([loadmat(path)[kind].ravel() for path in paths])
+        yield f"Delhi {kind}, 200 Hz", nk.signal(part.astype("f4"), sampling_rate=200)
+    part = np.stack([np.load(data / f"lfp_hippocampus_bycycle/{n}.npy") for n in ("ca1", "ec3")])
+    yield "Hippocampal LFP, 1250 Hz", nk.signal(part.astype("f4"), sampling_rate=1250)
 
 
 def held_out(folder: Path):
@@ -104,7 +120,7 @@ def tokenizers(folder: Path, peers: Path | None):
     found = {OURS: (CodecTokenizer.from_pretrained(), None)}
     windows = drawn(folder, load(folder)[0], 4000, played=False)[:, None].astype(float)
     linear = LinearRVQTokenizer(sampling_rate=RATE, random_state=0).fit(windows)
-    found["linear"] = (linear, (2, 3, 4, 5, 6, 7, 8, 10))
+    found["linear"] = (linear, (1, 2, 3, 4, 5, 6, 7, 8, 10))
     for name, kind in (("biocodec", CodecTokenizer), ("multiscale", MultiScaleTokenizer)):
         if peers is not None and (path := peers / f"{name}.safetensors").exists():
             found[name] = (kind.load(path), None)
