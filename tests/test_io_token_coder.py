@@ -1,4 +1,4 @@
-"""The coder of token blocks: digits apart and together, older blocks, and what contexts save."""
+"""The coder of token blocks: digits apart and together, what comes back, what contexts save."""
 
 import numpy as np
 import pytest
@@ -6,8 +6,9 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from neurokit.io._entropy import rans_encode
 from neurokit.io._token_blocks import _pack_levels, _unpack_levels
-from neurokit.io._token_coder import decode_tokens, encode_tokens, join_digits, split_digits
+from neurokit.io._token_coder import _run, decode_tokens, encode_tokens, join_digits, split_digits
 from neurokit.io.ntok import read_tokens, token_info, write_tokens
 
 
@@ -102,3 +103,43 @@ def test_the_channels_beside_and_the_tokens_before_help():
     alone = rng.permuted(beside, axis=0)
     width = np.array([5])
     assert len(encode_tokens(beside, width)) < 0.6 * len(encode_tokens(alone, width))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_mixture_seen_in_few_frames_is_predicted(seed):
+    """Too few frames for any pair of tokens to come twice; contexts alone save 6 to 8 % here."""
+    rng = np.random.default_rng(seed)
+    common, gains = rng.normal(0, 30, (400, 1, 1)), rng.uniform(-1, 1, (1, 6, 1))
+    tokens = 128 + common * gains + rng.normal(0, 2, (400, 6, 1))
+    mixed = np.clip(np.round(tokens), 0, 255).astype(np.int32)
+    alone = rng.permuted(mixed, axis=0)
+    width = np.array([8])
+    assert len(encode_tokens(mixed, width)) < 0.85 * len(encode_tokens(alone, width))
+    np.testing.assert_array_equal(
+        decode_tokens(encode_tokens(mixed, width), width, mixed.shape), mixed
+    )
+
+
+@given(
+    shape=st.tuples(st.integers(1, 12), st.integers(1, 8), st.integers(1, 4)),
+    widths=st.lists(st.integers(0, 16), min_size=4, max_size=4),
+    seed=st.integers(0, 99),
+)
+@settings(deadline=None, max_examples=60)
+def test_any_tokens_come_back(shape, widths, seed):
+    width = np.array(widths[: shape[2]])
+    tokens = np.random.default_rng(seed).integers(0, 2**width, shape).astype(np.int32)
+    tokens[: shape[0] // 2] = tokens[0]  # a run, then the widest jumps
+    np.testing.assert_array_equal(
+        decode_tokens(encode_tokens(tokens, width), width, shape), tokens
+    )
+    _run_back(tokens, width)
+
+
+def _run_back(tokens, width):
+    """Through the mixing itself, however short: `encode_tokens` keeps small blocks packed."""
+    n_bits = int(width.sum()) * tokens.shape[0] * tokens.shape[1]
+    starts, freqs = np.empty(n_bits, np.uint16), np.empty(n_bits, np.uint16)
+    n = _run(tokens.copy(), width, np.empty(0, np.uint32), False, starts, freqs)
+    data = b"M" + rans_encode(starts, freqs, n).astype("<u4").tobytes()
+    np.testing.assert_array_equal(decode_tokens(data, width, tokens.shape), tokens)
