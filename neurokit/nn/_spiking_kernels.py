@@ -13,7 +13,11 @@ import math
 import numpy as np
 from numba import njit
 
-from neurokit.nn._spiking_products import add_product, add_transposed_product
+from neurokit.nn._spiking_products import (
+    add_product,
+    add_sparse_product,
+    add_sparse_transposed_product,
+)
 
 CHUNK = 1024  # columns
 # "contract" alone (fused multiply-add): NaN keeps its meaning and sums keep their order.
@@ -121,6 +125,7 @@ def forward(
     keep = h.size == s.size
     row, start = n_entries * n_units, first * n_units
     width = (last - first) * n_units
+    listed = np.empty(max(n_inputs, n_units), np.uint32)
     for t in range(n_times):
         to = (t if keep else t % ahead) * row + start
         if w_in.size > 0:
@@ -130,12 +135,14 @@ def forward(
                 for n in range(0, n_rows * n_units, n_units):
                     _copy(bias, h[to + n : to + n + n_units])
                 at = (t * n_entries + first) * n_inputs
-                add_product(x, at, n_rows, n_inputs, w_in, h, to, n_units, edge)
+                add_sparse_product(x, at, n_rows, n_inputs, w_in, h, to, n_units, edge, listed)
         elif x.size > 0:
             _copy(x[t * row + start : t * row + start + width], h[to : to + width])
         if w_rec.size > 0:
             before, at = (s, (t - 1) * row + start) if t > 0 else (s0, start)
-            add_product(before, at, last - first, n_units, w_rec, h, to, n_units, edge)
+            add_sparse_product(
+                before, at, last - first, n_units, w_rec, h, to, n_units, edge, listed
+            )  # fmt: skip
         for tile in range(0, width, decay.size):
             end = min(decay.size, width - tile)
             for n in range(0, end, CHUNK):
@@ -228,6 +235,7 @@ def backward(
     gs = np.zeros(width if recurrent else 0, h.dtype)
     before = np.zeros(width if recurrent or with_parameters else 0, h.dtype)
     scratch = np.zeros((4, CHUNK), h.dtype)
+    listed = np.empty(max(n_inputs, n_units), np.uint32)
     zeroth = np.intp(0)  # a literal would be a type of its own, and compile all again
     for t in range(n_times - 1, -1, -1):
         at = t * row + start
@@ -257,7 +265,8 @@ def backward(
                     if t > 0:
                         hp = h[at - row + lo : at - row + hi]
                         _fire(hp, th, scale, top, mode, bt)
-                        _reset(hp, bt, th, zero, subtract, vp)
+                        if with_parameters:
+                            _reset(hp, bt, th, zero, subtract, vp)
                     else:
                         _copy(v0[start + lo : start + hi], vp)
                         if recurrent:
@@ -280,8 +289,8 @@ def backward(
                 if g_bias.size > 0:
                     _add(gxt, g_bias[n:m])
         if g_rec.size > 0:
-            add_transposed_product(
-                before, zeroth, n_units, last - first, gx, here, g_rec, n_units, edge
+            add_sparse_transposed_product(
+                before, zeroth, n_units, last - first, gx, here, g_rec, n_units, edge, listed
             )  # fmt: skip
         if n_inputs == 0:
             if gx_out.size > 0:
@@ -290,7 +299,9 @@ def backward(
             n_rows = min(ahead, n_times - t) * (last - first)
             x_at = (t * n_entries + first) * n_inputs
             if g_in.size > 0:
-                add_transposed_product(x, x_at, n_inputs, n_rows, gx, here, g_in, n_units, edge)
+                add_sparse_transposed_product(
+                    x, x_at, n_inputs, n_rows, gx, here, g_in, n_units, edge, listed
+                )  # fmt: skip
             if gx_out.size > 0:
                 add_product(gx, here, n_rows, n_units, w_in, gx_out, x_at, n_inputs, edge)
     if gs0.size > 0:
