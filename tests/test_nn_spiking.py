@@ -202,6 +202,7 @@ def test_single_precision_agrees_where_no_potential_is_at_its_threshold():
 )
 def test_products_are_those_of_numpy(n_rows, n_steps, n_columns, dtype):
     from neurokit.nn import _spiking_products as products
+    from neurokit.nn._spiking_vectors import ROWS
 
     rng = np.random.default_rng(0)
     a, b, c = (
@@ -209,7 +210,7 @@ def test_products_are_those_of_numpy(n_rows, n_steps, n_columns, dtype):
         for shape in ((n_rows, n_steps), (n_steps, n_columns), (n_rows, n_columns))
     )
     width = products.panel_width(a.dtype)
-    edge = np.zeros(products.ROWS * width, dtype)
+    edge = np.zeros(ROWS * width, dtype)
     for offset in (0, 3):
         out = np.concatenate((np.full(offset, 7.0, dtype), c.ravel(), np.full(2, 7.0, dtype)))
         flat = np.concatenate((np.full(offset, np.nan, dtype), a.ravel()))
@@ -241,18 +242,20 @@ def test_products_are_those_of_numpy(n_rows, n_steps, n_columns, dtype):
     n_rows=st.integers(1, 9),
     n_steps=st.integers(1, 150),
     n_panels=st.integers(1, 5),
+    n_more=st.sampled_from([0, 0, 1, 7]),
     share=st.sampled_from([0.0, 0.02, 0.1, 0.2, 1.0]),
     dtype=st.sampled_from(["float32", "float64"]),
     seed=st.integers(0, 9),
 )
 def test_products_of_spikes_are_those_of_numbers_to_the_bit(
-    n_rows, n_steps, n_panels, share, dtype, seed
+    n_rows, n_steps, n_panels, n_more, share, dtype, seed
 ):
     from neurokit.nn import _spiking_products as products
+    from neurokit.nn._spiking_vectors import ROWS
 
     rng = np.random.default_rng(seed)
     width = products.panel_width(np.dtype(dtype))
-    n_columns = n_panels * width
+    n_columns = n_panels * width + n_more
     a = rng.normal(size=(n_rows, n_steps)) * (rng.random((n_rows, n_steps)) < share)
     a, b, c, d = (
         x.astype(dtype).ravel()
@@ -263,20 +266,20 @@ def test_products_of_spikes_are_those_of_numbers_to_the_bit(
             rng.normal(size=(n_rows + 1, n_columns)),
         )
     )
-    edge, listed = np.zeros(products.ROWS * width, dtype), np.zeros(n_steps, np.uint32)
+    edge, listed = np.zeros(ROWS * width, dtype), np.zeros(n_steps, np.uint32)
     laid = products.panels(b.reshape(n_steps, n_columns))
     sparse, dense = c.copy(), c.copy()
     sizes = n_rows, n_steps, laid
     products.add_sparse_product(a, 3, *sizes, sparse, 0, n_columns, edge, listed)
     products.add_product(a, 3, *sizes, dense, 0, n_columns, edge)
-    tiles = n_rows // products.ROWS * products.ROWS * n_columns  # what is left is summed apart
+    tiles = n_rows // ROWS * products.ROWS * n_columns  # what is left is summed apart
     np.testing.assert_array_equal(sparse[:tiles], dense[:tiles])
     np.testing.assert_allclose(sparse, dense, rtol=1e-5, atol=1e-5)
     sparse, dense = b.copy(), b.copy()
     sizes = n_steps, n_rows, d, 0
     products.add_sparse_transposed_product(a, 3, *sizes, sparse, n_columns, edge, listed)
     products.add_transposed_product(a, 3, *sizes, dense, n_columns, edge)
-    tiles = n_steps // products.ROWS * products.ROWS * n_columns
+    tiles = n_steps // ROWS * products.ROWS * n_columns
     np.testing.assert_array_equal(sparse[:tiles], dense[:tiles])
     np.testing.assert_allclose(sparse, dense, rtol=1e-5, atol=1e-5)
 

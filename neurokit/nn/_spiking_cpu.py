@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from neurokit.nn._spiking_kernels import CHUNK, backward, forward
-from neurokit.nn._spiking_products import ROWS, panel_width, panels
+from neurokit.nn._spiking_products import panel_width, panels
+from neurokit.nn._spiking_vectors import ROWS
 
 _FORWARD = "scale", "top", "zero", "subtract"
 _BACKWARD = *_FORWARD, "attached"
