@@ -77,19 +77,35 @@ def _panel(
         r += count
 
 
+@njit(cache=True, fastmath=_FAST, error_model="numpy")
+def _rest(a, a_at, n_rows, n_steps, b, out, out_at, n_columns, edge, done):
+    """Do `add_product` for the panels from number `done` on."""
+    width, one = edge.size // ROWS, np.intp(1)
+    for first in range(done * width, n_columns, width):
+        _panel(
+            a, a_at, n_steps, one, b, first * n_steps, width, out, out_at + first, n_columns,
+            n_rows, min(width, n_columns - first), n_steps, edge,
+        )  # fmt: skip
+
+
+@njit(cache=True, fastmath=_FAST, error_model="numpy")
+def _transposed_rest(a, a_at, n_rows, n_steps, b, b_at, out, n_columns, edge, done):
+    """Do `add_transposed_product` for the panels from number `done` on."""
+    width, one = edge.size // ROWS, np.intp(1)
+    for first in range(done * width, n_columns, width):
+        _panel(
+            a, a_at, one, n_rows, b, b_at + first, n_columns, out, first, n_columns,
+            n_rows, min(width, n_columns - first), n_steps, edge,
+        )  # fmt: skip
+
+
 @njit(cache=True, fastmath=_FAST, error_model="numpy", nogil=True)
 def add_product(a, a_at, n_rows, n_steps, b, out, out_at, n_columns, edge):
     """Add ``a @ b`` to `out`: flat arrays of rows, from the places `a_at` and `out_at` on.
 
     `b` is laid out by `panels`; `edge` is four rows of one panel to work in.
     """
-    width, one = edge.size // ROWS, np.intp(1)
-    for p in range(-(-n_columns // width)):
-        first = p * width
-        _panel(
-            a, a_at, n_steps, one, b, first * n_steps, width, out, out_at + first, n_columns,
-            n_rows, min(width, n_columns - first), n_steps, edge,
-        )  # fmt: skip
+    _rest(a, a_at, n_rows, n_steps, b, out, out_at, n_columns, edge, np.intp(0))
 
 
 @njit(cache=True, fastmath=_FAST, error_model="numpy", nogil=True)
@@ -98,12 +114,7 @@ def add_transposed_product(a, a_at, n_rows, n_steps, b, b_at, out, n_columns, ed
 
     Reads up to one panel past the end of `b`.
     """
-    width, one = edge.size // ROWS, np.intp(1)
-    for first in range(0, n_columns, width):
-        _panel(
-            a, a_at, one, n_rows, b, b_at + first, n_columns, out, first, n_columns,
-            n_rows, min(width, n_columns - first), n_steps, edge,
-        )  # fmt: skip
+    _transposed_rest(a, a_at, n_rows, n_steps, b, b_at, out, n_columns, edge, np.intp(0))
 
 
 @njit(cache=True, fastmath=_FAST, error_model="numpy")
@@ -139,18 +150,12 @@ def _sparse(a, a_at, n, edge):
 @njit(cache=True, fastmath=_FAST, error_model="numpy", nogil=True)
 def add_sparse_product(a, a_at, n_rows, n_steps, b, out, out_at, n_columns, edge, listed):
     """Do `add_product` where `a` may hold mostly zeros; `listed` has room for a row of it."""
-    width, one = edge.size // ROWS, np.intp(1)
-    whole = n_columns // width
-    if whole == 0 or not _sparse(a, a_at, n_rows * n_steps, edge):
-        add_product(a, a_at, n_rows, n_steps, b, out, out_at, n_columns, edge)
-        return
-    panel = width * n_steps
-    if whole * width < n_columns:
-        _panel(
-            a, a_at, n_steps, one, b, whole * panel, width, out, out_at + whole * width,
-            n_columns, n_rows, n_columns - whole * width, n_steps, edge,
-        )  # fmt: skip
-    for r in range(n_rows):
+    width = edge.size // ROWS
+    panel, whole = width * n_steps, n_columns // width
+    if not _sparse(a, a_at, n_rows * n_steps, edge):
+        whole = 0
+    _rest(a, a_at, n_rows, n_steps, b, out, out_at, n_columns, edge, whole)
+    for r in range(n_rows if whole else 0):
         row_at, to = a_at + r * n_steps, out_at + r * n_columns
         n = _list(a, row_at, n_steps, edge, listed)
         for p in range(0, whole - 1, 2):
@@ -165,18 +170,12 @@ def add_sparse_product(a, a_at, n_rows, n_steps, b, out, out_at, n_columns, edge
 @njit(cache=True, fastmath=_FAST, error_model="numpy", nogil=True)
 def add_sparse_transposed_product(a, a_at, n_rows, n_steps, b, b_at, out, n_columns, edge, listed):
     """Do `add_transposed_product` where `a` may hold mostly zeros."""
-    width, one = edge.size // ROWS, np.intp(1)
+    width = edge.size // ROWS
     whole = n_columns // width
-    if whole == 0 or not _sparse(a, a_at, n_rows * n_steps, edge):
-        add_transposed_product(a, a_at, n_rows, n_steps, b, b_at, out, n_columns, edge)
-        return
-    if whole * width < n_columns:
-        first = whole * width
-        _panel(
-            a, a_at, one, n_rows, b, b_at + first, n_columns, out, first, n_columns,
-            n_rows, n_columns - first, n_steps, edge,
-        )  # fmt: skip
-    for k in range(n_steps):
+    if not _sparse(a, a_at, n_rows * n_steps, edge):
+        whole = 0
+    _transposed_rest(a, a_at, n_rows, n_steps, b, b_at, out, n_columns, edge, whole)
+    for k in range(n_steps if whole else 0):
         row_at, at = a_at + k * n_rows, b_at + k * n_columns
         n = _list(a, row_at, n_rows, edge, listed)
         for to in range(0, (whole - 1) * width, 2 * width):
