@@ -2,12 +2,26 @@
 
 import lazy_loader
 
+from neurokit.families import FAMILIES
+
 __version__ = "0.1.0"
 
 # Loaded on first use: `import neurokit` stays quick, and torch and mne stay out of it.
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules={"datasets", "decoders", "io", "metrics", "plotting", "tokenizers"},
+    submodules={
+        *FAMILIES,
+        "cli",
+        "datasets",
+        "io",
+        "metrics",
+        "nn",
+        "persistence",
+        "plotting",
+        "recording",
+        "streaming",
+        "training",
+    },
     submod_attrs={
         "recording": [
             "behaviour",

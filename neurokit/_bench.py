@@ -12,7 +12,7 @@ import numpy as np
 
 from neurokit._bench_reaching import RATE, Recording, find_recordings, read_recording
 from neurokit._bench_rows import Rows
-from neurokit.io._atomic import atomic_path
+from neurokit.atomic import atomic_path
 
 _WINDOW = 0.2  # s that the linear decoder looks back, as the dense baselines do
 

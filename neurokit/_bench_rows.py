@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from neurokit.io._atomic import atomic_path
+from neurokit.atomic import atomic_path
 
 KEY = ("recording", "decoder", "filter", "seed", "epochs", "count")
 FIGURES = (

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from neurokit import io
 from neurokit.recording import contiguous_runs, sampling_rate
-from neurokit.sample_index import SampleIndex
+from neurokit.recording.clock import SampleIndex
 
 _WHOLE = 2e7  # samples up to which a signal is looked at whole
 _STRETCHES = 20  # looked at of longer ones

@@ -228,7 +228,7 @@ def _convert(chosen: argparse.Namespace) -> None:
         table = io.read_events(chosen.file)
         io.write_edf(out, io.read_signal(chosen.file), table)
     elif suffix == ".tsv":
-        from neurokit.io._atomic import atomic_path
+        from neurokit.atomic import atomic_path
 
         table = io.read_events(chosen.file).rename(columns={"label": "trial_type"})
         if not len(table):

@@ -16,7 +16,7 @@ import xarray as xr
 from sklearn.utils.validation import validate_data
 
 from neurokit.recording import contiguous_runs, sampling_rate
-from neurokit.sample_index import SampleIndex
+from neurokit.recording.clock import SampleIndex
 
 SPACES = ("channel", "unit", "feature")  # the dim that estimators see as features
 

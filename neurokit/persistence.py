@@ -21,7 +21,7 @@ from safetensors.numpy import save as dump_tensors
 from sklearn.base import BaseEstimator
 
 from neurokit import __version__
-from neurokit.io._atomic import atomic_path
+from neurokit.atomic import atomic_path
 
 FORMAT = 1
 _KEY = "neurokit"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 import neurokit
-from neurokit.io._atomic import atomic_path
+from neurokit.atomic import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

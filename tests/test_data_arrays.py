@@ -84,7 +84,7 @@ def test_the_linear_track_is_read_by_the_door(data):
     with np.load(path) as held:
         times, place = held["pos_t"], np.stack([held["x"], held["y"]], axis=1)
     with pytest.raises(ValueError, match="times must be finite and evenly spaced"):
-        neurokit.sample_index.SampleIndex.from_times(times)  # a camera of about 60 fps
+        neurokit.recording.clock.SampleIndex.from_times(times)  # a camera of about 60 fps
     x = recording.behaviour(place, sampling_rate=60, features=["x", "y"], units=["px", "px"])
     x = x.drop_vars("time").assign_coords(time=("time", times))
     with pytest.raises(ValueError, match="evenly spaced between its jumps; resample it first"):
@@ -171,7 +171,7 @@ def test_cascade_has_fluorescence_and_the_spikes_below_it(data):
         stamps, values, spikes = (
             np.ravel(cell[name]) for name in ("fluo_time", "fluo_mean", "events_AP")
         )
-        clock = neurokit.sample_index.SampleIndex.from_times(stamps)
+        clock = neurokit.recording.clock.SampleIndex.from_times(stamps)
         x = neurokit.traces(values[None], sampling_rate=clock.rate, start=stamps[0])
         rates.add(round(neurokit.sampling_rate(x), 1))
         stop = max(float(x["time"][-1]), spikes.max(initial=0) / 1e4)

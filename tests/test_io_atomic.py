@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from neurokit.io import _atomic
-from neurokit.io._atomic import atomic_path
+from neurokit import atomic as _atomic
+from neurokit.atomic import atomic_path
 
 
 def _contents(folder):
@@ -81,7 +81,7 @@ def test_a_folder_that_cannot_be_put_in_place_leaves_the_old_one(tmp_path, monke
 def test_a_killed_writer_leaves_what_was_there(tmp_path):
     (tmp_path / "x.nc").write_text("old")
     code = (
-        "import os, signal, sys; from neurokit.io._atomic import atomic_path\n"
+        "import os, signal, sys; from neurokit.atomic import atomic_path\n"
         "with atomic_path(sys.argv[1]) as part:\n"
         "    part.write_text('half'); os.kill(os.getpid(), signal.SIGKILL)"
     )

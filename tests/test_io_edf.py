@@ -13,7 +13,7 @@ from neurokit import io
 from neurokit.io._edf import _PIECE, open_edf
 from neurokit.io.edf import GAP
 from neurokit.recording import contiguous_runs, events, signal
-from neurokit.sample_index import SampleIndex
+from neurokit.recording.clock import SampleIndex
 
 
 def build(

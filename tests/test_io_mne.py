@@ -12,7 +12,7 @@ import xarray as xr
 
 from neurokit import io
 from neurokit.recording import events, sampling_rate, signal
-from neurokit.sample_index import SampleIndex
+from neurokit.recording.clock import SampleIndex
 
 mne = pytest.importorskip("mne")
 

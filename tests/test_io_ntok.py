@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from neurokit.io import _token_blocks, ntok
 from neurokit.io._token_coder import decode_tokens, encode_tokens
 from neurokit.io.ntok import read_tokens, token_info, write_tokens
-from neurokit.sample_index import SampleIndex
+from neurokit.recording.clock import SampleIndex
 
 
 def make(n_trials=3, n_channels=10, n_frames=400, n_levels=4, seed=0):

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import neurokit
 from neurokit import recording
 from neurokit.io.store import load, save
-from neurokit.sample_index import SampleIndex
+from neurokit.recording.clock import SampleIndex
 
 SUFFIXES = [".zarr", ".nc"]
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import neurokit
 from neurokit.recording import check_dims, check_spikes, contiguous_runs, counts, traces
-from neurokit.sample_index import SampleIndex
+from neurokit.recording.clock import SampleIndex
 
 
 def count_by_hand(times, edges):

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from xarray.indexes import PandasIndex
 
-from neurokit.sample_index import SampleIndex, exact, time_coordinates
+from neurokit.recording.clock import SampleIndex, exact, time_coordinates
 
 rates = st.fractions(min_value=Fraction(1, 10), max_value=30_000, max_denominator=1000)
 firsts = st.integers(-(10**9), 10**9)

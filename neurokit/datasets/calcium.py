@@ -8,7 +8,7 @@ from scipy.signal import lfilter
 
 from neurokit.datasets._noise import shaped_noise
 from neurokit.recording import traces
-from neurokit.sample_index import time_coordinates
+from neurokit.recording.clock import time_coordinates
 
 
 class Calcium(NamedTuple):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from neurokit.datasets._noise import background, rhythm
 from neurokit.datasets.head import HEAD_RADIUS, electrodes, sphere_leadfield
 from neurokit.recording import events, signal
-from neurokit.sample_index import time_coordinates
+from neurokit.recording.clock import time_coordinates
 
 # name: frequency in Hz (0: evoked), scalp amplitude in uV where it is largest, place (x, y, z)
 _SOURCES: dict[str, tuple[float, float, tuple[float, float, float]]] = {

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.linalg import expm
 
 from neurokit.recording import behaviour, bin_spikes, events, sampling_rate, spikes
-from neurokit.sample_index import exact, time_coordinates
+from neurokit.recording.clock import exact, time_coordinates
 
 _SPEED = 10.0  # 1/s: of each of the four stages between target and hand
 _REACH = 50.0  # mm: standard deviation of the targets along each axis

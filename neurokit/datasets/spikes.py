@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neurokit.recording import spikes
-from neurokit.sample_index import time_coordinates
+from neurokit.recording.clock import time_coordinates
 
 
 class Switching(NamedTuple):

@@ -13,7 +13,7 @@ from xarray.backends import CachingFileManager
 
 from neurokit.io._hdf5 import open_hdf5
 from neurokit.io._lazy import lazy_variable
-from neurokit.sample_index import SampleIndex, exact
+from neurokit.recording.clock import SampleIndex, exact
 
 MICROVOLTS = {"v": 1e6, "volt": 1e6, "volts": 1e6, "mv": 1e3, "uv": 1.0, "microvolts": 1.0}
 _FOLDERS = ("acquisition", "processing", "stimulus/presentation", "analysis")

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from neurokit.sample_index import SampleIndex
+from neurokit.recording.clock import SampleIndex
 
 KEY = "neurokit"  # the one attribute, JSON, that holds what zarr and netCDF cannot say
 _SHOWN = ("units", "long_name", "description", "sample_dimension")  # also left readable to others

@@ -13,7 +13,7 @@ import xarray as xr
 
 from neurokit.io._blocks import Container
 from neurokit.io._pack import from_json, to_json
-from neurokit.sample_index import SampleIndex
+from neurokit.recording.clock import SampleIndex
 
 
 def pack_coordinates(tokens: xr.DataArray) -> tuple[list[dict[str, Any]], list[bytes]]:

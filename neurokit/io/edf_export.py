@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from neurokit.io._atomic import atomic_path
+from neurokit.atomic import atomic_path
 from neurokit.recording import check_dims, contiguous_runs
-from neurokit.sample_index import SampleIndex
+from neurokit.recording.clock import SampleIndex
 
 _STEPS = 65535  # between the smallest and the largest of 16 bits
 _BLOCK = 1 << 16  # samples read at a time

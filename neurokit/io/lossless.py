@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neurokit.io._atomic import atomic_path
+from neurokit.atomic import atomic_path
 from neurokit.io._blocks import Container, write_container
 from neurokit.io._edf import EdfFile, open_edf
 

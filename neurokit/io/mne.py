@@ -16,7 +16,7 @@ from neurokit.io._channels import label_units
 from neurokit.io._lazy import lazy_variable
 from neurokit.io._mne_raw import lazy_raw
 from neurokit.recording import contiguous_runs, events, signal
-from neurokit.sample_index import SampleIndex
+from neurokit.recording.clock import SampleIndex
 
 if TYPE_CHECKING:
     import mne

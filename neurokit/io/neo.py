@@ -16,7 +16,7 @@ from neurokit.io._damage import refuse_placeholder
 from neurokit.io._hdf5 import say_which
 from neurokit.io._lazy import lazy_variable
 from neurokit.recording import events, signal, spikes
-from neurokit.sample_index import exact
+from neurokit.recording.clock import exact
 
 _GAP = 0.5  # ms between records that Neuralynx files lack by rounding, not by interruption
 _TO_UV = {"V": 1e6, "mV": 1e3, "uV": 1.0, "µV": 1.0, "nV": 1e-3}

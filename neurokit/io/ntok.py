@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 from xarray.core import indexing
 
-from neurokit.io._atomic import atomic_path
+from neurokit.atomic import atomic_path
 from neurokit.io._blocks import Container, write_container
 from neurokit.io._pack import from_json, to_json
 from neurokit.io._token_blocks import (

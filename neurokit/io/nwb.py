@@ -24,7 +24,7 @@ from neurokit.io._nwb_file import (
     text,
 )
 from neurokit.recording import behaviour, events, signal, spikes, traces
-from neurokit.sample_index import SampleIndex, time_coordinates
+from neurokit.recording.clock import SampleIndex, time_coordinates
 
 _BEHAVIOUR = {
     "BehavioralTimeSeries",

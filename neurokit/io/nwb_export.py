@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from neurokit.io._atomic import atomic_path
+from neurokit.atomic import atomic_path
 from neurokit.recording import check_spikes
-from neurokit.sample_index import SampleIndex
+from neurokit.recording.clock import SampleIndex
 
 _LARGE = 2**26  # bytes from which a signal is written in blocks of this size
 _UNKNOWN = "1970-01-01T00:00:00+00:00"

@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from neurokit.recording import behaviour, check_spikes, events, signal, spikes, traces
-from neurokit.sample_index import SampleIndex, time_coordinates
+from neurokit.recording.clock import SampleIndex, time_coordinates
 
 
 def from_pynapple(obj: Any, *, kind: str = "behaviour") -> Any:

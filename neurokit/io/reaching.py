@@ -12,7 +12,7 @@ import xarray as xr
 
 from neurokit.io._hdf5 import open_hdf5
 from neurokit.recording import behaviour, events, spikes
-from neurokit.sample_index import SampleIndex
+from neurokit.recording.clock import SampleIndex
 
 _PARTS = {"spikes", "cursor_pos", "t"}
 _FEATURES = {  # names of the rows; the finger's, if there, are z, -x, -y and then its angles

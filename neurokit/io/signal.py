@@ -13,7 +13,7 @@ import xarray as xr
 from neurokit.io._channels import label_units
 from neurokit.io._formats import find_format, open_mne
 from neurokit.io.edf import read_edf
-from neurokit.sample_index import SampleIndex, exact
+from neurokit.recording.clock import SampleIndex, exact
 
 _BLOCK = 1 << 16  # samples hashed at a time
 

@@ -7,7 +7,7 @@ import xarray as xr
 
 from neurokit.io._lazy import lazy_variable
 from neurokit.recording import signal, spikes
-from neurokit.sample_index import exact
+from neurokit.recording.clock import exact
 
 
 def from_spikeinterface(obj: Any, *, segment: int = 0) -> xr.DataArray | xr.Dataset:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from neurokit.io._atomic import atomic_path
+from neurokit.atomic import atomic_path
 from neurokit.io._pack import (
     KEY,
     check_name,

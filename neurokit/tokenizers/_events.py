@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from neurokit.inputs import series
 from neurokit.recording import check_spikes
-from neurokit.sample_index import SampleIndex, exact
+from neurokit.recording.clock import SampleIndex, exact
 
 UNKNOWN = -1  # unit that fit has not seen
 

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from neurokit.sample_index import SampleIndex, exact, time_coordinates
+from neurokit.recording.clock import SampleIndex, exact, time_coordinates
 from neurokit.tokenizers._frames import Frames
 from neurokit.tokenizers._signal import Signal
 

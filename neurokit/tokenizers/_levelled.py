@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from neurokit.persistence import Saveable
-from neurokit.sample_index import exact
+from neurokit.recording.clock import exact
 from neurokit.tokenizers._decoding import BLOCK, Decode, decode_span
 from neurokit.tokenizers._frames import Framer, Frames
 from neurokit.tokenizers._labels import label_frames, label_signal, read_tokens, stage

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from neurokit.inputs import _labelled_or_plain
 from neurokit.recording import contiguous_runs, sampling_rate
-from neurokit.sample_index import SampleIndex, exact
+from neurokit.recording.clock import SampleIndex, exact
 
 
 class Signal(NamedTuple):

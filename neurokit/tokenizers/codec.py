@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neurokit.sample_index import exact
+from neurokit.recording.clock import exact
 from neurokit.tokenizers._frames import Frames
 from neurokit.tokenizers._labels import SIDE
 from neurokit.tokenizers._learned import LearnedTokenizer

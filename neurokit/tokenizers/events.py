@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from neurokit.persistence import Saveable
-from neurokit.sample_index import exact, time_coordinates
+from neurokit.recording.clock import exact, time_coordinates
 from neurokit.tokenizers._events import UNKNOWN, Events, read_events
 
 _COORDINATES = ("x", "y", "z")

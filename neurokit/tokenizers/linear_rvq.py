@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from neurokit.sample_index import exact
+from neurokit.recording.clock import exact
 from neurokit.tokenizers import _rvq
 from neurokit.tokenizers._frames import Frames
 from neurokit.tokenizers._labels import SIDE

@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.sample_index import exact
+from neurokit.recording.clock import exact
 from neurokit.tokenizers._decoding import Decode, decode_span
 from neurokit.tokenizers._frames import Frames
 from neurokit.tokenizers._labels import label_signal

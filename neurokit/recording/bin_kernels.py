@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from neurokit.sample_index import SampleIndex
+from neurokit.recording.clock import SampleIndex
 
 
 def count_spikes(times: np.ndarray, number: np.ndarray, bins: SampleIndex) -> np.ndarray:

@@ -1,0 +1,15 @@
+"""What a recording is: how one is made, its exact clock, its bins and its epochs."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "bins": ["bin_spikes"],
+        "checks": ["check_dims", "check_spikes"],
+        "clock": ["SampleIndex"],
+        "epochs": ["epoch"],
+        "make": ["behaviour", "counts", "events", "signal", "spikes", "traces"],
+        "rate": ["contiguous_runs", "sampling_rate"],
+    },
+)
