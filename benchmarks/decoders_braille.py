@@ -27,7 +27,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from neurokit.decoders import LiquidState, SpikingClassifier
+from neurokit.decoders import SpikingClassifier
+from neurokit.features import LiquidState
 from neurokit.recording import counts
 from neurokit.training import Trainer
 

@@ -31,14 +31,13 @@ from neurokit.decoders import (
     BesselFilter,
     FIRSmoother,
     KalmanRegressor,
-    LagWindow,
-    LegendreHistory,
     RecurrentRegressor,
     SpikingRegressor,
     WienerCascadeRegressor,
     WienerRegressor,
     WindowMLPRegressor,
 )
+from neurokit.features import LagWindow, LegendreHistory
 from neurokit.metrics.footprint import footprint
 from neurokit.metrics.neurobench import Operations, operation_energy
 from neurokit.metrics.regression import decoding_r2

@@ -21,7 +21,8 @@ from token_probes import read_events
 
 import neurokit
 from neurokit import io
-from neurokit.decoders import BandPower, EarlyExitClassifier
+from neurokit.decoders import EarlyExitClassifier
+from neurokit.features import BandPower
 
 FLICKER = (13.0, 17.0, 21.0)  # Hz
 TOLERANCES = (0.01, 0.05)

@@ -22,7 +22,7 @@ from sklearn.base import clone
 
 from neurokit.datasets import make_reaching
 from neurokit.decoders import RecurrentRegressor, SpikingRegressor, WindowMLPRegressor
-from neurokit.decoders._spiking import PRESETS
+from neurokit.decoders.networks.spiking_design import PRESETS
 from neurokit.metrics.footprint import footprint
 from neurokit.recording import behaviour, bin_spikes, counts
 from neurokit.training import Trainer

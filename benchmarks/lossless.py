@@ -25,8 +25,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from neurokit.io._edf import open_edf
-from neurokit.io.lossless import _groups, _layout, pack_samples, unpack_samples
+from neurokit.io.packed.lossless import _groups, _layout, pack_samples, unpack_samples
+from neurokit.io.readers.edf_file import open_edf
 
 try:
     import zstandard
@@ -42,7 +42,7 @@ FLAC += ["--sample-rate=44100", "-c"]
 
 def samples(path):
     """Digital samples of the signals that share the rate most of them have."""
-    from neurokit.io.lossless import _from_24
+    from neurokit.io.packed.lossless import _from_24
 
     edf = open_edf(Path(path))
     header = _layout(edf)

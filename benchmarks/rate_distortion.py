@@ -29,7 +29,7 @@ from train_codec import RATE, drawn, fidelity, load
 
 import neurokit as nk
 from neurokit.io import read_signal
-from neurokit.io.ntok import write_tokens
+from neurokit.io.packed.ntok import write_tokens
 from neurokit.tokenizers import (
     CodecTokenizer,
     LinearRVQTokenizer,

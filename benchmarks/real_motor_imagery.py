@@ -31,7 +31,7 @@ from sklearn.pipeline import make_pipeline
 
 import neurokit
 from neurokit import io
-from neurokit.decoders import BandPower, EuclideanAlignment
+from neurokit.features import BandPower, EuclideanAlignment
 
 BANDS = {"mu": (8.0, 13.0), "low beta": (13.0, 20.0), "high beta": (20.0, 30.0)}
 

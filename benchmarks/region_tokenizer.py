@@ -23,7 +23,7 @@ import xarray as xr
 
 import neurokit as nk
 from neurokit import io
-from neurokit.io.ntok import write_tokens
+from neurokit.io.packed.ntok import write_tokens
 from neurokit.tokenizers import CodecTokenizer, LinearRVQTokenizer, RegionTokenizer
 from neurokit.training import Trainer
 

@@ -125,7 +125,7 @@ def windows(recordings, n: int, seed: int, played: bool, seconds: float = 4.0) -
 
     In true time they are at 320 Hz; as played, slow recordings keep their samples.
     """
-    from neurokit.tokenizers._resample import Resampler
+    from neurokit.tokenizers.framing.resample import Resampler
 
     rng = np.random.default_rng(seed)
     highest = PLAYED if played else RATE

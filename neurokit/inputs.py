@@ -15,8 +15,8 @@ import numpy as np
 import xarray as xr
 from sklearn.utils.validation import validate_data
 
-from neurokit.recording import contiguous_runs, sampling_rate
 from neurokit.recording.clock import SampleIndex
+from neurokit.recording.rate import contiguous_runs, sampling_rate
 
 SPACES = ("channel", "unit", "feature")  # the dim that estimators see as features
 

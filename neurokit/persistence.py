@@ -22,12 +22,12 @@ from sklearn.base import BaseEstimator
 
 from neurokit import __version__
 from neurokit.atomic import atomic_path
+from neurokit.families import FAMILIES
 
 FORMAT = 1
 _KEY = "neurokit"
 _BLANK = "0" * 64  # what stands for the checksum while it is computed
 _CHECKSUM = re.compile(r'^(\{"sha256": ")([0-9a-f]{64})')
-_FAMILIES = ("tokenizers", "clustering", "connectomes", "decoders")
 
 
 class Saveable:
@@ -349,11 +349,17 @@ def _public_name(cls: type) -> str:
 
 
 def _public_class(name: str) -> type | None:
-    """Class of a public estimator of this package, or None; nothing else is ever looked up."""
+    """Class of a public estimator of this package, or None; nothing else is ever looked up.
+
+    Any family may hold it: files are read by the versions after a class has moved.
+    """
     package, _, short = name.rpartition(".")
-    public = {f"neurokit.{family}" for family in _FAMILIES} | {"neurokit.training"}
-    if package not in public or importlib.util.find_spec(package) is None:
+    public = [f"neurokit.{family}" for family in FAMILIES] + ["neurokit.training"]
+    if package not in public:
         return None
-    family = importlib.import_module(package)
-    found = getattr(family, short) if short in dir(family) else None
-    return found if inspect.isclass(found) and issubclass(found, BaseEstimator) else None
+    for folder in (package, *public):
+        family = importlib.import_module(folder)
+        found = getattr(family, short) if short in dir(family) else None
+        if inspect.isclass(found) and issubclass(found, BaseEstimator):
+            return found
+    return None

@@ -28,7 +28,7 @@ def data():
 @pytest.fixture
 def run(capsys, monkeypatch, tmp_path):
     """Run a command in an empty folder; give its exit code, output and errors."""
-    from neurokit import cli
+    from neurokit.cli import main as cli
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("NEUROKIT_DEBUG", raising=False)

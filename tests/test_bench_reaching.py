@@ -12,7 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from neurokit import _bench, _bench_reaching, _bench_rows, _bench_table, cli
+from neurokit.cli import main as cli
+from neurokit.cli.bench import reaching, recordings
+from neurokit.cli.bench import rows as _bench_rows
+from neurokit.cli.bench import table as _bench_table
 from neurokit.datasets import make_reaching
 from neurokit.datasets.fetch import REACHING_SESSIONS
 
@@ -93,7 +96,7 @@ def by_loops(path):
 
 def test_a_recording_is_read_as_neurobench_does(folder):
     path = folder / f"{REACHING_SESSIONS[4]}.mat"
-    found = _bench_reaching.read_recording(path)
+    found = recordings.read_recording(path)
     fired, speed, reaches = by_loops(path)
     assert np.array_equal(found.counts.values, fired)
     assert 0.02 < fired.mean() < 0.3
@@ -107,7 +110,7 @@ def test_a_recording_is_read_as_neurobench_does(folder):
 
 
 def test_a_recording_is_read_as_the_package_reads_it(package, tmp_path):
-    found = _bench_reaching.read_recording(package.write_recording(tmp_path / "x.mat"))
+    found = recordings.read_recording(package.write_recording(tmp_path / "x.mat"))
     theirs = package.counted["recording"]
     assert ["".join(map(str, row)) for row in found.counts.values] == theirs["spikes"]
     np.testing.assert_allclose(found.velocity.values[::100].T, theirs["velocity"], atol=2e-6)
@@ -124,7 +127,7 @@ def test_rows_are_kept_and_not_made_again(run, folder, monkeypatch, suffix, tmp_
     rows = _bench_rows.Rows(tmp_path / f"table.{suffix}").rows
     assert len(rows) == 2 * 2 * 2
     text = (tmp_path / f"table.{suffix}").read_text()
-    monkeypatch.setattr(_bench, "evaluate", None)  # nothing is left to do
+    monkeypatch.setattr(reaching, "evaluate", None)  # nothing is left to do
     again = run(*options)
     assert again.code == 0
     assert again.out == first.out
@@ -144,7 +147,7 @@ def test_only_the_seeds_asked_for_are_in_the_table(run, folder, tmp_path):
 
 def test_an_interrupted_run_goes_on_where_it_was(run, folder, monkeypatch, tmp_path):
     options = ["--data", folder, "--decoders", "wiener,kalman", "--out", "table.csv"]
-    real, calls = _bench.evaluate, []
+    real, calls = reaching.evaluate, []
 
     def stopped(recording, decoder, **given):
         calls.append((recording.name, decoder))
@@ -152,7 +155,7 @@ def test_an_interrupted_run_goes_on_where_it_was(run, folder, monkeypatch, tmp_p
             raise KeyboardInterrupt
         return real(recording, decoder, **given)
 
-    monkeypatch.setattr(_bench, "evaluate", stopped)
+    monkeypatch.setattr(reaching, "evaluate", stopped)
     assert run(*options).code == 130
     assert len(pd.read_csv(tmp_path / "table.csv")) == 2
     assert run(*options).code == 0
@@ -218,19 +221,19 @@ def test_means_are_over_recordings_and_spreads_over_seeds():
 
 
 @pytest.mark.parametrize(
-    "filters", [("none",), pytest.param(_bench.FILTERS, marks=pytest.mark.slow)]
+    "filters", [("none",), pytest.param(reaching.FILTERS, marks=pytest.mark.slow)]
 )
 @pytest.mark.parametrize(
     "decoder",
     [
         d if d in ("snn2", "gru") else pytest.param(d, marks=pytest.mark.slow)
-        for d in _bench.DECODERS
+        for d in reaching.DECODERS
     ],
 )
 def test_every_decoder_and_filter_gives_a_row(folder, decoder, filters):
-    recording = _bench_reaching.read_recording(folder / f"{REACHING_SESSIONS[0]}.mat")
+    recording = recordings.read_recording(folder / f"{REACHING_SESSIONS[0]}.mat")
     options = {"epochs": 1, "count": 20, "device": "cpu"}
-    rows = list(_bench.evaluate(recording, decoder, filters=filters, **options))
+    rows = list(reaching.evaluate(recording, decoder, filters=filters, **options))
     assert [row["filter"] for row in rows] == [*filters]
     for row in rows:
         assert row["r2"] < 1
@@ -246,8 +249,8 @@ def test_every_decoder_and_filter_gives_a_row(folder, decoder, filters):
 
 
 def test_lists_of_names_are_those_of_the_code():
-    assert set(_bench.decoders()) == set(_bench.DECODERS)
-    made = [_bench.smoother(name) for name in _bench.FILTERS[1:]]
+    assert set(reaching.decoders()) == set(reaching.DECODERS)
+    made = [reaching.smoother(name) for name in reaching.FILTERS[1:]]
     assert [getattr(s, "mode", None) for s in made[:4]] == [
         "causal",
         "block_last",
@@ -292,19 +295,19 @@ def test_files_of_another_layout_are_refused(tmp_path):
     with h5py.File(path, "w") as file:
         file["t"] = np.arange(10.0)
     with pytest.raises(OSError, match=r"indy\.mat: is no reaching recording.*'spikes'"):
-        _bench_reaching.read_recording(path)
+        recordings.read_recording(path)
     write_recording(path, duration=3.0)
     with h5py.File(path, "a") as file:
         n = file["t"].shape[1]
         del file["target_pos"]
         file["target_pos"] = np.zeros((2, n))
     with pytest.raises(OSError, match="has 1 reaches, too few to train, validate and test"):
-        _bench_reaching.read_recording(path)
+        recordings.read_recording(path)
     with h5py.File(path, "a") as file:
         del file["cursor_pos"]
         file["cursor_pos"] = np.zeros((2, 9))
     with pytest.raises(OSError, match=f"t has {n} samples, cursor_pos 9 and target_pos {n}"):
-        _bench_reaching.read_recording(path)
+        recordings.read_recording(path)
 
 
 @pytest.mark.parametrize(
@@ -342,4 +345,4 @@ def test_help_says_what_there_is(capsys):
     assert cli.main(["bench", "--help"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "zenodo.org/records/583331" in said
-    assert all(name in said for name in (*_bench.DECODERS, *_bench.FILTERS))
+    assert all(name in said for name in (*reaching.DECODERS, *reaching.FILTERS))

@@ -11,7 +11,8 @@ import pytest
 import xarray as xr
 
 import neurokit
-from neurokit import cli, io
+from neurokit import io
+from neurokit.cli import main as cli
 from neurokit.datasets import make_eeg, make_motor_imagery, make_reaching
 from neurokit.recording import events
 
@@ -43,7 +44,7 @@ def files(tmp_path_factory):
 def test_help_answers_at_once():
     code = (
         "import sys, time; start = time.perf_counter()\n"
-        "from neurokit import cli\n"
+        "from neurokit.cli import main as cli\n"
         "code = cli.main(['--help']); took = time.perf_counter() - start\n"
         "heavy = {'torch', 'mne', 'numpy', 'xarray', 'matplotlib', 'sklearn'} & set(sys.modules)\n"
         "assert code == 0 and not heavy, heavy\n"
@@ -332,11 +333,11 @@ def test_warnings_of_the_data_are_shown_and_those_for_programmers_are_not(run, m
 
 
 def test_demo_goes_through_files_to_a_report(run, monkeypatch, tmp_path):
-    from neurokit import _demo
+    from neurokit.cli import demo
 
-    monkeypatch.setattr(_demo, "N_SUBJECTS", 3)
-    monkeypatch.setattr(_demo, "N_TRIALS", 12)
-    monkeypatch.setattr(_demo, "DURATION", 65.0)
+    monkeypatch.setattr(demo, "N_SUBJECTS", 3)
+    monkeypatch.setattr(demo, "N_TRIALS", 12)
+    monkeypatch.setattr(demo, "DURATION", 65.0)
     done = run("demo", "--out", "demo.html")
     assert done.code == 0, done.err
     assert "Euclidean alignment, band power, LDA" in done.out
@@ -357,7 +358,14 @@ def test_demo_takes_under_a_minute_and_finds_what_was_simulated(tmp_path):
     import time
 
     start = time.perf_counter()
-    command = [sys.executable, "-m", "neurokit.cli", "demo", "--out", str(tmp_path / "d.html")]
+    command = [
+        sys.executable,
+        "-m",
+        "neurokit.cli.main",
+        "demo",
+        "--out",
+        str(tmp_path / "d.html"),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert time.perf_counter() - start < 60
     row = next(line for line in done.stdout.splitlines() if "Euclidean" in line)

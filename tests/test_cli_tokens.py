@@ -8,8 +8,9 @@ import pytest
 import xarray as xr
 
 import neurokit
-from neurokit import cli, io
-from neurokit.decoders import BandPower
+from neurokit import io
+from neurokit.cli import main as cli
+from neurokit.features import BandPower
 from neurokit.recording import events
 from neurokit.tokenizers import LinearRVQTokenizer, ScalarTokenizer
 

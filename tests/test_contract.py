@@ -20,12 +20,13 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import neurokit
 from neurokit.datasets import make_motifs
-from neurokit.decoders import FIRSmoother, LempelZiv, WienerRegressor
+from neurokit.decoders import FIRSmoother, WienerRegressor
+from neurokit.families import FAMILIES
+from neurokit.features import LempelZiv
 from neurokit.persistence import Saveable
 from neurokit.streaming import Stream
 from neurokit.training import Trainer
 
-FAMILIES = ("decoders", "tokenizers")
 METHODS = ("transform", "predict", "decision_function", "predict_proba", "score_samples")
 
 

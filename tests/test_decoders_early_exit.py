@@ -163,7 +163,7 @@ def test_refuses():
     with pytest.raises(ValueError, match=r"tolerance in \[0, 1\), got 8 and 1.5"):
         EarlyExitClassifier(Mean(), tolerance=1.5).fit(x, y)
     with pytest.raises(TypeError, match="must be a classifier with predict_proba"):
-        EarlyExitClassifier(neurokit.decoders.BandPower()).fit(x, y)
+        EarlyExitClassifier(neurokit.features.BandPower()).fit(x, y)
     with pytest.raises(ValueError, match="y has 39 labels for 40 trials"):
         EarlyExitClassifier(Mean()).fit(x, y[1:])
     with pytest.raises(ValueError, match="requires y to be passed"):

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import neurokit
-from neurokit.decoders import BandPower, EuclideanAlignment
+from neurokit.features import BandPower, EuclideanAlignment
 
 
 @pytest.fixture

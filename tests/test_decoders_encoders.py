@@ -13,8 +13,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import neurokit
-from neurokit.decoders import DeltaEncoder, LegendreHistory, LempelZiv, WienerRegressor
-from neurokit.decoders._words import count_words
+from neurokit.decoders import WienerRegressor
+from neurokit.features import DeltaEncoder, LegendreHistory, LempelZiv
+from neurokit.features._lempel_ziv import count_words
 from neurokit.recording import counts
 
 ORDERED = {

@@ -12,7 +12,8 @@ from sklearn.model_selection import KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from neurokit.decoders import KalmanRegressor, LagWindow
+from neurokit.decoders import KalmanRegressor
+from neurokit.features import LagWindow
 from neurokit.recording import behaviour, counts
 
 ORDERED = {

@@ -8,7 +8,7 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
 
 import neurokit
-from neurokit.decoders.liquid import LiquidState
+from neurokit.features.liquid import LiquidState
 
 
 def by_hand(liquid, x):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import neurokit
 from neurokit.datasets import make_motifs
-from neurokit.decoders._motif import LogOdds, count, log_odds, peaks
+from neurokit.decoders._motifs import LogOdds, count, log_odds, peaks
 from neurokit.decoders.motifs import MotifDetector
 
 
@@ -64,7 +64,7 @@ def test_counts_and_log_odds_are_those_of_plain_loops(n_steps, n_units, n_motifs
 def test_long_recordings_are_worked_through_in_blocks(monkeypatch):
     x, y, _ = few(300)
     whole = MotifDetector().fit(x, y)
-    monkeypatch.setattr("neurokit.decoders._motif._BLOCK", 70)
+    monkeypatch.setattr("neurokit.decoders._motifs._BLOCK", 70)
     parts = MotifDetector().fit(x, y)
     np.testing.assert_array_equal(parts.kernels_, whole.kernels_)
     np.testing.assert_allclose(parts.transform(x), whole.transform(x), atol=1e-4)

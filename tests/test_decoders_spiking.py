@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import neurokit
 from neurokit.decoders import SpikingClassifier, SpikingRegressor
-from neurokit.decoders._network import cut, gather_windows, running_sums
-from neurokit.decoders._spiking import PRESETS, design, outputs
+from neurokit.decoders.networks.regressor import cut, gather_windows, running_sums
+from neurokit.decoders.networks.spiking_design import PRESETS, design, outputs
 from neurokit.training import Trainer
 
 

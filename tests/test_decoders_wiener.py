@@ -12,13 +12,9 @@ from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from neurokit.decoders import (
-    BesselFilter,
-    LagWindow,
-    WienerCascadeRegressor,
-    WienerRegressor,
-)
+from neurokit.decoders import BesselFilter, WienerCascadeRegressor, WienerRegressor
 from neurokit.decoders._ridge import choose_penalty, lagged_moments
+from neurokit.features import LagWindow
 from neurokit.recording import behaviour, counts
 
 ORDERED = {

@@ -2,14 +2,16 @@
 
 import importlib
 import re
+from inspect import ismodule
 from pathlib import Path
 
 import pytest
 
 import neurokit
+from neurokit.families import FAMILIES
 
 API = Path(__file__).parents[1] / "docs" / "api.rst"
-MODULES = ("decoders", "tokenizers", "io", "datasets", "metrics", "nn")
+MODULES = (*FAMILIES, "io", "datasets", "metrics", "nn")
 
 
 def documented():
@@ -23,7 +25,9 @@ def documented():
 
 
 def public():
-    names = {f"neurokit.{name}" for name in neurokit.__all__ if name not in (*MODULES, "plotting")}
+    names = {
+        f"neurokit.{name}" for name in neurokit.__all__ if not ismodule(getattr(neurokit, name))
+    }
     for module in MODULES:
         members = getattr(importlib.import_module(f"neurokit.{module}"), "__all__", [])
         names |= {f"neurokit.{module}.{name}" for name in members if not name.isupper()}

@@ -174,7 +174,7 @@ def test_epochs_go_through_cross_validation():
     from sklearn.model_selection import cross_val_score
     from sklearn.pipeline import make_pipeline
 
-    from neurokit.decoders import BandPower
+    from neurokit.features import BandPower
 
     y = np.tile([1, 2], 6)
     values = 1e-6 * y[:, None, None] * np.random.default_rng(0).normal(size=(12, 2, 200))

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from neurokit import atomic as _atomic
+from neurokit import atomic
 from neurokit.atomic import atomic_path
 
 
@@ -32,7 +32,7 @@ def test_a_file_is_written_and_replaced(tmp_path):
 
 @pytest.mark.parametrize("system", [sys.platform, "elsewhere"])
 def test_a_folder_is_written_and_replaced_whole(tmp_path, monkeypatch, system):
-    monkeypatch.setattr(_atomic.sys, "platform", system)
+    monkeypatch.setattr(atomic.sys, "platform", system)
     (tmp_path / "x.zarr").mkdir()
     (tmp_path / "x.zarr" / "stale").touch()
     _write_folder(tmp_path / "x.zarr", "new")
@@ -61,7 +61,7 @@ def test_a_failed_block_leaves_what_was_there(tmp_path, error):
 
 
 def test_a_folder_that_cannot_be_put_in_place_leaves_the_old_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(_atomic.sys, "platform", "elsewhere")
+    monkeypatch.setattr(atomic.sys, "platform", "elsewhere")
     _write_folder(tmp_path / "x.zarr", "old")
     rename = type(tmp_path).rename
 

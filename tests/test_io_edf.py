@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neurokit import io
-from neurokit.io._edf import _PIECE, open_edf
-from neurokit.io.edf import GAP
+from neurokit.io.readers.edf import GAP
+from neurokit.io.readers.edf_file import _PIECE, open_edf
 from neurokit.recording import contiguous_runs, events, signal
 from neurokit.recording.clock import SampleIndex
 

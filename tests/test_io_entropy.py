@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neurokit.io import _entropy, _predictor
+from neurokit.io.packed import entropy as _entropy
+from neurokit.io.packed import predictor
 
 
 def round_trip(r):
@@ -81,16 +82,16 @@ def test_a_stream_cut_short_is_noticed():
 @settings(deadline=None, max_examples=30)
 def test_prediction_is_undone_for_any_samples_and_coefficients(seed, n_channels, bits):
     rng = np.random.default_rng(seed)
-    x = np.zeros((n_channels, _predictor.ORDER + 300), np.int32)
+    x = np.zeros((n_channels, predictor.ORDER + 300), np.int32)
     low = -(2 ** (bits - 1))
-    x[:, _predictor.ORDER :] = rng.integers(low, -low, (n_channels, 300))
-    coefs = rng.integers(-(2**31), 2**31, (n_channels, _predictor.ORDER)).astype(np.int32)
+    x[:, predictor.ORDER :] = rng.integers(low, -low, (n_channels, 300))
+    coefs = rng.integers(-(2**31), 2**31, (n_channels, predictor.ORDER)).astype(np.int32)
     octaves = rng.integers(0, 25, n_channels).astype(np.int32)
     if seed % 2:
-        coefs, octaves = _predictor.fit(x)
-    taps = _predictor.n_taps(n_channels)
-    r = _predictor.predict(x, coefs, octaves, taps)
-    np.testing.assert_array_equal(_predictor.restore(r, coefs, octaves, taps), x)
+        coefs, octaves = predictor.fit(x)
+    taps = predictor.n_taps(n_channels)
+    r = predictor.predict(x, coefs, octaves, taps)
+    np.testing.assert_array_equal(predictor.restore(r, coefs, octaves, taps), x)
 
 
 def test_an_autoregression_is_predicted_down_to_its_innovation():
@@ -99,11 +100,11 @@ def test_an_autoregression_is_predicted_down_to_its_innovation():
     y = np.zeros(12000)
     for t in range(2, 12000):
         y[t] = 1.8 * y[t - 1] - 0.9 * y[t - 2] + noise[t]
-    x = np.zeros((1, _predictor.ORDER + 12000), np.int32)
-    x[0, _predictor.ORDER :] = np.round(y)
-    coefs, octaves = _predictor.fit(x)
+    x = np.zeros((1, predictor.ORDER + 12000), np.int32)
+    x[0, predictor.ORDER :] = np.round(y)
+    coefs, octaves = predictor.fit(x)
     np.testing.assert_allclose(coefs[0, -2:] / 65536, [-0.9, 1.8], atol=0.05)
-    r = _predictor.predict(x, coefs, octaves, _predictor.n_taps(1))
+    r = predictor.predict(x, coefs, octaves, predictor.n_taps(1))
     assert r[100:].std() < 1.03 * noise.std()
 
 
@@ -111,10 +112,10 @@ def test_noise_that_channels_share_is_paid_for_once():
     rng = np.random.default_rng(4)
     common = rng.normal(0, 60, 8000)
     own = rng.normal(0, 10, (8, 8000))
-    x = np.zeros((8, _predictor.ORDER + 8000), np.int32)
-    x[:, _predictor.ORDER :] = np.round(common + own)
-    taps = _predictor.n_taps(8)
-    r = _predictor.predict(x, *_predictor.fit(x), taps)
+    x = np.zeros((8, predictor.ORDER + 8000), np.int32)
+    x[:, predictor.ORDER :] = np.round(common + own)
+    taps = predictor.n_taps(8)
+    r = predictor.predict(x, *predictor.fit(x), taps)
     assert r[4000:, 0].std() > 55
     # Best possible: 14 for the second channel, down to 10.7 for the last.
     assert (r[4000:, 1:].std(axis=0) < 20).all()
@@ -124,11 +125,11 @@ def test_the_decoder_gives_today_what_it_gave_when_the_format_was_fixed():
     # Machines and releases must agree to the bit: a change here needs a new format version.
     t = np.arange(400)
     wave = (1000 * ((t * 37) % 101) // 101 + (t * t) % 17).astype(np.int32)
-    x = np.zeros((2, _predictor.ORDER + 400), np.int32)
-    x[:, _predictor.ORDER :] = wave, wave[::-1] // 3
-    coefs = np.zeros((2, _predictor.ORDER), np.int32)
+    x = np.zeros((2, predictor.ORDER + 400), np.int32)
+    x[:, predictor.ORDER :] = wave, wave[::-1] // 3
+    coefs = np.zeros((2, predictor.ORDER), np.int32)
     coefs[:, -2:] = -30000, 90000
-    r = _predictor.predict(x, coefs, np.array([7, 6], np.int32), _predictor.n_taps(2))
+    r = predictor.predict(x, coefs, np.array([7, 6], np.int32), predictor.n_taps(2))
     words, free = _entropy.encode_residuals(r)
     assert [zlib.crc32(a.tobytes()) for a in (r, words, free)] == FIXED
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neurokit.io import lossless
-from neurokit.io.lossless import compress, decompress, pack_samples, unpack_samples
+from neurokit.io.packed import lossless
+from neurokit.io.packed.lossless import compress, decompress, pack_samples, unpack_samples
 
 
 @pytest.fixture

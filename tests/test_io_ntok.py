@@ -11,9 +11,9 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neurokit.io import _token_blocks, ntok
-from neurokit.io._token_coder import decode_tokens, encode_tokens
-from neurokit.io.ntok import read_tokens, token_info, write_tokens
+from neurokit.io.packed import blocks, ntok
+from neurokit.io.packed.coder import decode_tokens, encode_tokens
+from neurokit.io.packed.ntok import read_tokens, token_info, write_tokens
 from neurokit.recording.clock import SampleIndex
 
 
@@ -47,7 +47,7 @@ def tokens():
 @pytest.fixture
 def path(tmp_path, tokens, monkeypatch):
     # many blocks: 1 trial, 8 channels, 100 frames
-    monkeypatch.setattr(_token_blocks, "_TOKENS", 3200)
+    monkeypatch.setattr(blocks, "_TOKENS", 3200)
     return write_tokens(tmp_path / "a.ntok", tokens, model_hash="5ab1e")
 
 
@@ -86,18 +86,18 @@ def test_any_dims_sizes_and_types(tmp_path_factory, seed, sizes, dims, n_dims, d
     dims = [d for d in dims if d == "frame" or d in dims[:n_dims]]
     x = xr.DataArray(values, dims=("trial", "channel", "frame", "level"))
     x = x.isel({d: 0 for d in x.dims if d not in dims}).transpose(*dims)
-    before, _token_blocks._TOKENS = _token_blocks._TOKENS, block
+    before, blocks._TOKENS = blocks._TOKENS, block
     try:
         path = write_tokens(tmp_path_factory.mktemp("t") / "a.ntok", x)
     finally:
-        _token_blocks._TOKENS = before
+        blocks._TOKENS = before
     xr.testing.assert_identical(read_tokens(path).load(), x)
 
 
 def test_a_part_is_decoded_from_its_own_blocks(path, tokens, monkeypatch):
     decoded = []
-    decode = _token_blocks._decode_block
-    monkeypatch.setattr(_token_blocks, "_decode_block", lambda *a: decoded.append(1) or decode(*a))
+    decode = blocks._decode_block
+    monkeypatch.setattr(blocks, "_decode_block", lambda *a: decoded.append(1) or decode(*a))
     lazy = read_tokens(path)
     assert not decoded
     part = read_tokens(path, channels=["E9", "E8"], start=150, stop=260)
@@ -144,7 +144,7 @@ FIXED = (2177, 946768108)
 
 
 def test_lazy_tokens_are_written_block_by_block(tmp_path, tokens, monkeypatch):
-    monkeypatch.setattr(_token_blocks, "_TOKENS", 3200)
+    monkeypatch.setattr(blocks, "_TOKENS", 3200)
     computed = []
 
     def note(block):
@@ -160,7 +160,7 @@ def test_lazy_tokens_are_written_block_by_block(tmp_path, tokens, monkeypatch):
 
 @pytest.mark.parametrize("chunk", [7, 70, 151, 1000])
 def test_each_lazy_block_is_computed_once_however_it_is_cut(tmp_path, tokens, monkeypatch, chunk):
-    monkeypatch.setattr(_token_blocks, "_TOKENS", 3200)
+    monkeypatch.setattr(blocks, "_TOKENS", 3200)
     monkeypatch.setattr("os.cpu_count", lambda: 1)
     computed = []
 
@@ -261,7 +261,7 @@ def test_other_versions_and_other_files_are_refused(path, tmp_path):
 
 
 def test_a_lossless_recording_is_no_token_file(tmp_path, path):
-    from neurokit.io.lossless import compress, decompress
+    from neurokit.io.packed.lossless import compress, decompress
 
     compress(path, tmp_path / "b.ntok")
     with pytest.raises(OSError, match="holds a recording compressed without loss, no tokens"):

@@ -11,7 +11,7 @@ import xarray as xr
 
 import neurokit
 from neurokit import io, recording
-from neurokit.io.nwb import read_nwb_events, read_nwb_session, read_nwb_spikes
+from neurokit.io.readers.nwb import read_nwb_events, read_nwb_session, read_nwb_spikes
 
 pynwb = pytest.importorskip("pynwb")
 
@@ -177,7 +177,7 @@ def test_even_timestamps_become_an_exact_clock_and_uneven_ones_stay(tmp_path):
 
 
 def test_long_timestamps_are_checked_block_by_block(tmp_path, monkeypatch):
-    monkeypatch.setattr("neurokit.io._nwb_file._SHORT", 100)
+    monkeypatch.setattr("neurokit.io.readers.nwb_file._SHORT", 100)
     even = 3.0 + np.arange(1000) / 1250
     late = even.copy()
     late[777:] += 0.001

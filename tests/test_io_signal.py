@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 from neurokit import io
-from neurokit.io._formats import find_format
+from neurokit.io.formats import find_format
 from neurokit.recording import events, signal
 
 

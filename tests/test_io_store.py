@@ -236,8 +236,8 @@ def test_the_clock_of_an_hour_at_30_khz_takes_no_room(tmp_path, suffix):
 def test_large_and_lazy_arrays_are_written_by_blocks_and_read_lazily(
     tmp_path, suffix, monkeypatch
 ):
-    monkeypatch.setattr("neurokit.io._pack._BLOCK", 2**18)
-    monkeypatch.setattr("neurokit.io._pack._LARGE", 2**20)
+    monkeypatch.setattr("neurokit.io.store_layout._BLOCK", 2**18)
+    monkeypatch.setattr("neurokit.io.store_layout._LARGE", 2**20)
     whole = np.arange(2 * 300_000, dtype=np.float32).reshape(2, -1)
     asked = []
 

@@ -6,10 +6,10 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neurokit.io._entropy import rans_encode
-from neurokit.io._token_blocks import _pack_levels, _unpack_levels
-from neurokit.io._token_coder import _run, decode_tokens, encode_tokens, join_digits, split_digits
-from neurokit.io.ntok import read_tokens, token_info, write_tokens
+from neurokit.io.packed.blocks import _pack_levels, _unpack_levels
+from neurokit.io.packed.coder import _run, decode_tokens, encode_tokens, join_digits, split_digits
+from neurokit.io.packed.entropy import rans_encode
+from neurokit.io.packed.ntok import read_tokens, token_info, write_tokens
 
 
 def test_a_block_of_no_known_kind_is_refused():

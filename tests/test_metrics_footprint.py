@@ -7,16 +7,14 @@ from sklearn.pipeline import make_pipeline
 import neurokit
 from neurokit.decoders import (
     BesselFilter,
-    DeltaEncoder,
     FIRSmoother,
     KalmanRegressor,
-    LagWindow,
-    LegendreHistory,
     SmoothedRegressor,
     SpikingRegressor,
     WienerCascadeRegressor,
     WienerRegressor,
 )
+from neurokit.features import DeltaEncoder, LagWindow, LegendreHistory
 from neurokit.metrics.footprint import footprint, with_filter
 from neurokit.training import Trainer
 

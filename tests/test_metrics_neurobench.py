@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from neurokit._bench_table import N_TEST, PUBLISHED
+from neurokit.cli.bench.table import N_TEST, PUBLISHED
 from neurokit.datasets.fetch import REACHING_SESSIONS
 from neurokit.decoders import SpikingRegressor, WindowMLPRegressor
 from neurokit.metrics.footprint import footprint

@@ -23,7 +23,7 @@ from neurokit.nn.codec import (
     relative_error,
     spectrogram_error,
 )
-from neurokit.nn.quantize import ResidualVectorQuantizer
+from neurokit.nn.quantizers.residual import ResidualVectorQuantizer
 
 HOP = 6
 

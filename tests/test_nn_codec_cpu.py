@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from neurokit.nn._codec_cpu import as_products
 from neurokit.nn.codec import Decoder, Encoder, Memory
+from neurokit.nn.kernels.codec_cpu import as_products
 from neurokit.nn.multiscale import MultiScaleDecoder, MultiScaleEncoder
 
 HOP = 12

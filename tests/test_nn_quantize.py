@@ -16,7 +16,7 @@ from neurokit.nn import (
     ResidualVectorQuantizer,
     VectorQuantizer,
 )
-from neurokit.nn._quantize_search import Tables, _search_anywhere, search
+from neurokit.nn.quantizers.search import Tables, _search_anywhere, search
 
 
 def noise(*shape, seed=0):
@@ -136,14 +136,14 @@ def test_a_vector_keeps_its_codes_whatever_stands_around_it(shape, width, cosine
 
 
 def test_threads_share_rows_without_changing_codes(monkeypatch):
-    from neurokit.nn import _quantize_cpu
+    from neurokit.nn.kernels import quantize_cpu
 
-    monkeypatch.setattr(_quantize_cpu, "_PARALLEL_WORK", 1000)
+    monkeypatch.setattr(quantize_cpu, "_PARALLEL_WORK", 1000)
     x, tables = noise(1001, 8), random_tables(3, 50, 8)
     arrays = [None if t is None else t.numpy() for t in tables]
     for beam in (1, 2):
         one, three = (
-            _quantize_cpu.encode(x.numpy(), *arrays, beam=beam, n_threads=n) for n in (1, 3)
+            quantize_cpu.encode(x.numpy(), *arrays, beam=beam, n_threads=n) for n in (1, 3)
         )
         np.testing.assert_array_equal(one, three)
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from neurokit.nn.codec import Codec, Decoder, Encoder, Memory, band_error
-from neurokit.nn.quantize import ResidualVectorQuantizer
+from neurokit.nn.quantizers.residual import ResidualVectorQuantizer
 from neurokit.nn.region import (
     RegionDecoder,
     RegionEncoder,

@@ -176,7 +176,7 @@ def test_input_weights_are_a_linear_layer_before_the_units(
         p["recurrent_weight"] = (p["recurrent_weight"] / n_units**0.5).detach().requires_grad_()
     expected = _gradients(p, backend="torch")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("neurokit.nn._spiking_cpu._WORTH_THREADS", 0)
+        patch.setattr("neurokit.nn.kernels.lif_cpu._WORTH_THREADS", 0)
         patch.setattr(torch, "get_num_threads", lambda: threads)
         found = _gradients(p, backend="numba")
     for x, y in zip(found, expected, strict=True):
@@ -201,8 +201,8 @@ def test_single_precision_agrees_where_no_potential_is_at_its_threshold():
     dtype=st.sampled_from(["float32", "float64"]),
 )
 def test_products_are_those_of_numpy(n_rows, n_steps, n_columns, dtype):
-    from neurokit.nn import _spiking_products as products
-    from neurokit.nn._spiking_vectors import ROWS
+    from neurokit.nn.kernels import products
+    from neurokit.nn.kernels.vectors import ROWS
 
     rng = np.random.default_rng(0)
     a, b, c = (
@@ -250,8 +250,8 @@ def test_products_are_those_of_numpy(n_rows, n_steps, n_columns, dtype):
 def test_products_of_spikes_are_those_of_numbers_to_the_bit(
     n_rows, n_steps, n_panels, n_more, share, dtype, seed
 ):
-    from neurokit.nn import _spiking_products as products
-    from neurokit.nn._spiking_vectors import ROWS
+    from neurokit.nn.kernels import products
+    from neurokit.nn.kernels.vectors import ROWS
 
     rng = np.random.default_rng(seed)
     width = products.panel_width(np.dtype(dtype))
@@ -374,10 +374,10 @@ def test_nan_stays_with_its_entry_and_its_unit_behind_input_weights():
 
 
 def test_a_network_applies_a_linear_layer_in_the_pass_of_the_units_after_it(monkeypatch):
-    from neurokit.nn import _spiking_cpu
+    from neurokit.nn.kernels import lif_cpu
 
-    seen, run = [], _spiking_cpu.run
-    monkeypatch.setattr(_spiking_cpu, "run", lambda *a: seen.append(a[1]) or run(*a))
+    seen, run = [], lif_cpu.run
+    monkeypatch.setattr(lif_cpu, "run", lambda *a: seen.append(a[1]) or run(*a))
     torch.manual_seed(0)
     network = SpikingSequential(
         torch.nn.Linear(6, 40), LIF(40), torch.nn.Dropout(0.0), torch.nn.Linear(40, 33),
@@ -442,11 +442,11 @@ def test_the_fused_layer_keeps_potentials_and_nothing_else():
 
 
 def test_without_gradients_nothing_is_kept(monkeypatch):
-    from neurokit.nn import _spiking_cpu
+    from neurokit.nn.kernels import lif_cpu
 
-    kept, forward = [], _spiking_cpu.forward
+    kept, forward = [], lif_cpu.forward
     monkeypatch.setattr(  # the potentials: all steps, or one to work in
-        _spiking_cpu, "forward", lambda *a: kept.append(a[14].size) or forward(*a)
+        lif_cpu, "forward", lambda *a: kept.append(a[14].size) or forward(*a)
     )
     layer = LIF(3, learn_decay=True)
     with torch.no_grad():

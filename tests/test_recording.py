@@ -349,7 +349,7 @@ def test_sampling_rate_is_the_simplest_that_the_floats_allow():
 
 
 def test_epochs_of_a_lazy_recording_read_only_their_windows():
-    from neurokit.io._lazy import lazy_variable
+    from neurokit.io.readers.lazy import lazy_variable
 
     class Reader:
         n_channels, n_times, most = 2, 10_000, 0

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from neurokit.report import Report
+from neurokit.cli.report import Report
 
 matplotlib.use("agg")
 

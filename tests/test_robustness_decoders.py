@@ -14,12 +14,8 @@ import neurokit
 from neurokit.datasets import make_motifs
 from neurokit.decoders import (
     BesselFilter,
-    DeltaEncoder,
     FIRSmoother,
     KalmanRegressor,
-    LagWindow,
-    LegendreHistory,
-    LiquidState,
     MotifDetector,
     RecurrentRegressor,
     SmoothedRegressor,
@@ -28,6 +24,7 @@ from neurokit.decoders import (
     WienerRegressor,
     WindowMLPRegressor,
 )
+from neurokit.features import DeltaEncoder, LagWindow, LegendreHistory, LiquidState
 from neurokit.training import Trainer
 
 N, N_UNITS = 400, 6

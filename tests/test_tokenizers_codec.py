@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 
 import neurokit as nk
-from neurokit.io.ntok import read_tokens, write_tokens
+from neurokit.io.packed.ntok import read_tokens, write_tokens
 from neurokit.persistence import read_tensors
-from neurokit.tokenizers import CodecTokenizer, _level
-from neurokit.tokenizers._leveller import Leveller
-from neurokit.tokenizers._resample import Resampler
+from neurokit.tokenizers import CodecTokenizer
+from neurokit.tokenizers.framing import level as _level
+from neurokit.tokenizers.framing.leveller import Leveller
+from neurokit.tokenizers.framing.resample import Resampler
 from neurokit.training import Trainer
 
 

@@ -41,7 +41,9 @@ def tokenizer(request):
 
 @pytest.fixture(autouse=True)
 def here(monkeypatch):
-    monkeypatch.setattr("neurokit.tokenizers._lazy._VALUES", 1)  # the recordings here are short
+    monkeypatch.setattr(
+        "neurokit.tokenizers.framing.lazy._VALUES", 1
+    )  # the recordings here are short
     with dask.config.set(scheduler="synchronous"):
         yield
 
@@ -79,7 +81,7 @@ def test_the_plan_for_a_day_is_small(tokenizer):
 
 
 def test_few_channels_are_decoded_in_longer_blocks(tokenizer, monkeypatch):
-    monkeypatch.setattr("neurokit.tokenizers._lazy._VALUES", 2**16)
+    monkeypatch.setattr("neurokit.tokenizers.framing.lazy._VALUES", 2**16)
     da = pytest.importorskip("dask.array")
     for n_channels in (1, 2, 32):
         hours = da.zeros((n_channels, 3600 * 250), chunks=(-1, 60 * 250), dtype=np.float32)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import neurokit as nk
-from neurokit.tokenizers import LinearRVQTokenizer, _rvq
+from neurokit.tokenizers import LinearRVQTokenizer, _linear_rvq
 
 
 def eeg(n_channels=4, n_times=2500, rate=250, seed=0, size=20.0):
@@ -44,7 +44,7 @@ def test_codes_match_the_search_written_in_loops(rng, beam):
     words = rng.normal(size=(4, 9, 5)).astype(np.float32) * 0.6 ** np.arange(4)[:, None, None]
     words = words.astype(np.float32)
     x = rng.normal(size=(30, 5)).astype(np.float32)
-    assert _rvq.encode(x, words, beam=beam).tolist() == [by_hand(v, words, beam) for v in x]
+    assert _linear_rvq.encode(x, words, beam=beam).tolist() == [by_hand(v, words, beam) for v in x]
 
 
 def test_a_beam_as_wide_as_all_paths_finds_the_best_sum(rng):
@@ -52,7 +52,7 @@ def test_a_beam_as_wide_as_all_paths_finds_the_best_sum(rng):
     x = rng.normal(size=(50, 4)).astype(np.float32)
     sums = words[0][:, None] + words[1][None]
     best = ((x[:, None, None] - sums) ** 2).sum(-1).min((1, 2))
-    found = ((x - _rvq.decode(_rvq.encode(x, words, beam=6), words)) ** 2).sum(1)
+    found = ((x - _linear_rvq.decode(_linear_rvq.encode(x, words, beam=6), words)) ** 2).sum(1)
     np.testing.assert_allclose(found, best, rtol=1e-4)
 
 
@@ -61,8 +61,8 @@ def test_one_stage_reaches_what_k_means_of_scikit_learn_reaches(rng):
 
     centres = rng.normal(size=(16, 4)) * 5
     x = (centres[rng.integers(16, size=2000)] + rng.normal(size=(2000, 4))).astype(np.float32)
-    words = _rvq.fit_codebooks(x, 1, 32, np.random.RandomState(0))
-    ours = ((x - _rvq.decode(_rvq.encode(x, words, beam=1), words)) ** 2).sum()
+    words = _linear_rvq.fit_codebooks(x, 1, 32, np.random.RandomState(0))
+    ours = ((x - _linear_rvq.decode(_linear_rvq.encode(x, words, beam=1), words)) ** 2).sum()
     assert ours < 1.05 * KMeans(32, n_init=1, random_state=0).fit(x).inertia_
 
 
@@ -70,17 +70,19 @@ def test_one_stage_reaches_what_k_means_of_scikit_learn_reaches(rng):
 def test_the_error_falls_at_every_stage_whatever_the_size_of_the_vectors(rng, scale):
     x = (scale * rng.normal(size=(6000, 8))).astype(np.float32)
     new = (scale * rng.normal(size=(1000, 8))).astype(np.float32)
-    words = _rvq.fit_codebooks(x, 5, 64, np.random.RandomState(0))
-    codes = _rvq.encode(new, words, beam=1)
-    error = [((new - _rvq.decode(codes[:, :k], words)) ** 2).sum() for k in range(6)]
+    words = _linear_rvq.fit_codebooks(x, 5, 64, np.random.RandomState(0))
+    codes = _linear_rvq.encode(new, words, beam=1)
+    error = [((new - _linear_rvq.decode(codes[:, :k], words)) ** 2).sum() for k in range(6)]
     assert np.all(np.diff(error) < 0)
     assert error[-1] / error[0] < 0.03
 
 
 def test_fewer_vectors_than_codes_are_learnt_by_heart(rng):
     x = rng.normal(size=(5, 3)).astype(np.float32)
-    words = _rvq.fit_codebooks(x, 1, 16, np.random.RandomState(0))
-    np.testing.assert_allclose(_rvq.decode(_rvq.encode(x, words, beam=1), words), x, atol=1e-6)
+    words = _linear_rvq.fit_codebooks(x, 1, 16, np.random.RandomState(0))
+    np.testing.assert_allclose(
+        _linear_rvq.decode(_linear_rvq.encode(x, words, beam=1), words), x, atol=1e-6
+    )
 
 
 # ---------------------------------------------------------------- the tokenizer
@@ -187,7 +189,7 @@ def test_trials_are_coded_one_by_one(tokenizer):
 
 
 def test_tokens_survive_their_file(tokenizer, tmp_path):
-    from neurokit.io.ntok import read_tokens, write_tokens
+    from neurokit.io.packed.ntok import read_tokens, write_tokens
 
     x = eeg(2, 1234)
     tokens = tokenizer.transform(x)

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from scipy.signal import lfilter
 
 import neurokit as nk
-from neurokit import cli, io
-from neurokit.io.ntok import read_tokens, write_tokens
+from neurokit import io
+from neurokit.cli import main as cli
+from neurokit.io.packed.ntok import read_tokens, write_tokens
 from neurokit.tokenizers import CodecTokenizer, RegionTokenizer
-from neurokit.tokenizers._montage import Montage
-from neurokit.tokenizers._spatial import (
+from neurokit.tokenizers.montages.regions import Montage
+from neurokit.tokenizers.montages.spatial import (
     Contacts,
     add_recording,
     assign_regions,

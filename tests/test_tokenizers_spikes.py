@@ -89,7 +89,7 @@ def test_a_spike_on_an_edge_belongs_to_the_later_bin_and_one_at_the_end_is_kept(
 @pytest.mark.parametrize("rate", [1000, 30, 40, 100 / 3])
 @pytest.mark.parametrize("first", [0, -1500, 123456])
 def test_bins_begin_on_their_edges_and_end_right_before_the_next(rate, first):
-    edges = nk.sample_index.SampleIndex(first, rate, 20_001).values
+    edges = nk.recording.SampleIndex(first, rate, 20_001).values
     expected = np.arange(20_000)
     np.testing.assert_array_equal(bin_of(edges[:-1], edges), expected)
     np.testing.assert_array_equal(bin_of(np.nextafter(edges[1:], -np.inf), edges), expected)
@@ -146,7 +146,7 @@ def test_units_are_found_by_name_and_may_be_missing():
 
 
 def test_tokens_survive_their_file(tmp_path):
-    from neurokit.io.ntok import read_tokens, write_tokens
+    from neurokit.io.packed.ntok import read_tokens, write_tokens
 
     x = session()
     for max_tokens in (None, 64):

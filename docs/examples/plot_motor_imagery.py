@@ -17,7 +17,7 @@ from sklearn.model_selection import LeaveOneGroupOut, cross_val_score
 from sklearn.pipeline import make_pipeline
 
 from neurokit import datasets
-from neurokit.decoders import BandPower, EuclideanAlignment
+from neurokit.features import BandPower, EuclideanAlignment
 
 trials, truth = datasets.make_motor_imagery(n_subjects=6, n_trials=40, random_state=0)
 print(trials.dims, trials.shape)

@@ -18,7 +18,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 
 from neurokit import datasets, io, plotting
-from neurokit.decoders import BandPower
+from neurokit.features import BandPower
 from neurokit.metrics import nmse, rate_distortion
 from neurokit.tokenizers import CodecTokenizer, LinearRVQTokenizer, ScalarTokenizer
 

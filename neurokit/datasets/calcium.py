@@ -7,8 +7,8 @@ import xarray as xr
 from scipy.signal import lfilter
 
 from neurokit.datasets._noise import shaped_noise
-from neurokit.recording import traces
 from neurokit.recording.clock import time_coordinates
+from neurokit.recording.make import traces
 
 
 class Calcium(NamedTuple):

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from neurokit.datasets._noise import background, rhythm
 from neurokit.datasets.head import HEAD_RADIUS, electrodes, sphere_leadfield
-from neurokit.recording import events, signal
 from neurokit.recording.clock import time_coordinates
+from neurokit.recording.make import events, signal
 
 # name: frequency in Hz (0: evoked), scalp amplitude in uV where it is largest, place (x, y, z)
 _SOURCES: dict[str, tuple[float, float, tuple[float, float, float]]] = {

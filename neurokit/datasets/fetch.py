@@ -8,7 +8,7 @@ from typing import Any
 
 import xarray as xr
 
-from neurokit.recording import signal
+from neurokit.recording.make import signal
 
 _REACHING_URL = "https://zenodo.org/records/583331/files/{}?download=1"
 # the six recordings that NeuroBench uses, as published on Zenodo

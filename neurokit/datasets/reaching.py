@@ -8,8 +8,10 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.linalg import expm
 
-from neurokit.recording import behaviour, bin_spikes, events, sampling_rate, spikes
+from neurokit.recording.bins import bin_spikes
 from neurokit.recording.clock import exact, time_coordinates
+from neurokit.recording.make import behaviour, events, spikes
+from neurokit.recording.rate import sampling_rate
 
 _SPEED = 10.0  # 1/s: of each of the four stages between target and hand
 _REACH = 50.0  # mm: standard deviation of the targets along each axis

@@ -6,8 +6,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from neurokit.recording import spikes
 from neurokit.recording.clock import time_coordinates
+from neurokit.recording.make import spikes
 
 
 class Switching(NamedTuple):

@@ -10,9 +10,9 @@ from scipy.signal import bessel, sosfilt, sosfilt_zi, sosfiltfilt, sosfreqz
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.decoders._chunk import check_chunk
 from neurokit.inputs import series
 from neurokit.persistence import Saveable
+from neurokit.streaming import check_chunk
 
 _MODES = ("causal", "offline", "block_last", "block_middle")
 _ROOM = 256  # samples a stream takes before the past moves to the front of its buffer

@@ -7,7 +7,7 @@ from numpy.polynomial import polynomial
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.decoders._regressor import TimeRegressor
+from neurokit.decoders.regressor import TimeRegressor
 from neurokit.decoders.wiener import WienerRegressor
 from neurokit.inputs import series, target
 

@@ -93,7 +93,7 @@ class EarlyExitClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     >>> import neurokit
     >>> from sklearn.linear_model import LogisticRegression
     >>> from sklearn.pipeline import make_pipeline
-    >>> from neurokit.decoders import BandPower
+    >>> from neurokit.features import BandPower
     >>> rng = np.random.default_rng(0)
     >>> y = np.arange(60) % 2
     >>> t = np.arange(400) / 100

@@ -7,11 +7,10 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.decoders._chunk import check_chunk
-from neurokit.decoders._history import History
 from neurokit.decoders._ridge import Moments, choose_penalty, ridge
 from neurokit.inputs import series, target
 from neurokit.persistence import Saveable
+from neurokit.streaming import History, check_chunk
 
 
 class FIRSmoother(Saveable, TransformerMixin, BaseEstimator):

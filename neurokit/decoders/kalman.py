@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.decoders._chunk import check_chunk
-from neurokit.decoders._regressor import TimeRegressor, check_known
+from neurokit.decoders.regressor import TimeRegressor, check_known
 from neurokit.inputs import Series, Target, series, target
+from neurokit.streaming import check_chunk
 
 _SETTLED = 1e-13  # relative change of the error covariance below which the gain stands
 
@@ -237,7 +237,7 @@ class _Stream:
         mean: NDArray[Any],
         intercept: NDArray[Any],
     ) -> None:
-        from neurokit.decoders._recursion import recur
+        from neurokit.features._recursion import recur
 
         self._recur = recur
         self._forward, self._inward = forward, inward

@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.decoders._chunk import check_chunk
-from neurokit.decoders._motif import (
+from neurokit.decoders._motifs import (
     Bits,
     LogOdds,
     discover,
@@ -18,6 +17,7 @@ from neurokit.decoders._motif import (
 )
 from neurokit.inputs import Series, Target, series, target
 from neurokit.persistence import Saveable
+from neurokit.streaming import check_chunk
 
 
 class MotifDetector(Saveable, TransformerMixin, BaseEstimator):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.decoders._regressor import TimeRegressor
+from neurokit.decoders.regressor import TimeRegressor
 from neurokit.inputs import Series, series, target
 
 

@@ -6,12 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.decoders._chunk import check_chunk
-from neurokit.decoders._history import History
-from neurokit.decoders._regressor import TimeRegressor, check_known
 from neurokit.decoders._ridge import Moments, choose_penalty, lagged_moments, ridge
-from neurokit.decoders.lags import count_lags
+from neurokit.decoders.regressor import TimeRegressor, check_known
+from neurokit.features.lags import count_lags
 from neurokit.inputs import Series, series, target
+from neurokit.streaming import History, check_chunk
 
 
 class WienerRegressor(TimeRegressor):

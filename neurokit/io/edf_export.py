@@ -13,8 +13,9 @@ import pandas as pd
 import xarray as xr
 
 from neurokit.atomic import atomic_path
-from neurokit.recording import check_dims, contiguous_runs
+from neurokit.recording.checks import check_dims
 from neurokit.recording.clock import SampleIndex
+from neurokit.recording.rate import contiguous_runs
 
 _STEPS = 65535  # between the smallest and the largest of 16 bits
 _BLOCK = 1 << 16  # samples read at a time

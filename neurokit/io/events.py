@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from neurokit.io._formats import find_format, open_mne
-from neurokit.io.edf import find_triggers, read_edf, read_edf_events
-from neurokit.recording import events
+from neurokit.io.formats import find_format, open_mne
+from neurokit.io.readers.edf import find_triggers, read_edf, read_edf_events
+from neurokit.recording.make import events
 
 _BLOCK = 1 << 18  # samples of a trigger channel looked at in one go
 
@@ -57,7 +57,7 @@ def read_events(path: str | os.PathLike[str] | Any) -> pd.DataFrame:
     if path.suffix.lower() in (".tsv", ".csv") and path.is_file():
         return _of_table(path)
     if path.suffix.lower() == ".mat" and path.is_file():
-        from neurokit.io.reaching import is_reaching, read_reaching_events
+        from neurokit.io.readers.sabes import is_reaching, read_reaching_events
 
         if is_reaching(path):
             return read_reaching_events(path)
@@ -77,7 +77,7 @@ def read_events(path: str | os.PathLike[str] | Any) -> pd.DataFrame:
 def _of_mne(inst: Any) -> pd.DataFrame:
     import mne
 
-    from neurokit.io.mne import label_mne, mne_events
+    from neurokit.io.bridges.mne import label_mne, mne_events
 
     if isinstance(inst, mne.BaseEpochs):
         x = label_mne(inst)
@@ -90,13 +90,13 @@ def _of_mne(inst: Any) -> pd.DataFrame:
 
 def _of_session(path: Path, form: str) -> pd.DataFrame:
     if form == "NWB":
-        from neurokit.io.nwb import read_nwb_events
+        from neurokit.io.readers.nwb import read_nwb_events
 
         return read_nwb_events(path)
     if form == "saved":
         from neurokit.io.session import read_saved_session as read
     else:
-        from neurokit.io.neo import read_neo_session as read
+        from neurokit.io.bridges.neo import read_neo_session as read
     tree = read(path)
     return _join(
         [

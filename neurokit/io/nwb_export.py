@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from neurokit.atomic import atomic_path
-from neurokit.recording import check_spikes
+from neurokit.recording.checks import check_spikes
 from neurokit.recording.clock import SampleIndex
 
 _LARGE = 2**26  # bytes from which a signal is written in blocks of this size

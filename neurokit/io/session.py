@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from neurokit.io._formats import find_format
+from neurokit.io.formats import find_format
 from neurokit.io.spikes import kind_of_recording, read_spikes
 
 
@@ -56,13 +56,13 @@ def read_session(path: str | os.PathLike[str]) -> xr.DataTree:
 
         return xr.DataTree.from_dict({"events": _along_event(read_events(path))})
     if kind == "nwb":
-        from neurokit.io.nwb import read_nwb_session
+        from neurokit.io.readers.nwb import read_nwb_session
 
         return read_nwb_session(path)
     if kind == "reaching":
         return _reaching(path)
     if kind == "bids" or (path.is_dir() and path.name.startswith(("sub-", "ses-"))):
-        from neurokit.io.bids import read_bids_session
+        from neurokit.io.readers.bids import read_bids_session
 
         return read_bids_session(path)
     if kind in ("npz", "npy"):
@@ -77,7 +77,7 @@ def read_session(path: str | os.PathLike[str]) -> xr.DataTree:
     except (ValueError, IsADirectoryError):
         form = ""
     if form in ("", "neo", "Blackrock", "Neuralynx"):
-        from neurokit.io.neo import read_neo_session
+        from neurokit.io.bridges.neo import read_neo_session
 
         return read_neo_session(path)
     return _signals(path)
@@ -111,7 +111,7 @@ def read_saved_session(path: Path) -> xr.DataTree:
 
 
 def _reaching(path: Path) -> xr.DataTree:
-    from neurokit.io import reaching
+    from neurokit.io.readers import sabes as reaching
 
     return xr.DataTree.from_dict(
         {

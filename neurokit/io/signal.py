@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from neurokit.io._channels import label_units
-from neurokit.io._formats import find_format, open_mne
-from neurokit.io.edf import read_edf
+from neurokit.io.formats import find_format, open_mne
+from neurokit.io.readers.channels import label_units
+from neurokit.io.readers.edf import read_edf
 from neurokit.recording.clock import SampleIndex, exact
 
 _BLOCK = 1 << 16  # samples hashed at a time
@@ -100,10 +100,10 @@ def read_signal(
 
 
 def _of_mne(path: Path, form: str) -> xr.DataArray:
-    from neurokit.io.mne import label_mne
+    from neurokit.io.bridges.mne import label_mne
 
     if form == "FieldTrip":
-        from neurokit.io.reaching import is_reaching
+        from neurokit.io.readers.sabes import is_reaching
 
         if is_reaching(path):
             raise ValueError(
@@ -115,11 +115,11 @@ def _of_mne(path: Path, form: str) -> xr.DataArray:
 def _of_session(path: Path, form: str) -> xr.DataArray:
     """Take the signal out of a session; of several the one with most samples."""
     if form == "NWB":
-        from neurokit.io.nwb import read_nwb_session as read
+        from neurokit.io.readers.nwb import read_nwb_session as read
     elif form == "saved":
         from neurokit.io.session import read_saved_session as read  # type: ignore[assignment]
     else:
-        from neurokit.io.neo import read_neo_session as read
+        from neurokit.io.bridges.neo import read_neo_session as read
     found = {
         node.path.strip("/"): node.to_dataset()["signal"]
         for node in read(path).subtree

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from neurokit.io._damage import refuse_placeholder
-from neurokit.io._formats import find_format
-from neurokit.recording import spikes
+from neurokit.io.formats import find_format
+from neurokit.io.readers.damage import refuse_placeholder
+from neurokit.recording.make import spikes
 
 _TIMES = ("spike_times", "spikeTimes", "spiketimes")
 
@@ -60,11 +60,11 @@ def read_spikes(path: str | os.PathLike[str]) -> xr.Dataset:
     path = Path(path)
     kind = kind_of_recording(path)
     if kind == "nwb":
-        from neurokit.io.nwb import read_nwb_spikes
+        from neurokit.io.readers.nwb import read_nwb_spikes
 
         return read_nwb_spikes(path)
     if kind == "reaching":
-        from neurokit.io.reaching import read_reaching_spikes
+        from neurokit.io.readers.sabes import read_reaching_spikes
 
         return read_reaching_spikes(path)
     if kind in ("npz", "mat"):
@@ -72,7 +72,7 @@ def read_spikes(path: str | os.PathLike[str]) -> xr.Dataset:
     if kind == "npy":
         raise ValueError(_no_layout(path, [path.stem]))
     _refuse_others(path)
-    from neurokit.io.neo import read_neo_spikes
+    from neurokit.io.bridges.neo import read_neo_spikes
 
     return read_neo_spikes(path)
 
@@ -91,11 +91,11 @@ def kind_of_recording(path: Path) -> str:
         head = file.read(1024)
     if path.suffix.lower() == ".mat":
         refuse_placeholder(path, head)
-        from neurokit.io.reaching import is_reaching
+        from neurokit.io.readers.sabes import is_reaching
 
         return "reaching" if is_reaching(path) else "mat"
     if head.startswith(b"\x89HDF"):
-        from neurokit.io._hdf5 import open_hdf5
+        from neurokit.io.readers.hdf5 import open_hdf5
 
         with open_hdf5(path) as hdf:
             return "nwb" if "nwb_version" in hdf or "nwb_version" in hdf.attrs else ""
@@ -108,7 +108,7 @@ def _refuse_others(path: Path) -> None:
     except (ValueError, IsADirectoryError):
         return
     if form == "HDF5":
-        from neurokit.io._hdf5 import open_hdf5
+        from neurokit.io.readers.hdf5 import open_hdf5
 
         with open_hdf5(path) as file:
             raise ValueError(_no_layout(path, list(file)))
@@ -140,7 +140,7 @@ def _mat(path: Path) -> dict[str, Any]:
     import h5py
     import scipy.io
 
-    from neurokit.io._hdf5 import open_hdf5
+    from neurokit.io.readers.hdf5 import open_hdf5
 
     if h5py.is_hdf5(path):  # MATLAB 7.3
         with open_hdf5(path) as file:

@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from neurokit.atomic import atomic_path
-from neurokit.io._pack import (
+from neurokit.io.store_layout import (
     KEY,
     check_name,
     chunk_shape,

@@ -5,7 +5,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "connectivity": [
+        "coupling": [
             "band_coherence",
             "envelope_correlation",
             "erp_latency_error",

@@ -8,7 +8,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 from scipy.ndimage import uniform_filter1d
 
-from neurokit.metrics.connectivity import analytic
+from neurokit.metrics.coupling import analytic
 from neurokit.metrics.fidelity import pair, rate_of
 
 

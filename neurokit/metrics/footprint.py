@@ -19,7 +19,7 @@ from neurokit.metrics.neurobench import (
     operation_energy,
     parameter_count,
 )
-from neurokit.recording import contiguous_runs
+from neurokit.recording.rate import contiguous_runs
 
 _BITS = {"float64": 64, "float32": 32, "float16": 16, "int8": 8}
 

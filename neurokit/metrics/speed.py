@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from neurokit.recording import check_dims, sampling_rate
+from neurokit.recording.checks import check_dims
+from neurokit.recording.rate import sampling_rate
 
 
 def coding_speed(tokenizer: Any, X: xr.DataArray, *, n_repeats: int = 3) -> pd.Series:

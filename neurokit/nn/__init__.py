@@ -7,13 +7,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "credit": ["accumulate_gradients"],
         "delays": ["Delay", "DelayLinear"],
-        "quantize": [
+        "quantizers.residual": [
             "GroupedResidualVectorQuantizer",
             "ResidualVectorQuantizer",
             "VectorQuantizer",
         ],
-        "quantize_embedded": ["EmbeddedScalarQuantizer"],
-        "quantize_scalar": ["FiniteScalarQuantizer", "LookupFreeQuantizer"],
+        "quantizers.embedded": ["EmbeddedScalarQuantizer"],
+        "quantizers.scalar": ["FiniteScalarQuantizer", "LookupFreeQuantizer"],
         "spiking": [
             "LIF",
             "LIFState",

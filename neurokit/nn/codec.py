@@ -305,7 +305,7 @@ class Codec(nn.Module):
 
     Examples
     --------
-    >>> from neurokit.nn.quantize import ResidualVectorQuantizer
+    >>> from neurokit.nn.quantizers.residual import ResidualVectorQuantizer
     >>> shape = dict(strides=(2, 3), n_filters=4, kernel=7, n_residual=1, n_context=1)
     >>> shape |= dict(n_recurrent=0, normed=False, direct=True)
     >>> quantizer = ResidualVectorQuantizer(8, n_levels=2, codebook_size=16)

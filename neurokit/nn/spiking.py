@@ -654,8 +654,8 @@ def _kernels(backend: str, device: str, dtype: torch.dtype, caller: str) -> Modu
         )
     if backend == "triton" and not _installed("triton"):
         raise ImportError(f"{caller}: backend 'triton' needs triton; pip install triton.")
-    module = "_spiking_cpu" if backend == "numba" else "_spiking_cuda"
-    return importlib.import_module(f"neurokit.nn.{module}")
+    module = "lif_cpu" if backend == "numba" else "lif_cuda"
+    return importlib.import_module(f"neurokit.nn.kernels.{module}")
 
 
 def _state_dtype(current: Tensor) -> torch.dtype:

@@ -19,7 +19,8 @@ from neurokit.plotting._style import (
     scale_bar,
     thinning,
 )
-from neurokit.recording import check_dims, sampling_rate
+from neurokit.recording.checks import check_dims
+from neurokit.recording.rate import sampling_rate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

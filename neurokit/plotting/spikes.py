@@ -18,7 +18,7 @@ from neurokit.plotting._style import (
     scale_bar,
     thinning,
 )
-from neurokit.recording import check_dims, check_spikes
+from neurokit.recording.checks import check_dims, check_spikes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

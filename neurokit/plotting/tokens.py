@@ -19,7 +19,7 @@ from neurokit.plotting._style import (
     scale_bar,
     thinning,
 )
-from neurokit.recording import check_dims
+from neurokit.recording.checks import check_dims
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "codec": ["CodecTokenizer"],
-        "events": ["EventEmbedding"],
+        "embedding": ["EventEmbedding"],
         "histogram": ["CodeHistogram"],
         "linear_rvq": ["LinearRVQTokenizer"],
         "multiscale": ["MultiScaleTokenizer"],

@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neurokit.inputs import series
-from neurokit.recording import check_spikes
+from neurokit.recording.checks import check_spikes
 from neurokit.recording.clock import SampleIndex, exact
 
 UNKNOWN = -1  # unit that fit has not seen

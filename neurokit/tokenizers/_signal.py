@@ -9,8 +9,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neurokit.inputs import _labelled_or_plain
-from neurokit.recording import contiguous_runs, sampling_rate
 from neurokit.recording.clock import SampleIndex, exact
+from neurokit.recording.rate import contiguous_runs, sampling_rate
 
 
 class Signal(NamedTuple):

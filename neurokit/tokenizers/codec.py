@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurokit.recording.clock import exact
-from neurokit.tokenizers._frames import Frames
-from neurokit.tokenizers._labels import SIDE
-from neurokit.tokenizers._learned import LearnedTokenizer
 from neurokit.tokenizers._signal import Signal
+from neurokit.tokenizers.framing.frames import Frames
+from neurokit.tokenizers.framing.labels import SIDE
+from neurokit.tokenizers.network import LearnedTokenizer
 
 if TYPE_CHECKING:
     from neurokit.nn.codec import Codec
@@ -285,8 +285,8 @@ class CodecTokenizer(LearnedTokenizer):
     def _build_module(self, name: str) -> Codec:
         """Untrained networks of this estimator's parameters."""
         from neurokit.nn.codec import Codec, CosineEncoder, Decoder, Encoder, begin_as_cosines
-        from neurokit.nn.quantize import ResidualVectorQuantizer
-        from neurokit.nn.quantize_embedded import EmbeddedScalarQuantizer
+        from neurokit.nn.quantizers.embedded import EmbeddedScalarQuantizer
+        from neurokit.nn.quantizers.residual import ResidualVectorQuantizer
 
         stages: dict[str, Any] = {"n_levels": self.n_levels, "codebook_size": self.codebook_size}
         stages |= {"quantizer_dropout": self.quantizer_dropout}

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from neurokit.inputs import _kept_coords, _same_channels
 from neurokit.persistence import Saveable
-from neurokit.tokenizers._labels import SIDE
+from neurokit.tokenizers.framing.labels import SIDE
 
 
 class CodeHistogram(Saveable, TransformerMixin, BaseEstimator):

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from neurokit.recording.clock import exact
-from neurokit.tokenizers import _rvq
-from neurokit.tokenizers._frames import Frames
-from neurokit.tokenizers._labels import SIDE
-from neurokit.tokenizers._levelled import LevelledTokenizer
+from neurokit.tokenizers import _linear_rvq
+from neurokit.tokenizers.base import LevelledTokenizer
+from neurokit.tokenizers.framing.frames import Frames
+from neurokit.tokenizers.framing.labels import SIDE
 
 _STEP = 0.05  # s: the level is faded in over ten of these
 _GAINS = 64  # codes of a frame's gain,
@@ -149,9 +149,9 @@ class LinearRVQTokenizer(LevelledTokenizer):
         self.components_ = basis * np.sign(basis[largest, np.arange(basis.shape[1])])
         x = self._shapes(frames)[0]
         size = self.codebook_size
-        self.codebooks_ = _rvq.fit_codebooks(x, self.n_levels, size, rng)
+        self.codebooks_ = _linear_rvq.fit_codebooks(x, self.n_levels, size, rng)
         self.counts_ = np.zeros((self.n_levels, size))
-        self._count(_rvq.encode(x, self.codebooks_, beam=self.beam))
+        self._count(_linear_rvq.encode(x, self.codebooks_, beam=self.beam))
         return self
 
     def partial_fit(self, X: Any, y: object = None) -> Self:
@@ -161,9 +161,9 @@ class LinearRVQTokenizer(LevelledTokenizer):
         self._check()
         signal = self._read(X)
         x = self._shapes(self._training_frames(signal, _LIMIT))[0]
-        codes = _rvq.encode(x, self.codebooks_, beam=self.beam)
+        codes = _linear_rvq.encode(x, self.codebooks_, beam=self.beam)
         weights = np.minimum(self.counts_, _MEMORY)
-        self.codebooks_ = _rvq.moved(x, self.codebooks_, codes, weights)
+        self.codebooks_ = _linear_rvq.moved(x, self.codebooks_, codes, weights)
         self._count(codes)
         return self
 
@@ -203,7 +203,7 @@ class LinearRVQTokenizer(LevelledTokenizer):
 
     def _projected(self, frames: NDArray[Any]) -> NDArray[Any]:
         """Components (row, frame, component), float32."""
-        from neurokit.tokenizers._rvq_project import project
+        from neurokit.tokenizers._project import project
 
         rows = np.ascontiguousarray(frames.reshape(-1, frames.shape[-1]))
         found = project(rows, np.ascontiguousarray(self.components_))
@@ -220,12 +220,12 @@ class LinearRVQTokenizer(LevelledTokenizer):
     def _encode(self, frames: NDArray[Any]) -> NDArray[Any]:
         shapes, gain = self._shapes(frames)
         flat = shapes.reshape(-1, shapes.shape[-1])
-        codes = _rvq.encode(flat, self.codebooks_, beam=self.beam)
+        codes = _linear_rvq.encode(flat, self.codebooks_, beam=self.beam)
         return np.concatenate([gain[..., None], codes.reshape(*gain.shape, self.n_levels)], -1)
 
     def _vectors(self, codes: NDArray[Any], n_levels: int) -> NDArray[Any]:
         """Components that codes stand for."""
-        found = _rvq.decode(codes[..., 1 : 1 + n_levels], self.codebooks_)
+        found = _linear_rvq.decode(codes[..., 1 : 1 + n_levels], self.codebooks_)
         return found * _gains(codes[..., 0])
 
     def _looked_up(self, frames: NDArray[Any]) -> NDArray[Any]:

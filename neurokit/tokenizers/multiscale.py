@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neurokit.tokenizers._labels import SIDE
 from neurokit.tokenizers.codec import CodecTokenizer, _factors
+from neurokit.tokenizers.framing.labels import SIDE
 
 if TYPE_CHECKING:
     from neurokit.nn.codec import Codec
@@ -130,7 +130,7 @@ class MultiScaleTokenizer(CodecTokenizer):
         """Untrained networks of this estimator's parameters."""
         from neurokit.nn.codec import Codec
         from neurokit.nn.multiscale import MultiScaleDecoder, MultiScaleEncoder
-        from neurokit.nn.quantize import GroupedResidualVectorQuantizer
+        from neurokit.nn.quantizers.residual import GroupedResidualVectorQuantizer
 
         rate = float(self._model_rate)
         shape: dict[str, Any] = {"n_filters": self.n_filters, "n_residual": self.n_residual}

@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from neurokit.recording.clock import exact
-from neurokit.tokenizers._decoding import Decode, decode_span
-from neurokit.tokenizers._frames import Frames
-from neurokit.tokenizers._labels import label_signal
-from neurokit.tokenizers._montage import Montage, from_note
-from neurokit.tokenizers._networks import NetworkDecoder, NetworkEncoder
 from neurokit.tokenizers._signal import Signal, read_signal, spans
-from neurokit.tokenizers._spatial import (
+from neurokit.tokenizers.codec import BANDS, CodecTokenizer
+from neurokit.tokenizers.framing.decode import Decode, decode_span
+from neurokit.tokenizers.framing.encode import Encode, TokenStream
+from neurokit.tokenizers.framing.frames import Frames
+from neurokit.tokenizers.framing.labels import label_signal
+from neurokit.tokenizers.framing.networks import NetworkDecoder, NetworkEncoder
+from neurokit.tokenizers.montages.regions import Montage, from_note
+from neurokit.tokenizers.montages.spatial import (
     Contacts,
     Kernel,
     add_recording,
@@ -28,8 +30,6 @@ from neurokit.tokenizers._spatial import (
     fit_kernel,
     read_contacts,
 )
-from neurokit.tokenizers._stream import Encode, TokenStream
-from neurokit.tokenizers.codec import BANDS, CodecTokenizer
 
 if TYPE_CHECKING:
     from neurokit.nn.codec import Codec
@@ -273,8 +273,8 @@ class RegionTokenizer(CodecTokenizer):
     def _build_module(self, name: str) -> Codec:
         """Untrained networks of this estimator's parameters."""
         from neurokit.nn.codec import Codec, begin_as_cosines
-        from neurokit.nn.quantize import ResidualVectorQuantizer
-        from neurokit.nn.quantize_embedded import EmbeddedScalarQuantizer
+        from neurokit.nn.quantizers.embedded import EmbeddedScalarQuantizer
+        from neurokit.nn.quantizers.residual import ResidualVectorQuantizer
         from neurokit.nn.region import RegionDecoder, RegionEncoder
 
         one = super()._build_module(name)

@@ -8,9 +8,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from neurokit.tokenizers._frames import Frames
-from neurokit.tokenizers._labels import SIDE
-from neurokit.tokenizers._levelled import LevelledTokenizer
+from neurokit.tokenizers.base import LevelledTokenizer
+from neurokit.tokenizers.framing.frames import Frames
+from neurokit.tokenizers.framing.labels import SIDE
 
 _LOUDEST = 24.0  # of a levelled sample
 _LIMIT = 1 << 20  # samples from which quantiles are taken

@@ -1,0 +1,1 @@
+"""Published benchmarks, run on the recordings of whoever has them."""

@@ -1,0 +1,281 @@
+"""The report of a file: what it holds, spectra, rasters, and what can be decoded from it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from neurokit import plotting, recording
+from neurokit.cli.contents import Session, even
+from neurokit.cli.pipelines import band_power, blocks_of_time, classify, decode_movement, lda
+from neurokit.cli.report import Report
+
+_NOT_BRAIN = {"stim", "misc", "eog", "ecg", "emg", "syst", "ref_meg", "resp"}
+_LEAST = 5  # events of a label, to learn it
+_SHOWN = 10.0  # s of signal in the picture
+_SPECTRUM = 120.0  # s
+_BIN = 0.05  # s
+
+
+def report_session(
+    session: Session,
+    *,
+    labels: Sequence[str] | None = None,
+    window: Sequence[float] | None = None,
+) -> Report:
+    """Draw and decode what a file holds, with chance beside every score."""
+    report = Report(session.path.name, f"What {session.path} holds, and what can be read from it")
+    report.section("Contents")
+    odd = session.warned + [f"{part.name}: {o}" for part in session.held for o in part.oddities]
+    report.notes(odd)
+    for part in session.held:
+        report.heading(part.name)
+        report.facts(part.facts)
+    for name, x in session.signals.items():
+        show_signal(report, name, x, session.events)
+    if session.spikes is not None and session.spikes.sizes["unit"]:
+        show_spikes(report, session.spikes, session.events)
+    _decode(report, session, labels, window)
+    return report
+
+
+def show_signal(report: Report, name: str, x: xr.DataArray, events: pd.DataFrame | None) -> None:
+    """Add a stretch of the signal and its spectrum."""
+    brain = _brain(x)
+    if not brain.size or brain.sizes["time"] < 8 or not even(x):
+        return
+    report.section(name.replace("/", ": ", 1).capitalize())
+    if "trial" not in brain.dims:
+        stretch = _from_quarter(brain, _SHOWN)
+        report.figure(
+            plotting.plot_signal(stretch, events=events),
+            f"{stretch.sizes['time'] / _rate(stretch):.3g} s of the recording"
+            + (
+                f", the first 32 of {brain.sizes['channel']} channels"
+                if brain.sizes["channel"] > 32
+                else ""
+            )
+            + (", events as lines." if events is not None else "."),
+        )
+        brain = _from_quarter(brain, _SPECTRUM)
+        span = f"{brain.sizes['time'] / _rate(brain):.3g} s"
+    else:
+        brain = brain.isel(trial=slice(100))
+        span = f"{brain.sizes['trial']} trials"
+    report.figure(
+        plotting.plot_psd(brain), f"Power spectra (Welch, {span}): a line for each channel."
+    )
+
+
+def show_spikes(report: Report, x: xr.Dataset, events: pd.DataFrame | None) -> None:
+    """Add a raster of the units and how fast they fire."""
+    report.section("Spikes")
+    times = x["spike_time"].values
+    start = float(np.quantile(times, 0.25)) if len(times) else float(x["start"])
+    stop = min(start + _SHOWN, float(x["stop"]))
+    if start < stop:
+        report.figure(
+            plotting.plot_raster(x, start=start, stop=stop, events=events),
+            f"{stop - start:.3g} s of the spikes of {x.sizes['unit']} units, one row for each.",
+        )
+
+
+def _decode(
+    report: Report,
+    session: Session,
+    labels: Sequence[str] | None,
+    window: Sequence[float] | None,
+) -> None:
+    """Decode what the session allows, and say why when it allows nothing."""
+    done = False
+    if session.spikes is not None and session.behaviour is not None:
+        done = _movement(report, session.spikes, session.behaviour)
+    if session.events is not None and len(session.events):
+        done |= _events(report, session, session.events, labels, window)
+    elif labels:
+        raise ValueError(f"{session.path}: --labels needs events, and the file holds none.")
+    if not done:
+        report.section(
+            "Decoding",
+            "Nothing was decoded: that takes events of two kinds, each at least"
+            f" {_LEAST} times, or behaviour beside spikes (a minute of both, at the least).",
+        )
+
+
+def _movement(report: Report, spikes: xr.Dataset, behaviour: xr.DataArray) -> bool:
+    values = behaviour.transpose("time", "feature").values
+    with np.errstate(invalid="ignore"):
+        moves = np.isfinite(values).mean(axis=0) > 0.5
+        moves &= np.array(
+            [
+                np.ptp(c[np.isfinite(c)]) > 0 if m else False
+                for c, m in zip(values.T, moves, strict=True)
+            ]
+        )
+    chosen = [
+        str(name)
+        for name, m in zip(behaviour["feature"].values.tolist(), moves, strict=True)
+        if m and not str(name).startswith("target")
+    ][:6]
+    start = max(float(spikes["start"]), float(behaviour["time"][0]))
+    stop = min(float(spikes["stop"]), float(behaviour["time"][-1]))
+    if not chosen or stop - start < 60:
+        return False
+    counts = recording.bin_spikes(spikes, _BIN, start=start, stop=stop)
+    counts = counts.isel(unit=np.flatnonzero(counts.values.any(axis=1)))
+    decoded = decode_movement(counts, behaviour.sel(feature=chosen))
+    report.section("Behaviour from spikes")
+    report.table(decoded.table, MOVEMENT_WORDS, best="R2, real time")
+    show_decoded(report, decoded.truth, decoded.prediction)
+    return True
+
+
+MOVEMENT_WORDS = (
+    "Fitted on the first 75 % of the time, scored on the rest, which nothing had seen. R2 is the"
+    " mean over features. Real time: what is known at a moment, against the movement at that"
+    " moment. Aligned: the delay of the filter forgiven, as pictures in papers do. 0 is what the"
+    " mean would reach."
+)
+
+CLASS_WORDS = (
+    "Accuracy over all trials, each predicted by a classifier that had not seen it;"
+    " 'guessing' is what one of twenty coin tossers reaches with as many trials."
+)
+
+
+def show_decoded(report: Report, truth: xr.DataArray, prediction: xr.DataArray) -> None:
+    """Add the two best decoded features."""
+    error = ((truth - prediction) ** 2).mean("time") / truth.var("time")
+    for k in np.argsort(error.values)[:2].tolist():
+        name = str(truth["feature"].values[k])
+        report.figure(
+            plotting.plot_decoding(truth, prediction, feature=name),
+            f"The first 30 s of the test, {name}: measured, and decoded in real time.",
+        )
+
+
+def _events(
+    report: Report,
+    session: Session,
+    events: pd.DataFrame,
+    labels: Sequence[str] | None,
+    window: Sequence[float] | None,
+) -> bool:
+    events = events.assign(label=events["label"].astype(str))
+    number = events["label"].value_counts()
+    if labels and (missing := [name for name in labels if name not in number]):
+        raise ValueError(
+            f"{session.path}: has no events {missing}; there are {number.index.tolist()[:20]}."
+        )
+    if labels and len({*labels}) < 2:
+        raise ValueError(f"--labels takes two labels or more to tell apart, got {labels}.")
+    if window is not None and not window[0] < window[1]:
+        raise ValueError(f"--window goes from an earlier to a later time, got {list(window)}.")
+    usual = [n for n in number.index[number >= _LEAST] if not n.startswith("BAD")][:6]
+    chosen = list(labels) if labels else usual
+    table = events[events["label"].isin(chosen)].reset_index(drop=True)
+    if len(chosen) < 2 or table["label"].value_counts().min() < 2:
+        return False
+    if window is None:
+        gap = np.diff(np.sort(table["onset"].to_numpy()))
+        gap = gap[gap > 0]
+        window = (0.0, float(np.clip(np.median(gap) if len(gap) else 3.0, 0.25, 3.0)))
+    sources: dict[str, Any] = {
+        n: _brain(x) for n, x in session.signals.items() if "trial" not in x.dims and even(x)
+    }
+    if session.spikes is not None and session.spikes.sizes["spike"]:
+        sources["spikes"] = session.spikes
+    done = [_classes(report, name, x, table, window) for name, x in sources.items()]
+    return any(done)
+
+
+def _classes(
+    report: Report, name: str, x: Any, events: pd.DataFrame, window: Sequence[float]
+) -> bool:
+    """Tell events apart by what follows them; false when too few windows fit the recording."""
+    tmin, tmax = window
+    if name == "spikes":
+        trials = recording.epoch(x, events, tmin=tmin, tmax=tmax, bin_width=tmax - tmin)
+        pipelines = {"spike counts, LDA": make_pipeline(FunctionTransformer(_flat), lda())}
+    else:
+        trials = _clean(recording.epoch(x, events, tmin=tmin, tmax=tmax))
+        pipelines = {
+            "band power (8-13, 13-30 Hz), LDA": band_power(),
+            "evoked (means of 100 ms), LDA": make_pipeline(FunctionTransformer(_evoked), lda()),
+        }
+        if recording.sampling_rate(trials) <= 60 or tmax - tmin < 0.125:
+            del pipelines["band power (8-13, 13-30 Hz), LDA"]
+    _, counts = np.unique(trials["label"].values, return_counts=True)
+    if len(counts) < 2 or counts.min() < 2 or not trials.size:
+        return False
+    splits = blocks_of_time(trials["label"].values, int(min(5, counts.min())))
+    scores = classify(trials, pipelines, splits)
+    report.section(
+        f"Events from {name}",
+        f"{trials.sizes['trial']} windows from {tmin:g} to {tmax:g} s around"
+        f" {', '.join(sorted(set(events['label'])))}; blocks of successive trials are left out in"
+        f" turn ({len(splits)} folds).",
+    )
+    report.table(scores.table, CLASS_WORDS)
+    report.text(_verdict(scores.table))
+    best = max(
+        scores.predictions, key=lambda p: np.mean(scores.predictions[p] == trials["label"].values)
+    )
+    report.figure(
+        plotting.plot_confusion(trials["label"].values, scores.predictions[best]),
+        f"What was taken for what: {best}.",
+    )
+    return True
+
+
+def _verdict(table: pd.DataFrame) -> str:
+    """Say in words whether the scores mean anything."""
+    lucky, found = table["accuracy"].iloc[1], table.iloc[2:]
+    above = found.loc[found["accuracy"] > lucky, "pipeline"].tolist()
+    if not above:
+        return "None of them does better than guessing would: nothing was decoded."
+    return f"Better than guessing: {'; '.join(above)}."
+
+
+def _flat(x: xr.DataArray) -> NDArray[Any]:
+    """Square roots of counts, whose spread does not depend on the rate."""
+    return np.sqrt(np.asarray(x, float).reshape(len(x), -1))
+
+
+def _evoked(x: xr.DataArray) -> NDArray[Any]:
+    """Means over windows of 100 ms, less each channel's mean over the trial."""
+    values = np.asarray(x.transpose("trial", "channel", "time").values, np.float64)
+    size = max(1, round(0.1 * recording.sampling_rate(x)))
+    whole = max(1, values.shape[-1] // size) * size
+    means = values[..., :whole].reshape(*values.shape[:2], -1, min(size, whole)).mean(axis=-1)
+    return (means - values.mean(axis=-1, keepdims=True)).reshape(len(values), -1)
+
+
+def _clean(trials: xr.DataArray) -> xr.DataArray:
+    """Leave out channels with missing samples, or without any change."""
+    values = np.asarray(trials.transpose("channel", "trial", "time").values)
+    good = np.isfinite(values).all(axis=(1, 2)) & (values != values[:, :1, :1]).any(axis=(1, 2))
+    return trials.isel(channel=np.flatnonzero(good))
+
+
+def _brain(x: xr.DataArray) -> xr.DataArray:
+    """Keep the channels that may come from a brain."""
+    if "type" not in x.coords:
+        return x
+    return x.isel(channel=np.flatnonzero(~np.isin(x["type"].values, list(_NOT_BRAIN))))
+
+
+def _from_quarter(x: xr.DataArray, seconds: float) -> xr.DataArray:
+    """Cut a stretch that begins after a quarter of the recording, when all is under way."""
+    size = min(x.sizes["time"], max(8, round(seconds * _rate(x))))
+    start = min(x.sizes["time"] // 4, x.sizes["time"] - size)
+    return x.isel(time=slice(start, start + size))
+
+
+def _rate(x: xr.DataArray) -> float:
+    return recording.sampling_rate(x)

@@ -1,0 +1,196 @@
+"""The recent past of every unit as features of the present."""
+
+from typing import Any, Self
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from neurokit.inputs import Series, series
+from neurokit.persistence import Saveable
+from neurokit.streaming import History, check_chunk
+
+
+class LagWindow(Saveable, TransformerMixin, BaseEstimator):
+    """Lay the last bins of every unit side by side, so that any regressor sees the past.
+
+    Each row of the output holds the present bin of all units, then the one before, and so on: a
+    causal window. Histories do not reach across a jump of the clock or into another trial. Bins
+    before a stretch begins are unknown; they stand at the unit's mean over the training data,
+    which tells a linear decoder nothing.
+
+    Parameters
+    ----------
+    n_lags : int, default=10
+        Bins in the window, the present one included.
+    window : float, optional
+        Length of the window in seconds; given, it takes the place of ``n_lags``.
+    sampling_rate : float, optional
+        In Hz; needed for plain arrays with ``window``.
+
+    Attributes
+    ----------
+    n_lags_ : int
+    mean_ : ndarray of shape (n_units,)
+        Mean of every unit over the training data.
+    n_features_in_ : int
+    channels_ : list
+        Names of the units, where they had names.
+
+    Raises
+    ------
+    ValueError
+        If the window is shorter than one bin.
+
+    Examples
+    --------
+    >>> from neurokit.recording import counts
+    >>> x = counts([[1, 2, 3, 4]], bin_width=0.05)
+    >>> lagged = LagWindow(n_lags=2).fit_transform(x)
+    >>> lagged.dims, lagged["lag"].values.tolist()
+    (('time', 'feature'), [0.0, 0.05])
+    >>> lagged.values.tolist()
+    [[1.0, 2.5], [2.0, 1.0], [3.0, 2.0], [4.0, 3.0]]
+    """
+
+    def __init__(
+        self,
+        n_lags: int = 10,
+        *,
+        window: float | None = None,
+        sampling_rate: float | None = None,
+    ) -> None:
+        self.n_lags = n_lags
+        self.window = window
+        self.sampling_rate = sampling_rate
+
+    def fit(self, X: Any, y: object = None) -> Self:
+        """Learn the mean of every unit.
+
+        Parameters
+        ----------
+        X : xarray.DataArray with dims ([trial,] unit, time), or array-like (n_times, n_units)
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self
+        """
+        rows = series(self, X, reset=True)
+        self.n_lags_ = count_lags(self, rows.sampling_rate)
+        self.mean_ = rows.values.mean(0, dtype=np.float64)
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """Return the window of every bin.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        xarray.DataArray of dims ([trial,] time, feature), or ndarray
+            ``feature`` has the coordinates ``unit`` (or what the dim is called in ``X``) and
+            ``lag``, in seconds before the present.
+        """
+        check_is_fitted(self)
+        rows = series(self, X, reset=False)
+        out = np.empty((len(rows.values), self.n_lags_ * rows.values.shape[1]), rows.values.dtype)
+        for run in rows.runs:
+            out[run] = _windows(rows.values[run], self.n_lags_, self.mean_)
+        labelled = rows.label(out, "feature", None)
+        return labelled if rows.source is None else self._name(labelled, rows)
+
+    def stream(self) -> "_Stream":
+        """Begin a live recording.
+
+        Returns
+        -------
+        stream
+            ``push(chunk)`` takes the next samples, shape (n, n_units), and returns as many rows,
+            those of `transform`. ``flush()`` returns no more.
+        """
+        check_is_fitted(self)
+        return _Stream(self.n_lags_, self.mean_)
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+        """Return ``"unit@lag"`` for every column, lags counted in bins.
+
+        Parameters
+        ----------
+        input_features : None
+            Ignored: the names seen in ``fit`` are used.
+
+        Returns
+        -------
+        ndarray of str
+        """
+        check_is_fitted(self)
+        units = getattr(self, "channels_", None) or list(range(self.n_features_in_))
+        names = [f"{unit}@{lag}" for lag in range(self.n_lags_) for unit in units]
+        return np.array(names, dtype=object)
+
+    def _name(self, out: xr.DataArray, rows: Series) -> xr.DataArray:
+        n_units = self.n_features_in_
+        units = rows.source[rows.space].values if rows.source is not None else np.arange(n_units)
+        step = 1.0 / rows.sampling_rate if rows.sampling_rate else np.nan
+        lags = np.repeat(np.arange(self.n_lags_), n_units) * step
+        return out.assign_coords(
+            {
+                rows.space: ("feature", np.tile(units, self.n_lags_)),
+                "lag": ("feature", lags, {"units": "s"}),
+            }
+        )
+
+
+def count_lags(estimator: Any, rate: float | None) -> int:
+    """Return the bins in an estimator's window, from its ``n_lags`` or its ``window``."""
+    name = type(estimator).__name__
+    if estimator.window is None:
+        n_lags = estimator.n_lags
+    elif rate is None:
+        raise ValueError(
+            f"{name}: window={estimator.window!r} s on a plain array needs sampling_rate= in Hz;"
+            " or give n_lags=."
+        )
+    else:
+        n_lags = round(estimator.window * rate)
+    if n_lags < 1 or n_lags != int(n_lags):
+        raise ValueError(
+            f"{name}: the window must hold at least one bin, got n_lags={estimator.n_lags!r},"
+            f" window={estimator.window!r}."
+        )
+    return int(n_lags)
+
+
+def _windows(x: NDArray[Any], n_lags: int, before: NDArray[Any]) -> NDArray[Any]:
+    """Rows of ``[x(t), x(t-1), ...]``, with ``before`` where there is no past."""
+    n, n_units = x.shape
+    out = np.empty((n, n_lags, n_units), x.dtype)
+    for lag in range(n_lags):
+        out[lag:, lag] = x[: max(n - lag, 0)]
+        out[:lag, lag] = before
+    return out.reshape(n, -1)
+
+
+class _Stream:
+    """The last bins of one live recording."""
+
+    def __init__(self, n_lags: int, mean: NDArray[Any]) -> None:
+        self._n_lags, self._n_units = n_lags, len(mean)
+        self._n_features = n_lags * len(mean)
+        self._history = History(np.tile(mean, (n_lags - 1, 1)))
+
+    def push(self, chunk: NDArray[Any]) -> NDArray[Any]:
+        chunk = check_chunk("LagWindow", chunk, self._n_units)
+        rows, n = self._history.push(chunk), len(chunk)
+        newest = self._n_lags - 1
+        lagged = [rows[newest - lag : newest - lag + n] for lag in range(self._n_lags)]
+        return np.concatenate(lagged, axis=1)
+
+    def flush(self) -> NDArray[Any]:
+        return np.empty((0, self._n_lags * self._n_units))

@@ -1,0 +1,220 @@
+"""A window of the past in a few numbers per unit."""
+
+from typing import Any, Self
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.linalg import expm
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from neurokit.inputs import Series, series
+from neurokit.persistence import Saveable
+from neurokit.streaming import check_chunk
+
+
+class LegendreHistory(Saveable, TransformerMixin, BaseEstimator):
+    r"""Sum up the last moments of every unit by a few Legendre coefficients.
+
+    A window of 50 bins takes 50 features per unit when it is laid out; its shape takes about six
+    coefficients. They follow from the sample before by a small linear system,
+    :math:`\theta \dot m = A m + B u` with :math:`A_{ij} = (2i+1)(-1)` for :math:`i < j` and
+    :math:`(2i+1)(-1)^{i-j+1}` otherwise, :math:`B_i = (2i+1)(-1)^i`, discretised with the input
+    held over each bin: memory of the window ``theta`` in ``order`` numbers, bin by bin, live.
+    `reconstruct` turns them back into the window.
+
+    Before a stretch begins, a unit is taken to have stood at its mean over the training data.
+
+    Parameters
+    ----------
+    order : int, default=6
+        Coefficients per unit.
+    window : float, default=0.2
+        Length of the window in seconds.
+    sampling_rate : float, optional
+        In Hz; needed for plain arrays.
+
+    Attributes
+    ----------
+    transition_ : ndarray of shape (order, order)
+    input_ : ndarray of shape (order,)
+        One step of the system: ``m(t) = transition_ @ m(t-1) + input_ * u(t)``.
+    mean_ : ndarray of shape (n_units,)
+    sampling_rate_ : float
+    n_features_in_ : int
+    channels_ : list
+        Names of the units, where they had names.
+
+    Raises
+    ------
+    ValueError
+        If the order is less than 1, or the window shorter than a bin.
+
+    References
+    ----------
+    .. [1] Voelker, Kajic and Eliasmith (2019), Legendre memory units, NeurIPS 32, eq. 1-3.
+    .. [2] Gu et al. (2020), HiPPO: recurrent memory with optimal polynomial projections,
+       NeurIPS 33 (LegT).
+
+    Examples
+    --------
+    >>> x = np.sin(np.arange(500) / 20)[:, None]
+    >>> history = LegendreHistory(order=8, window=0.5, sampling_rate=100).fit(x)
+    >>> m = history.transform(x)
+    >>> past = history.reconstruct(m[[400]], [0.1, 0.3])  # 10 and 30 samples back
+    >>> np.allclose(past.ravel(), x[[390, 370], 0], atol=0.05)
+    True
+    """
+
+    def __init__(
+        self, order: int = 6, window: float = 0.2, *, sampling_rate: float | None = None
+    ) -> None:
+        self.order = order
+        self.window = window
+        self.sampling_rate = sampling_rate
+
+    def fit(self, X: Any, y: object = None) -> Self:
+        """Discretise the system for the sampling rate, and learn the mean of every unit.
+
+        Parameters
+        ----------
+        X : xarray.DataArray with dims ([trial,] unit, time), or array-like (n_times, n_units)
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self
+        """
+        rows = series(self, X, reset=True)
+        if rows.sampling_rate is None:
+            raise ValueError(
+                "LegendreHistory needs to know the sampling rate of a plain array: give"
+                " sampling_rate= in Hz, or pass a labelled array."
+            )
+        if self.order < 1 or not self.window * rows.sampling_rate >= 1:
+            raise ValueError(
+                "LegendreHistory: order must be at least 1 and window at least one bin of"
+                f" {1 / rows.sampling_rate:g} s, got {self.order!r} and {self.window!r}."
+            )
+        i = np.arange(self.order)
+        above = i[:, None] < i[None, :]
+        a = (2 * i + 1)[:, None] * np.where(above, -1.0, (-1.0) ** (i[:, None] - i + 1))
+        b = (2 * i + 1) * (-1.0) ** i
+        # exact for an input that is held over each bin: one exponential of the joined system
+        joined = np.zeros((self.order + 1, self.order + 1))
+        joined[:-1, :-1], joined[:-1, -1] = a, b
+        step = expm(joined / (self.window * rows.sampling_rate))
+        self.transition_, self.input_ = step[:-1, :-1], step[:-1, -1]
+        self.mean_ = rows.values.mean(0, dtype=np.float64)
+        self.sampling_rate_ = rows.sampling_rate
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """Return the coefficients at every time step.
+
+        Parameters
+        ----------
+        X : as in `fit`
+            At the same sampling rate.
+
+        Returns
+        -------
+        xarray.DataArray of dims ([trial,] time, feature), or ndarray
+            Coefficient 0 (the mean over the window) of all units, then coefficient 1, and so on;
+            ``feature`` has the coordinates ``unit`` (or what the dim is called in ``X``) and
+            ``order``.
+        """
+        check_is_fitted(self)
+        rows = series(self, X, reset=False)
+        rate = rows.sampling_rate
+        if rate is not None and not np.isclose(rate, self.sampling_rate_):
+            raise ValueError(
+                f"LegendreHistory was fitted at {self.sampling_rate_:g} Hz, got data at"
+                f" {rate:g} Hz; fit it again."
+            )
+        out = np.empty((len(rows.values), self.order * rows.values.shape[1]))
+        for run in rows.runs:
+            out[run] = self.stream().push(rows.values[run])
+        labelled = rows.label(out, "feature", None)
+        return labelled if rows.source is None else self._name(labelled, rows)
+
+    def reconstruct(self, coefficients: Any, back: Any) -> NDArray[Any]:
+        """Return what the coefficients say of the past.
+
+        Parameters
+        ----------
+        coefficients : array-like of shape (n_times, order * n_units)
+            As `transform` gives them.
+        back : array-like of shape (n_lags,)
+            Seconds before the present, 0 to ``window``.
+
+        Returns
+        -------
+        ndarray of shape (n_times, n_lags, n_units)
+        """
+        check_is_fitted(self)
+        place = 2 * np.asarray(back, dtype=np.float64) / self.window - 1
+        basis = np.polynomial.legendre.legvander(place, self.order - 1)
+        m = np.asarray(coefficients).reshape(-1, self.order, self.n_features_in_)
+        return np.einsum("lk,tku->tlu", basis, m)
+
+    def stream(self) -> "_Stream":
+        """Begin a live recording.
+
+        Returns
+        -------
+        stream
+            ``push(chunk)`` takes the next samples, shape (n, n_units), and returns as many rows,
+            those of `transform`. ``flush()`` returns no more.
+        """
+        check_is_fitted(self)
+        return _Stream(self.transition_, self.input_, self.mean_)
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+        """Return ``"unit P0"``, ... for every column.
+
+        Parameters
+        ----------
+        input_features : None
+            Ignored: the names seen in ``fit`` are used.
+
+        Returns
+        -------
+        ndarray of str
+        """
+        check_is_fitted(self)
+        units = getattr(self, "channels_", None) or list(range(self.n_features_in_))
+        names = [f"{unit} P{k}" for k in range(self.order) for unit in units]
+        return np.array(names, dtype=object)
+
+    def _name(self, out: xr.DataArray, rows: Series) -> xr.DataArray:
+        units = rows.source[rows.space].values  # type: ignore[index]
+        return out.assign_coords(
+            {
+                rows.space: ("feature", np.tile(units, self.order)),
+                "order": ("feature", np.repeat(np.arange(self.order), len(units))),
+            }
+        )
+
+
+class _Stream:
+    """The coefficients of one live recording."""
+
+    def __init__(self, transition: NDArray[Any], inward: NDArray[Any], mean: NDArray[Any]) -> None:
+        self._transition, self._input = transition, inward[:, None]
+        constant = np.zeros((len(inward), 1))
+        constant[0] = 1.0  # a unit that always stood at its mean
+        self._state = constant * mean
+
+    def push(self, chunk: NDArray[Any]) -> NDArray[Any]:
+        chunk = check_chunk("LegendreHistory", chunk, self._state.shape[1])
+        out = np.empty((len(chunk), *self._state.shape))
+        for t, row in enumerate(chunk):
+            self._state = self._transition @ self._state + self._input * row
+            out[t] = self._state
+        return out.reshape(len(chunk), self._state.size)
+
+    def flush(self) -> NDArray[Any]:
+        return np.empty((0, self._state.size))

@@ -1,0 +1,227 @@
+"""A liquid of random spiking neurons: memory and nonlinearity without training."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from neurokit.inputs import series
+from neurokit.persistence import Saveable
+from neurokit.streaming import check_chunk
+
+
+class LiquidState(Saveable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    r"""Turn counts into the state of a random recurrent network, for a linear readout.
+
+    Leaky integrate-and-fire neurons with fixed random connections, four fifths of them excitatory,
+    hear the input and each other; their spikes, low-passed, are the features. What the input did
+    lately, and how its units coincided, can then be read by ridge regression. Nothing is trained;
+    only mean and spread of each unit are learnt, to scale the input.
+
+    Every stretch of time starts at rest.
+
+    Parameters
+    ----------
+    n_neurons : int, default=500
+        Neurons, and features.
+    connectivity : float, default=0.1
+        Probability of a connection from one neuron to another.
+    spectral_radius : float, default=0.9
+        Largest absolute eigenvalue of the recurrent weights, in thresholds.
+    input_scale : float, default=0.5
+        Standard deviation of the input current of a neuron, in thresholds.
+    tau : float, default=0.02
+        Time constant of the membranes, in seconds.
+    tau_state : float, default=0.05
+        Time constant of the low-pass over spikes, in seconds.
+    sampling_rate : float, optional
+        In Hz; needed for plain arrays.
+    random_state : int, RandomState or None
+        Seed of the connections.
+
+    Attributes
+    ----------
+    input_weight_ : ndarray of shape (n_neurons, n_units)
+    recurrent_weight_ : ndarray of shape (n_neurons, n_neurons)
+        To each neuron (row) from each neuron (column).
+    mean_, scale_ : ndarray of shape (n_units,)
+        Each unit is brought to mean 0 and spread 1 by these.
+    sampling_rate_ : float
+    n_features_in_ : int
+    channels_ : list
+        Names of the units, where they had names.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range, or a plain array comes without a sampling rate.
+
+    References
+    ----------
+    .. [1] Maass, Natschlaeger and Markram (2002), Real-time computing without stable states,
+       Neural Computation 14(11), 2531-2560.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).poisson(2, (300, 4))
+    >>> liquid = LiquidState(50, sampling_rate=100, random_state=0).fit(x)
+    >>> liquid.transform(x).shape
+    (300, 50)
+    """
+
+    def __init__(
+        self,
+        n_neurons: int = 500,
+        *,
+        connectivity: float = 0.1,
+        spectral_radius: float = 0.9,
+        input_scale: float = 0.5,
+        tau: float = 0.02,
+        tau_state: float = 0.05,
+        sampling_rate: float | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.n_neurons = n_neurons
+        self.connectivity = connectivity
+        self.spectral_radius = spectral_radius
+        self.input_scale = input_scale
+        self.tau = tau
+        self.tau_state = tau_state
+        self.sampling_rate = sampling_rate
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: object = None) -> Self:
+        """Draw the connections, and learn mean and spread of every unit.
+
+        Parameters
+        ----------
+        X : xarray.DataArray with dims ([trial,] unit, time), or array-like (n_times, n_units)
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self
+        """
+        rows = series(self, X, reset=True)
+        if rows.sampling_rate is None:
+            raise ValueError(
+                "LiquidState needs to know the sampling rate of a plain array: give"
+                " sampling_rate= in Hz, or pass a labelled array."
+            )
+        self._check()
+        rng = check_random_state(self.random_state)
+        n, n_units = self.n_neurons, rows.values.shape[1]
+        weight = np.abs(rng.normal(size=(n, n))) * (rng.random_sample((n, n)) < self.connectivity)
+        inhibits = np.arange(n) >= round(0.8 * n)
+        weight[:, inhibits] *= -4.0  # as much inhibition as excitation, from a quarter as many
+        np.fill_diagonal(weight, 0.0)
+        radius = np.abs(np.linalg.eigvals(weight)).max()
+        self.recurrent_weight_ = weight * (self.spectral_radius / radius if radius else 0.0)
+        self.input_weight_ = rng.normal(size=(n, n_units)) * self.input_scale / math.sqrt(n_units)
+        self.mean_ = rows.values.mean(0, dtype=np.float64)
+        spread = rows.values.std(0, dtype=np.float64)
+        self.scale_ = np.where(spread > 0, spread, 1.0)
+        self.sampling_rate_ = rows.sampling_rate
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """Return the low-passed spikes of every neuron at every time step.
+
+        Parameters
+        ----------
+        X : as in `fit`
+            At the same sampling rate.
+
+        Returns
+        -------
+        xarray.DataArray of dims ([trial,] time, feature), or ndarray
+        """
+        check_is_fitted(self)
+        rows = series(self, X, reset=False)
+        rate = rows.sampling_rate
+        if rate is not None and not np.isclose(rate, self.sampling_rate_):
+            raise ValueError(
+                f"LiquidState was fitted at {self.sampling_rate_:g} Hz, got data at {rate:g} Hz;"
+                " fit it again."
+            )
+        out = np.empty((len(rows.values), self._n_features_out))
+        for run in rows.runs:
+            out[run] = self.stream().push(rows.values[run])
+        return rows.label(out, "feature", None)
+
+    def stream(self) -> _Stream:
+        """Begin a live recording.
+
+        Returns
+        -------
+        stream
+            ``push(chunk)`` takes the next counts, shape (n, n_units), and returns as many rows,
+            those of `transform`. ``flush()`` returns no more.
+        """
+        check_is_fitted(self)
+        return _Stream(self)
+
+    @property
+    def _n_features_out(self) -> int:
+        return len(self.input_weight_)
+
+    def _check(self) -> None:
+        wanted = {
+            "n_neurons": (self.n_neurons >= 1, "at least 1"),
+            "connectivity": (0 <= self.connectivity <= 1, "between 0 and 1"),
+            "spectral_radius": (0 <= self.spectral_radius < math.inf, "0 or more"),
+            "input_scale": (0 < self.input_scale < math.inf, "positive"),
+            "tau": (0 < self.tau < math.inf, "positive"),
+            "tau_state": (0 < self.tau_state < math.inf, "positive"),
+        }
+        for name, (fine, what) in wanted.items():
+            if not fine:
+                raise ValueError(
+                    f"LiquidState: {name} must be {what}, got {getattr(self, name)!r}."
+                )
+
+
+class _Stream:
+    """Membranes and low-passed spikes of one live recording."""
+
+    def __init__(self, liquid: LiquidState) -> None:
+        import torch
+
+        self._liquid = liquid
+        self._recurrent = torch.from_numpy(liquid.recurrent_weight_)
+        self._decay = math.exp(-1 / (liquid.tau * liquid.sampling_rate_))
+        self._keep = math.exp(-1 / (liquid.tau_state * liquid.sampling_rate_))
+        self._state: Any = None
+        self._low: Any = None
+
+    def push(self, chunk: NDArray[Any]) -> NDArray[np.float64]:
+        import torch
+
+        from neurokit.nn.spiking import leaky, lif
+
+        liquid = self._liquid
+        chunk = check_chunk("LiquidState", chunk, len(liquid.mean_))
+        if len(chunk) == 0:
+            return self.flush()
+        # products row by row, so that a chunk of any length gives the same bits
+        scaled = (chunk - liquid.mean_) / liquid.scale_
+        current = np.einsum("tu,nu->tn", scaled, liquid.input_weight_)
+        with torch.no_grad():
+            spikes, self._state = lif(
+                torch.from_numpy(current),
+                decay=self._decay,
+                recurrent_weight=self._recurrent,
+                state=self._state,
+            )
+            low, self._low = leaky(spikes * (1 - self._keep), decay=self._keep, state=self._low)
+        return low.numpy()
+
+    def flush(self) -> NDArray[np.float64]:
+        return np.empty((0, len(self._liquid.input_weight_)))

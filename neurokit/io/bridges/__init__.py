@@ -1,0 +1,1 @@
+"""Internal: objects of other packages to recordings, and back."""

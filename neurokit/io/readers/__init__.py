@@ -1,0 +1,1 @@
+"""Internal: one file for each format that recordings come in."""

@@ -1,0 +1,41 @@
+"""Open HDF5 files so that damage is told in one sentence, wherever in the file it is met."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+
+from neurokit.io.readers.damage import refuse_placeholder
+
+
+@contextlib.contextmanager
+def open_hdf5(path: Path) -> Iterator[h5py.File]:
+    """Open a file to read; what fails while it is open is an OSError that begins with its path.
+
+    Raises
+    ------
+    OSError
+        If it is no sound HDF5 file. Errors that already begin with the path stay as they are.
+    """
+    with path.open("rb") as raw:
+        refuse_placeholder(path, raw.read(1024))
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        reason = "is cut short" if "truncated" in str(error) else "is damaged or not HDF5"
+        raise OSError(f"{path}: {reason}; copy it again.") from error
+    with file, say_which(path):
+        yield file
+
+
+@contextlib.contextmanager
+def say_which(path: Path) -> Iterator[None]:
+    """Turn whatever a reader of `path` raises into an OSError of one sentence with its name."""
+    try:
+        yield
+    except Exception as error:  # readers raise whatever the damage leads to
+        if str(error).startswith(str(path)):
+            raise
+        said = (str(error).strip() or type(error).__name__).partition("\n")[0]
+        raise OSError(f"{path}: cannot be read ({said[:200].rstrip('.')}).") from error

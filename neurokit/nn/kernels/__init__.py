@@ -1,0 +1,1 @@
+"""Internal: compiled kernels of numba, LLVM and Triton, beneath the modules."""

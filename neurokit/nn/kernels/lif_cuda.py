@@ -1,0 +1,209 @@
+"""Spiking layers on CUDA: the functions that autograd sees, and how they launch the kernels.
+
+A small layer is over sooner than Python can say what to do, so little is done here, and what
+stays the same from call to call is worked out once.
+"""
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from neurokit.nn.kernels import lif_triton as kernels
+
+_FILL = 132 * 4 * 128  # columns that keep the multiprocessors of a large device busy
+_SAVED = object()  # stands for a tensor that autograd keeps
+
+
+def run(
+    x: Tensor, weight: Tensor | None, parameters: Sequence[Any], state: Sequence[Any], neuron: Any
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Run all steps of a layer; return spikes, last potential and last synaptic current."""
+    fixed = neuron, torch.is_grad_enabled()
+    if weight is None:
+        return _Layer.apply(x, *parameters, *state[:2], fixed)
+    from neurokit.nn.kernels.recurrent_cuda import Recurrent
+
+    return Recurrent.apply(x, weight, *parameters, *state, fixed)
+
+
+class _Layer(torch.autograd.Function):
+    """All steps of a layer without recurrent weights."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, decay: Any, threshold: Any, synaptic: Any, v: Any, i: Any, fixed: Any
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        neuron, training = fixed
+        keep = training and any(ctx.needs_input_grad)
+        x = plain(x)
+        parameters = decay, threshold, synaptic
+        plan = plan_of(x, parameters, neuron)
+        spikes, v_last, i_last, marks = plan.run(x, parameters, v, i, keep)
+        if keep:
+            save(ctx, (x, marks, decay, threshold, synaptic, v, i))
+            ctx.plan = plan
+            ctx.set_materialize_grads(False)
+        return spikes, v_last, i_last
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+        x, marks, *parameters, v, i = saved(ctx)
+        wanted = ctx.needs_input_grad
+        learned = wanted[1] or wanted[2] or wanted[3]
+        results = ctx.plan.run_backward(x, marks, parameters, v, i, grads, learned)
+        return (*shaped(wanted, (x, *parameters, v, i), results), None)
+
+
+class Plan:
+    """What stays the same when a layer runs again: options of the kernels, and what they became.
+
+    Triton's own search for a compiled kernel takes longer than a small layer's launch.
+    """
+
+    def __init__(
+        self, shape: Any, dtype: Any, device: Any, per_unit: tuple[bool, ...], filtered: bool,
+        neuron: Any,
+    ) -> None:  # fmt: skip
+        n_times, n_units, n_columns = shape[0], shape[-1], math.prod(shape[1:])
+        block, self.warps, segment = _layout(n_times, n_columns)
+        bits = sum(bit for bit, there in zip((1, 2, 4), per_unit, strict=True) if there)
+        reset = bool(neuron.zero), bool(neuron.subtract)
+        rest = bits, filtered, n_times % segment == 0, segment, block
+        self.filtered = filtered
+        self.device = device
+        self.n_programs = -(-n_columns // block)
+        self.n_columns = n_columns
+        self.n_marks = (n_times - 1) // segment
+        self.numbers = n_times, n_columns, n_units, neuron.scale, neuron.top
+        self.forward = neuron.firing, *reset, *rest
+        self.backward = neuron.firing, *reset, bool(neuron.attached), *rest
+        self.compiled: dict[Any, Any] = {}
+
+    def run(
+        self, x: Tensor, parameters: Sequence[Any], v: Any, i: Any, keep: bool
+    ) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
+        """Return spikes, last potential, last synaptic current, and marks to run again from."""
+        spikes = torch.empty_like(x)
+        v_last = x.new_empty(x.shape[1:], dtype=torch.float32)
+        i_last = torch.empty_like(v_last) if self.filtered else None
+        marks = None
+        if keep and self.n_marks:
+            marks = v_last.new_empty((self.n_marks, 1 + self.filtered, self.n_columns))
+        values = [per_unit_or_number(p, x.shape[-1]) for p in parameters]
+        pointers = (x, *values, single(v), single(i), spikes, v_last, i_last, marks)
+        self._launch(kernels.forward, self.forward, pointers)
+        return spikes, v_last, i_last, marks
+
+    def run_backward(
+        self, x: Tensor, marks: Any, parameters: Sequence[Any], v: Any, i: Any, grads: Any,
+        learned: bool,
+    ) -> tuple[Any, ...]:  # fmt: skip
+        """Return the gradients of x, decay, threshold, synaptic decay (by column), v and i."""
+        gx = torch.empty_like(x)
+        by_column: Any = None
+        gv = gi = None
+        if learned:
+            by_column = x.new_empty((3, self.n_columns), dtype=torch.float32)
+        if v is not None or i is not None:
+            gv = x.new_empty(self.n_columns, dtype=torch.float32)
+            gi = torch.empty_like(gv) if self.filtered else None
+        grads = [None if grad is None else plain(grad) for grad in grads]
+        values = [per_unit_or_number(p, x.shape[-1]) for p in parameters]
+        pointers = (x, *grads, marks, *values, single(v), single(i), gx, gv, gi, by_column)
+        self._launch(kernels.backward, self.backward, pointers)
+        return gx, *(by_column if learned else (None, None, None)), gv, gi
+
+    def _launch(self, kernel: Any, options: Any, pointers: Any) -> None:
+        """Launch a kernel over all columns. Pointers are new tensors or those of `plain`."""
+        if self.device.index != torch.cuda.current_device():
+            with torch.cuda.device(self.device):
+                self._launch(kernel, options, pointers)
+            return
+        key = (options, *[x is None for x in pointers])
+        compiled = self.compiled.get(key)
+        if compiled is None:
+            self.compiled[key] = kernel[(self.n_programs,)](
+                *pointers, *self.numbers, *options, num_warps=self.warps
+            )
+        else:
+            compiled[self.n_programs, 1, 1](*pointers, *self.numbers, *options)
+
+
+_plan = lru_cache(256)(Plan)
+
+
+def plan_of(x: Tensor, parameters: Sequence[Any], neuron: Any) -> Plan:
+    """Return the plan for such a layer."""
+    decay, threshold, synaptic = parameters
+    tensors = (
+        isinstance(decay, Tensor),
+        isinstance(threshold, Tensor),
+        isinstance(synaptic, Tensor),
+    )
+    return _plan(x.shape, x.dtype, x.device, tensors, synaptic is not None, neuron)
+
+
+def _layout(n_times: int, n_columns: int) -> tuple[int, int, int]:
+    """Choose columns and warps per program, and the steps of a segment, from runs on an H200.
+
+    Two columns per thread, or one where they are too few to keep the device busy. Longer
+    segments would leave too few registers; equal ones need not ask whether a step exists. Few
+    lengths are used, as each is a kernel to compile.
+    """
+    block, warps, lengths = (
+        (128, 2, (16, 10, 8)) if n_columns >= _FILL else (32, 1, (20, 16, 10, 8))
+    )
+    for segment in lengths:
+        if n_times % segment == 0:
+            return block, warps, segment
+    return block, warps, min(16, 1 << (n_times - 1).bit_length())
+
+
+def per_unit_or_number(value: Any, n_units: int) -> Any:
+    """Return a parameter as the kernels take it."""
+    if isinstance(value, Tensor):
+        return single(value.expand(n_units))
+    return None if value is None else float(value)
+
+
+def plain(x: Tensor) -> Tensor:
+    """Lay a tensor out one element after the other, from a multiple of 16 bytes on."""
+    x = x.contiguous()
+    return x.clone() if x.data_ptr() % 16 else x
+
+
+def single(x: Tensor | None) -> Tensor | None:
+    """Lay out a tensor that the kernels read in float32."""
+    return None if x is None else plain(x.float())
+
+
+def save(ctx: Any, values: tuple[Any, ...]) -> None:
+    """Save the tensors among `values` for backward, and the rest beside them."""
+    ctx.save_for_backward(*[x for x in values if isinstance(x, Tensor)])
+    ctx.rest = [_SAVED if isinstance(x, Tensor) else x for x in values]
+
+
+def saved(ctx: Any) -> list[Any]:
+    """Return what `save` was given."""
+    tensors = iter(ctx.saved_tensors)
+    return [next(tensors) if x is _SAVED else x for x in ctx.rest]
+
+
+def shaped(wanted: Any, inputs: tuple[Any, ...], grads: Any) -> list[Tensor | None]:
+    """Give every wanted gradient the shape and type of its input, summing over the batch."""
+    return [
+        _shaped_like(x, grad) if want else None
+        for want, x, grad in zip(wanted, inputs, grads, strict=False)
+    ]
+
+
+def _shaped_like(x: Tensor, grad: Tensor) -> Tensor:
+    if grad.shape == x.shape and grad.dtype == x.dtype:
+        return grad
+    if grad.numel() != x.numel():
+        grad = grad.view(-1, x.numel() if x.ndim else grad.numel()).sum(0 if x.ndim else 1)
+    return grad.view(x.shape).to(x.dtype)

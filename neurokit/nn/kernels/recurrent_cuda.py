@@ -1,0 +1,164 @@
+"""Recurrent spiking layers on CUDA: one kernel for all steps, or for wide layers one per step."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from neurokit.nn.kernels import recurrent_triton as kernels
+from neurokit.nn.kernels.lif_cuda import (
+    per_unit_or_number,
+    plain,
+    plan_of,
+    save,
+    saved,
+    shaped,
+    single,
+)
+
+_MOST_UNITS = 128  # whose weights fit into a multiprocessor
+_ROWS = 16  # of a batch per program: the fewest that its matrix units take
+
+
+class Recurrent(torch.autograd.Function):
+    """All steps of a layer with recurrent weights."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, decay: Any, threshold: Any, synaptic: Any,
+        v: Any, i: Any, s: Any, fixed: Any,
+    ) -> tuple[Tensor, Tensor, Tensor | None]:  # fmt: skip
+        neuron, training = fixed
+        keep = training and any(ctx.needs_input_grad)
+        parameters = decay, threshold, synaptic
+        run = _forward if len(weight) <= _MOST_UNITS else _forward_by_steps
+        spikes, v_last, i_last, kept = run(plain(x), weight, parameters, v, i, s, neuron, keep)
+        if keep:
+            save(ctx, (*kept, spikes, x, weight, *parameters, v, i, s))
+            ctx.neuron = neuron
+            ctx.set_materialize_grads(False)
+        return spikes, v_last, i_last
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+        *kept, spikes, x, weight, decay, threshold, synaptic, v, i, s = saved(ctx)
+        wanted = ctx.needs_input_grad
+        parameters = decay, threshold, synaptic
+        run = _backward if len(weight) <= _MOST_UNITS else _backward_by_steps
+        gx, *rest = run(kept, weight, parameters, v, i, grads, ctx.neuron, any(wanted[2:5]))
+        g_weight = g_s = None
+        if wanted[1]:
+            first = torch.zeros_like(spikes[0]) if s is None else s.to(spikes.dtype)
+            before = torch.cat((first[None], spikes[:-1])).to(gx.dtype)
+            g_weight = gx.flatten(0, -2).T @ before.flatten(0, -2)
+        if wanted[7]:
+            g_s = gx[0] @ weight.float()
+        inputs = x, weight, *parameters, v, i, s
+        return (*shaped(wanted, inputs, (gx, g_weight, *rest, g_s)), None)
+
+
+def _forward(
+    x: Tensor, weight: Tensor, parameters: Sequence[Any], v: Any, i: Any, s: Any, neuron: Any,
+    keep: bool,
+) -> tuple[Tensor, Tensor, Tensor | None, tuple[Tensor | None]]:  # fmt: skip
+    """Return spikes, last potential, last synaptic current, and the potentials."""
+    values, grid, sizes, options = _prepare(x.shape, parameters, neuron)
+    spikes = torch.empty_like(x)
+    potentials = torch.empty_like(x, dtype=torch.float32) if keep else None
+    v_last = x.new_empty(x.shape[1:], dtype=torch.float32)
+    i_last = None if parameters[2] is None else torch.empty_like(v_last)
+    with torch.cuda.device(x.get_device()):
+        kernels.forward[grid](
+            x, single(weight), *values, single(v), single(i), single(s),
+            spikes, potentials, v_last, i_last, *sizes, *options[:3], *options[4:],
+            num_warps=8,
+        )  # fmt: skip
+    return spikes, v_last, i_last, (potentials,)
+
+
+def _backward(
+    kept: Sequence[Any], weight: Tensor, parameters: Sequence[Any], v: Any, i: Any, grads: Any,
+    neuron: Any, learned: bool,
+) -> tuple[Any, ...]:  # fmt: skip
+    """Return the gradients of x, decay, threshold, synaptic decay (by column), v and i."""
+    (potentials,) = kept
+    values, grid, sizes, options = _prepare(potentials.shape, parameters, neuron)
+    gx = torch.empty_like(potentials)
+    n_columns = potentials[0].numel()
+    by_column: Any = gx.new_empty(3, n_columns) if learned else None
+    gv = gi = None
+    if v is not None or i is not None:
+        gv = gx.new_empty(n_columns)
+        gi = None if parameters[2] is None else torch.empty_like(gv)
+    grads = [None if grad is None else plain(grad) for grad in grads]
+    with torch.cuda.device(gx.get_device()):
+        kernels.backward[grid](
+            single(weight), *grads, potentials, *values, single(v), single(i),
+            gx, gv, gi, by_column, *sizes, *options,
+            num_warps=8,
+        )  # fmt: skip
+    return gx, *(by_column if learned else (None, None, None)), gv, gi
+
+
+def _prepare(
+    shape: Any, parameters: Sequence[Any], neuron: Any
+) -> tuple[list[Any], tuple[int], tuple[Any, ...], tuple[Any, ...]]:
+    n_times, n_units, n_rows = shape[0], shape[-1], shape[1:-1].numel()
+    values = [per_unit_or_number(p, n_units) for p in parameters]
+    per_unit = sum(
+        bit for bit, p in zip((1, 2, 4), parameters, strict=True) if isinstance(p, Tensor)
+    )
+    firing, scale, top, zero, subtract, attached = neuron
+    units = max(16, 1 << (n_units - 1).bit_length())
+    options = (
+        firing, bool(zero), bool(subtract), bool(attached),
+        per_unit, values[2] is not None, _ROWS, units,
+    )  # fmt: skip
+    return values, (-(-n_rows // _ROWS),), (n_times, n_rows, n_units, scale, top), options
+
+
+def _forward_by_steps(
+    x: Tensor, weight: Tensor, parameters: Sequence[Any], v: Any, i: Any, s: Any, neuron: Any,
+    keep: bool,
+) -> tuple[Tensor, Tensor, Tensor | None, tuple[Any, ...]]:  # fmt: skip
+    """Run as one matrix product and one step of the layer after the other."""
+    currents = x.float()
+    spikes, kept = torch.empty_like(currents), []
+    v = torch.zeros_like(currents[0]) if v is None else v
+    sources = weight.float().T
+    plan = plan_of(currents[:1], parameters, neuron)
+    for t, current in enumerate(currents):
+        if s is not None:
+            before = s.float().reshape(-1, len(weight))
+            current = torch.addmm(current.reshape(before.shape), before, sources).view(v.shape)
+        step = plain(current)[None]
+        if keep:
+            kept += [step, v, i]
+        fired, v, i, _ = plan.run(step, parameters, v, i, keep=False)
+        spikes[t] = s = fired[0]
+    return spikes.to(x.dtype), v, i, tuple(kept)
+
+
+def _backward_by_steps(
+    kept: Sequence[Any], weight: Tensor, parameters: Sequence[Any], v: Any, i: Any, grads: Any,
+    neuron: Any, learned: bool,
+) -> tuple[Any, ...]:  # fmt: skip
+    """Return the gradients of x, decay, threshold, synaptic decay (by column), v and i."""
+    grad_s, gv, gi = grads
+    w = weight.float()
+    gx = torch.empty((len(kept) // 3, *kept[0].shape[1:]), device=w.device)
+    plan = plan_of(gx[:1], parameters, neuron)
+    totals: list[Any] = [None, None, None]
+    for t in reversed(range(len(gx))):
+        step, v_before, i_before = kept[3 * t : 3 * t + 3]
+        gs = torch.zeros_like(gx[t]) if grad_s is None else grad_s[t].float()
+        if t < len(gx) - 1:
+            gs = gs + gx[t + 1] @ w
+        g, *by_column, gv, gi = plan.run_backward(
+            step, None, parameters, v_before, i_before, (gs[None], gv, gi), learned
+        )
+        gx[t] = g[0]
+        if learned:
+            totals = [a if b is None else b + a for a, b in zip(by_column, totals, strict=True)]
+    return gx, *totals, gv, gi

@@ -1,0 +1,1 @@
+"""Vector and scalar quantisers: one file for each kind."""

@@ -1,0 +1,1 @@
+"""Internal: from a signal to levelled frames, and back."""
