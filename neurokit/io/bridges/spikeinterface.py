@@ -16,7 +16,8 @@ def from_spikeinterface(obj: Any, *, segment: int = 0) -> xr.DataArray | xr.Data
     Parameters
     ----------
     obj : BaseRecording or BaseSorting
-        Anything with their methods; SpikeInterface itself is not imported.
+        Anything with their methods. SpikeInterface itself is neither imported nor an extra: it
+        wants zarr 2 where neurokit wants zarr 3, and its objects come from where it is installed.
     segment : int, default=0
         Which of its segments.
 
