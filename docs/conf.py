@@ -11,9 +11,6 @@ author = "the neurokit developers"
 copyright = "2026, the neurokit developers"
 release = version = neurokit.__version__
 
-html_static_path = ["static"]
-html_css_files = ["neurokit.css"]
-
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
@@ -27,11 +24,10 @@ autosummary_generate = True
 autodoc_typehints = "none"  # the docstrings tell dims and units, which types do not
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
-myst_enable_html_static_path = ["static"]
+myst_enable_extensions = ["dollarmath"]
+
+html_static_path = ["static"]
 html_css_files = ["neurokit.css"]
-
-extensions = ["dollarmath"]
-
 html_theme = "pydata_sphinx_theme"
 html_title = "neurokit"
 html_theme_options = {"show_prev_next": False, "secondary_sidebar_items": ["page-toc"]}
