@@ -9,7 +9,7 @@ import xarray as xr
 
 import neurokit
 from neurokit import io
-from neurokit.cli import main as cli
+from neurokit.cli import tokens as commands
 from neurokit.features import BandPower
 from neurokit.recording import events
 from neurokit.tokenizers import LinearRVQTokenizer, ScalarTokenizer
@@ -53,8 +53,8 @@ def test_a_recording_goes_to_tokens_and_back(run, files, model, error, end):
 
 
 def test_a_long_recording_goes_piece_by_piece_to_the_same(run, files, monkeypatch):
-    for name, most in (("whole", cli._LONG), ("pieces", 600)):
-        monkeypatch.setattr(cli, "_LONG", most)
+    for name, most in (("whole", commands._LONG), ("pieces", 600)):
+        monkeypatch.setattr(commands, "_LONG", most)
         model = files / "linear.safetensors"
         assert run("tokenize", files / "a.edf", f"{name}.ntok", "--model", model).code == 0
         assert run("detokenize", f"{name}.ntok", f"{name}.zarr", "--model", model).code == 0

@@ -6,11 +6,11 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, TextIO
 
 import neurokit
+from neurokit.cli.paths import check_writable
 
 # Nothing that takes long is imported before a command runs: --help answers at once.
 
@@ -146,7 +146,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-_LONG = 1 << 18  # samples beyond which tokens are made and decoded piece by piece
 _BENCH = """\
 Score decoders on a public benchmark, as its leaderboard does.
 
@@ -174,7 +173,7 @@ def _names(text: str) -> list[str]:
 
 def _demo(chosen: argparse.Namespace) -> None:
     started = time.perf_counter()
-    _writable(chosen.out)
+    check_writable(chosen.out)
     _use_no_screen()
     from neurokit.cli.demo import demo
 
@@ -188,65 +187,43 @@ def _info(chosen: argparse.Namespace) -> None:
     from neurokit.cli.contents import lines, open_session
 
     if Path(chosen.file).suffix.lower() == ".ntok":
-        print("\n".join(_token_lines(chosen.file)))
+        from neurokit.cli.tokens import describe_tokens
+
+        print("\n".join(describe_tokens(chosen.file)))
         return
     for line in lines(open_session(chosen.file)):
         print(line)
 
 
-def _token_lines(path: Path) -> list[str]:
-    """Tell what a ``.ntok`` file holds."""
-    from neurokit.io.packed.container import Container
-    from neurokit.io.packed.ntok import read_tokens, token_info
-
-    if Container(path).header.get("kind") == "lossless":
-        return [f"{path}: a recording without loss, {_size(path)}; detokenize gives it back."]
-    info, tokens = token_info(path), read_tokens(path)
-    sizes = ", ".join(f"{size} {dim}s" for dim, size in info["sizes"].items())
-    found = [f"{path}: tokens of {sizes}, {_size(path)}, {info['bits_per_token']:.2f} bit each"]
-    rate = float(Fraction(tokens.attrs.get("signal_rate", 0)))
-    if rate:
-        seconds = tokens.attrs["signal_samples"] / rate
-        bits = 8 * info["bytes"] / seconds / info["sizes"].get("channel", 1)
-        found.append(f"  of {seconds:.1f} s at {rate:g} Hz: {bits:.0f} bit per second and channel")
-    if info["events"] is not None:
-        found.append(f"  {len(info['events'])} events")
-    return [*found, f"  model {info['model_hash']}"]
-
-
 def _convert(chosen: argparse.Namespace) -> None:
-    out, suffix = chosen.out, chosen.out.suffix.lower()
-    if suffix not in (".edf", ".nwb", ".zarr", ".nc", ".tsv"):
-        raise ValueError(
-            f"{out}: convert writes .edf, .nwb, .zarr, .nc and .tsv (events), not"
-            f" {suffix or 'a name without extension'!r}."
-        )
-    _free(chosen)
-    from neurokit import io
+    from neurokit.cli.convert import convert
 
-    if suffix == ".edf":
-        table = io.read_events(chosen.file)
-        io.write_edf(out, io.read_signal(chosen.file), table)
-    elif suffix == ".tsv":
-        from neurokit.atomic import atomic_path
+    convert(chosen.file, chosen.out, overwrite=chosen.overwrite)
 
-        table = io.read_events(chosen.file).rename(columns={"label": "trial_type"})
-        if not len(table):
-            raise ValueError(f"{chosen.file}: holds no events.")
-        with atomic_path(out) as part:
-            table.to_csv(part, sep="\t", index=False)
-    elif suffix == ".nwb":
-        io.write_nwb(out, io.read_session(chosen.file))
-    else:
-        io.save(out, io.read_session(chosen.file))
-    print(f"{out} ({_size(out)})")
+
+def _tokenize(chosen: argparse.Namespace) -> None:
+    from neurokit.cli.tokens import tokenize
+
+    tokenize(
+        chosen.file,
+        chosen.out,
+        model=chosen.model,
+        lossless=chosen.lossless,
+        overwrite=chosen.overwrite,
+    )
+
+
+def _detokenize(chosen: argparse.Namespace) -> None:
+    from neurokit.cli.tokens import detokenize
+
+    detokenize(chosen.file, chosen.out, model=chosen.model, overwrite=chosen.overwrite)
 
 
 def _run(chosen: argparse.Namespace) -> None:
     if not chosen.file.exists():
         raise FileNotFoundError(f"{chosen.file}: no such file or folder.")
     out = chosen.out or Path(f"{chosen.file.name}.html")
-    _writable(out)
+    check_writable(out)
     _use_no_screen()
     from neurokit.cli.contents import open_session
     from neurokit.cli.run import report_session
@@ -257,74 +234,12 @@ def _run(chosen: argparse.Namespace) -> None:
     print(f"Report: {path.resolve()}")
 
 
-def _tokenize(chosen: argparse.Namespace) -> None:
-    _free(chosen)
-    if chosen.lossless:
-        from neurokit.io.packed.lossless import compress
-
-        path = compress(chosen.file, chosen.out)
-        times = chosen.file.stat().st_size / path.stat().st_size
-        print(f"{path} ({_size(path)}, {times:.1f} x smaller, every bit kept)")
-        return
-    from neurokit import io
-    from neurokit.io.packed.ntok import write_tokens
-
-    x = io.read_signal(chosen.file)
-    table = io.read_events(chosen.file)
-    tokenizer, digest = _tokenizer(chosen.model)
-    if x.sizes["time"] > _LONG and getattr(tokenizer, "preset", None) is None:
-        x = x.chunk(time=_LONG)  # tokens are then coded and written piece by piece
-    tokens = tokenizer.transform(x)
-    path = write_tokens(chosen.out, tokens, events=table, model_hash=digest)
-    bits = 8 * path.stat().st_size
-    seconds = x.sizes["time"] / neurokit.sampling_rate(x)
-    print(
-        f"{path} ({_size(path)}: {bits / seconds / x.sizes['channel']:.0f} bits per second and"
-        f" channel, {16 * x.size / bits:.1f} x smaller than 16-bit samples)"
-    )
-
-
-def _detokenize(chosen: argparse.Namespace) -> None:
-    _free(chosen)
-    from neurokit import io
-    from neurokit.io.packed.container import Container
-    from neurokit.io.packed.lossless import decompress
-    from neurokit.io.packed.ntok import read_tokens, token_info
-
-    if Container(chosen.file).header.get("kind") == "lossless":
-        print(f"{decompress(chosen.file, chosen.out)} ({_size(chosen.out)}, as it was)")
-        return
-    suffix = chosen.out.suffix.lower()
-    if suffix not in (".edf", ".zarr", ".nc"):
-        raise ValueError(
-            f"{chosen.out}: detokenize writes .edf, .zarr and .nc, not"
-            f" {suffix or 'a name without extension'!r}."
-        )
-    info = token_info(chosen.file)
-    tokenizer, digest = _tokenizer(chosen.model)
-    if info["model_hash"] != digest:
-        raise ValueError(
-            f"{chosen.file}: was not made by the model {chosen.model}; give the one that made it"
-            " with --model."
-        )
-    tokens = read_tokens(chosen.file)
-    long = tokens.attrs.get("signal_samples", 0) > _LONG
-    if suffix == ".zarr" and long and getattr(tokenizer, "preset", None) is None:
-        tokens = tokens.chunk(frame=_LONG // 16)
-    x = tokenizer.inverse_transform(tokens)
-    if suffix == ".edf":
-        io.write_edf(chosen.out, x, info["events"])
-    else:
-        io.save(chosen.out, x)
-    print(f"{chosen.out} ({_size(chosen.out)})")
-
-
 def _bench(chosen: argparse.Namespace) -> None:
     for name in ("seeds", "epochs", "count"):
         if getattr(chosen, name) is not None and getattr(chosen, name) < 1:
             raise ValueError(f"--{name} must be 1 or more, got {getattr(chosen, name)}.")
     if chosen.out is not None:
-        _writable(chosen.out)
+        check_writable(chosen.out)
     from neurokit.cli.bench import reaching
 
     known = {"decoders": reaching.DECODERS, "filters": reaching.FILTERS}
@@ -345,59 +260,11 @@ def _bench(chosen: argparse.Namespace) -> None:
     )
 
 
-def _tokenizer(model: str) -> tuple[Any, str]:
-    """Tokenizer of a name or a file, and the hash of its weights."""
-    import hashlib
-
-    from neurokit import tokenizers
-    from neurokit.persistence import Saveable
-
-    weights = Path(tokenizers.__file__).parent / "weights" / f"{model}.safetensors"
-    path = weights if weights.exists() else Path(model)
-    if not path.is_file():
-        known = sorted(file.stem for file in weights.parent.glob("*.safetensors"))
-        raise FileNotFoundError(
-            f"{model}: is no file, and none of the models that come with neurokit, {known}."
-        )
-    tokenizer: Any = Saveable.load(path)
-    if not hasattr(tokenizer, "inverse_transform"):
-        raise TypeError(f"{model}: holds a {type(tokenizer).__name__}, no tokenizer.")
-    return tokenizer, hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _free(chosen: argparse.Namespace) -> None:
-    """Refuse what is not there to read, and to write over what is there."""
-    out = chosen.out
-    if not chosen.file.exists():
-        raise FileNotFoundError(f"{chosen.file}: no such file or folder.")
-    if out.exists() and out.samefile(chosen.file):
-        raise ValueError(f"{out}: is the file to convert itself; give another name.")
-    if out.exists() and not chosen.overwrite:
-        raise OSError(f"{out}: is already there; give another name, or --overwrite.")
-    _writable(out)
-
-
 def _use_no_screen() -> None:
     """Draw into files: a window would need a screen, and nobody would look at it."""
     import matplotlib
 
     matplotlib.use("agg")
-
-
-def _writable(path: Path) -> None:
-    """Refuse before the work what could not be written after it."""
-    if path.is_dir() and path.suffix != ".zarr":
-        raise IsADirectoryError(f"{path}: is a folder; give the name of a file.")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{path}: there is no folder {path.parent}; make it first.")
-    if not os.access(path.parent, os.W_OK):
-        raise PermissionError(f"{path}: the folder {path.parent} does not let you write.")
-
-
-def _size(path: Path) -> str:
-    files = path.rglob("*") if path.is_dir() else [path]
-    size = sum(file.stat().st_size for file in files if file.is_file())
-    return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"
 
 
 def _sentence(error: BaseException) -> str:
