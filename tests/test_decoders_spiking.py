@@ -364,10 +364,10 @@ def test_parameters_out_of_range_are_refused(options, sentence):
 
 def test_a_missing_or_another_clock_is_refused():
     x, y = reaching(60)
-    with pytest.raises(ValueError, match="needs a clock: give sampling_rate="):
+    with pytest.raises(ValueError, match="needs to know the sampling rate of a plain"):
         small().fit(x.values.T, y.values)
     estimator = small().fit(x, y)
-    with pytest.raises(ValueError, match="fitted on 100 steps per second, got 50"):
+    with pytest.raises(ValueError, match="fitted at 100 Hz, got data at 50 Hz"):
         estimator.predict(x.isel(time=slice(0, None, 2)))
     with pytest.raises(ValueError, match="y has 1 outputs, before there were 2"):
         estimator.partial_fit(x, y.isel(feature=[0]))
@@ -460,7 +460,7 @@ def test_a_trial_s_delays_begin_anew_with_it(tmp_path):
 
 def test_a_classifier_refuses_what_it_cannot_take():
     x, y = letters(6)
-    with pytest.raises(ValueError, match="needs a clock: give sampling_rate="):
+    with pytest.raises(ValueError, match="needs to know the sampling rate of a plain"):
         classify().fit(x.values, y)
     with pytest.raises(ValueError, match="preset 'snn3d' decodes every step"):
         classify(preset="snn3d").fit(x, y)
@@ -486,5 +486,5 @@ def test_a_classifier_goes_on_learning_where_it_stood():
     with pytest.raises(ValueError, match=r"y holds classes \['never'\] that fit had not seen"):
         estimator.partial_fit(x[:2], ["early", "never"])
     slow = x.assign_coords(time=x["time"] * 2)
-    with pytest.raises(ValueError, match="fitted on 100 steps per second, got 50"):
+    with pytest.raises(ValueError, match="fitted at 100 Hz, got data at 50 Hz"):
         estimator.partial_fit(slow, y)

@@ -5,7 +5,9 @@ from sklearn.base import BaseEstimator
 
 import neurokit
 from neurokit import io
-from neurokit.inputs import series, target, trials
+from neurokit.inputs.series import series
+from neurokit.inputs.targets import target
+from neurokit.inputs.trials import trials
 
 
 class Reader(BaseEstimator):

@@ -15,9 +15,10 @@ RECORDING = {"recording"}
 ESTIMATOR = RECORDING | {"inputs", "streaming", "persistence", "nn", "training", "metrics"}
 ALLOWED = {
     "recording": RECORDING,
+    "inputs": RECORDING | {"inputs", "io"},  # MNE objects are read by io.from_mne
     "nn": {"nn"},
     "io": RECORDING | {"io", "atomic"},
-    "datasets": RECORDING | {"datasets", "atomic"},
+    "datasets": RECORDING | {"datasets", "atomic", "inputs"},
     "metrics": RECORDING | {"metrics"},
     "plotting": RECORDING | {"metrics", "plotting"},
     **{family: ESTIMATOR | {family} for family in FAMILIES},
@@ -26,7 +27,6 @@ ALLOWED["decoders"] |= {"features"}  # what stands before a decoder may stand in
 FILES = {
     "atomic": set(),
     "families": set(),
-    "inputs": RECORDING | {"io"},  # MNE objects are read by io.from_mne
     "training": {"persistence", "atomic"},
     "streaming": set(),
     "persistence": RECORDING | {"atomic", "families"},

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from neurokit.datasets._noise import background, rhythm
 from neurokit.datasets.head import HEAD_RADIUS, electrodes, sphere_leadfield
+from neurokit.inputs.ranges import check_at_least
 from neurokit.recording.clock import time_coordinates
 from neurokit.recording.make import events, signal
 
@@ -210,11 +211,7 @@ def make_motor_imagery(
     (20, ['left', 'right'])
     """
     n_times = _n_samples("make_motor_imagery", duration, sampling_rate)
-    for name, value, least in (("n_subjects", n_subjects, 1), ("n_trials", n_trials, 2)):
-        if value < least:
-            raise ValueError(
-                f"make_motor_imagery: {name} must be at least {least}, got {value!r}."
-            )
+    check_at_least("make_motor_imagery", n_subjects=(n_subjects, 1), n_trials=(n_trials, 2))
     rng = np.random.default_rng(random_state)
     names, positions = electrodes(n_channels)
     places = np.array([_SOURCES["mu left"][2], _SOURCES["mu right"][2], _SOURCES["alpha left"][2]])

@@ -8,6 +8,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.linalg import expm
 
+from neurokit.inputs.ranges import check_at_least
 from neurokit.recording.bins import bin_spikes
 from neurokit.recording.clock import exact, time_coordinates
 from neurokit.recording.make import behaviour, events, spikes
@@ -99,15 +100,14 @@ def make_reaching(
     >>> hand.sizes["time"], hand["feature"].values.tolist()[:4]
     (2500, ['x', 'y', 'vx', 'vy'])
     """
-    for name, value, least in (
-        ("duration", duration, 3.0),
-        ("n_units", n_units, 1),
-        ("bin_width", bin_width, 1e-4),
-        ("max_lag", max_lag, 0.0),
-        ("drift", drift, 0.0),
-    ):
-        if not (np.isfinite(value) and value >= least):
-            raise ValueError(f"make_reaching: {name} must be at least {least:g}, got {value!r}.")
+    check_at_least(
+        "make_reaching",
+        duration=(duration, 3.0),
+        n_units=(n_units, 1),
+        bin_width=(bin_width, 1e-4),
+        max_lag=(max_lag, 0.0),
+        drift=(drift, 0.0),
+    )
     rng = np.random.default_rng(random_state)
     n_times = round(duration / bin_width)
     n_late = int(np.ceil(max_lag / bin_width)) + 1  # the hand must be known after the end

@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from neurokit.inputs.ranges import check_at_least
 from neurokit.recording.clock import time_coordinates
 from neurokit.recording.make import spikes
 
@@ -102,7 +103,7 @@ def make_switching(
     >>> truth["population"].values.tolist()
     [0, 0, 0, 1, 1, 1, 2, 2, 2]
     """
-    _at_least(
+    check_at_least(
         "make_switching",
         duration=(duration, 2 * bin_width),
         n_populations=(n_populations, 1),
@@ -228,7 +229,7 @@ def make_motifs(
     >>> (truth["delay"] >= 0).sum("unit").values.tolist()
     [8, 8, 8]
     """
-    _at_least(
+    check_at_least(
         "make_motifs",
         n_members=(n_members, 1),
         n_units=(n_units, n_members),
@@ -268,10 +269,3 @@ def _poisson_times(
         at = np.repeat(starts, row)
         times.append(np.sort(at + bin_width * rng.uniform(0, 1 - 1e-6, len(at))))
     return times
-
-
-def _at_least(caller: str, **limits: tuple[float, float]) -> None:
-    """Refuse a number that is smaller than it may be."""
-    for name, (value, least) in limits.items():
-        if not (np.isfinite(value) and value >= least):
-            raise ValueError(f"{caller}: {name} must be at least {least:g}, got {value!r}.")

@@ -10,7 +10,8 @@ from scipy.signal import bessel, sosfilt, sosfilt_zi, sosfiltfilt, sosfreqz
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.inputs import series
+from neurokit.inputs.rates import match_rate, require_rate
+from neurokit.inputs.series import series
 from neurokit.persistence import Saveable
 from neurokit.streaming import check_chunk
 
@@ -132,7 +133,7 @@ class BesselFilter(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         self
         """
         rows = series(self, X, reset=True)
-        rate = self._rate(rows.sampling_rate)
+        rate = require_rate(self, rows.sampling_rate)
         self._check(rate)
         self.sos_ = bessel(self.order, self.cutoff, norm=self.norm, output="sos", fs=rate)
         self.sampling_rate_ = rate
@@ -165,12 +166,8 @@ class BesselFilter(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         """
         check_is_fitted(self)
         rows = series(self, X, reset=False)
-        rate = self._rate(rows.sampling_rate)
-        if not np.isclose(rate, self.sampling_rate_):
-            raise ValueError(
-                f"BesselFilter was fitted at {self.sampling_rate_:g} Hz, got data at {rate:g} Hz;"
-                " fit it again."
-            )
+        rate = require_rate(self, rows.sampling_rate)
+        match_rate(self, rate)
         out = np.empty_like(rows.values, order="C")
         for run in rows.runs:
             out[run] = self._smooth(rows.values[run])
@@ -218,14 +215,6 @@ class BesselFilter(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         out = np.empty(x.shape, x.dtype)
         convolve(np.concatenate([first, x]), self.taps_, out)
         return out
-
-    def _rate(self, found: float | None) -> float:
-        if found is None:
-            raise ValueError(
-                "BesselFilter needs to know the sampling rate of a plain array: give"
-                " sampling_rate= in Hz, or pass a labelled array."
-            )
-        return found
 
     def _check(self, rate: float) -> None:
         if self.mode not in _MODES:

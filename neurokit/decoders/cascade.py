@@ -9,7 +9,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from neurokit.decoders.regressor import TimeRegressor
 from neurokit.decoders.wiener import WienerRegressor
-from neurokit.inputs import series, target
+from neurokit.inputs.series import series
+from neurokit.inputs.targets import target
 
 
 class WienerCascadeRegressor(TimeRegressor):

@@ -12,7 +12,8 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from neurokit.inputs import Trials, trials
+from neurokit.inputs.targets import require_y
+from neurokit.inputs.trials import Trials, trials
 
 
 class Decision(NamedTuple):
@@ -266,11 +267,7 @@ class EarlyExitClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return source
 
     def _labels(self, y: Any, source: Trials) -> NDArray[Any]:
-        if y is None:
-            raise ValueError(
-                "EarlyExitClassifier requires y to be passed, but the target y is None: give the"
-                " label of each trial."
-            )
+        require_y(self, y, "the label of each trial")
         labels = column_or_1d(y, warn=True)
         assert_all_finite(labels, input_name="y")
         check_classification_targets(labels)

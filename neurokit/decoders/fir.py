@@ -8,7 +8,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from neurokit.decoders._ridge import Moments, choose_penalty, ridge
-from neurokit.inputs import series, target
+from neurokit.inputs.series import series
+from neurokit.inputs.targets import target
 from neurokit.persistence import Saveable
 from neurokit.streaming import History, check_chunk
 

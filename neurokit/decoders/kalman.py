@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from neurokit.decoders.regressor import TimeRegressor, check_known
-from neurokit.inputs import Series, Target, series, target
+from neurokit.inputs.series import Series, series
+from neurokit.inputs.targets import Target, target
 from neurokit.streaming import check_chunk
 
 _SETTLED = 1e-13  # relative change of the error covariance below which the gain stands

@@ -15,7 +15,9 @@ from neurokit.decoders._motifs import (
     log_odds,
     peaks,
 )
-from neurokit.inputs import Series, Target, series, target
+from neurokit.inputs.ranges import check_at_least
+from neurokit.inputs.series import Series, series
+from neurokit.inputs.targets import Target, target
 from neurokit.persistence import Saveable
 from neurokit.streaming import check_chunk
 
@@ -123,10 +125,7 @@ class MotifDetector(Saveable, TransformerMixin, BaseEstimator):
         """
         rows = series(self, X, reset=True)
         for name in ("n_delays", "n_motifs", "min_interval"):
-            if not getattr(self, name) >= 1:
-                raise ValueError(
-                    f"MotifDetector: {name} must be at least 1, got {getattr(self, name)!r}."
-                )
+            check_at_least("MotifDetector", **{name: (getattr(self, name), 1)})
         raster = rows.values > 0
         if y is None:
             occurs, self.motifs_ = self._discover(raster, rows.runs)

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 
-from neurokit.inputs import Series, Target
+from neurokit.inputs.series import Series
+from neurokit.inputs.targets import Target
 from neurokit.metrics.regression import decoding_r2
 from neurokit.persistence import Saveable
 

@@ -9,7 +9,8 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from neurokit.decoders.regressor import TimeRegressor
-from neurokit.inputs import Series, series, target
+from neurokit.inputs.series import Series, series
+from neurokit.inputs.targets import target
 
 
 class SmoothedRegressor(TimeRegressor):

@@ -9,7 +9,8 @@ from sklearn.utils.validation import check_is_fitted
 from neurokit.decoders._ridge import Moments, choose_penalty, lagged_moments, ridge
 from neurokit.decoders.regressor import TimeRegressor, check_known
 from neurokit.features.lags import count_lags
-from neurokit.inputs import Series, series, target
+from neurokit.inputs.series import Series, series
+from neurokit.inputs.targets import target
 from neurokit.streaming import History, check_chunk
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.inputs import Trials, trials
+from neurokit.inputs.trials import Trials, trials
 from neurokit.persistence import Saveable
 
 

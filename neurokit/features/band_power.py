@@ -11,7 +11,8 @@ from scipy.signal.windows import dpss, hann
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.inputs import Trials, trials
+from neurokit.inputs.rates import match_rate, require_rate
+from neurokit.inputs.trials import Trials, trials
 from neurokit.persistence import Saveable
 
 BANDS = {"alpha": (8.0, 13.0), "beta": (13.0, 30.0)}
@@ -99,7 +100,7 @@ class BandPower(Saveable, TransformerMixin, BaseEstimator):
                 'BandPower: method must be "multitaper" or "hann" and bandwidth positive, got'
                 f" {self.method!r} and {self.bandwidth!r}."
             )
-        self.sampling_rate_ = self._rate(source)
+        self.sampling_rate_ = require_rate(self, source.sampling_rate)
         self.bands_ = dict(BANDS if self.bands is None else self.bands)
         for name, (low, high) in self.bands_.items():
             if not 0 <= low < high <= self.sampling_rate_ / 2:
@@ -125,11 +126,7 @@ class BandPower(Saveable, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         source = trials(self, X, reset=False)
-        if not np.isclose(self._rate(source), self.sampling_rate_):
-            raise ValueError(
-                f"BandPower was fitted at {self.sampling_rate_:g} Hz, got data at"
-                f" {self._rate(source):g} Hz; resample it or fit again."
-            )
+        match_rate(self, require_rate(self, source.sampling_rate))
         self._check_length(source)
         power = self._power(source.values)
         floor = np.finfo(np.float32).tiny
@@ -188,14 +185,6 @@ class BandPower(Saveable, TransformerMixin, BaseEstimator):
                 f"BandPower: trials of {n_times / self.sampling_rate_:g} s are shorter than one"
                 f" cycle at {lowest:g} Hz, an edge of a band; cut longer trials."
             )
-
-    def _rate(self, source: Trials) -> float:
-        if source.sampling_rate is None:
-            raise ValueError(
-                "BandPower needs to know the sampling rate of a plain array: give"
-                " sampling_rate= in Hz, or pass a labelled array."
-            )
-        return source.sampling_rate
 
     def _label(self, out: NDArray[Any], source: Trials) -> xr.DataArray:
         n_bands = len(self.bands_)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.inputs import Series, series
+from neurokit.inputs.series import Series, series
 from neurokit.persistence import Saveable
 from neurokit.streaming import History, check_chunk
 

@@ -9,7 +9,8 @@ from scipy.linalg import expm
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.inputs import Series, series
+from neurokit.inputs.rates import match_rate, require_rate
+from neurokit.inputs.series import Series, series
 from neurokit.persistence import Saveable
 from neurokit.streaming import check_chunk
 
@@ -88,15 +89,11 @@ class LegendreHistory(Saveable, TransformerMixin, BaseEstimator):
         self
         """
         rows = series(self, X, reset=True)
-        if rows.sampling_rate is None:
-            raise ValueError(
-                "LegendreHistory needs to know the sampling rate of a plain array: give"
-                " sampling_rate= in Hz, or pass a labelled array."
-            )
-        if self.order < 1 or not self.window * rows.sampling_rate >= 1:
+        rate = require_rate(self, rows.sampling_rate)
+        if self.order < 1 or not self.window * rate >= 1:
             raise ValueError(
                 "LegendreHistory: order must be at least 1 and window at least one bin of"
-                f" {1 / rows.sampling_rate:g} s, got {self.order!r} and {self.window!r}."
+                f" {1 / rate:g} s, got {self.order!r} and {self.window!r}."
             )
         i = np.arange(self.order)
         above = i[:, None] < i[None, :]
@@ -105,10 +102,10 @@ class LegendreHistory(Saveable, TransformerMixin, BaseEstimator):
         # exact for an input that is held over each bin: one exponential of the joined system
         joined = np.zeros((self.order + 1, self.order + 1))
         joined[:-1, :-1], joined[:-1, -1] = a, b
-        step = expm(joined / (self.window * rows.sampling_rate))
+        step = expm(joined / (self.window * rate))
         self.transition_, self.input_ = step[:-1, :-1], step[:-1, -1]
         self.mean_ = rows.values.mean(0, dtype=np.float64)
-        self.sampling_rate_ = rows.sampling_rate
+        self.sampling_rate_ = rate
         return self
 
     def transform(self, X: Any) -> Any:
@@ -128,12 +125,7 @@ class LegendreHistory(Saveable, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         rows = series(self, X, reset=False)
-        rate = rows.sampling_rate
-        if rate is not None and not np.isclose(rate, self.sampling_rate_):
-            raise ValueError(
-                f"LegendreHistory was fitted at {self.sampling_rate_:g} Hz, got data at"
-                f" {rate:g} Hz; fit it again."
-            )
+        match_rate(self, rows.sampling_rate)
         out = np.empty((len(rows.values), self.order * rows.values.shape[1]))
         for run in rows.runs:
             out[run] = self.stream().push(rows.values[run])

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.inputs import trials
+from neurokit.inputs.trials import trials
 from neurokit.persistence import Saveable
 
 

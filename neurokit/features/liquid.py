@@ -11,7 +11,8 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.inputs import series
+from neurokit.inputs.rates import match_rate, require_rate
+from neurokit.inputs.series import series
 from neurokit.persistence import Saveable
 from neurokit.streaming import check_chunk
 
@@ -110,11 +111,7 @@ class LiquidState(Saveable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         self
         """
         rows = series(self, X, reset=True)
-        if rows.sampling_rate is None:
-            raise ValueError(
-                "LiquidState needs to know the sampling rate of a plain array: give"
-                " sampling_rate= in Hz, or pass a labelled array."
-            )
+        rate = require_rate(self, rows.sampling_rate)
         self._check()
         rng = check_random_state(self.random_state)
         n, n_units = self.n_neurons, rows.values.shape[1]
@@ -128,7 +125,7 @@ class LiquidState(Saveable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         self.mean_ = rows.values.mean(0, dtype=np.float64)
         spread = rows.values.std(0, dtype=np.float64)
         self.scale_ = np.where(spread > 0, spread, 1.0)
-        self.sampling_rate_ = rows.sampling_rate
+        self.sampling_rate_ = rate
         return self
 
     def transform(self, X: Any) -> Any:
@@ -145,12 +142,7 @@ class LiquidState(Saveable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         """
         check_is_fitted(self)
         rows = series(self, X, reset=False)
-        rate = rows.sampling_rate
-        if rate is not None and not np.isclose(rate, self.sampling_rate_):
-            raise ValueError(
-                f"LiquidState was fitted at {self.sampling_rate_:g} Hz, got data at {rate:g} Hz;"
-                " fit it again."
-            )
+        match_rate(self, rows.sampling_rate)
         out = np.empty((len(rows.values), self._n_features_out))
         for run in rows.runs:
             out[run] = self.stream().push(rows.values[run])

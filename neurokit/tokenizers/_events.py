@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from neurokit.inputs import series
+from neurokit.inputs.series import series
 from neurokit.recording.checks import check_spikes
 from neurokit.recording.clock import SampleIndex, exact
 

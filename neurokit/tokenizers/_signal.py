@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from neurokit.inputs import _labelled_or_plain
+from neurokit.inputs.labels import labelled_or_plain
 from neurokit.recording.clock import SampleIndex, exact
 from neurokit.recording.rate import contiguous_runs, sampling_rate
 
@@ -54,7 +54,7 @@ def read_signal(estimator: Any, X: Any) -> Signal:
         ``sampling_rate``, or if the clock jumps.
     """
     name = type(estimator).__name__
-    X = _labelled_or_plain(X)
+    X = labelled_or_plain(X)
     source = X if isinstance(X, xr.DataArray) else None
     if source is None:
         values = X if hasattr(X, "dask") else np.asarray(X)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
+from neurokit.inputs.ranges import check_at_least
 from neurokit.persistence import Saveable
 from neurokit.recording.clock import exact
 from neurokit.tokenizers._signal import Signal, read_signal, spans
@@ -327,10 +328,7 @@ class LevelledTokenizer(Saveable, TransformerMixin, BaseEstimator):
 
     def _check_at_least(self, **least: float) -> None:
         for name, value in least.items():
-            if not getattr(self, name) >= value:
-                raise ValueError(
-                    f"{self._name}: {name} must be at least {value}, got {getattr(self, name)!r}."
-                )
+            check_at_least(self._name, **{name: (getattr(self, name), value)})
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

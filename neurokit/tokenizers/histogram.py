@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.inputs import _kept_coords, _same_channels
+from neurokit.inputs.labels import keep_coords, match_channels
 from neurokit.persistence import Saveable
 from neurokit.tokenizers.framing.labels import SIDE
 
@@ -126,7 +126,7 @@ class CodeHistogram(Saveable, TransformerMixin, BaseEstimator):
             return out
         many = "trial" in source.dims
         dims = ("trial", "feature") if many else ("feature",)
-        return xr.DataArray(out if many else out[0], _kept_coords(source, ("trial",)), dims)
+        return xr.DataArray(out if many else out[0], keep_coords(source, ("trial",)), dims)
 
     def _read(self, X: Any, *, reset: bool) -> tuple[NDArray[Any], xr.DataArray | None]:
         """Codes (trial, channel, frame, level) to be counted, and the labelled input."""
@@ -139,7 +139,7 @@ class CodeHistogram(Saveable, TransformerMixin, BaseEstimator):
                     f" {tuple(source.dims)}; use a tokenizer's transform."
                 )
             source = source.transpose(*(("trial",) if "trial" in source.dims else ()), *dims)
-            source = _same_channels(self, source, "channel", reset)
+            source = match_channels(self, source, "channel", reset=reset)
         values = np.asarray(X if source is None else source.values)
         if values.ndim not in (3, 4) or 0 in values.shape:
             raise ValueError(

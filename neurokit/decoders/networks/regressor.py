@@ -14,7 +14,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from neurokit.decoders.regressor import TimeRegressor
-from neurokit.inputs import Series, Target, series, target
+from neurokit.inputs.rates import match_rate, require_rate
+from neurokit.inputs.series import Series, series
+from neurokit.inputs.targets import Target, target
 from neurokit.streaming import History, check_chunk
 
 if TYPE_CHECKING:
@@ -56,7 +58,7 @@ class NetworkRegressor(TimeRegressor):
 
         rows = series(self, X, reset=True)
         truth = target(self, y, rows)
-        self.sampling_rate_ = clock_of(self, rows.sampling_rate or self.sampling_rate)
+        self.sampling_rate_ = require_rate(self, rows.sampling_rate or self.sampling_rate)
         self._check()
         self._remember_target(truth)
         spread = truth.values.std(0)
@@ -89,7 +91,7 @@ class NetworkRegressor(TimeRegressor):
             return self.fit(X, y)
         rows = series(self, X, reset=False)
         truth = target(self, y, rows)
-        check_same_clock(self, rows.sampling_rate)
+        match_rate(self, rows.sampling_rate)
         if truth.values.shape[1] != len(self.target_mean_):
             raise ValueError(
                 f"{type(self).__name__}: y has {truth.values.shape[1]} outputs, before there were"
@@ -113,7 +115,7 @@ class NetworkRegressor(TimeRegressor):
         """
         check_is_fitted(self)
         rows = series(self, X, reset=False)
-        check_same_clock(self, rows.sampling_rate)
+        match_rate(self, rows.sampling_rate)
         out = np.empty((len(rows.values), len(self.target_mean_)))
         for run in rows.runs:  # the state never crosses a jump of the clock
             self.stream().push(rows.values[run], out=out[run])
@@ -177,7 +179,7 @@ class NetworkRegressor(TimeRegressor):
         twin.dtype_ = dtype
         if X is not None:
             rows = series(self, X, reset=False)
-            check_same_clock(self, rows.sampling_rate)
+            match_rate(self, rows.sampling_rate)
             twin.activation_steps_ = twin._activation_steps(rows)
         return twin
 
@@ -294,25 +296,6 @@ class NetworkRegressor(TimeRegressor):
         tags.regressor_tags.poor_score = True  # for rows that are no successive moments
         tags.non_deterministic = False
         return tags
-
-
-def clock_of(estimator: Any, rate: float | None) -> float:
-    """Return the steps per second; refuse recordings without a clock."""
-    if not rate or not 0 < rate < math.inf:
-        raise ValueError(
-            f"{type(estimator).__name__} has time constants and needs a clock: give sampling_rate="
-            f" in Hz for plain arrays, or a labelled X; got {rate!r}."
-        )
-    return float(rate)
-
-
-def check_same_clock(estimator: Any, rate: float | None) -> None:
-    """Refuse other steps per second than those of ``fit``."""
-    if rate is not None and abs(rate / estimator.sampling_rate_ - 1) > 0.01:
-        raise ValueError(
-            f"{type(estimator).__name__} was fitted on {estimator.sampling_rate_:g} steps per"
-            f" second, got {rate:g}; bin X as it was binned for fit."
-        )
 
 
 def gentler(trainer: Trainer) -> Trainer:

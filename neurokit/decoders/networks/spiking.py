@@ -18,8 +18,6 @@ from neurokit.decoders.networks.regressor import (
     NetworkRegressor,
     NetworkStream,
     Windows,
-    check_same_clock,
-    clock_of,
     gather_windows,
     gentler,
     masked_error,
@@ -34,7 +32,10 @@ from neurokit.decoders.networks.spiking_design import (
     live,
     outputs,
 )
-from neurokit.inputs import Series, Trials, trials
+from neurokit.inputs.rates import match_rate, require_rate
+from neurokit.inputs.series import Series
+from neurokit.inputs.targets import require_y
+from neurokit.inputs.trials import Trials, trials
 from neurokit.persistence import Saveable
 
 if TYPE_CHECKING:
@@ -482,7 +483,7 @@ class SpikingClassifier(Saveable, ClassifierMixin, BaseEstimator):
                 f"SpikingClassifier: preset {self.preset!r} decodes every step from its own"
                 " window; use another one for trials."
             )
-        self.sampling_rate_ = clock_of(self, seen.sampling_rate)
+        self.sampling_rate_ = require_rate(self, seen.sampling_rate)
         self.classes_ = np.unique(y if classes is None else classes)
         index = self._index(y)
         sample = np.ascontiguousarray(seen.values[:_TRIALS].transpose(2, 0, 1), np.float32)
@@ -514,7 +515,7 @@ class SpikingClassifier(Saveable, ClassifierMixin, BaseEstimator):
             return self._begin(X, y, classes)
         seen = trials(self, X, reset=False)
         index = self._index(self._labels(seen, y))
-        check_same_clock(self, seen.sampling_rate)
+        match_rate(self, seen.sampling_rate)
         self.module_ = deepcopy(self.module_)
         seed = int(check_random_state(self.random_state).randint(2**31))
         self._learn(seen, index, gentler(self._trainer()), seed)
@@ -576,11 +577,7 @@ class SpikingClassifier(Saveable, ClassifierMixin, BaseEstimator):
         return _TrialStream(self._layers(0), self.n_features_in_, len(self.classes_))
 
     def _labels(self, seen: Trials, y: Any) -> NDArray[Any]:
-        if y is None:
-            raise ValueError(
-                "SpikingClassifier requires y to be passed, but the target y is None: give one"
-                " label per trial."
-            )
+        require_y(self, y, "the label of each trial")
         y = check_array(y, ensure_2d=False, dtype=None, input_name="y")
         check_classification_targets(y)
         y = column_or_1d(y, warn=True)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurokit.decoders.networks.regressor import Dense, Room, Windows, array
+from neurokit.inputs.ranges import check_positive
 from neurokit.streaming import History
 
 # What one layer is given is given to all; published designs differ from layer to layer.
@@ -150,8 +151,8 @@ def design(estimator: Any) -> Design:
     if given["rate_max"] is not None:
         positive["rate_max"] = (given["rate_max"],)
     for key, values in positive.items():
-        if not all(0 < value < math.inf for value in values):
-            raise ValueError(f"{name}: {key} must be positive, got {getattr(estimator, key)!r}.")
+        for value in values:
+            check_positive(name, **{key: value})
     if not 0 <= given["max_delay"] < math.inf or (given["max_delay"] and given["parts"]):
         raise ValueError(
             f"{name}: max_delay must be 0 or more seconds, and 0 for preset 'snn3d', which has"

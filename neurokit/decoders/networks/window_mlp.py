@@ -18,7 +18,7 @@ from neurokit.decoders.networks.regressor import (
     running_sums,
     window_parts,
 )
-from neurokit.inputs import Series
+from neurokit.inputs.series import Series
 
 if TYPE_CHECKING:
     from neurokit.training import Trainer

@@ -1,0 +1,107 @@
+"""Labels of X: which dim holds the channels, what they are called, which coordinates stay."""
+
+from typing import Any
+
+import xarray as xr
+
+SPACES = ("channel", "unit", "feature")  # the dim that estimators see as features
+
+
+def name_of(estimator: Any) -> str:
+    """Return the name by which an estimator refuses what it is given."""
+    return type(estimator).__name__
+
+
+def labelled_or_plain(X: Any) -> Any:
+    """Turn MNE objects into labelled arrays and leave the rest."""
+    if _is_mne(X):
+        from neurokit.io import from_mne
+
+        return from_mne(X)
+    if isinstance(X, list) and X and all(_is_mne(one) for one in X):
+        from neurokit.io import from_mne  # scikit-learn picks Epochs one by one into a list
+
+        pieces = [from_mne(one) for one in X]
+        return xr.concat(pieces, "trial", coords="different", compat="equals", join="exact")
+    if isinstance(X, xr.Dataset):
+        raise TypeError(
+            "expected a DataArray, got a Dataset; neurokit.bin_spikes() turns spikes into counts."
+        )
+    return X
+
+
+def find_space(estimator: Any, X: xr.DataArray, *optional: str) -> str:
+    """Return the dim of ``X`` that holds channels, units or features; refuse other dims.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The caller.
+    X : xarray.DataArray
+    *optional : str
+        Dims that may stand beside it and ``time``.
+    """
+    spaces = [str(dim) for dim in X.dims if dim in SPACES]
+    if len(spaces) != 1 or not {"time"} <= set(X.dims) <= {spaces[0], "time", *optional}:
+        raise ValueError(
+            f"{name_of(estimator)}: X must have the dims time and one of {', '.join(SPACES)}, and"
+            f" may have {', '.join(optional)}, got {tuple(X.dims)}."
+        )
+    if X.dtype.kind not in "biuf":
+        raise ValueError(f"{name_of(estimator)}: X must hold real numbers, got dtype {X.dtype}.")
+    return spaces[0]
+
+
+def match_channels(estimator: Any, X: xr.DataArray, space: str, *, reset: bool) -> xr.DataArray:
+    """Remember the names of the channels, or put those of ``X`` in the remembered order.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The caller; the names are kept as ``channels_``.
+    X : xarray.DataArray
+    space : str
+        The dim that holds the channels.
+    reset : bool
+        True in ``fit``: the names are remembered. False elsewhere: they are compared.
+
+    Raises
+    ------
+    ValueError
+        If ``X`` lacks a channel that ``fit`` has seen, or has one more.
+    """
+    names = X[space].values.tolist() if space in X.coords else None
+    known = getattr(estimator, "channels_", None)
+    if not reset and names is not None and known is not None and names != known:
+        if set(names) != set(known):
+            missing = [name for name in known if name not in names]
+            extra = [name for name in names if name not in known]
+            raise ValueError(
+                f"{name_of(estimator)} was fitted on {space}s {known}; X lacks {missing} and has"
+                f" {extra} besides."
+            )
+        X = X.sel({space: known})
+    remember_channels(estimator, names, reset=reset)
+    return X
+
+
+def remember_channels(estimator: Any, names: list[Any] | None, *, reset: bool) -> None:
+    """Keep the names of the channels on the estimator in ``fit``; forget those of an older fit."""
+    if not reset:
+        return
+    if names is not None:
+        estimator.channels_ = names
+    elif hasattr(estimator, "channels_"):
+        del estimator.channels_
+
+
+def keep_coords(source: xr.DataArray | None, dims: tuple[str, ...]) -> Any:
+    """Return the coordinates of ``source`` that lie along ``dims`` only, and the scalar ones."""
+    if source is None:
+        return {}
+    drop = [name for name, c in source.coords.items() if not set(c.dims) <= set(dims)]
+    return source.coords.to_dataset().drop_vars(drop).coords
+
+
+def _is_mne(X: Any) -> bool:
+    return hasattr(X, "info") and hasattr(X, "ch_names") and hasattr(X, "get_data")

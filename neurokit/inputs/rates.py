@@ -1,0 +1,58 @@
+"""The sampling rate of X: where it is read, when it is needed, which other one is refused."""
+
+from typing import Any
+
+import xarray as xr
+
+from neurokit.inputs.labels import name_of
+from neurokit.recording.clock import SampleIndex
+from neurokit.recording.rate import sampling_rate
+
+TOLERANCE = 1e-3  # relative: as much as the steps of one clock may vary
+
+
+def given_rate(estimator: Any) -> float | None:
+    """Return the rate of plain arrays, the estimator's own parameter, in Hz; None if not given."""
+    rate = getattr(estimator, "sampling_rate", None)
+    return None if rate is None else float(rate)
+
+
+def rate_of(estimator: Any, X: xr.DataArray) -> float | None:
+    """Return the rate of a labelled array; a single sample knows it only by an index of ours."""
+    if X.sizes["time"] > 1 or isinstance(X.xindexes.get("time"), SampleIndex):
+        return sampling_rate(X)
+    return given_rate(estimator)
+
+
+def require_rate(estimator: Any, rate: float | None) -> float:
+    """Return ``rate``, or say that an estimator that counts in seconds cannot work without."""
+    if rate is None or not 0 < rate < float("inf"):
+        raise ValueError(
+            f"{name_of(estimator)} needs to know the sampling rate of a plain array: give"
+            " sampling_rate= in Hz, or pass a labelled array."
+        )
+    return float(rate)
+
+
+def match_rate(estimator: Any, rate: float | None) -> None:
+    """Refuse another rate than the one of ``fit``, ``sampling_rate_``; an unknown one passes.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The caller, fitted.
+    rate : float or None
+        What X tells, in Hz. It may differ by a thousandth, as the steps of one clock may.
+
+    Raises
+    ------
+    ValueError
+        If it differs by more.
+    """
+    known = getattr(estimator, "sampling_rate_", None)
+    if rate is None or known is None or abs(rate - known) <= TOLERANCE * known:
+        return
+    raise ValueError(
+        f"{name_of(estimator)} was fitted at {known:g} Hz, got data at {rate:g} Hz; resample or"
+        " bin it as for fit, or fit again."
+    )

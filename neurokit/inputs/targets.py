@@ -1,0 +1,92 @@
+"""What is to be predicted, read beside the X that it belongs to."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from neurokit.inputs.labels import name_of
+from neurokit.inputs.series import Series
+from neurokit.recording.rate import sampling_rate
+
+
+class Target(NamedTuple):
+    """What is to be predicted at each row of a :class:`Series`."""
+
+    values: np.ndarray  # (n_samples, n_features) float64
+    names: list[Any] | None  # of the features
+    flat: bool  # y came as one column without a second dim: predictions go out alike
+    dim: str  # name of the dim of the columns
+
+
+def target(estimator: Any, y: Any, rows: Series) -> Target:
+    """Read ``y`` as one row of numbers per row of X.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The caller.
+    y : xarray.DataArray or array-like
+        Labelled: dims ``time`` and perhaps ``feature`` and ``trial``, in any order. Plain:
+        (n_samples,) or (n_samples, n_features).
+    rows : Series
+        X as :func:`series` has read it.
+
+    Returns
+    -------
+    Target
+
+    Raises
+    ------
+    ValueError
+        If ``y`` is missing, holds NaN, has another length than X or another clock.
+    """
+    from sklearn.utils.validation import check_array, check_consistent_length
+
+    require_y(estimator, y, "the behaviour at each time step")
+    names, dim = None, "feature"
+    if isinstance(y, xr.DataArray):
+        others = [str(name) for name in y.dims if name not in ("trial", "time")]
+        if "time" not in y.dims or len(others) > 1:
+            raise ValueError(
+                f"{name_of(estimator)}: y must have dims (time, feature), got {tuple(y.dims)}."
+            )
+        if rows.source is not None and y.sizes["time"] == rows.source.sizes["time"]:
+            _same_clock(estimator, rows.source, y)
+        if others:
+            dim = others[0]
+            names = y[dim].values.tolist() if dim in y.coords else None
+        y = y.transpose(..., "time", *others)
+        y = y.values.reshape(-1, *y.shape[y.ndim - len(others) :])
+    values = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+    check_consistent_length(rows.values, values)
+    flat = values.ndim == 1
+    return Target(values[:, None] if flat else values, names, flat, dim)
+
+
+def require_y(estimator: Any, y: Any, what: str) -> None:
+    """Say what ``y`` is for where it is missing.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The caller.
+    y : object
+    what : str
+        What to give, as in "the label of each trial".
+    """
+    if y is None:
+        raise ValueError(
+            f"{name_of(estimator)} requires y to be passed, but the target y is None: give {what}."
+        )
+
+
+def _same_clock(estimator: Any, X: xr.DataArray, y: xr.DataArray) -> None:
+    if "time" not in y.coords or "time" not in X.coords or X.sizes["time"] < 2:
+        return
+    apart = np.abs(X["time"].values - y["time"].values).max()
+    if apart > 0.5 / sampling_rate(X):
+        raise ValueError(
+            f"{name_of(estimator)}: the times of X and y are up to {apart:g} s apart, more than"
+            " half a step; align them first, for example with xarray.align(X, y)."
+        )

@@ -1,0 +1,86 @@
+"""Trials of channels over time, labelled, plain or of MNE, read alike."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+from sklearn.utils.validation import validate_data
+
+from neurokit.inputs.labels import (
+    find_space,
+    keep_coords,
+    labelled_or_plain,
+    match_channels,
+    name_of,
+    remember_channels,
+)
+from neurokit.inputs.rates import given_rate, rate_of
+
+
+class Trials(NamedTuple):
+    """Trials as an array, and the labels that they came with."""
+
+    values: np.ndarray  # (n_trials, n_channels, n_times)
+    sampling_rate: float | None  # Hz; None for plain arrays without sampling_rate=
+    source: xr.DataArray | None  # the labelled input, dims (trial, space, time); None if plain
+    space: str  # name of the middle dim
+    single: bool  # the input was one continuous recording, without a trial dim
+
+    def coords(self, *dims: str) -> dict[str, Any]:
+        """Coordinates of the input that lie along ``dims`` only, and the scalar ones."""
+        return keep_coords(self.source, dims)
+
+    def coordinate(self, name: str) -> np.ndarray | None:
+        """Values of a coordinate of ``trial`` such as ``subject``; None where there is none."""
+        if self.source is None or name not in self.source.coords:
+            return None
+        found = self.source.coords[name]
+        return np.broadcast_to(found.values, len(self.values)) if found.ndim < 2 else None
+
+
+def trials(estimator: Any, X: Any, *, reset: bool) -> Trials:
+    """Read ``X`` as trials of channels over time.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The caller. Its parameter ``sampling_rate``, if it has one, is the rate of plain arrays.
+    X : xarray.DataArray, array-like, or mne.Epochs, mne.io.Raw, mne.Evoked
+        Labelled: dims ``trial``, one of ``channel``, ``unit``, ``feature``, and ``time``, in any
+        order; without ``trial`` it is one continuous recording. Plain: (n_trials, n_channels,
+        n_times), or (n_trials, n_channels) with one time sample.
+    reset : bool
+        True in ``fit``: what is seen is remembered. False elsewhere: it is compared.
+
+    Returns
+    -------
+    Trials
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``X`` is of another kind or shape, holds NaN or infinity, or does not fit what ``fit``
+        has seen.
+    """
+    X = labelled_or_plain(X)
+    if not isinstance(X, xr.DataArray):
+        values = validate_data(
+            estimator, X, reset=reset, allow_nd=True, dtype=[np.float64, np.float32]
+        )
+        if values.ndim > 3:
+            raise ValueError(
+                f"{name_of(estimator)}: X must have dims (trial, channel, time), got shape"
+                f" {values.shape}."
+            )
+        remember_channels(estimator, None, reset=reset)
+        values = values[:, :, None] if values.ndim == 2 else values
+        return Trials(values, given_rate(estimator), None, "channel", single=False)
+    space = find_space(estimator, X, "trial")
+    single = "trial" not in X.dims
+    X = X.expand_dims("trial") if single else X
+    X = match_channels(estimator, X.transpose("trial", space, "time"), space, reset=reset)
+    values = validate_data(
+        estimator, X.values, reset=reset, allow_nd=True, dtype=[np.float64, np.float32]
+    )
+    rate = rate_of(estimator, X)
+    return Trials(values, rate, X, space, single)
