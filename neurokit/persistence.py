@@ -114,6 +114,19 @@ class Saveable:
         """Return an untrained module for the fitted attribute ``name``."""
         raise NotImplementedError(f"{type(self).__name__} does not say how to build {name}.")
 
+    def _plan(self) -> dict[str, Any]:
+        """Return what the parameters decide, by the fitted names that later methods read.
+
+        A fitted estimator is what it was fitted as: `fit` keeps the plan (`_keep_plan`), and no
+        method after it reads a parameter that says what is computed. Files of versions that kept
+        no plan are completed by this, from the parameters that they hold.
+        """
+        return {}
+
+    def _keep_plan(self) -> None:
+        """Keep what the parameters decide as fitted attributes."""
+        vars(self).update(self._plan())
+
 
 # ---------------------------------------------------------------- the file
 
@@ -251,6 +264,7 @@ def _pack(value: Any, owner: str, key: str, tensors: dict[str, np.ndarray]) -> A
         dot = f"{key}." if key else ""
         return {
             "class": _public_name(type(value)),
+            "planned": True,  # `fit` has kept what the parameters decide
             "params": {k: _pack(v, owner, f"{dot}{k}", tensors) for k, v in params.items()},
             "fitted": {k: _pack(v, owner, f"{dot}{k}", tensors) for k, v in fitted.items()},
         }
@@ -328,6 +342,9 @@ def _unpack_estimator(
             modules[name] = value["module"] + "."
         else:
             setattr(estimator, name, _unpack(value, tensors))
+    if tree["fitted"] and not tree.get("planned"):
+        for name, value in estimator._plan().items():
+            vars(estimator).setdefault(name, value)
     for name, prefix in modules.items():
         torch = importlib.import_module("torch")
         state = {

@@ -74,6 +74,8 @@ class BesselFilter(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         between middle and end for ``"block_middle"``, infinite for ``"offline"``.
     group_delay_ : float
         Seconds by which slow movements come late (group delay at 0 Hz). Shift by it to align.
+    mode_ : str
+        What ``fit`` was given.
     sampling_rate_ : float
         In Hz.
     n_features_in_ : int
@@ -135,6 +137,7 @@ class BesselFilter(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         rows = series(self, X, reset=True)
         rate = require_rate(self, rows.sampling_rate)
         self._check(rate)
+        self._keep_plan()
         self.sos_ = bessel(self.order, self.cutoff, norm=self.norm, output="sos", fs=rate)
         self.sampling_rate_ = rate
         self.taps_: NDArray[Any] | None = None
@@ -177,6 +180,9 @@ class BesselFilter(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         dims = getattr(X, "dims", (rows.space, "time"))  # MNE's order
         return rows.source.copy(data=data).transpose(*dims)
 
+    def _plan(self) -> dict[str, Any]:
+        return {"mode_": self.mode}
+
     def stream(self) -> "_Stream":
         """Begin a live recording.
 
@@ -193,7 +199,7 @@ class BesselFilter(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
             In mode ``"offline"``, which needs the future.
         """
         check_is_fitted(self)
-        if self.mode == "offline":
+        if self.mode_ == "offline":
             raise ValueError(
                 'BesselFilter: mode="offline" needs the whole recording and cannot run live; use'
                 ' "causal", "block_last" or "block_middle".'
@@ -205,13 +211,13 @@ class BesselFilter(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         sos = np.array(
             self.sos_
         )  # SciPy wants it writable; that of a memory-mapped estimator is not
-        if self.mode == "offline":
+        if self.mode_ == "offline":
             return _both_ways(sos, x)
         if self.taps_ is None:
             return sosfilt(sos, x, axis=0, zi=_standing(sos, x[0]))[0]
         from neurokit.decoders._fir import convolve
 
-        first = np.repeat(x[:1], self.block - 1, axis=0)
+        first = np.repeat(x[:1], len(self.taps_) - 1, axis=0)
         out = np.empty(x.shape, x.dtype)
         convolve(np.concatenate([first, x]), self.taps_, out)
         return out

@@ -58,6 +58,8 @@ class KalmanRegressor(TimeRegressor):
     mean_ : ndarray of shape (n_units,)
     intercept_ : ndarray of shape (n_outputs,)
         Mean movement.
+    process_scale_ : float
+        What ``fit`` was given.
     latency_ : float
         0: a prediction waits for nothing.
     moments_ : dict
@@ -105,7 +107,8 @@ class KalmanRegressor(TimeRegressor):
         """
         rows = series(self, X, reset=True)
         truth = target(self, y, rows)
-        self._check()
+        self._check(self.process_scale)
+        self._keep_plan()
         self._remember_target(truth)
         self.latency_ = 0.0
         self._solve(_moments(rows, truth))
@@ -126,7 +129,7 @@ class KalmanRegressor(TimeRegressor):
             return self.fit(X, y)
         rows = series(self, X, reset=False)
         truth = target(self, y, rows)
-        self._check()
+        self._check(self.process_scale_)
         check_known(self, truth)
         new = _moments(rows, truth)
         self._solve({name: new[name] + self.memory * self.moments_[name] for name in new})
@@ -201,7 +204,7 @@ class KalmanRegressor(TimeRegressor):
         eye = np.eye(len(self.intercept_))
         self.evidence_ = np.linalg.solve(self.observation_cov_, self.observation_).T
         information = self.evidence_ @ self.observation_
-        noise = self.process_scale * self.transition_cov_
+        noise = self.process_scale_ * self.transition_cov_
         predicted, forward, inward = self.initial_cov_, [], []
         known = np.zeros_like(eye)  # before the first step the state stands at its mean
         for _ in range(10_000):
@@ -219,11 +222,14 @@ class KalmanRegressor(TimeRegressor):
         self.forward_, self.inward_ = np.stack(forward), np.stack(inward)
         self.gain_ = self.inward_[-1] @ self.evidence_
 
-    def _check(self) -> None:
-        if not 0 < self.process_scale < np.inf or not 0 <= self.memory <= 1:
+    def _plan(self) -> dict[str, Any]:
+        return {"process_scale_": self.process_scale}
+
+    def _check(self, process_scale: float) -> None:
+        if not 0 < process_scale < np.inf or not 0 <= self.memory <= 1:
             raise ValueError(
                 "KalmanRegressor: process_scale must be positive and memory between 0 and 1, got"
-                f" {self.process_scale!r} and {self.memory!r}."
+                f" {process_scale!r} and {self.memory!r}."
             )
 
 

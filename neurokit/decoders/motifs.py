@@ -59,6 +59,8 @@ class MotifDetector(Saveable, TransformerMixin, BaseEstimator):
         Probability that the unit takes part at that delay.
     motifs_ : list
         Names of the motifs.
+    min_interval_ : int
+        What ``fit`` was given.
     latency_ : float
         Until a beginning is decided: ``n_delays - 1`` bins, in seconds where the rate is known.
     n_features_in_ : int
@@ -126,6 +128,7 @@ class MotifDetector(Saveable, TransformerMixin, BaseEstimator):
         rows = series(self, X, reset=True)
         for name in ("n_delays", "n_motifs", "min_interval"):
             check_at_least("MotifDetector", **{name: (getattr(self, name), 1)})
+        self._keep_plan()
         raster = rows.values > 0
         if y is None:
             occurs, self.motifs_ = self._discover(raster, rows.runs)
@@ -137,6 +140,9 @@ class MotifDetector(Saveable, TransformerMixin, BaseEstimator):
         self.kernels_, self.silence_, self.prior_, self.membership_ = model
         self.latency_ = (self.n_delays - 1) / (rows.sampling_rate or 1.0)
         return self
+
+    def _plan(self) -> dict[str, Any]:
+        return {"min_interval_": self.min_interval}
 
     def transform(self, X: Any) -> Any:
         """Return the log-odds that each motif begins at each time step.
@@ -166,7 +172,7 @@ class MotifDetector(Saveable, TransformerMixin, BaseEstimator):
         rows, scores = self._scores(X)
         begins = np.empty(scores.shape, bool)
         for run in rows.runs:
-            begins[run] = peaks(scores[run], 0.0, self.min_interval)
+            begins[run] = peaks(scores[run], 0.0, self.min_interval_)
         return rows.label(begins, "motif", self.motifs_)
 
     def score(self, X: Any, y: Any) -> float:

@@ -145,7 +145,7 @@ class WienerRegressor(TimeRegressor):
             return self.fit(X, y)
         rows = series(self, X, reset=False)
         truth = target(self, y, rows)
-        self._check()
+        self._check_memory()
         check_known(self, truth)
         n_lags = self.coef_.shape[1]
         (new,) = lagged_moments(rows.values - self.mean_, truth.values, rows.runs, n_lags, 1)
@@ -200,6 +200,9 @@ class WienerRegressor(TimeRegressor):
                 f'WienerRegressor: alpha must be "auto" or a number, 0 or more, got'
                 f" {self.alpha!r}."
             )
+        self._check_memory()
+
+    def _check_memory(self) -> None:
         if not 0 <= self.memory <= 1:
             raise ValueError(
                 f"WienerRegressor: memory must lie between 0 and 1, got {self.memory!r}."

@@ -42,6 +42,8 @@ class EuclideanAlignment(Saveable, TransformerMixin, BaseEstimator):
         Names of the domains seen.
     references_ : ndarray of shape (n_domains, n_channels, n_channels)
         Their mean covariances.
+    by_, unseen_
+        What ``fit`` was given.
     n_features_in_ : int
         Number of channels.
     channels_ : list
@@ -94,12 +96,16 @@ class EuclideanAlignment(Saveable, TransformerMixin, BaseEstimator):
             raise ValueError(
                 f'EuclideanAlignment: unseen must be "own" or "error", got {self.unseen!r}.'
             )
+        self._keep_plan()
         names = self._domains(source, groups)
         self.domains_ = np.unique(names).tolist()
         self.references_ = np.stack(
             [_mean_covariance(source.values[names == d], d) for d in self.domains_]
         )
         return self
+
+    def _plan(self) -> dict[str, Any]:
+        return {"by_": list(self.by), "unseen_": self.unseen}
 
     def transform(self, X: Any, *, groups: Any = None) -> Any:
         """Align trials.
@@ -119,7 +125,7 @@ class EuclideanAlignment(Saveable, TransformerMixin, BaseEstimator):
         source = trials(self, X, reset=False)
         names = self._domains(source, groups)
         own = sorted(set(names.tolist()) - set(self.domains_))
-        if own and self.unseen == "error":
+        if own and self.unseen_ == "error":
             raise ValueError(
                 f"EuclideanAlignment: domains {own} were not seen in fit, which saw"
                 f' {self.domains_}; unseen="own" aligns them by their own trials.'
@@ -166,7 +172,7 @@ class EuclideanAlignment(Saveable, TransformerMixin, BaseEstimator):
                     f" shape {groups.shape}."
                 )
             return groups.astype(str)
-        found = {name: source.coordinate(name) for name in self.by}
+        found = {name: source.coordinate(name) for name in self.by_}
         columns = [
             [f"{name} {value}" for value in values]
             for name, values in found.items()

@@ -41,6 +41,8 @@ class BandPower(Saveable, TransformerMixin, BaseEstimator):
     Attributes
     ----------
     bands_ : dict of str to (low, high)
+    method_, bandwidth_
+        What ``fit`` was given.
     sampling_rate_ : float
     n_features_in_ : int
         Number of channels.
@@ -101,7 +103,7 @@ class BandPower(Saveable, TransformerMixin, BaseEstimator):
                 f" {self.method!r} and {self.bandwidth!r}."
             )
         self.sampling_rate_ = require_rate(self, source.sampling_rate)
-        self.bands_ = dict(BANDS if self.bands is None else self.bands)
+        self._keep_plan()
         for name, (low, high) in self.bands_.items():
             if not 0 <= low < high <= self.sampling_rate_ / 2:
                 raise ValueError(
@@ -132,6 +134,10 @@ class BandPower(Saveable, TransformerMixin, BaseEstimator):
         floor = np.finfo(np.float32).tiny
         out = np.log(np.maximum(power, floor)).reshape(len(power), -1)
         return out if source.source is None else self._label(out, source)
+
+    def _plan(self) -> dict[str, Any]:
+        bands = dict(BANDS if self.bands is None else self.bands)
+        return {"bands_": bands, "method_": self.method, "bandwidth_": self.bandwidth}
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Return ``"channel band"`` for every column.
@@ -171,8 +177,8 @@ class BandPower(Saveable, TransformerMixin, BaseEstimator):
 
     def _tapers(self, n_times: int) -> NDArray[Any]:
         """Tapers of unit energy, shape (n_tapers, n_times)."""
-        product = self.bandwidth / 2 * n_times / self.sampling_rate_  # time x half bandwidth
-        if self.method == "multitaper" and 1 <= product < n_times / 2:
+        product = self.bandwidth_ / 2 * n_times / self.sampling_rate_  # time x half bandwidth
+        if self.method_ == "multitaper" and 1 <= product < n_times / 2:
             return dpss(n_times, product, max(1, int(2 * product) - 1))
         window = hann(n_times + 2, sym=True)[1:-1]
         return (window / np.linalg.norm(window))[None]

@@ -41,6 +41,8 @@ class LegendreHistory(Saveable, TransformerMixin, BaseEstimator):
     transition_ : ndarray of shape (order, order)
     input_ : ndarray of shape (order,)
         One step of the system: ``m(t) = transition_ @ m(t-1) + input_ * u(t)``.
+    order_, window_
+        What ``fit`` was given.
     mean_ : ndarray of shape (n_units,)
     sampling_rate_ : float
     n_features_in_ : int
@@ -95,6 +97,7 @@ class LegendreHistory(Saveable, TransformerMixin, BaseEstimator):
                 "LegendreHistory: order must be at least 1 and window at least one bin of"
                 f" {1 / rate:g} s, got {self.order!r} and {self.window!r}."
             )
+        self._keep_plan()
         i = np.arange(self.order)
         above = i[:, None] < i[None, :]
         a = (2 * i + 1)[:, None] * np.where(above, -1.0, (-1.0) ** (i[:, None] - i + 1))
@@ -107,6 +110,9 @@ class LegendreHistory(Saveable, TransformerMixin, BaseEstimator):
         self.mean_ = rows.values.mean(0, dtype=np.float64)
         self.sampling_rate_ = rate
         return self
+
+    def _plan(self) -> dict[str, Any]:
+        return {"order_": self.order, "window_": self.window}
 
     def transform(self, X: Any) -> Any:
         """Return the coefficients at every time step.
@@ -126,7 +132,7 @@ class LegendreHistory(Saveable, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         rows = series(self, X, reset=False)
         match_rate(self, rows.sampling_rate)
-        out = np.empty((len(rows.values), self.order * rows.values.shape[1]))
+        out = np.empty((len(rows.values), self.order_ * rows.values.shape[1]))
         for run in rows.runs:
             out[run] = self.stream().push(rows.values[run])
         labelled = rows.label(out, "feature", None)
@@ -147,9 +153,9 @@ class LegendreHistory(Saveable, TransformerMixin, BaseEstimator):
         ndarray of shape (n_times, n_lags, n_units)
         """
         check_is_fitted(self)
-        place = 2 * np.asarray(back, dtype=np.float64) / self.window - 1
-        basis = np.polynomial.legendre.legvander(place, self.order - 1)
-        m = np.asarray(coefficients).reshape(-1, self.order, self.n_features_in_)
+        place = 2 * np.asarray(back, dtype=np.float64) / self.window_ - 1
+        basis = np.polynomial.legendre.legvander(place, self.order_ - 1)
+        m = np.asarray(coefficients).reshape(-1, self.order_, self.n_features_in_)
         return np.einsum("lk,tku->tlu", basis, m)
 
     def stream(self) -> "_Stream":
@@ -178,15 +184,15 @@ class LegendreHistory(Saveable, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         units = getattr(self, "channels_", None) or list(range(self.n_features_in_))
-        names = [f"{unit} P{k}" for k in range(self.order) for unit in units]
+        names = [f"{unit} P{k}" for k in range(self.order_) for unit in units]
         return np.array(names, dtype=object)
 
     def _name(self, out: xr.DataArray, rows: Series) -> xr.DataArray:
         units = rows.source[rows.space].values  # type: ignore[index]
         return out.assign_coords(
             {
-                rows.space: ("feature", np.tile(units, self.order)),
-                "order": ("feature", np.repeat(np.arange(self.order), len(units))),
+                rows.space: ("feature", np.tile(units, self.order_)),
+                "order": ("feature", np.repeat(np.arange(self.order_), len(units))),
             }
         )
 

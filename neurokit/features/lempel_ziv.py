@@ -27,6 +27,8 @@ class LempelZiv(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
 
     Attributes
     ----------
+    binarize_ : str
+        What ``fit`` was given.
     n_features_in_ : int
         Number of channels.
     channels_ : list
@@ -72,7 +74,11 @@ class LempelZiv(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
             raise ValueError(
                 f'LempelZiv: binarize must be "median" or "zero", got {self.binarize!r}.'
             )
+        self._keep_plan()
         return self
+
+    def _plan(self) -> dict[str, Any]:
+        return {"binarize_": self.binarize}
 
     def transform(self, X: Any) -> Any:
         """Return the complexity of every channel.
@@ -91,7 +97,7 @@ class LempelZiv(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         source = trials(self, X, reset=False)
         x = source.values
         n_times = x.shape[2]
-        level = np.median(x, axis=2, keepdims=True) if self.binarize == "median" else 0.0
+        level = np.median(x, axis=2, keepdims=True) if self.binarize_ == "median" else 0.0
         bits = np.ascontiguousarray((x > level).reshape(-1, n_times).view(np.uint8))
         words = np.array([count_words(row) for row in bits], dtype=np.float64)
         out = words.reshape(x.shape[:2]) * np.log2(max(n_times, 2)) / n_times

@@ -53,6 +53,8 @@ class LiquidState(Saveable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         To each neuron (row) from each neuron (column).
     mean_, scale_ : ndarray of shape (n_units,)
         Each unit is brought to mean 0 and spread 1 by these.
+    tau_, tau_state_
+        What ``fit`` was given.
     sampling_rate_ : float
     n_features_in_ : int
     channels_ : list
@@ -113,6 +115,7 @@ class LiquidState(Saveable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         rows = series(self, X, reset=True)
         rate = require_rate(self, rows.sampling_rate)
         self._check()
+        self._keep_plan()
         rng = check_random_state(self.random_state)
         n, n_units = self.n_neurons, rows.values.shape[1]
         weight = np.abs(rng.normal(size=(n, n))) * (rng.random_sample((n, n)) < self.connectivity)
@@ -127,6 +130,9 @@ class LiquidState(Saveable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         self.scale_ = np.where(spread > 0, spread, 1.0)
         self.sampling_rate_ = rate
         return self
+
+    def _plan(self) -> dict[str, Any]:
+        return {"tau_": self.tau, "tau_state_": self.tau_state}
 
     def transform(self, X: Any) -> Any:
         """Return the low-passed spikes of every neuron at every time step.
@@ -188,8 +194,8 @@ class _Stream:
 
         self._liquid = liquid
         self._recurrent = torch.from_numpy(liquid.recurrent_weight_)
-        self._decay = math.exp(-1 / (liquid.tau * liquid.sampling_rate_))
-        self._keep = math.exp(-1 / (liquid.tau_state * liquid.sampling_rate_))
+        self._decay = math.exp(-1 / (liquid.tau_ * liquid.sampling_rate_))
+        self._keep = math.exp(-1 / (liquid.tau_state_ * liquid.sampling_rate_))
         self._state: Any = None
         self._low: Any = None
 
