@@ -15,14 +15,18 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
+import xarray as xr
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as dump_tensors
 from sklearn.base import BaseEstimator
+from xarray.indexes import PandasIndex
 
 from neurokit import __version__
 from neurokit.atomic import atomic_path
 from neurokit.families import FAMILIES
+from neurokit.recording.clock import SampleIndex
 
 FORMAT = 1
 _KEY = "neurokit"
@@ -243,6 +247,16 @@ def _pack(value: Any, owner: str, key: str, tensors: dict[str, np.ndarray]) -> A
         return [_pack(item, owner, f"{key}.{i}", tensors) for i, item in enumerate(value)]
     if isinstance(value, tuple):
         return {"tuple": _pack(list(value), owner, key, tensors)}
+    if isinstance(value, xr.DataArray):
+        # the array becomes a variable beside its coordinates, under a name that none of them has
+        free = "values" + "_" * max((len(str(name)) for name in value.coords), default=0)
+        tree = _pack_dataset(value.to_dataset(name=free), owner, key, tensors)
+        names = _pack([free, value.name], owner, key, tensors)
+        return {"dataarray": tree, "names": names}
+    if isinstance(value, xr.Dataset):  # a Mapping, too
+        return {"dataset": _pack_dataset(value, owner, key, tensors)}
+    if isinstance(value, pd.DataFrame):
+        return {"frame": _pack_frame(value, owner, key, tensors)}
     if isinstance(value, Mapping):
         keys = _pack(list(value.keys()), owner, f"{key}.keys", tensors)
         return {"dict": [keys, _pack(list(value.values()), owner, key, tensors)]}
@@ -297,6 +311,101 @@ def _pack_array(
     return {"array": key}
 
 
+def _pack_dataset(
+    value: xr.Dataset, owner: str, key: str, tensors: dict[str, np.ndarray]
+) -> dict[str, Any]:
+    """Write variables one by one; an exact clock as its two fractions, not as floats."""
+    clocks, variables = [], []
+    for name, index in value.xindexes.items():
+        if isinstance(index, SampleIndex):
+            place = (name, index.first, index.rate, index.size, index.transform.dim)
+            clocks.append((*place, dict(value[name].attrs)))
+        elif type(index) is not PandasIndex:
+            raise TypeError(
+                f"{owner}.save: {key} has a {type(index).__name__} on {name!r}, which the file"
+                " format cannot hold; reset_index() turns it into plain coordinates."
+            )
+    named = {clock[0] for clock in clocks}
+    for name, variable in value.variables.items():
+        if name in named:
+            continue
+        values = np.asarray(variable.values)
+        indexed = name in value.xindexes
+        entry = (name, variable.dims, values, dict(variable.attrs), name in value.coords, indexed)
+        variables.append(entry)
+    attrs = dict(value.attrs)
+    tree = {"variables": variables, "clocks": clocks, "attrs": attrs}
+    return {name: _pack(part, owner, f"{key}.{name}", tensors) for name, part in tree.items()}
+
+
+def _unpack_dataset(tree: dict[str, Any], tensors: dict[str, np.ndarray]) -> xr.Dataset:
+    """Invert `_pack_dataset`."""
+    held = {name: _unpack(part, tensors) for name, part in tree.items()}
+    coords = xr.Coordinates()
+    for name, first, rate, size, dim, attrs in held["clocks"]:
+        clock = xr.Coordinates.from_xindex(SampleIndex(first, rate, size, name, dim))
+        clock[name].attrs = attrs
+        coords = coords | clock
+    data = {}
+    for name, dims, values, attrs, is_coord, indexed in held["variables"]:
+        variable = xr.Variable(dims, values, attrs)
+        if not is_coord:
+            data[name] = variable
+        elif indexed:
+            index = PandasIndex(pd.Index(values, name=name), dims[0])
+            found = xr.Coordinates({name: variable}, indexes={name: index})
+            coords = coords | found
+        else:
+            coords = coords | xr.Coordinates({name: variable}, indexes={})
+    return xr.Dataset(data, coords=coords, attrs=held["attrs"])
+
+
+def _pack_frame(
+    value: pd.DataFrame, owner: str, key: str, tensors: dict[str, np.ndarray]
+) -> dict[str, Any]:
+    """Write columns one by one; numbers and texts only, in whatever kind pandas keeps them."""
+    if isinstance(value.index, pd.MultiIndex) or isinstance(value.columns, pd.MultiIndex):
+        raise TypeError(
+            f"{owner}.save: {key} has an index of several levels, which the file format cannot"
+            " hold; reset_index() turns it into columns."
+        )
+    rows = value.index
+    span = [rows.start, rows.stop, rows.step] if isinstance(rows, pd.RangeIndex) else None
+    series = [value[name] for name in value.columns] if value.columns.is_unique else None
+    if series is None:
+        raise TypeError(f"{owner}.save: {key} has two columns of one name; rename one of them.")
+    for name, column in value.items():
+        if not isinstance(column.dtype, np.dtype | pd.StringDtype):
+            raise TypeError(
+                f"{owner}.save: the column {name!r} of {key} is of kind {column.dtype}, which the"
+                " file format cannot hold; convert it to numbers or texts."
+            )
+    tree = {
+        "columns": list(value.columns),
+        "kinds": [str(column.dtype) for column in series],
+        "data": [np.asarray(column.values) for column in series],
+        "index": span or np.asarray(rows.values),
+        "index_kind": None if span else str(rows.dtype),
+        "index_name": rows.name,
+    }
+    return {name: _pack(part, owner, f"{key}.{name}", tensors) for name, part in tree.items()}
+
+
+def _unpack_frame(tree: dict[str, Any], tensors: dict[str, np.ndarray]) -> pd.DataFrame:
+    """Invert `_pack_frame`."""
+    held = {name: _unpack(part, tensors) for name, part in tree.items()}
+    span, kind = held["index"], held["index_kind"]
+    index = pd.RangeIndex(*span) if kind is None else pd.Index(span, dtype=kind)
+    index.name = held["index_name"]
+    columns = {
+        position: pd.Series(values, dtype=kind, index=index)
+        for position, (values, kind) in enumerate(zip(held["data"], held["kinds"], strict=True))
+    }
+    frame = pd.DataFrame(columns, index=index)
+    frame.columns = pd.Index(held["columns"]) if held["columns"] else pd.Index([])
+    return frame
+
+
 def _unpack(tree: Any, tensors: dict[str, np.ndarray]) -> Any:
     """Invert `_pack`; modules are left as their prefix, for the estimator to build."""
     if isinstance(tree, list):
@@ -314,6 +423,13 @@ def _unpack(tree: Any, tensors: dict[str, np.ndarray]) -> Any:
             return tuple(_unpack(items, tensors))
         case {"dict": [keys, values]}:
             return dict(zip(_unpack(keys, tensors), _unpack(values, tensors), strict=True))
+        case {"dataarray": held, "names": names}:
+            variable, name = _unpack(names, tensors)
+            return _unpack_dataset(held, tensors)[variable].rename(name)
+        case {"dataset": held}:
+            return _unpack_dataset(held, tensors)
+        case {"frame": held}:
+            return _unpack_frame(held, tensors)
         case {"fraction": [numerator, denominator]}:
             return Fraction(numerator, denominator)
         case {"array": key}:

@@ -186,3 +186,18 @@ def test_epochs_go_through_cross_validation():
     pipeline = make_pipeline(BandPower(), LinearDiscriminantAnalysis())
     scores = cross_val_score(pipeline, epochs, y, cv=3, error_score="raise")
     assert scores.tolist() == cross_val_score(pipeline, io.from_mne(epochs), y, cv=3).tolist()
+
+
+@pytest.mark.parametrize("read", [series, trials])
+def test_missing_samples_pass_where_they_are_allowed_and_infinity_never(cut, read):
+    holed = cut.copy()
+    holed[0, 1, 2] = np.nan
+    values = read(Reader(100), holed, reset=True, allow_nan=True).values
+    assert np.isnan(values).sum() == 1
+    assert np.isnan(read(Reader(100), holed.values[0], reset=True, allow_nan=True).values).any()
+    with pytest.raises(ValueError, match="NaN"):
+        read(Reader(100), holed, reset=True)
+    holed[0, 1, 2] = np.inf
+    for x in (holed, holed.values[0]):
+        with pytest.raises(ValueError, match="infinity"):
+            read(Reader(100), x, reset=True, allow_nan=True)

@@ -6,8 +6,10 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
@@ -89,6 +91,69 @@ def test_every_kind_comes_back_as_it_was(tmp_path, name):
 def test_any_tree_comes_back_as_it_was(tmp_path_factory, tree):
     path = tmp_path_factory.mktemp("x") / "k.safetensors"
     assert same(Keeper.load(Keeper(b=tree).save(path)).b, tree)
+
+
+def labelled():
+    import neurokit
+
+    values = np.arange(60, dtype=np.float32).reshape(3, 2, 10)
+    names = {"sampling_rate": 1000 / 3, "channels": ["a", "b"], "trials": {"subject": list("stu")}}
+    return neurokit.signal(values, **names)
+
+
+TABLE = pd.DataFrame({"onset": [1.0, 2.5], "label": ["a", "b"], "n": [1, 2], "ok": [True, False]})
+XARRAYS = {
+    "exact clock": labelled(),
+    "named": labelled().rename("lfp"),
+    "some samples": labelled().isel(time=[0, 3, 4]),
+    "one sample": labelled().isel(time=3),
+    "dataset": xr.Dataset(
+        {"a": ("draw", [1, 2]), "b": ((), 3.0)},
+        coords={"draw": [5, 6], "q": ("draw", ["x", "y"])},
+        attrs={"seed": 1},
+    ),
+    "no coordinates": xr.Dataset({"a": ("draw", [1, 2])}),
+    "clock in a dataset": labelled().to_dataset(name="values"),
+}
+
+
+@pytest.mark.parametrize("name", XARRAYS)
+def test_labelled_arrays_come_back_with_their_clock(tmp_path, name):
+    value = XARRAYS[name]
+    found = Keeper.load(Keeper().fit(x_=value).save(tmp_path / "k.safetensors")).x_
+    xr.testing.assert_identical(found, value)
+    assert list(found.xindexes) == list(value.xindexes)
+    if "clock" in name:
+        assert found.xindexes["time"].equals(value.xindexes["time"])
+        assert found.xindexes["time"].rate == Fraction(1000, 3)
+
+
+@pytest.mark.parametrize(
+    "value", [TABLE, TABLE.set_index("label"), TABLE[:0], TABLE.astype({"n": "int16"})]
+)
+def test_tables_come_back_with_their_kinds(tmp_path, value):
+    found = Keeper.load(Keeper().fit(events_=value).save(tmp_path / "k.safetensors")).events_
+    pd.testing.assert_frame_equal(found, value)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (TABLE.set_index(["label", "n"]), "an index of several levels"),
+        (TABLE.assign(when=pd.Timestamp("2020-01-01")), "array of datetime64"),
+        (TABLE.astype({"label": "category"}), "'label' of b is of kind category"),
+        (pd.concat([TABLE, TABLE], axis=1), "two columns of one name"),
+        (xr.Dataset(coords={"x": pd.date_range("2020", periods=2)}), "array of datetime64"),
+        (
+            xr.DataArray([[1]], coords={"a": [0], "b": [0]}).stack(c=("a", "b")),
+            "PandasMultiIndex on 'c'",
+        ),
+    ],
+)
+def test_labels_that_the_format_cannot_hold_are_named(tmp_path, value, words):
+    with pytest.raises(TypeError, match=words):
+        Keeper(b=value).save(tmp_path / "k.safetensors")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nested_estimators_and_modules_come_back(tmp_path):

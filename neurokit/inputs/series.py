@@ -51,7 +51,7 @@ class Series(NamedTuple):
         return labelled if names is None else labelled.assign_coords({dim: list(names)})
 
 
-def series(estimator: Any, X: Any, *, reset: bool) -> Series:
+def series(estimator: Any, X: Any, *, reset: bool, allow_nan: bool = False) -> Series:
     """Read ``X`` as rows along time.
 
     Parameters
@@ -64,6 +64,8 @@ def series(estimator: Any, X: Any, *, reset: bool) -> Series:
         samples as everywhere in scikit-learn, one stretch.
     reset : bool
         True in ``fit``: what is seen is remembered. False elsewhere: it is compared.
+    allow_nan : bool, default=False
+        NaN stands for a sample that is missing, and passes; infinity never does.
 
     Returns
     -------
@@ -75,9 +77,12 @@ def series(estimator: Any, X: Any, *, reset: bool) -> Series:
         If ``X`` is of another kind or shape, holds NaN or infinity, or does not fit what ``fit``
         has seen.
     """
+    finite: Any = "allow-nan" if allow_nan else True
     X = labelled_or_plain(X)
     if not isinstance(X, xr.DataArray):
-        values = validate_data(estimator, X, reset=reset, dtype=[np.float64, np.float32])
+        values = validate_data(
+            estimator, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite=finite
+        )
         remember_channels(estimator, None, reset=reset)
         return Series(values, [slice(0, len(values))], given_rate(estimator), None, "unit")
     space = find_space(estimator, X, "trial")
@@ -88,6 +93,7 @@ def series(estimator: Any, X: Any, *, reset: bool) -> Series:
         X.values.reshape(-1, X.sizes[space]),
         reset=reset,
         dtype=[np.float64, np.float32],
+        ensure_all_finite=finite,
     )
     rate = rate_of(estimator, X)
     within = contiguous_runs(X)

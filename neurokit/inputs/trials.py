@@ -38,7 +38,7 @@ class Trials(NamedTuple):
         return np.broadcast_to(found.values, len(self.values)) if found.ndim < 2 else None
 
 
-def trials(estimator: Any, X: Any, *, reset: bool) -> Trials:
+def trials(estimator: Any, X: Any, *, reset: bool, allow_nan: bool = False) -> Trials:
     """Read ``X`` as trials of channels over time.
 
     Parameters
@@ -51,6 +51,8 @@ def trials(estimator: Any, X: Any, *, reset: bool) -> Trials:
         n_times), or (n_trials, n_channels) with one time sample.
     reset : bool
         True in ``fit``: what is seen is remembered. False elsewhere: it is compared.
+    allow_nan : bool, default=False
+        NaN stands for a sample that is missing, and passes; infinity never does.
 
     Returns
     -------
@@ -62,11 +64,14 @@ def trials(estimator: Any, X: Any, *, reset: bool) -> Trials:
         If ``X`` is of another kind or shape, holds NaN or infinity, or does not fit what ``fit``
         has seen.
     """
+    kinds: dict[str, Any] = {
+        "allow_nd": True,
+        "dtype": [np.float64, np.float32],
+        "ensure_all_finite": "allow-nan" if allow_nan else True,
+    }
     X = labelled_or_plain(X)
     if not isinstance(X, xr.DataArray):
-        values = validate_data(
-            estimator, X, reset=reset, allow_nd=True, dtype=[np.float64, np.float32]
-        )
+        values = validate_data(estimator, X, reset=reset, **kinds)
         if values.ndim > 3:
             raise ValueError(
                 f"{name_of(estimator)}: X must have dims (trial, channel, time), got shape"
@@ -79,8 +84,6 @@ def trials(estimator: Any, X: Any, *, reset: bool) -> Trials:
     single = "trial" not in X.dims
     X = X.expand_dims("trial") if single else X
     X = match_channels(estimator, X.transpose("trial", space, "time"), space, reset=reset)
-    values = validate_data(
-        estimator, X.values, reset=reset, allow_nd=True, dtype=[np.float64, np.float32]
-    )
+    values = validate_data(estimator, X.values, reset=reset, **kinds)
     rate = rate_of(estimator, X)
     return Trials(values, rate, X, space, single)
