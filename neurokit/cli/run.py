@@ -12,11 +12,11 @@ from sklearn.preprocessing import FunctionTransformer
 
 from neurokit import plotting, recording
 from neurokit.cli.contents import Session, even
+from neurokit.cli.design import LEAST, choose_design, choose_window
 from neurokit.cli.pipelines import band_power, blocks_of_time, classify, decode_movement, lda
 from neurokit.cli.report import Report
 
 _NOT_BRAIN = {"stim", "misc", "eog", "ecg", "emg", "syst", "ref_meg", "resp"}
-_LEAST = 5  # events of a label, to learn it
 _SHOWN = 10.0  # s of signal in the picture
 _SPECTRUM = 120.0  # s
 _BIN = 0.05  # s
@@ -102,8 +102,9 @@ def _decode(
     if not done:
         report.section(
             "Decoding",
-            "Nothing was decoded: that takes events of two kinds, each at least"
-            f" {_LEAST} times, or behaviour beside spikes (a minute of both, at the least).",
+            "Nothing was decoded: that takes events of two kinds that look like conditions, each"
+            f" at least {LEAST} times, or named by --labels A,B; or behaviour beside spikes (a"
+            " minute of both, at the least).",
         )
 
 
@@ -176,26 +177,33 @@ def _events(
         raise ValueError(f"--labels takes two labels or more to tell apart, got {labels}.")
     if window is not None and not window[0] < window[1]:
         raise ValueError(f"--window goes from an earlier to a later time, got {list(window)}.")
-    usual = [n for n in number.index[number >= _LEAST] if not n.startswith("BAD")][:6]
-    chosen = list(labels) if labels else usual
-    table = events[events["label"].isin(chosen)].reset_index(drop=True)
-    if len(chosen) < 2 or table["label"].value_counts().min() < 2:
+    if labels:
+        chosen = events[events["label"].isin(labels)].reset_index(drop=True)
+        span = window or choose_window(chosen["onset"].to_numpy(float))
+        words = f"Told apart, as asked: {', '.join(labels)}."
+    elif (design := choose_design(events)) is not None:
+        chosen = events[events["label"].isin(design.labels)].reset_index(drop=True)
+        span, words = window or design.window, design.words
+    else:
         return False
-    if window is None:
-        gap = np.diff(np.sort(table["onset"].to_numpy()))
-        gap = gap[gap > 0]
-        window = (0.0, float(np.clip(np.median(gap) if len(gap) else 3.0, 0.25, 3.0)))
+    if chosen["label"].value_counts().min() < 2:
+        return False
     sources: dict[str, Any] = {
         n: _brain(x) for n, x in session.signals.items() if "trial" not in x.dims and even(x)
     }
     if session.spikes is not None and session.spikes.sizes["spike"]:
         sources["spikes"] = session.spikes
-    done = [_classes(report, name, x, table, window) for name, x in sources.items()]
+    done = [_classes(report, name, x, chosen, span, words) for name, x in sources.items()]
     return any(done)
 
 
 def _classes(
-    report: Report, name: str, x: Any, events: pd.DataFrame, window: Sequence[float]
+    report: Report,
+    name: str,
+    x: Any,
+    events: pd.DataFrame,
+    window: Sequence[float],
+    words: str,
 ) -> bool:
     """Tell events apart by what follows them; false when too few windows fit the recording."""
     tmin, tmax = window
@@ -219,7 +227,7 @@ def _classes(
         f"Events from {name}",
         f"{trials.sizes['trial']} windows from {tmin:g} to {tmax:g} s around"
         f" {', '.join(sorted(set(events['label'])))}; blocks of successive trials are left out in"
-        f" turn ({len(splits)} folds).",
+        f" turn ({len(splits)} folds). {words}",
     )
     report.table(scores.table, CLASS_WORDS)
     report.text(_verdict(scores.table))

@@ -1,0 +1,102 @@
+"""Which events of a recording look like the conditions of an experiment."""
+
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+LEAST = 5  # events of a label, to learn it
+MOST = 6  # labels to tell apart
+_MARKS = (
+    "BAD",
+    "EDGE",
+    "boundary",
+    "New Segment",
+)  # what readers and recorders write by themselves
+_SPREAD = 4.0  # the commonest condition against the rarest, at most
+
+
+class Design(NamedTuple):
+    """Labels to tell apart, the window around each event in s, and why these."""
+
+    labels: list[str]
+    window: tuple[float, float]
+    words: str
+
+
+def choose_design(events: pd.DataFrame) -> Design | None:
+    """Choose labels that look like conditions: about as common as each other, in random order.
+
+    Marks that come in every trial (a cross before the cue, the end after it) are stages of the
+    trial and not conditions: a condition never follows another without one of them between.
+    Two labels that take turns are conditions only if there are no other marks, and if the time from
+    the first to the second is that from the second to the first: task and rest.
+
+    Parameters
+    ----------
+    events : DataFrame with columns onset (s) and label (text)
+
+    Returns
+    -------
+    Design, or None where nothing looks like one
+    """
+    kept = events[~events["label"].str.startswith(_MARKS)].sort_values("onset", kind="stable")
+    number = kept["label"].value_counts()
+    usual = [str(name) for name in number.index[number >= LEAST]][: 4 * MOST]
+    onsets = {name: kept.loc[kept["label"] == name, "onset"].to_numpy(float) for name in usual}
+    fits = {
+        frozenset(pair): _are_conditions(onsets[pair[0]], onsets[pair[1]], alone=len(usual) == 2)
+        for pair in itertools.combinations(usual, 2)
+    }
+    best: list[str] = []
+    for first in usual:  # the commonest first: a set grows by whatever fits all that it holds
+        group = [first]
+        for other in usual:
+            if other not in group and all(fits[frozenset((other, held))] for held in group):
+                group.append(other)
+        group = group[:MOST]
+        if len(group) > 1 and sum(number[group]) > sum(number[best]) if best else len(group) > 1:
+            best = group
+    if not best:
+        return None
+    chosen = kept[kept["label"].isin(best)]["onset"].to_numpy(float)
+    window = choose_window(chosen)
+    left = [name for name in number.index if name not in best]
+    words = (
+        f"Told apart: {', '.join(best)}, which are about equally common and come in no fixed turn"
+    )
+    if left:
+        words += f"; left out: {', '.join(map(str, left[:8]))}"
+        words += f" and {len(left) - 8} more" if len(left) > 8 else ""
+    words += ". Choose others with --labels A,B, and the time around them with --window FROM TO."
+    return Design(best, window, words)
+
+
+def choose_window(onsets: np.ndarray) -> tuple[float, float]:
+    """Return a window of at most 3 s that hardly ever reaches the next event."""
+    gaps = np.diff(np.sort(onsets))
+    gaps = gaps[gaps > 0]
+    return 0.0, float(np.clip(np.quantile(gaps, 0.1) if len(gaps) else 3.0, 0.25, 3.0))
+
+
+def _are_conditions(a: np.ndarray, b: np.ndarray, *, alone: bool) -> bool:
+    """Say whether two kinds of events may be two conditions; alone: there are no other kinds."""
+    if max(len(a), len(b)) > _SPREAD * min(len(a), len(b)):
+        return False
+    times = np.concatenate([a, b])
+    order = np.argsort(times, kind="stable")
+    kind = np.repeat([0, 1], [len(a), len(b)])[order]
+    times = times[order]
+    if (np.diff(times)[kind[1:] != kind[:-1]] < 0.05).mean() > 0.05:
+        return False  # two names of one event, or marks that lie on each other
+    after = [
+        (kind[:-1][kind[1:] == k] != k).mean() for k in (0, 1)
+    ]  # how often the other came last
+    if max(after) < 0.95:
+        return True
+    if min(after) < 0.95 or not alone:
+        return False
+    there = np.median(np.diff(times)[(kind[:-1] == 0) & (kind[1:] == 1)])
+    back = np.median(np.diff(times)[(kind[:-1] == 1) & (kind[1:] == 0)])
+    return bool(max(there, back) <= 1.2 * min(there, back))
