@@ -30,8 +30,8 @@ def choose_design(events: pd.DataFrame) -> Design | None:
 
     Marks that come in every trial (a cross before the cue, the end after it) are stages of the
     trial and not conditions: a condition never follows another without one of them between.
-    Two labels that take turns are conditions only if there are no other marks, and if the time from
-    the first to the second is that from the second to the first: task and rest.
+    Two labels that take turns are conditions only if there are no other marks, and if the time
+    from the first to the second is that from the second to the first: task and rest.
 
     Parameters
     ----------
