@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
-from neurokit.training import Trainer, _split, resolve_device
+from neurokit.training import Trainer, resolve_device
+from neurokit.training.split import split_groups
 
 
 def net(seed=0):
@@ -154,6 +155,114 @@ def test_same_seed_same_bits_and_the_callers_generators_are_left_alone():
     assert not torch.equal(weights(other), first)
 
 
+def test_fits_of_one_seed_in_threads_give_the_weights_of_one_alone():
+    modules = [net() for _ in range(5)]
+    stop = threading.Event()
+
+    def work(k):
+        make(n_epochs=8).minimize(modules[k], mse, task(), seed=3)
+
+    def draw():  # somebody else's numbers, all the while
+        while not stop.is_set():
+            torch.rand(10)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+    stranger = threading.Thread(target=draw)
+    stranger.start()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    stop.set()
+    stranger.join()
+    work(4)
+    found = [weights(module) for module in modules]
+    assert all(torch.equal(one, found[4]) for one in found)
+
+
+class Drawing(nn.Module):
+    """A stranger's layer that draws in its own ways."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3, 1)
+
+    def forward(self, x):
+        x = F.dropout(x, 0.5, self.training) + 0.1 * torch.randn_like(x)
+        return self.layer(x + 0.1 * torch.rand(3))
+
+
+def test_a_layer_of_strangers_is_seeded_too():
+    made = []
+    for seed in (3, 3, 4):
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            module = Drawing()
+        torch.manual_seed(seed + len(made))
+        before = torch.get_rng_state()
+        make().minimize(module, mse, task(), seed=seed)
+        assert torch.equal(torch.get_rng_state(), before)
+        made.append(weights(module))
+    assert torch.equal(made[0], made[1])
+    assert not torch.equal(made[0], made[2])
+
+
+def test_a_dropout_that_cannot_be_seeded_alone_is_refused():
+    module = nn.Sequential(nn.GRU(3, 3, num_layers=2, dropout=0.1))
+    with pytest.raises(
+        ValueError, match=r"layer '0' \(GRU\) has a dropout inside .* give it drop"
+    ):
+        make().minimize(module, mse, task(), seed=0)
+
+
+def test_other_means_stand_beside_the_loss_in_the_history():
+    def loss(module, x, y):
+        return mse(module, x, y), {"size": (y.abs() < 1).float().mean()}
+
+    trainer = make(n_epochs=2, validation_fraction=0.2, batch_size=7)
+    history = trainer.minimize(net(), loss, task(), seed=3)
+    _, y = task()
+    train, held = split_groups(50, 0.2, None, 3)
+    for entry in history:
+        assert entry["size"] == pytest.approx((y[train].abs() < 1).float().mean().item())
+        assert entry["val_size"] == pytest.approx((y[held].abs() < 1).float().mean().item())
+        assert list(entry)[:5] == ["epoch", "loss", "size", "val_loss", "val_size"]
+
+
+class Limited(nn.Linear):
+    """Weights of each unit no longer than a half."""
+
+    norm_limits: ClassVar = {"weight": 0.5}
+
+
+def test_rows_of_weights_are_never_longer_than_their_limit():
+    x, y = task(64)
+    torch.manual_seed(0)
+    module, lengths = Limited(3, 2), []
+
+    def loss(module, x, y):
+        lengths.append(module.weight.detach().norm(dim=1).max().item())
+        return ((module(x) - 5 * y) ** 2).mean()
+
+    make(n_epochs=5, learning_rate=0.5).minimize(module, loss, (x, y), seed=0)
+    assert max(lengths[1:]) <= 0.5 + 1e-6
+    assert module.weight.detach().norm(dim=1).min().item() == pytest.approx(0.5, rel=1e-5)
+
+
+@pytest.mark.parametrize("keep", ["best", "last"])
+def test_the_best_or_the_last_epoch_is_kept(keep):
+    x, y = task(40)
+    module = net()
+    trainer = make(n_epochs=12, learning_rate=0.5, validation_fraction=0.25, keep=keep)
+    history = trainer.minimize(module, mse, (x, y), seed=0)
+    losses = [e["val_loss"] for e in history]
+    assert len(losses) == 12  # without patience, it does not stop
+    _, held = split_groups(40, 0.25, None, 0)
+    with torch.no_grad():
+        kept = mse(module, x[held], y[held]).item()
+    assert kept == pytest.approx(min(losses) if keep == "best" else losses[-1], rel=1e-5)
+
+
 def interrupting(call, how):
     """A loss that is interrupted at its ``call``-th evaluation."""
     count = 0
@@ -257,7 +366,7 @@ def test_early_stopping_keeps_the_best_epoch():
     losses = [e["val_loss"] for e in history]
     best = int(np.argmin(losses))
     assert len(losses) == best + 4 < 200
-    _, held = _split(40, 0.25, None, 0)
+    _, held = split_groups(40, 0.25, None, 0)
     with torch.no_grad():
         assert mse(module, x[held], y[held]).item() == pytest.approx(losses[best], rel=1e-5)
 
@@ -269,18 +378,18 @@ def test_early_stopping_keeps_the_best_epoch():
 )
 @settings(deadline=None, max_examples=60)
 def test_groups_never_straddle_the_split(labels, fraction, seed):
-    train, held = _split(len(labels), fraction, [f"s{i}" for i in labels], seed)
+    train, held = split_groups(len(labels), fraction, [f"s{i}" for i in labels], seed)
     labels = np.array(labels)
     assert len(train)
     assert len(held)
     assert sorted([*train.tolist(), *held.tolist()]) == list(range(len(labels)))
-    assert not set(labels[train.numpy()]) & set(labels[held.numpy()])
+    assert not set(labels[train]) & set(labels[held])
 
 
 def test_a_split_without_groups_holds_out_the_fraction():
-    _, held = _split(1000, 0.1, None, 0)
+    _, held = split_groups(1000, 0.1, None, 0)
     assert abs(len(held) - 100) <= 1
-    assert len(_split(1000, 0.0, None, 0)[1]) == 0
+    assert len(split_groups(1000, 0.0, None, 0)[1]) == 0
 
 
 def test_bfloat16_trains_and_keeps_float32_weights():
@@ -316,6 +425,7 @@ def test_progress_is_shown_only_when_asked(capsys):
         ({"validation_fraction": 1.0}, r"validation_fraction must be in \[0, 1\)"),
         ({"precision": "int8"}, "precision must be 'float32' or 'bfloat16'"),
         ({"patience": 2}, "patience must be at least 1, with a validation_fraction above 0"),
+        ({"keep": "best"}, "keep must be 'last', 'best' with a validation_fraction above 0"),
         ({"device": "quantum"}, "device='quantum' cannot be used here .*; use 'auto' or 'cpu'"),
     ],
 )

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from neurokit.nn import draws
 from neurokit.nn.spiking import LIF, LIFState, SpikingSequential
 
 CREDITS = ("bptt", "sltt", "sltt-k", "tess")
@@ -50,7 +51,7 @@ def accumulate_gradients(
     state : object, optional
         State of the network to go on from.
     generator : torch.Generator, optional
-        Source of the random steps of "sltt-k".
+        Source of the random steps of "sltt-k". Default: that of the fit under way, or torch's.
 
     Returns
     -------
@@ -98,7 +99,9 @@ def accumulate_gradients(
         return _tess(network, x, y, loss, state)
     chosen = torch.ones(n_times, dtype=torch.bool)
     if credit == "sltt-k":
-        chosen[torch.randperm(n_times, generator=generator)[n_grad_steps:]] = False
+        chosen[
+            torch.randperm(n_times, generator=generator or draws.generator())[n_grad_steps:]
+        ] = False
     total = 0.0
     for t, with_gradient in enumerate(chosen.tolist()):
         with torch.set_grad_enabled(with_gradient):

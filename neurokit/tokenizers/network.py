@@ -69,14 +69,12 @@ class LearnedTokenizer(LevelledTokenizer):
         ValueError
             If ``X`` holds NaN, has other dims, or a parameter is out of range.
         """
-        import torch
-
+        from neurokit.nn.draws import seeded
         from neurokit.training import Trainer
 
         self._check()
         seed = int(check_random_state(self.random_state).randint(2**31))
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(seed)
+        with seeded(seed):
             module = self._build_module("module_")
         trainer = self.trainer or Trainer(20, batch_size=64, learning_rate=1e-3)
         return self._learn(module, X, trainer, seed, groups)

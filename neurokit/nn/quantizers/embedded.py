@@ -1,10 +1,12 @@
 """Scalars in successive thirds: every level makes the cells of some entries finer."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from neurokit.nn.draws import generator
 from neurokit.nn.quantizers.common import (
     Quantized,
     check_codes,
@@ -261,8 +263,9 @@ class EmbeddedScalarQuantizer(nn.Module):
     def _drop_levels(self, codes: Tensor, n_items: int) -> Tensor:
         """Set the codes behind a random level to -1, for a share of the items."""
         device = codes.device
-        n_kept = torch.randint(1, self.n_levels + 1, (n_items, 1, 1), device=device)
-        dropped = torch.rand(n_items, 1, 1, device=device) < self.quantizer_dropout
+        own: Any = {"device": device, "generator": generator(device)}
+        n_kept = torch.randint(1, self.n_levels + 1, (n_items, 1, 1), **own)
+        dropped = torch.rand(n_items, 1, 1, **own) < self.quantizer_dropout
         beyond = torch.arange(self.n_levels, device=device) >= n_kept
         by_item = codes.reshape(n_items, -1, self.n_levels)
         return by_item.masked_fill(beyond & dropped, -1).reshape(codes.shape)

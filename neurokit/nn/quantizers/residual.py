@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from neurokit.nn.draws import generator
 from neurokit.nn.quantizers.common import (
     Quantized,
     check_codes,
@@ -289,8 +290,9 @@ class ResidualVectorQuantizer(nn.Module):
     def _drop_levels(self, codes: Tensor, n_items: int) -> Tensor:
         """Set the codes behind a random level to -1, for a share of the items."""
         device = codes.device
-        n_kept = torch.randint(1, self.n_levels + 1, (n_items, 1, 1), device=device)
-        dropped = torch.rand(n_items, 1, 1, device=device) < self.quantizer_dropout
+        own: Any = {"device": device, "generator": generator(device)}
+        n_kept = torch.randint(1, self.n_levels + 1, (n_items, 1, 1), **own)
+        dropped = torch.rand(n_items, 1, 1, **own) < self.quantizer_dropout
         beyond = torch.arange(self.n_levels, device=device) >= n_kept
         by_item = codes.reshape(n_items, -1, self.n_levels)
         return by_item.masked_fill(beyond & dropped, -1).reshape(codes.shape)
@@ -303,7 +305,7 @@ class ResidualVectorQuantizer(nn.Module):
             y = self._project(rest, level)
             found = F.normalize(y, dim=-1) if self.cosine else y
             n_vectors = len(y)
-            draw = torch.randperm(n_vectors, device=x.device)
+            draw = torch.randperm(n_vectors, device=x.device, generator=generator(x.device))
             words = found[draw[torch.arange(self.codebook_size, device=x.device) % n_vectors]]
             for _ in range(_KMEANS_STEPS):
                 chosen = nearest(found, words, self.cosine)
@@ -339,7 +341,8 @@ class ResidualVectorQuantizer(nn.Module):
         # is overwritten by the next update.
         reborn = size.mean().mul(0.25).clamp(max=self.revive_threshold)
         dead = size < reborn
-        new = y[torch.randint(len(y), (self.codebook_size,), device=y.device)]
+        own: Any = {"device": y.device, "generator": generator(y.device)}
+        new = y[torch.randint(len(y), (self.codebook_size,), **own)]
         size = torch.where(dead, reborn, size)
         total = torch.where(dead[:, None], new * reborn, total)
         words = total / size.clamp(min=torch.finfo(size.dtype).tiny)[:, None]

@@ -1,0 +1,100 @@
+"""Where networks run: torch, if it is installed, and its devices."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+def import_torch(caller: str) -> Any:
+    """Import torch, or say in one sentence how to get it.
+
+    Parameters
+    ----------
+    caller : str
+        Who needs it.
+
+    Returns
+    -------
+    module
+
+    Raises
+    ------
+    ImportError
+        If it is not installed.
+    """
+    try:
+        import torch
+    except ImportError:
+        raise ImportError(
+            f'{caller} needs torch: pip install "neurokit-brain[torch]".', name="torch"
+        ) from None
+    return torch
+
+
+def resolve_device(name: str) -> Any:
+    """Torch device for ``"auto"`` (CUDA where there is one), ``"cpu"``, ``"cuda"``, ...
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    torch.device
+
+    Raises
+    ------
+    ValueError
+        If there is no such device here.
+    """
+    torch = import_torch("neurokit.training")
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"device={name!r} cannot be used here ({reason}); use 'auto' or 'cpu'."
+        ) from None
+    if device.type == "cuda" and device.index is None:
+        device = torch.device("cuda", torch.cuda.current_device())
+    return device
+
+
+def bring_near(tensor: Tensor, device: torch.device) -> Tensor:
+    """Move data beside the module once, where a GPU has the room for it."""
+    if device.type != "cuda":
+        return tensor
+    import torch
+
+    free, _ = torch.cuda.mem_get_info(device)
+    size = tensor.numel() * tensor.element_size()
+    return tensor.to(device) if size < free / 2 else tensor.pin_memory()
+
+
+@contextmanager
+def reproducible(device: torch.device) -> Iterator[None]:
+    """Choose CUDA kernels that give the same bits each time; the caller's choice comes back."""
+    if device.type != "cuda":
+        yield
+        return
+    import torch
+
+    before = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    try:
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
+            torch.use_deterministic_algorithms(True, warn_only=True)
+            yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=warn_only)
