@@ -17,6 +17,7 @@ ALLOWED = {
     "recording": RECORDING,
     "inputs": RECORDING | {"inputs", "io"},  # MNE objects are read by io.from_mne
     "nn": {"nn"},
+    "training": {"training", "persistence", "nn"},
     "io": RECORDING | {"io", "atomic"},
     "datasets": RECORDING | {"datasets", "atomic", "inputs"},
     "metrics": RECORDING | {"metrics"},
@@ -27,7 +28,6 @@ ALLOWED["decoders"] |= {"features"}  # what stands before a decoder may stand in
 FILES = {
     "atomic": set(),
     "families": set(),
-    "training": {"persistence", "atomic"},
     "streaming": set(),
     "persistence": RECORDING | {"atomic", "families"},
 }
