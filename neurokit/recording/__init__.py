@@ -11,5 +11,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "epochs": ["epoch"],
         "make": ["behaviour", "counts", "events", "signal", "spikes", "traces"],
         "rate": ["contiguous_runs", "sampling_rate"],
+        "stack": ["stack"],
     },
 )

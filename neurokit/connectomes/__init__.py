@@ -1,0 +1,10 @@
+"""Functional connectomes: affinities of units over time, and what repeats in them."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "affinity": ["Affinity", "differential_affinity"],
+    },
+)
