@@ -5,6 +5,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "alarms": ["EventScores", "event_scores"],
         "coupling": [
             "band_coherence",
             "envelope_correlation",
@@ -36,6 +37,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "operation_energy",
             "parameter_count",
         ],
+        "encoding": ["correlation_scores", "noise_ceiling", "two_versus_two"],
         "footprint": ["footprint"],
         "probes": [
             "code_histogram",
@@ -56,6 +58,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "token_entropy",
         ],
         "speed": ["coding_speed"],
+        "retrieval": ["retrieval_scores", "scaling_fit"],
+        "transfer": ["itr"],
         "regression": ["DecodingR2", "decoding_r2"],
     },
 )
