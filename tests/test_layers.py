@@ -12,11 +12,20 @@ from neurokit.families import FAMILIES
 
 ROOT = Path(neurokit.__file__).parent
 RECORDING = {"recording"}
-ESTIMATOR = RECORDING | {"inputs", "streaming", "persistence", "nn", "training", "metrics"}
+ESTIMATOR = RECORDING | {
+    "inputs",
+    "streaming",
+    "persistence",
+    "nn",
+    "training",
+    "metrics",
+    "solvers",
+}
 ALLOWED = {
     "recording": RECORDING,
     "inputs": RECORDING | {"inputs", "io"},  # MNE objects are read by io.from_mne
     "nn": {"nn"},
+    "solvers": {"solvers", "atomic"},
     "training": {"training", "persistence", "nn"},
     "io": RECORDING | {"io", "atomic"},
     "datasets": RECORDING | {"datasets", "atomic", "inputs"},

@@ -1,0 +1,6 @@
+"""Internal: the mathematics beneath the families, on plain arrays, and the runner of chains.
+
+Nothing here knows labels, units or estimators: arrays in, arrays out, checked by whoever calls.
+``hmm`` infers hidden chains, ``glm`` takes Newton steps of Poisson regressions, ``chains`` runs
+Markov chains and restarts. Families never import each other; what two of them need stands here.
+"""

@@ -1,0 +1,330 @@
+"""Poisson regressions, many at once: values, gradients and Newton steps.
+
+``n_targets`` regressions share the rows of ``X``; each has its own counts, its own weights on the
+rows and its own Gaussian prior. The second derivatives of all are one matrix product: the
+products of pairs of columns of ``X``, times what each row weighs in each regression.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln
+
+Floats = NDArray[np.float64]
+LINKS = ("exp", "softplus", "sigmoid")
+_ROWS = 2048  # at a time: what is made of them stays in the cache
+_PAIRS = 48  # columns up to which products of pairs are laid out
+_HIGHEST = 700.0  # of a predictor, before its exponential overflows
+
+
+class Fit(NamedTuple):
+    """What `fit_poisson` returns."""
+
+    coef: Floats  # (n_targets, n_features)
+    value: Floats  # (n_targets,): log-likelihood plus log prior, without constants
+    n_iter: int
+    converged: NDArray[np.bool_]  # (n_targets,)
+
+
+def rates(eta: Floats, link: str) -> tuple[Floats, Floats]:
+    """Return the mean count and its logarithm for predictors.
+
+    Parameters
+    ----------
+    eta : ndarray
+        Linear predictors.
+    link : {"exp", "softplus", "sigmoid"}
+        Mean count as a function of the predictor.
+
+    Returns
+    -------
+    rate, log_rate : ndarray
+        Of the shape of ``eta``.
+
+    Examples
+    --------
+    >>> rates(np.array([0.0]), "softplus")[0].round(4).tolist()
+    [0.6931]
+    """
+    if link == "exp":
+        eta = np.minimum(eta, _HIGHEST)
+        return np.exp(eta), eta
+    small = np.exp(-np.abs(eta))
+    if link == "sigmoid":
+        log_rate = np.minimum(eta, 0.0) - np.log1p(small)
+        return np.exp(log_rate), log_rate
+    rate = np.maximum(eta, 0.0) + np.log1p(small)
+    # far below zero the softplus is the exponential, and its logarithm the predictor
+    log_rate = np.where(eta < -30.0, eta, np.log(np.maximum(rate, 1e-300)))
+    return rate, log_rate
+
+
+def derivatives(eta: Floats, y: Floats, link: str) -> tuple[Floats, Floats, Floats]:
+    """Return the log-likelihood of counts, its slope and its curvature along the predictor.
+
+    Parameters
+    ----------
+    eta, y : ndarray of one shape
+    link : {"exp", "softplus", "sigmoid"}
+
+    Returns
+    -------
+    value : ndarray
+        ``y log(rate) - rate``.
+    slope : ndarray
+        First derivative.
+    curvature : ndarray
+        Minus the second derivative for ``"exp"`` and ``"softplus"``, which make the problem
+        concave; its expectation, which is never negative, for ``"sigmoid"``.
+    """
+    rate, log_rate = rates(eta, link)
+    value = y * log_rate - rate
+    if link == "exp":
+        return value, y - rate, rate
+    logistic = np.exp(np.minimum(eta, 0.0)) / (1.0 + np.exp(-np.abs(eta)))
+    if link == "sigmoid":
+        return value, (1.0 - rate) * (y - rate), rate * (1.0 - rate) ** 2
+    relative = np.where(eta < -30.0, 1.0, logistic / np.maximum(rate, 1e-300))  # f' / f
+    bend = logistic * (1.0 - logistic)
+    # f'' (1 - y / f) + y (f' / f)^2, where f'' / f = (f' / f) (1 - f')
+    curvature = bend + y * relative * (relative - 1.0 + logistic)
+    return value, y * relative - logistic, np.maximum(curvature, 0.0)
+
+
+def weighted_grams(X: Floats, weights: Floats) -> Floats:
+    """Return ``X.T @ diag(w) @ X`` for each row ``w`` of weights.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_rows, n_features)
+    weights : ndarray of shape (n_targets, n_rows)
+
+    Returns
+    -------
+    ndarray of shape (n_targets, n_features, n_features)
+    """
+    n, d = X.shape
+    if d > _PAIRS:
+        return np.stack([(X.T * w) @ X for w in weights])
+    one, other = np.triu_indices(d)
+    packed = np.zeros((len(weights), len(one)))
+    for k in range(0, n, _ROWS):
+        block = X[k : k + _ROWS]
+        packed += weights[:, k : k + _ROWS] @ (block[:, one] * block[:, other])
+    out = np.empty((len(weights), d, d))
+    out[:, one, other] = packed
+    out[:, other, one] = packed
+    return out
+
+
+def poisson_objective(
+    X: Floats,
+    Y: Floats,
+    coef: Floats,
+    *,
+    link: str = "exp",
+    weights: Floats | None = None,
+    offset: Floats | None = None,
+    prior_mean: Floats | float = 0.0,
+    prior_precision: Floats | float = 0.0,
+) -> Floats:
+    """Return the weighted log-likelihood plus log prior of each target, without constants.
+
+    Parameters
+    ----------
+    X, Y, coef, link, weights, offset, prior_mean, prior_precision
+        As in `fit_poisson`.
+
+    Returns
+    -------
+    ndarray of shape (n_targets,)
+    """
+    value = np.zeros(len(coef))
+    for part, x, y, w in _blocks(X, Y, weights):
+        eta = coef @ x.T
+        if offset is not None:
+            eta += offset.T[..., part]
+        rate, log_rate = rates(eta, link)
+        gain = y * log_rate - rate
+        value += (gain if w is None else gain * w).sum(1)
+    return value - 0.5 * (prior_precision * (coef - prior_mean) ** 2).sum(1)
+
+
+def poisson_step(
+    X: Floats,
+    Y: Floats,
+    coef: Floats,
+    *,
+    link: str = "exp",
+    weights: Floats | None = None,
+    offset: Floats | None = None,
+    prior_mean: Floats | float = 0.0,
+    prior_precision: Floats | float = 0.0,
+) -> tuple[Floats, Floats, Floats]:
+    """Return one Newton direction per target, not yet taken.
+
+    Parameters
+    ----------
+    X, Y, coef, link, weights, offset, prior_mean, prior_precision
+        As in `fit_poisson`.
+
+    Returns
+    -------
+    direction : ndarray of shape (n_targets, n_features)
+        To be added to ``coef``, whole or shortened.
+    value : ndarray of shape (n_targets,)
+        The objective at ``coef``.
+    promise : ndarray of shape (n_targets,)
+        Slope of the objective along the direction; near zero at the maximum.
+    """
+    n_targets, d = coef.shape
+    value, gradient = np.zeros(n_targets), np.zeros((n_targets, d))
+    curvatures = np.empty((n_targets, len(X)))
+    for part, x, y, w in _blocks(X, Y, weights):
+        eta = coef @ x.T
+        if offset is not None:
+            eta += offset.T[..., part]
+        gain, slope, curvature = derivatives(eta, y, link)
+        if w is not None:
+            gain, slope, curvature = gain * w, slope * w, curvature * w
+        value += gain.sum(1)
+        gradient += slope @ x
+        curvatures[:, part] = curvature
+    hessian = weighted_grams(X, curvatures)
+    precision = np.broadcast_to(np.asarray(prior_precision, float), coef.shape)
+    away = coef - prior_mean
+    value -= 0.5 * (precision * away**2).sum(1)
+    gradient -= precision * away
+    hessian[:, np.arange(d), np.arange(d)] += precision
+    direction = solve_damped(hessian, gradient)
+    return direction, value, (direction * gradient).sum(1)
+
+
+def solve_damped(hessian: Floats, gradient: Floats) -> Floats:
+    """Solve ``hessian x = gradient`` for each target; flat directions are not moved along.
+
+    Parameters
+    ----------
+    hessian : ndarray of shape (n_targets, n_features, n_features)
+        Symmetric, not negative. Twins and empty columns may make it singular.
+    gradient : ndarray of shape (n_targets, n_features)
+    """
+    d = hessian.shape[-1]
+    # units of each coefficient of their own, so that one damping serves all
+    scale = np.sqrt(np.maximum(np.einsum("nii->ni", hessian), 0.0))
+    scale = np.where(scale > 1e-150, scale, 1.0)
+    scaled = hessian / (scale[:, :, None] * scale[:, None, :])
+    scaled[:, np.arange(d), np.arange(d)] += 1e-10
+    return np.asarray(np.linalg.solve(scaled, (gradient / scale)[..., None])[..., 0] / scale)
+
+
+def fit_poisson(
+    X: Floats,
+    Y: Floats,
+    coef: Floats | None = None,
+    *,
+    link: str = "exp",
+    weights: Floats | None = None,
+    offset: Floats | None = None,
+    prior_mean: Floats | float = 0.0,
+    prior_precision: Floats | float = 0.0,
+    max_iter: int = 50,
+    tol: float = 1e-11,
+) -> Fit:
+    r"""Fit Poisson regressions of many targets on the same columns, by Newton steps.
+
+    Each target maximises :math:`\sum_t w_t (y_t \log f(\eta_t) - f(\eta_t)) - \frac12 \sum_j
+    \lambda_j (\beta_j - m_j)^2` with :math:`\eta = X \beta + o`. A step that does not gain is
+    halved, for its target alone, so that the objective never falls.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_rows, n_features)
+        With a column of ones, if there is to be an intercept.
+    Y : ndarray of shape (n_rows, n_targets)
+        Counts.
+    coef : ndarray of shape (n_targets, n_features), optional
+        Where to begin. Default: zero.
+    link : {"exp", "softplus", "sigmoid"}, default="exp"
+        Mean count as a function of the predictor.
+    weights : ndarray of shape (n_rows,) or (n_rows, n_targets), optional
+        Of the rows, not negative.
+    offset : ndarray of shape (n_rows,) or (n_rows, n_targets), optional
+        Added to the predictor.
+    prior_mean, prior_precision : float, or array that broadcasts to (n_targets, n_features)
+        Gaussian prior, each coefficient its own.
+    max_iter : int, default=50
+        Newton steps; 1 for the M-step of a generalised EM.
+    tol : float, default=1e-11
+        Target whose next step would gain less than ``tol * (1 + |value|)`` is done.
+
+    Returns
+    -------
+    Fit
+
+    Examples
+    --------
+    >>> y = np.array([[1.0], [3.0], [2.0]])
+    >>> float(np.exp(fit_poisson(np.ones((3, 1)), y).coef[0, 0]).round(6))
+    2.0
+    """
+    coef = np.zeros((Y.shape[1], X.shape[1])) if coef is None else np.array(coef, float)
+    mean = np.broadcast_to(np.asarray(prior_mean, float), coef.shape)
+    precision = np.broadcast_to(np.asarray(prior_precision, float), coef.shape)
+    todo = np.arange(len(coef))
+    values, converged = np.zeros(len(coef)), np.zeros(len(coef), bool)
+
+    def common(rows: NDArray[np.int64]) -> tuple[Floats, dict[str, object]]:
+        return Y[:, rows], {
+            "link": link,
+            "weights": weights if weights is None or weights.ndim == 1 else weights[:, rows],
+            "offset": offset if offset is None or offset.ndim == 1 else offset[:, rows],
+            "prior_mean": mean[rows],
+            "prior_precision": precision[rows],
+        }
+
+    n_iter = 0
+    while n_iter < max_iter:
+        n_iter += 1
+        y, given = common(todo)
+        direction, value, promise = poisson_step(X, y, coef[todo], **given)  # type: ignore[arg-type]
+        values[todo] = value
+        done = ~(promise > tol * (1 + np.abs(value)))
+        converged[todo[done]] = True
+        todo, direction = todo[~done], direction[~done]
+        value, promise = value[~done], promise[~done]
+        if not len(todo):
+            break
+        length = np.ones(len(todo))
+        waiting = np.arange(len(todo))
+        for _ in range(30):
+            rows = todo[waiting]
+            y, given = common(rows)
+            tried = coef[rows] + length[waiting, None] * direction[waiting]
+            new = poisson_objective(X, y, tried, **given)  # type: ignore[arg-type]
+            good = new >= value[waiting] + 1e-4 * length[waiting] * promise[waiting]
+            coef[rows[good]], values[rows[good]] = tried[good], new[good]
+            waiting = waiting[~good]
+            if not len(waiting):
+                break
+            length[waiting] *= 0.5
+        stuck = todo[waiting]  # rounding hides what is left to gain
+        converged[stuck] = True
+        todo = np.delete(todo, waiting)
+        if not len(todo):
+            break
+    return Fit(coef, values, n_iter, converged)
+
+
+def poisson_constant(Y: Floats) -> Floats:
+    """Return ``-log y!`` summed over targets: what the objectives leave out of each row."""
+    return np.asarray(-gammaln(Y + 1.0).sum(-1))
+
+
+def _blocks(X: Floats, Y: Floats, weights: Floats | None):  # type: ignore[no-untyped-def]
+    """Yield rows in turn: which, of X, of Y and of the weights, the last two turned."""
+    for k in range(0, len(X), _ROWS):
+        part = slice(k, k + _ROWS)
+        w = None if weights is None else weights[part].T
+        yield part, X[part], Y[part].T, w
