@@ -292,6 +292,8 @@ def fit_poisson(
         values[todo] = value
         done = ~(promise > tol * (1 + np.abs(value)))
         converged[todo[done]] = True
+        last = done & (promise > 0)  # what is left of the way is short and free
+        coef[todo[last]] += direction[last]
         todo, direction = todo[~done], direction[~done]
         value, promise = value[~done], promise[~done]
         if not len(todo):
