@@ -58,7 +58,7 @@ def open_session(path: Path) -> Session:
         place = node.path.strip("/")
         if "signal" in held:
             signals[place] = held["signal"]
-        elif {"spike_time", "spike_count"} <= set(held):
+        elif {"spike_time", "spike_count"} <= set(held.variables):
             spikes = held
         elif "behaviour" in held:
             behaviours[place] = held["behaviour"].load()

@@ -11,8 +11,9 @@ from scipy.linalg import expm
 from neurokit.inputs.ranges import check_at_least
 from neurokit.recording.bins import bin_spikes
 from neurokit.recording.clock import exact, time_coordinates
-from neurokit.recording.make import behaviour, events, spikes
+from neurokit.recording.make import behaviour, events
 from neurokit.recording.rate import sampling_rate
+from neurokit.recording.spikes import spikes
 
 _SPEED = 10.0  # 1/s: of each of the four stages between target and hand
 _REACH = 50.0  # mm: standard deviation of the targets along each axis

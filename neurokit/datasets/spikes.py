@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from neurokit.inputs.ranges import check_at_least
 from neurokit.recording.clock import time_coordinates
-from neurokit.recording.make import spikes
+from neurokit.recording.spikes import spikes
 
 
 class Switching(NamedTuple):

@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from neurokit.atomic import atomic_path
-from neurokit.recording.checks import check_spikes
+from neurokit.recording.checks import check_spikes, unit_coords
 from neurokit.recording.clock import SampleIndex
 
 _LARGE = 2**26  # bytes from which a signal is written in blocks of this size
@@ -182,9 +182,9 @@ def _add_units(file: Any, x: xr.Dataset, electrodes: dict[str, int]) -> None:
         rows = _add_electrodes(file, electrodes, names, x)
     named = x["unit"].dtype.kind not in "iu"
     extra = {
-        str(name): coord.values
-        for name, coord in x.coords.items()
-        if coord.dims == ("unit",) and name not in {"unit", "channel", "region", *"xyz"}
+        str(name): column.values
+        for name, column in unit_coords(x).items()
+        if name not in {"unit", "channel", "region", *"xyz"}
     }
     if "region" in x.coords and not placed:
         extra["location"] = x["region"].values

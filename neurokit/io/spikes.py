@@ -9,7 +9,7 @@ import xarray as xr
 
 from neurokit.io.formats import find_format
 from neurokit.io.readers.damage import refuse_placeholder
-from neurokit.recording.make import spikes
+from neurokit.recording.spikes import spikes
 
 _TIMES = ("spike_times", "spikeTimes", "spiketimes")
 

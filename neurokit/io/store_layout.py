@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from neurokit.recording.checks import carry_spikes, plain_spikes
 from neurokit.recording.clock import SampleIndex
 
 KEY = "neurokit"  # the one attribute, JSON, that holds what zarr and netCDF cannot say
@@ -22,6 +23,7 @@ _LARGE = 2**26  # bytes from which an array is written block by block, never loa
 
 def pack(node: xr.Dataset, to_zarr: bool) -> xr.Dataset:
     """Put a dataset into kinds that the file has: clocks, texts and attributes become JSON."""
+    node = plain_spikes(node)
     clocks = {
         check_name(name): {"first": str(index.first), "rate": str(index.rate), "size": index.size}
         | {"dim": index.transform.dim, "attrs": to_json(node[name].attrs, str(name))}
@@ -120,7 +122,10 @@ def unpack(packed: xr.Dataset) -> xr.Dataset:
         node = node.assign_coords(xr.Coordinates.from_xindex(index))
         node[name].attrs = from_json(clock["attrs"])
     node.attrs = from_json(held["attrs"])
-    return node.drop_encoding()
+    node = node.drop_encoding()
+    if "spike_time" not in node.data_vars or node.get("spike_count", node).dims != ("unit",):
+        return node
+    return carry_spikes(node) if "unit" in node.coords else node
 
 
 def _as_was(values: np.ndarray, dtype: str) -> np.ndarray:

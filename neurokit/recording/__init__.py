@@ -9,8 +9,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "checks": ["check_dims", "check_spikes"],
         "clock": ["SampleIndex"],
         "epochs": ["epoch"],
-        "make": ["behaviour", "counts", "events", "signal", "spikes", "traces"],
+        "joins": ["join"],
+        "make": ["behaviour", "counts", "events", "signal", "traces"],
+        "observed": ["observed_duration"],
         "rate": ["contiguous_runs", "sampling_rate"],
+        "spikes": ["select_time", "select_units", "spikes"],
         "stack": ["stack"],
     },
 )

@@ -26,14 +26,38 @@ def exact(value: float | Fraction) -> Fraction:
     Returns
     -------
     Fraction
-        The simplest one whose float is ``value``, looked for among denominators up to 10,000,
-        then among decimals.
+        One whose float is ``value``, looked for among denominators up to 10,000, then among
+        decimals of up to six places, then among the samples of clocks (the simplest with a
+        denominator up to 1,000,000: 1/30000, 13/44100), then among all decimals.
     """
     if isinstance(value, Fraction | int):
         return Fraction(value)
     number = float(value)
     simple = Fraction(number).limit_denominator(10_000)
-    return simple if float(simple) == number else Fraction(repr(number))
+    if float(simple) == number:
+        return simple
+    decimal = Fraction(repr(number))
+    if decimal.denominator <= 1_000_000 and 1_000_000 % decimal.denominator == 0:
+        return decimal
+    sample = _simplest(Fraction(number), Fraction(math.ulp(number)) * 499 / 1000)
+    return sample if sample.denominator <= 1_000_000 and float(sample) == number else decimal
+
+
+def _simplest(value: Fraction, around: Fraction) -> Fraction:
+    """Return the fraction of the least denominator less than ``around`` from ``value``."""
+    low, high = value - around, value + around
+    terms: list[int] = []
+    while True:  # the continued fractions of both ends, as far as they agree
+        whole = math.floor(low)
+        if whole == low or whole < math.floor(high):
+            terms.append(math.ceil(low))
+            break
+        terms.append(whole)
+        low, high = 1 / (high - whole), 1 / (low - whole)
+    found = Fraction(terms.pop())
+    while terms:
+        found = terms.pop() + 1 / found
+    return found
 
 
 def _seconds(label: Any) -> np.ndarray:

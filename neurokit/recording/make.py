@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from neurokit.recording.clock import exact, time_coordinates
+from neurokit.recording.labels import label_places, name_each, one_each
 from neurokit.recording.rate import rate_of_bins
 
 SIGNAL_DIMS = ("trial", "channel", "time")
@@ -228,83 +229,6 @@ def behaviour(
     )
 
 
-def spikes(
-    times: Sequence[ArrayLike] | Mapping[Any, ArrayLike],
-    *,
-    stop: float,
-    start: float = 0.0,
-    ids: Sequence[Any] | None = None,
-    channels: Sequence[Any] | None = None,
-    regions: Sequence[str] | None = None,
-    positions: ArrayLike | None = None,
-) -> xr.Dataset:
-    """Label spike times, as a contiguous ragged array of the CF conventions.
-
-    Parameters
-    ----------
-    times : sequence of 1-D array-likes, or mapping of unit id to 1-D array-like
-        Spike times of each unit, in seconds. They are sorted inside each unit.
-    stop, start : float
-        Span in which spikes were looked for, in seconds; without it silent ends would be lost.
-    ids : sequence, optional
-        Names of the units, all different. Default: the keys of a mapping, or 0, 1, ...
-    channels, regions : sequence, optional
-        Channel and brain region of each unit.
-    positions : array-like of shape (n_units, 3), optional
-        In mm.
-
-    Returns
-    -------
-    xarray.Dataset
-        ``spike_time(spike)`` in s, float64; ``spike_count(unit)``; scalars ``start``, ``stop``.
-
-    Raises
-    ------
-    ValueError
-        If a time is not finite or outside the span, or a length does not fit.
-
-    Examples
-    --------
-    >>> import neurokit
-    >>> x = neurokit.spikes({"a": [0.1, 0.25], "b": []}, stop=1.0)
-    >>> x["spike_count"].values.tolist()
-    [2, 0]
-    """
-    if isinstance(times, Mapping):
-        ids = list(times) if ids is None else ids
-        times = list(times.values())
-    units = [np.asarray(unit, dtype=np.float64) for unit in times]
-    if wrong := [unit.shape for unit in units if unit.ndim != 1]:
-        raise ValueError(f"spikes: each unit needs a 1-D array of times, got shape {wrong[0]}.")
-    flat = np.concatenate(units) if units else np.empty(0)
-    number = np.array([len(unit) for unit in units], dtype=np.int64)
-    if not (np.isfinite(start) and np.isfinite(stop) and start <= stop):
-        raise ValueError(f"spikes: start must not lie after stop, got {start!r} and {stop!r} s.")
-    outside = ~((flat >= start) & (flat <= stop))  # also true for NaN
-    if outside.any():
-        raise ValueError(
-            f"spikes: {outside.sum()} of {len(flat)} times are not in the observed span"
-            f" {start:g} to {stop:g} s, the first is {flat[outside][0]:g}; widen start and stop"
-            " or remove them."
-        )
-    late = np.flatnonzero(np.diff(flat) < 0) + 1
-    ends = np.cumsum(number)
-    if not np.isin(late, ends).all():
-        flat = flat[np.lexsort((flat, np.repeat(np.arange(len(units)), number)))]
-    coords: dict[str, Any] = {"unit": _names("spikes", "unit", ids, len(units))}
-    for name, along in (("channel", channels), ("region", regions)):
-        if along is not None:
-            coords[name] = ("unit", _one_each("spikes", f"{name}s", along, len(units), "unit"))
-    coords |= _places("spikes", positions, len(units), "unit")
-    return xr.Dataset(
-        {
-            "spike_time": ("spike", flat, {"units": "s"}),
-            "spike_count": ("unit", number, {"sample_dimension": "spike"}),
-        },
-        coords=coords | {"start": float(start), "stop": float(stop)},
-    )
-
-
 def events(
     onset: ArrayLike, duration: ArrayLike = 0.0, label: ArrayLike = "event", **columns: ArrayLike
 ) -> pd.DataFrame:
@@ -382,47 +306,16 @@ def _label(
         )
     n_names, n_times = shape[dims.index(space)], shape[dims.index("time")]
     coords = time_coordinates(exact(start) * rate, rate, n_times)
-    extra: dict[str, Any] = {space: _names(caller, space, names, n_names, prefix)}
+    extra: dict[str, Any] = {space: name_each(caller, space, names, n_names, prefix)}
     for name, value in (along or {}).items():
         if value is not None:
             value = [value] * n_names if isinstance(value, str) else value
-            extra[name] = (space, _one_each(caller, name, value, n_names, space))
-    extra |= _places(caller, positions, n_names, space)
+            extra[name] = (space, one_each(caller, name, value, n_names, space))
+    extra |= label_places(caller, positions, n_names, space)
     if trials is not None and "trial" not in dims:
         raise ValueError(f"{caller}: trials= needs values with a trial axis, got shape {shape}.")
     for name, value in (trials or {}).items():
-        extra[name] = ("trial", _one_each(caller, name, value, shape[0], "trial"))
+        extra[name] = ("trial", one_each(caller, name, value, shape[0], "trial"))
     # a Variable's own array, not its values: what is lazy stays on disk
     data = xr.Variable(dims, values if variable is None else variable._data)
     return xr.DataArray(data, coords=coords.assign(extra), attrs=attrs)
-
-
-def _names(
-    caller: str, dim: str, names: Sequence[Any] | None, size: int, prefix: str | None = None
-) -> np.ndarray:
-    if names is None:
-        names = list(range(size)) if prefix is None else [f"{prefix}{i}" for i in range(size)]
-    array = _one_each(caller, f"{dim} names", names, size, dim)
-    column = pd.Series(array)
-    if column.duplicated().any():
-        repeated = column[column.duplicated()].unique().tolist()
-        raise ValueError(f"{caller}: {dim} names must differ, got {repeated} more than once.")
-    return array
-
-
-def _one_each(caller: str, what: str, values: Any, size: int, dim: str) -> np.ndarray:
-    array = np.asarray(values)
-    if array.shape != (size,):
-        raise ValueError(f"{caller}: {what} must be one for each {dim}, {size}, got {len(array)}.")
-    return array
-
-
-def _places(caller: str, positions: ArrayLike | None, size: int, dim: str) -> dict[str, Any]:
-    if positions is None:
-        return {}
-    array = np.asarray(positions, dtype=np.float64)
-    if array.shape != (size, 3):
-        raise ValueError(
-            f"{caller}: positions must have shape ({size}, 3), x y z in mm, got {array.shape}."
-        )
-    return {axis: (dim, array[:, i], {"units": "mm"}) for i, axis in enumerate("xyz")}

@@ -75,7 +75,10 @@ def clock_of(x: xr.DataArray | xr.Dataset, caller: str) -> SampleIndex | np.ndar
 
 def rate_of_bins(caller: str, bin_width: Any) -> Any:
     """Return the exact rate of bins of ``bin_width`` seconds, in Hz."""
-    width = exact(bin_width)
+    try:
+        width = exact(bin_width)
+    except (TypeError, ValueError, OverflowError):
+        width = exact(0)
     if width <= 0:
         raise ValueError(f"{caller}: bin_width must be positive (s), got {bin_width!r}.")
     return 1 / width

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from neurokit.persistence import Saveable
 from neurokit.recording.clock import SampleIndex, exact, time_coordinates
-from neurokit.recording.make import spikes
+from neurokit.recording.spikes import spikes
 from neurokit.tokenizers._events import UNKNOWN, Events, bin_of, read_events
 
 PAD, END = 0, 1  # tokens of the level "unit" that are no unit

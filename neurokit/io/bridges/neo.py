@@ -16,7 +16,8 @@ from neurokit.io.readers.damage import refuse_placeholder
 from neurokit.io.readers.hdf5 import say_which
 from neurokit.io.readers.lazy import lazy_variable
 from neurokit.recording.clock import exact
-from neurokit.recording.make import events, signal, spikes
+from neurokit.recording.make import events, signal
+from neurokit.recording.spikes import spikes
 
 _GAP = 0.5  # ms between records that Neuralynx files lack by rounding, not by interruption
 _TO_UV = {"V": 1e6, "mV": 1e3, "uV": 1.0, "µV": 1.0, "nV": 1e-3}

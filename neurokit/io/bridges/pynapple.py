@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from neurokit.recording.checks import check_spikes
+from neurokit.recording.checks import check_spikes, unit_coords
 from neurokit.recording.clock import SampleIndex, time_coordinates
-from neurokit.recording.make import behaviour, events, signal, spikes, traces
+from neurokit.recording.make import behaviour, events, signal, traces
+from neurokit.recording.spikes import spikes
 
 
 def from_pynapple(obj: Any, *, kind: str = "behaviour") -> Any:
@@ -135,9 +136,9 @@ def to_pynapple(x: xr.Dataset | xr.DataArray | pd.DataFrame) -> Any:
     ids = x["unit"].values
     numbered = ids.dtype.kind in "iu"
     metadata = {
-        str(name): coord.values
-        for name, coord in x.coords.items()
-        if coord.dims == ("unit",) and (name != "unit" or not numbered)
+        str(name): column.values
+        for name, column in unit_coords(x).items()
+        if name != "unit" or not numbered
     }
     keys = [int(i) for i in ids] if numbered else list(range(len(ids)))
     group = {key: nap.Ts(t, time_support=support) for key, t in zip(keys, times, strict=True)}

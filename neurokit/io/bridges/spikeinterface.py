@@ -7,7 +7,8 @@ import xarray as xr
 
 from neurokit.io.readers.lazy import lazy_variable
 from neurokit.recording.clock import exact
-from neurokit.recording.make import signal, spikes
+from neurokit.recording.make import signal
+from neurokit.recording.spikes import spikes
 
 
 def from_spikeinterface(obj: Any, *, segment: int = 0) -> xr.DataArray | xr.Dataset:

@@ -24,7 +24,8 @@ from neurokit.io.readers.nwb_file import (
     text,
 )
 from neurokit.recording.clock import SampleIndex, time_coordinates
-from neurokit.recording.make import behaviour, events, signal, spikes, traces
+from neurokit.recording.make import behaviour, events, signal, traces
+from neurokit.recording.spikes import spikes
 
 _BEHAVIOUR = {
     "BehavioralTimeSeries",

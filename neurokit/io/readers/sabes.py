@@ -12,7 +12,8 @@ import xarray as xr
 
 from neurokit.io.readers.hdf5 import open_hdf5
 from neurokit.recording.clock import SampleIndex
-from neurokit.recording.make import behaviour, events, spikes
+from neurokit.recording.make import behaviour, events
+from neurokit.recording.spikes import spikes
 
 _PARTS = {"spikes", "cursor_pos", "t"}
 _FEATURES = {  # names of the rows; the finger's, if there, are z, -x, -y and then its angles

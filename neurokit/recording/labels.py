@@ -1,0 +1,42 @@
+"""Labels along a dim: names that differ, one value each, places."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+
+def name_each(
+    caller: str, dim: str, names: Sequence[Any] | None, size: int, prefix: str | None = None
+) -> np.ndarray:
+    """Return names along a dim, all different; numbers, or ``prefix`` and a number, if None."""
+    if names is None:
+        names = list(range(size)) if prefix is None else [f"{prefix}{i}" for i in range(size)]
+    array = one_each(caller, f"{dim} names", names, size, dim)
+    column = pd.Series(array)
+    if column.duplicated().any():
+        repeated = column[column.duplicated()].unique().tolist()
+        raise ValueError(f"{caller}: {dim} names must differ, got {repeated} more than once.")
+    return array
+
+
+def one_each(caller: str, what: str, values: Any, size: int, dim: str) -> np.ndarray:
+    """Return values of which there is one for each position along ``dim``."""
+    array = np.asarray(values)
+    if array.shape != (size,):
+        raise ValueError(f"{caller}: {what} must be one for each {dim}, {size}, got {len(array)}.")
+    return array
+
+
+def label_places(caller: str, positions: ArrayLike | None, size: int, dim: str) -> dict[str, Any]:
+    """Return the coordinates x, y and z along ``dim``, in mm; none where none are known."""
+    if positions is None:
+        return {}
+    array = np.asarray(positions, dtype=np.float64)
+    if array.shape != (size, 3):
+        raise ValueError(
+            f"{caller}: positions must have shape ({size}, 3), x y z in mm, got {array.shape}."
+        )
+    return {axis: (dim, array[:, i], {"units": "mm"}) for i, axis in enumerate("xyz")}

@@ -1,0 +1,97 @@
+"""Times come in seconds; those that say that they are something else are converted."""
+
+from typing import Any
+
+import numpy as np
+
+# seconds in one, exactly: the factor, or what it is divided by
+_DIVISORS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+_NAMES = {
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), "s"),
+    **dict.fromkeys(("ms", "msec", "millisecond", "milliseconds"), "ms"),
+    **dict.fromkeys(("us", "µs", "μs", "usec", "microsecond", "microseconds"), "us"),
+    **dict.fromkeys(("ns", "nanosecond", "nanoseconds"), "ns"),
+}
+_WHOLE = 1_000  # s; many times that are all whole numbers and go beyond are asked about
+
+
+def in_seconds(values: Any, caller: str, what: str = "times") -> np.ndarray:
+    """Return times as float64 seconds, converted where they carry another unit.
+
+    Parameters
+    ----------
+    values : array-like
+        Plain numbers are seconds. A ``timedelta64``, a quantity of neo, quantities or pint, and
+        an xarray object with ``attrs["units"]`` say what they are.
+    caller, what : str
+        For the sentence that refuses a unit that is none of time.
+
+    Returns
+    -------
+    ndarray of float64
+
+    Raises
+    ------
+    ValueError
+        If the unit is unknown.
+    """
+    unit = None
+    if hasattr(values, "attrs") and hasattr(values, "dims"):
+        unit = values.attrs.get("units")
+    elif hasattr(values, "dimensionality") and hasattr(values, "magnitude"):  # quantities, pint
+        unit, values = str(getattr(values, "units", "")), values.magnitude
+        unit = unit.split()[-1] if unit else unit  # quantities says "1.0 ms"
+    array = np.asarray(values)
+    if array.dtype.kind == "m":
+        return np.asarray(array / np.timedelta64(1, "ns"), dtype=np.float64) / 1e9
+    array = np.asarray(array, dtype=np.float64)
+    if unit is None:
+        return array
+    name = _NAMES.get(str(unit).strip())
+    if name is None:
+        raise ValueError(
+            f"{caller}: {what} come in {str(unit)!r}, which is no unit of time known here; convert"
+            " them to seconds."
+        )
+    return array if name == "s" else array / _DIVISORS[name]
+
+
+def second(value: Any, caller: str, what: str) -> Any:
+    """Return one time in seconds; plain numbers and fractions as they are."""
+    if hasattr(value, "dtype") or hasattr(value, "magnitude") or hasattr(value, "total_seconds"):
+        if hasattr(value, "total_seconds"):
+            return float(value.total_seconds())
+        return float(in_seconds(value, caller, what))
+    return value
+
+
+def divide_by(units: str, caller: str) -> int:
+    """Return how many of ``units`` make a second."""
+    name = _NAMES.get(units)
+    if name is None:
+        raise ValueError(f"{caller}: units must be 's', 'ms', 'us' or 'ns', got {units!r}.")
+    return _DIVISORS[name]
+
+
+def ask_if_whole(times: np.ndarray, caller: str) -> None:
+    """Refuse times that look like samples or milliseconds: all whole numbers, far beyond."""
+    if len(times) < 3 or not np.abs(times).max() >= _WHOLE:
+        return
+    if (times[:1000] == np.round(times[:1000])).all() and (times == np.round(times)).all():
+        raise ValueError(
+            f"{caller}: all {len(times)} times are whole numbers, up to {np.abs(times).max():g}:"
+            " samples or milliseconds? Give units='ms', divide samples by their rate, or give"
+            " units='s' if they are seconds."
+        )
+
+
+def tell_if_coarse(spacing: float, latest: float, caller: str) -> None:
+    """Warn where times came in float32 and are further apart than a sample."""
+    import warnings
+
+    if spacing > 1e-4:
+        warnings.warn(
+            f"{caller}: times came as float32, which knows only every {1e3 * spacing:.2g} ms at"
+            f" {latest:g} s; read them as float64.",
+            stacklevel=4,
+        )

@@ -1,0 +1,306 @@
+"""Spikes of sorted units: made, and chosen by unit and by time."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike
+
+from neurokit.recording.checks import carry_spikes, check_spikes
+from neurokit.recording.edges import slack
+from neurokit.recording.labels import label_places, name_each, one_each
+from neurokit.recording.observed import inside, interval_coords, merge_spans, spans_of
+from neurokit.recording.seconds import ask_if_whole, divide_by, in_seconds, tell_if_coarse
+
+
+def spikes(
+    times: Sequence[ArrayLike] | Mapping[Any, ArrayLike],
+    *,
+    stop: float | None = None,
+    start: float | None = None,
+    intervals: Any = None,
+    units: str | None = None,
+    ids: Sequence[Any] | None = None,
+    channels: Sequence[Any] | None = None,
+    regions: Sequence[str] | None = None,
+    positions: ArrayLike | None = None,
+) -> xr.Dataset:
+    """Label spike times, as a contiguous ragged array of the CF conventions.
+
+    Parameters
+    ----------
+    times : sequence of 1-D array-likes, or mapping of unit id to 1-D array-like
+        Spike times of each unit, in seconds. They are sorted inside each unit.
+    stop, start : float, optional
+        Span in which spikes were looked for, in seconds; without it silent ends would be lost.
+        ``stop`` may be left out where ``intervals`` say it; ``start`` is then theirs, else 0.
+    intervals : array-like of shape (n, 2), or a sequence or mapping of such, optional
+        When the units were observed, start and stop of each piece in seconds: one array for all
+        units, or one for each. Default: from ``start`` to ``stop``. Bins and windows that reach
+        out of a unit's intervals are no silence: they become NaN, or are left out.
+    units : {"s", "ms", "us", "ns"}, optional
+        Unit of plain numbers among ``times``, ``intervals``, ``start`` and ``stop``. Default:
+        seconds; but times that are all whole numbers and reach 1000 are asked about. Times with a
+        unit of their own (neo, quantities, pint, ``timedelta64``, ``attrs["units"]``) keep it.
+    ids : sequence, optional
+        Names of the units, all different. Default: the keys of a mapping, or 0, 1, ...
+    channels, regions : sequence, optional
+        Channel and brain region of each unit.
+    positions : array-like of shape (n_units, 3), optional
+        In mm.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``spike_time(spike)`` in s, float64; ``spike_count(unit)``; scalars ``start``, ``stop``;
+        ``first_spike(unit)``, where a unit's spikes begin. Where ``intervals`` say more than the
+        span: ``interval_start(interval)``, ``interval_stop(interval)``, sorted and apart, and,
+        where units differ, ``observed(unit, interval)``. ``sel``, ``isel``, ``where(drop=True)``,
+        ``sortby``, ``groupby`` and ``concat`` along ``unit`` take the spikes along.
+
+    Raises
+    ------
+    ValueError
+        If a time is not finite or outside what was observed by more than rounding (1 ns; one
+        spacing of float32 where times came so), if the times look like samples, or a length does
+        not fit.
+
+    Warns
+    -----
+    UserWarning
+        If times came as float32, and so late that it tells them apart by 0.1 ms at best.
+
+    Examples
+    --------
+    >>> import neurokit
+    >>> x = neurokit.spikes({"a": [0.1, 0.25], "b": []}, stop=1.0)
+    >>> x["spike_count"].values.tolist()
+    [2, 0]
+    >>> x.sel(unit=["b"])["spike_time"].values.tolist()
+    []
+    """
+    if isinstance(times, Mapping):
+        ids = list(times) if ids is None else ids
+        times = list(times.values())
+    scale = 1 if units is None else divide_by(units, "spikes")
+    trains = [_seconds(unit, scale) for unit in times]
+    if wrong := [unit.shape for unit in trains if unit.ndim != 1]:
+        raise ValueError(f"spikes: each unit needs a 1-D array of times, got shape {wrong[0]}.")
+    number = np.array([len(unit) for unit in trains], dtype=np.int64)
+    names = name_each("spikes", "unit", ids, len(trains))
+    pieces = _spans(intervals, names.tolist(), scale)
+    start, stop = _span(start, stop, pieces, scale)
+    flat = np.concatenate(trains) if trains else np.empty(0)
+    if units is None:
+        ask_if_whole(flat, "spikes")
+    flat = _inside_span(flat, start, stop, _spacing(times, scale))
+    late = np.flatnonzero(np.diff(flat) < 0) + 1
+    ends = np.cumsum(number)
+    if not np.isin(late, ends).all():
+        flat = flat[np.lexsort((flat, np.repeat(np.arange(len(trains)), number)))]
+    coords: dict[str, Any] = {"unit": names}
+    for name, along in (("channel", channels), ("region", regions)):
+        if along is not None:
+            coords[name] = ("unit", one_each("spikes", f"{name}s", along, len(trains), "unit"))
+    coords |= label_places("spikes", positions, len(trains), "unit")
+    if pieces is not None:
+        _refuse_unobserved(flat, number, pieces, names, slack(start, stop))
+        coords |= interval_coords(pieces, start, stop)
+    return carry_spikes(
+        xr.Dataset(
+            {
+                "spike_time": ("spike", flat, {"units": "s"}),
+                "spike_count": ("unit", number, {"sample_dimension": "spike"}),
+            },
+            coords=coords | {"start": float(start), "stop": float(stop)},
+        )
+    )
+
+
+def select_units(x: xr.Dataset, chosen: Any) -> xr.Dataset:
+    """Keep some units and their spikes; ``x.sel(unit=chosen)`` in one word more.
+
+    Parameters
+    ----------
+    x : xarray.Dataset
+        Spikes, as made by ``neurokit.spikes``.
+    chosen : sequence of ids, or of bool
+        Ids, in the order wanted, or a mask with one truth for each unit.
+
+    Returns
+    -------
+    xarray.Dataset
+
+    Raises
+    ------
+    KeyError
+        If an id is unknown.
+
+    Examples
+    --------
+    >>> import neurokit
+    >>> x = neurokit.spikes({"a": [0.1, 0.25], "b": [0.5]}, stop=1.0)
+    >>> select_units(x, ["b"])["spike_time"].values.tolist()
+    [0.5]
+    """
+    x = check_spikes(x, "select_units")
+    chosen = np.atleast_1d(np.asarray(chosen))
+    if chosen.dtype == bool and chosen.shape == (x.sizes["unit"],):
+        return x.isel(unit=chosen)
+    held = x["unit"].values.tolist()
+    if lacking := [unit for unit in chosen.tolist() if unit not in held]:
+        raise KeyError(f"select_units: there are no units {lacking[:5]}; there are {held[:20]}.")
+    return x.sel(unit=chosen.tolist())
+
+
+def select_time(x: xr.Dataset, start: float, stop: float) -> xr.Dataset:
+    """Keep the spikes between two times, and what was observed of that span.
+
+    Parameters
+    ----------
+    x : xarray.Dataset
+        Spikes, as made by ``neurokit.spikes``.
+    start, stop : float
+        In seconds, inside the span of ``x``; both ends are kept.
+
+    Returns
+    -------
+    xarray.Dataset
+        With the new ``start`` and ``stop``. Times stay on their clock.
+
+    Raises
+    ------
+    ValueError
+        If the span is empty or leaves the one of ``x``.
+
+    Examples
+    --------
+    >>> import neurokit
+    >>> x = neurokit.spikes({"a": [0.1, 0.25], "b": [0.5]}, stop=1.0)
+    >>> select_time(x, 0.2, 0.4)["spike_count"].values.tolist()
+    [1, 0]
+    """
+    x = check_spikes(x, "select_time")
+    begin, end = float(x["start"]), float(x["stop"])
+    near = slack(begin, end)
+    if not begin - near <= start <= stop <= end + near:
+        raise ValueError(
+            f"select_time: {start:g} to {stop:g} s is no span inside {begin:g} to {end:g} s."
+        )
+    times = x["spike_time"].values
+    kept = (times >= start - near) & (times <= stop + near)
+    owner = np.repeat(np.arange(x.sizes["unit"]), x["spike_count"].values)
+    number = np.bincount(owner[kept], minlength=x.sizes["unit"])
+    pieces = [_cut(one, start, stop) for one in spans_of(x)]
+    old = ("start", "stop", "spike_time", "first_spike", "interval_start", "interval_stop")
+    coords = {n: c.variable for n, c in x.coords.items() if n not in (*old, "observed")}
+    made = xr.Dataset(
+        {
+            "spike_time": ("spike", np.clip(times[kept], start, stop), x["spike_time"].attrs),
+            "spike_count": ("unit", number, x["spike_count"].attrs),
+        },
+        coords=coords | {"start": float(start), "stop": float(stop)},
+        attrs=x.attrs,
+    )
+    more = {name: v.variable for name, v in x.data_vars.items() if name != "spike_count"}
+    return carry_spikes(made.assign(more).assign_coords(interval_coords(pieces, start, stop)))
+
+
+def _seconds(unit: Any, scale: int) -> np.ndarray:
+    plain = not hasattr(unit, "magnitude") and not (
+        hasattr(unit, "attrs") and "units" in unit.attrs
+    )
+    values = in_seconds(unit, "spikes")
+    return values / scale if scale != 1 and plain else values
+
+
+def _spacing(times: Sequence[Any], scale: int) -> float:
+    """Return how far apart the latest times are where some came as float32; warn if far."""
+    coarse = [np.abs(unit).max() for unit in times if _is_float32(unit) and len(unit)]
+    if not coarse:
+        return 0.0
+    latest = max(coarse)
+    spacing = float(np.spacing(np.float32(latest))) / scale
+    tell_if_coarse(spacing, float(latest) / scale, "spikes")
+    return spacing
+
+
+def _is_float32(unit: Any) -> bool:
+    return getattr(unit, "dtype", None) == np.float32
+
+
+def _spans(intervals: Any, ids: list[Any], scale: int) -> list[np.ndarray] | None:
+    """Return the intervals of each unit, merged; None where there are none."""
+    if intervals is None:
+        return None
+    if isinstance(intervals, Mapping):
+        if lacking := [unit for unit in ids if unit not in intervals]:
+            raise ValueError(f"spikes: intervals lack the units {lacking[:5]}.")
+        return [merge_spans(_scaled(intervals[unit], scale), "spikes") for unit in ids]
+    listed = not hasattr(intervals, "ndim") and len(intervals) and np.ndim(intervals[0]) != 1
+    if listed or getattr(intervals, "ndim", 2) == 3:
+        one_each("spikes", "intervals", np.empty(len(intervals)), len(ids), "unit")
+        return [merge_spans(_scaled(one, scale), "spikes") for one in intervals]
+    return [merge_spans(_scaled(intervals, scale), "spikes")] * len(ids)
+
+
+def _scaled(spans: Any, scale: int) -> Any:
+    return spans if scale == 1 or not np.size(spans) else in_seconds(spans, "spikes") / scale
+
+
+def _span(
+    start: Any, stop: Any, pieces: list[np.ndarray] | None, scale: int
+) -> tuple[float, float]:
+    edges = [edge for one in pieces or [] for edge in one.ravel().tolist()]
+    if stop is None and not edges:
+        raise TypeError(
+            "spikes: stop= is missing; say in which span spikes were looked for, or intervals=."
+        )
+    low = min(edges) if edges else 0.0
+    start = low if start is None else float(_seconds(start, scale))
+    stop = max(edges) if stop is None else float(_seconds(stop, scale))
+    if not (np.isfinite(start) and np.isfinite(stop) and start <= stop):
+        raise ValueError(f"spikes: start must not lie after stop, got {start!r} and {stop!r} s.")
+    near = slack(start, stop)
+    if edges and (low < start - near or max(edges) > stop + near):
+        raise ValueError(
+            f"spikes: intervals reach from {low:g} to {max(edges):g} s and leave the span"
+            f" {start:g} to {stop:g} s; widen start and stop, or leave them out."
+        )
+    return start, stop
+
+
+def _inside_span(flat: np.ndarray, start: float, stop: float, spacing: float) -> np.ndarray:
+    """Refuse times outside the span; move those to its edge that rounding has put beyond it."""
+    outside = ~((flat >= start) & (flat <= stop))  # also true for NaN
+    if not outside.any():
+        return flat
+    near = max(slack(start, stop), spacing)
+    far = ~((flat >= start - near) & (flat <= stop + near))
+    if far.any():
+        raise ValueError(
+            f"spikes: {far.sum()} of {len(flat)} times are not in the observed span"
+            f" {start:g} to {stop:g} s, the first is {flat[far][0]:g}; widen start and stop"
+            " or remove them."
+        )
+    return np.clip(flat, start, stop)
+
+
+def _refuse_unobserved(
+    flat: np.ndarray, number: np.ndarray, pieces: list[np.ndarray], names: Any, near: float
+) -> None:
+    ends = np.cumsum(number)
+    for name, one, begin, end in zip(names, pieces, ends - number, ends, strict=True):
+        train = flat[begin:end]
+        if not (seen := inside(one, train, train, near)).all():
+            raise ValueError(
+                f"spikes: {(~seen).sum()} of {len(train)} times of unit {name!r} are in none of"
+                f" its intervals, the first is {train[~seen][0]:g} s; widen them or remove the"
+                " spikes."
+            )
+
+
+def _cut(spans: np.ndarray, start: float, stop: float) -> np.ndarray:
+    cut = np.clip(spans, start, stop)
+    return cut[cut[:, 0] < cut[:, 1]]
