@@ -60,7 +60,7 @@ def by_mask(x, rows, draw):
     mask = draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows)))
     kept = [row for row, yes in zip(rows, mask, strict=True) if yes]
     if draw(st.booleans()):
-        return x.isel(unit=xr.DataArray(mask, dims="unit")), kept
+        return x.isel(unit=xr.DataArray(np.array(mask, dtype=bool), dims="unit")), kept
     return x.isel(unit=np.array(mask, dtype=bool)), kept
 
 
