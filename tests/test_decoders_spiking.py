@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import neurokit
 from neurokit.decoders import SpikingClassifier, SpikingRegressor
-from neurokit.decoders.networks.regressor import cut, gather_windows, running_sums
-from neurokit.decoders.networks.spiking_design import PRESETS, design, outputs
+from neurokit.decoders.networks.spiking_design import PRESETS, design, run_network
+from neurokit.decoders.networks.windows import cut_windows, gather_windows, running_sums
 from neurokit.training import Trainer
 
 
@@ -32,14 +32,14 @@ def small(epochs=1, **options):
 def by_torch(estimator, x):
     """The prediction for one stretch by the torch module itself, in double precision."""
     plan, module = design(estimator), estimator.module_.double().eval()
-    width = estimator._width()
+    width = estimator.width_
     if plan.parts:
         sums, where = running_sums(x, [slice(0, len(x))], plan.parts * width)
         inputs = gather_windows(sums, where, plan.parts, width).double().transpose(0, 1)
     else:
         inputs = torch.from_numpy(x.astype(float))[:, None]
     with torch.no_grad():
-        out, _ = outputs(module, inputs, len(estimator.target_mean_))
+        out, _ = run_network(module, inputs, len(estimator.target_mean_))
     out = out[-1] if plan.parts else out[:, 0]
     module.float()
     return out.numpy() * estimator.target_scale_ + estimator.target_mean_
@@ -240,7 +240,7 @@ def test_windows_learn_every_step_once_and_never_mix_stretches(lengths, size, se
     runs = [slice(int(e - n), int(e)) for e, n in zip(ends, lengths, strict=True)]
     run_of = np.repeat(np.arange(len(runs)), lengths)
     x = np.stack([np.arange(ends[-1]) + 1.0, run_of], 1)
-    wx, wy, mask = cut(x, rng.normal(size=(ends[-1], 1)), runs, size)
+    wx, wy, mask = cut_windows(x, rng.normal(size=(ends[-1], 1)), runs, size)
     assert wx.dtype == wy.dtype == mask.dtype == np.float32
     learned = wx[mask > 0]
     np.testing.assert_array_equal(np.sort(learned[:, 0]), x[:, 0])
@@ -423,7 +423,7 @@ def test_probabilities_are_the_mean_softmax_of_the_torch_module():
     estimator = classify(1, n_readouts=2).fit(x, y)
     rows = torch.from_numpy(x.values.transpose(2, 0, 1).astype(float))
     with torch.no_grad():
-        out, _ = outputs(estimator.module_.double(), rows, 2)
+        out, _ = run_network(estimator.module_.double(), rows, 2)
     expected = out.softmax(-1).mean(0).numpy()
     np.testing.assert_allclose(estimator.predict_proba(x).values, expected, rtol=1e-5)
 

@@ -4,15 +4,12 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.base import MetaEstimatorMixin, clone
 from sklearn.model_selection import check_cv
-from sklearn.utils import assert_all_finite
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from neurokit.inputs.targets import require_y
+from neurokit.decoders.classifier import TrialClassifier, label_trials
+from neurokit.inputs.classes import find_classes, index_labels, read_labels
 from neurokit.inputs.trials import Trials, trials
 
 
@@ -33,7 +30,7 @@ class Decision(NamedTuple):
     time: Any
 
 
-class EarlyExitClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class EarlyExitClassifier(MetaEstimatorMixin, TrialClassifier):
     """Stop reading a trial once a classifier is confident enough: easy trials take less time.
 
     The classifier is fitted once for each of a few lengths of trial. A trial is decided at the
@@ -146,8 +143,9 @@ class EarlyExitClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 "EarlyExitClassifier: estimator must be a classifier with predict_proba, which"
                 f" tells its confidence; got {self.estimator!r}."
             )
-        labels = self._labels(y, source)
-        self.classes_ = np.unique(labels)
+        labels = read_labels(self, y, len(source.values))
+        self.classes_ = find_classes(self, labels)
+        self.sampling_rate_ = source.sampling_rate
         n_times = source.values.shape[2]
         ends = np.ceil(np.arange(1, self.n_looks + 1) * n_times / self.n_looks)
         self.looks_ = np.unique(ends.astype(int))
@@ -182,41 +180,14 @@ class EarlyExitClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         -------
         Decision
         """
-        source, at, proba = self._exit(X)
+        source = self._read(X)
+        at, proba = self._exit(source)
         parts = (
             self.classes_[proba.argmax(1)],
             proba.max(1),
             self.looks_[at] / (source.sampling_rate or 1.0),
         )
-        return Decision(*(_label(part, source) for part in parts))
-
-    def predict(self, X: Any) -> Any:
-        """Return the label of every trial.
-
-        Parameters
-        ----------
-        X : as in `decide`
-
-        Returns
-        -------
-        xarray.DataArray of dims (trial,), or ndarray
-        """
-        return self.decide(X).label
-
-    def predict_proba(self, X: Any) -> Any:
-        """Return the probability of every class at the moment of decision.
-
-        Parameters
-        ----------
-        X : as in `decide`
-
-        Returns
-        -------
-        xarray.DataArray of dims (trial, class), or ndarray
-        """
-        source, _, proba = self._exit(X)
-        out = _label(proba, source)
-        return out.assign_coords({"class": self.classes_}) if source.source is not None else out
+        return Decision(*(label_trials(part, source) for part in parts))
 
     def curve(self, X: Any, y: Any) -> pd.DataFrame:
         """Return accuracy against the time read, for all thresholds.
@@ -235,16 +206,17 @@ class EarlyExitClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             (mean, in seconds, or in samples where no rate is known); the last row reads whole
             trials.
         """
-        check_is_fitted(self)
         source = self._read(X)
-        labels = self._labels(y, source)
+        labels = read_labels(self, y, len(source.values))
+        index_labels(self, labels)
         guesses = self._guess(self.estimators_, source, np.arange(len(labels)))
         return self._curve(guesses, labels, source)
 
-    def _exit(self, X: Any) -> tuple[Trials, NDArray[np.intp], NDArray[np.float64]]:
-        """Look again only at trials that are still open."""
-        check_is_fitted(self)
-        source = self._read(X)
+    def _probabilities(self, seen: Trials) -> NDArray[Any]:
+        return self._exit(seen)[1]
+
+    def _exit(self, source: Trials) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """Look again only at trials that are still open; say when each was decided, and how."""
         n_trials = len(source.values)
         at = np.full(n_trials, len(self.looks_) - 1)
         proba = np.zeros((n_trials, len(self.classes_)))
@@ -255,27 +227,16 @@ class EarlyExitClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 done = proba[still].max(1) >= self.threshold_
                 at[still[done]] = k
                 still = still[~done]
-        return source, at, proba
+        return at, proba
 
     def _read(self, X: Any) -> Trials:
-        source = trials(self, X, reset=False)
+        source = super()._read(X)
         if source.values.shape[2] < self.looks_[-1]:
             raise ValueError(
                 f"EarlyExitClassifier was fitted on trials of {self.looks_[-1]} samples, got"
                 f" {source.values.shape[2]}; fit it on trials of that length."
             )
         return source
-
-    def _labels(self, y: Any, source: Trials) -> NDArray[Any]:
-        require_y(self, y, "the label of each trial")
-        labels = column_or_1d(y, warn=True)
-        assert_all_finite(labels, input_name="y")
-        check_classification_targets(labels)
-        if len(labels) != len(source.values):
-            raise ValueError(
-                f"EarlyExitClassifier: y has {len(labels)} labels for {len(source.values)} trials."
-            )
-        return np.asarray(labels)
 
     def _fit_looks(self, source: Trials, y: NDArray[Any], rows: NDArray[Any]) -> list[Any]:
         return [
@@ -312,11 +273,6 @@ class EarlyExitClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             rows.append((threshold, early.mean(), lost.mean(), error, time))
         return pd.DataFrame(rows, columns=["threshold", "accuracy", "loss", "loss_error", "time"])
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        return tags
-
 
 def _beginning(source: Trials, rows: NDArray[Any], look: int) -> Any:
     """Return the first samples of some trials, labelled where the input was."""
@@ -324,11 +280,3 @@ def _beginning(source: Trials, rows: NDArray[Any], look: int) -> Any:
         return source.source.isel(trial=rows, time=slice(0, look))
     values = source.values[rows, :, :look]
     return values[:, :, 0] if source.values.shape[2] == 1 else values
-
-
-def _label(values: NDArray[Any], source: Trials) -> Any:
-    if source.source is None:
-        return values
-    dims = ("trial", "class")[: values.ndim]
-    out = xr.DataArray(values, dims=dims, coords=source.coords("trial"))
-    return out.isel(trial=0) if source.single else out

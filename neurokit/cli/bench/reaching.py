@@ -123,8 +123,8 @@ def evaluate(
     from neurokit.metrics.regression import decoding_r2
 
     estimator = decoders()[decoder]()
-    if hasattr(estimator, "_default_trainer"):
-        trainer = estimator._default_trainer()
+    if decoder not in _SEEDLESS:
+        trainer = estimator.make_trainer()
         trainer.set_params(n_epochs=epochs or trainer.n_epochs, device=device)
         estimator.set_params(trainer=trainer, random_state=seed)
     begun = time.perf_counter()

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurokit.decoders.networks.regressor import Dense, NetworkRegressor, Room, array
+from neurokit.decoders.networks.live import Buffer, Dense, to_array
+from neurokit.decoders.networks.regressor import NetworkRegressor
 
 if TYPE_CHECKING:
     from neurokit.training import Trainer
@@ -46,8 +47,10 @@ class RecurrentRegressor(NetworkRegressor):
         Its output is standardised: ``target_mean_`` and ``target_scale_`` undo that.
     history_ : list of dict
         Loss, rate and time of each epoch.
+    cell_, hidden_, dropout_, window_
+        What ``fit`` was given.
     dtype_ : str
-        Of the weights, see `quantized`.
+        Type of the weights, see `quantized`.
     latency_ : float
         0: a prediction waits for nothing.
     sampling_rate_ : float
@@ -98,7 +101,7 @@ class RecurrentRegressor(NetworkRegressor):
         self.trainer = trainer
         self.random_state = random_state
 
-    def _check(self) -> None:
+    def _plan(self) -> dict[str, Any]:
         wanted = {
             "cell": (self.cell in CELLS, f"one of {CELLS}"),
             "hidden": (self.hidden >= 1, "1 or more"),
@@ -110,6 +113,7 @@ class RecurrentRegressor(NetworkRegressor):
                 raise ValueError(
                     f"RecurrentRegressor: {name} must be {what}, got {getattr(self, name)!r}."
                 )
+        return {f"{name}_": getattr(self, name) for name in wanted}
 
     def _build_module(self, name: str) -> Any:
         from torch import nn
@@ -119,13 +123,13 @@ class RecurrentRegressor(NetworkRegressor):
 
         n_inputs = self.n_features_in_
         layer: nn.Module
-        if self.cell == "elm":
+        if self.cell_ == "elm":
             longest = max(self.sampling_rate_, 4.0)
-            layer = ELM(n_inputs, self.hidden, tau=(2.0, longest), tau_synapse=2.0)
+            layer = ELM(n_inputs, self.hidden_, tau=(2.0, longest), tau_synapse=2.0)
         else:
-            layer = Recurrent(self.cell, n_inputs, self.hidden)
-        readout = nn.Linear(self.hidden, len(self.target_mean_))
-        return SpikingSequential(layer, nn.Dropout(self.dropout), readout)
+            layer = Recurrent(self.cell_, n_inputs, self.hidden_)
+        readout = nn.Linear(self.hidden_, len(self.target_mean_))
+        return SpikingSequential(layer, nn.Dropout(self.dropout_), readout)
 
     def _initialise(self, module: Any, x: NDArray[Any]) -> None:
         """Start as if the counts were standardised; units that are silent get no weight."""
@@ -136,7 +140,7 @@ class RecurrentRegressor(NetworkRegressor):
         scale = torch.where(spread > 0, 1 / spread, 0.0)
         layer = module[0]
         with torch.no_grad():
-            if self.cell == "elm":
+            if self.cell_ == "elm":
                 layer.weight.mul_(scale)
                 rest = layer.weight * mean / (1 - layer.keep_trace)
                 layer.hidden.bias.sub_(layer.hidden.weight[:, : len(rest)] @ rest)
@@ -146,8 +150,8 @@ class RecurrentRegressor(NetworkRegressor):
 
     def _layers(self) -> list[Any]:
         layer, _, readout = self.module_
-        cell = _Memories(layer) if self.cell == "elm" else _Gates(self.cell, layer.layer)
-        return [cell, Dense(array(readout.weight), array(readout.bias))]
+        cell = _Memories(layer) if self.cell_ == "elm" else _Gates(self.cell_, layer.layer)
+        return [cell, Dense(to_array(readout.weight), to_array(readout.bias))]
 
 
 class _Gates:
@@ -161,20 +165,20 @@ class _Gates:
         n_states = 1 if cell == "gru" else 2
         self._run: Any = gru_layer if cell == "gru" else lstm_layer
         self._fixed = (
-            np.ascontiguousarray(array(layer.weight_ih_l0).T),
-            array(layer.bias_ih_l0),
-            np.ascontiguousarray(array(layer.weight_hh_l0).T),
-            array(layer.bias_hh_l0),
+            np.ascontiguousarray(to_array(layer.weight_ih_l0).T),
+            to_array(layer.bias_ih_l0),
+            np.ascontiguousarray(to_array(layer.weight_hh_l0).T),
+            to_array(layer.bias_hh_l0),
             *(np.zeros(n_units) for _ in range(n_states)),
             np.empty(n_gates),
             np.empty(n_gates),
         )
         self.hidden = self._fixed[4]  # what is multiplied by weights at the next step
-        self._room = Room(n_units)
+        self._buffer = Buffer(n_units)
 
     def push(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return the units at the new steps."""
-        out = self._room.of(len(x))
+        out = self._buffer.rows(len(x))
         self._run(x, *self._fixed, out)
         return out
 
@@ -188,14 +192,14 @@ class _Memories:
         n_memories, n_inputs = len(layer.log_tau), len(layer.weight)
         self._run: Any = elm_layer
         self._fixed = (
-            array(layer.weight),
+            to_array(layer.weight),
             layer.keep_trace,
-            np.ascontiguousarray(array(layer.hidden.weight).T),
-            array(layer.hidden.bias),
-            np.ascontiguousarray(array(layer.change.weight).T),
-            array(layer.change.bias),
-            array(layer.keep),
-            array(layer.take),
+            np.ascontiguousarray(to_array(layer.hidden.weight).T),
+            to_array(layer.hidden.bias),
+            np.ascontiguousarray(to_array(layer.change.weight).T),
+            to_array(layer.change.bias),
+            to_array(layer.keep),
+            to_array(layer.take),
             np.zeros(n_memories),
             np.zeros(n_inputs),
             np.empty(n_inputs + n_memories),
@@ -203,10 +207,10 @@ class _Memories:
             np.empty(n_memories),
         )
         self.hidden = self._fixed[8]
-        self._room = Room(n_memories)
+        self._buffer = Buffer(n_memories)
 
     def push(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return the memories at the new steps."""
-        out = self._room.of(len(x))
+        out = self._buffer.rows(len(x))
         self._run(x, *self._fixed, out)
         return out

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurokit.decoders.networks.regressor import (
-    Dense,
-    NetworkRegressor,
-    Windows,
-    array,
-    gather_windows,
-    running_sums,
-    window_parts,
-)
+from neurokit.decoders.networks.live import Dense, Windows, to_array
+from neurokit.decoders.networks.regressor import NetworkRegressor
+from neurokit.decoders.networks.windows import gather_windows, part_width, running_sums
 from neurokit.inputs.series import Series
 
 if TYPE_CHECKING:
@@ -54,8 +48,12 @@ class WindowMLPRegressor(NetworkRegressor):
         Its output is standardised: ``target_mean_`` and ``target_scale_`` undo that.
     history_ : list of dict
         Loss, rate and time of each epoch.
+    hidden_, n_parts_, dropout_
+        What ``fit`` was given.
+    width_ : int
+        Steps in each part of the window.
     dtype_ : str
-        Of the weights, see `quantized`.
+        Type of the weights, see `quantized`.
     latency_ : float
         0: a prediction waits for nothing.
     sampling_rate_ : float
@@ -87,6 +85,14 @@ class WindowMLPRegressor(NetworkRegressor):
     True
     """
 
+    _training: ClassVar[dict[str, Any]] = {
+        "n_epochs": 20,
+        "batch_size": 512,
+        "learning_rate": 5e-3,
+        "weight_decay": 0.01,
+    }
+    _begins_anew = True
+
     def __init__(
         self,
         hidden: tuple[int, ...] = (32, 48),
@@ -106,7 +112,7 @@ class WindowMLPRegressor(NetworkRegressor):
         self.trainer = trainer
         self.random_state = random_state
 
-    def _check(self) -> None:
+    def _plan(self) -> dict[str, Any]:
         sizes = np.atleast_1d(self.hidden)
         wanted = {
             "hidden": (len(sizes) > 0 and min(sizes) >= 1, "numbers of units, 1 or more"),
@@ -119,11 +125,13 @@ class WindowMLPRegressor(NetworkRegressor):
                 raise ValueError(
                     f"WindowMLPRegressor: {name} must be {what}, got {getattr(self, name)!r}."
                 )
-        self._width()
-
-    def _width(self) -> int:
-        """Return the steps in each part."""
-        return window_parts(self.window, self.n_parts, self.sampling_rate_, "WindowMLPRegressor")
+        width = part_width(self.window, self.n_parts, self.sampling_rate_, "WindowMLPRegressor")
+        return {
+            "hidden_": [int(n_units) for n_units in sizes],
+            "n_parts_": self.n_parts,
+            "width_": width,
+            "dropout_": self.dropout,
+        }
 
     def _build_module(self, name: str) -> Any:
         from torch import nn
@@ -131,22 +139,22 @@ class WindowMLPRegressor(NetworkRegressor):
         from neurokit.nn.spiking import SpikingSequential
 
         layers: list[nn.Module] = []
-        width = self.n_features_in_ * self.n_parts
-        for n_units in map(int, np.atleast_1d(self.hidden)):
+        width = self.n_features_in_ * self.n_parts_
+        for n_units in self.hidden_:
             layers += [nn.Linear(width, n_units), nn.ReLU(), nn.BatchNorm1d(n_units)]
             width = n_units
         return SpikingSequential(
-            *layers, nn.Dropout(self.dropout), nn.Linear(width, len(self.target_mean_))
+            *layers, nn.Dropout(self.dropout_), nn.Linear(width, len(self.target_mean_))
         )
 
     def _initialise(self, module: Any, x: NDArray[Any]) -> None:
         """Start as if the counts were standardised; units that are silent get no weight."""
         import torch
 
-        size = self.n_parts * self._width()
+        size = self.n_parts_ * self.width_
         sums, where = running_sums(x, [slice(0, len(x))], size)
         step = max(len(x) // 4000, 1)
-        seen = gather_windows(sums, where[::step], self.n_parts, self._width()).flatten(1)
+        seen = gather_windows(sums, where[::step], self.n_parts_, self.width_).flatten(1)
         spread = seen.std(0, correction=0)
         with torch.no_grad():
             module[0].weight.mul_(torch.where(spread > 0, 1 / spread, 0.0))
@@ -155,27 +163,19 @@ class WindowMLPRegressor(NetworkRegressor):
     def _problem(self, rows: Series, y: NDArray[Any]) -> tuple[tuple[Any, ...], Any]:
         import torch
 
-        width = self._width()
-        sums, where = running_sums(rows.values, rows.runs, self.n_parts * width)
+        n_parts, width = self.n_parts_, self.width_
+        sums, where = running_sums(rows.values, rows.runs, n_parts * width)
 
         def loss(module: Any, at: Any, truth: Any) -> Any:
             if len(at) == 1:  # one example has no spread to normalise by
                 at, truth = at.repeat(2), truth.repeat(2, 1)
-            x = gather_windows(sums.to(at.device), at, self.n_parts, width)
+            x = gather_windows(sums.to(at.device), at, n_parts, width)
             return ((module(x.flatten(1))[0] - truth) ** 2).mean()
 
         return (where, torch.from_numpy(y)), loss
 
-    def _default_trainer(self) -> Trainer:
-        from neurokit.training import Trainer
-
-        return Trainer(20, batch_size=512, learning_rate=5e-3, weight_decay=0.01)
-
-    def _anew(self) -> bool:
-        return True
-
     def _inputs(self, x: NDArray[Any]) -> Iterator[NDArray[np.float32]]:
-        windows = Windows(x.shape[1], self.n_parts, self._width())
+        windows = Windows(x.shape[1], self.n_parts_, self.width_)
         for row in x[:, None]:
             yield windows.push(row).reshape(1, -1).astype(np.float32)
 
@@ -183,17 +183,17 @@ class WindowMLPRegressor(NetworkRegressor):
         """Return the steps, with each normalisation put into the weights after it."""
         from torch import nn
 
-        steps: list[Any] = [Windows(self.n_features_in_, self.n_parts, self._width()), _Flat()]
+        steps: list[Any] = [Windows(self.n_features_in_, self.n_parts_, self.width_), _Flat()]
         gain, offset = np.ones(1), np.zeros(1)
         linear = [layer for layer in self.module_ if isinstance(layer, nn.Linear)]
         norms = [layer for layer in self.module_ if isinstance(layer, nn.BatchNorm1d)]
         for layer, norm in zip(linear, [*norms, None], strict=True):
-            weight = array(layer.weight)
-            bias = array(layer.bias) + weight @ np.broadcast_to(offset, weight.shape[1])
+            weight = to_array(layer.weight)
+            bias = to_array(layer.bias) + weight @ np.broadcast_to(offset, weight.shape[1])
             steps.append(Dense(weight * gain, bias, rectified=norm is not None))
             if norm is not None:
-                gain = array(norm.weight) / np.sqrt(array(norm.running_var) + norm.eps)
-                offset = array(norm.bias) - gain * array(norm.running_mean)
+                gain = to_array(norm.weight) / np.sqrt(to_array(norm.running_var) + norm.eps)
+                offset = to_array(norm.bias) - gain * to_array(norm.running_mean)
         return steps
 
 

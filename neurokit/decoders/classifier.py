@@ -1,0 +1,115 @@
+"""What all classifiers of trials share: labels in, labelled probabilities and decisions out."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from neurokit.inputs.rates import match_rate
+from neurokit.inputs.trials import Trials, trials
+
+_SMALLEST = np.finfo(np.float64).tiny
+
+
+class TrialClassifier(ClassifierMixin, BaseEstimator):
+    """Base of the classifiers that tell trials apart.
+
+    A subclass has ``classes_`` after ``fit`` (see ``neurokit.inputs.classes``), and says how
+    likely each class is for trials that were read (`_probabilities`).
+    """
+
+    classes_: NDArray[Any]
+
+    def predict(self, X: Any) -> Any:
+        """Return the likeliest label of every trial.
+
+        Parameters
+        ----------
+        X : as in ``fit``
+
+        Returns
+        -------
+        xarray.DataArray of dims (trial,), or ndarray
+        """
+        seen = self._read(X)
+        return label_trials(self.classes_[self._probabilities(seen).argmax(1)], seen)
+
+    def predict_proba(self, X: Any) -> Any:
+        """Return the probability of every class, in the order of ``classes_``.
+
+        Parameters
+        ----------
+        X : as in ``fit``
+
+        Returns
+        -------
+        xarray.DataArray of dims (trial, class), or ndarray
+        """
+        seen = self._read(X)
+        return label_trials(self._probabilities(seen), seen, self.classes_)
+
+    def decision_function(self, X: Any) -> Any:
+        """Return the logarithm of the probability of every class; of two, their difference.
+
+        Parameters
+        ----------
+        X : as in ``fit``
+
+        Returns
+        -------
+        xarray.DataArray of dims (trial, class), or ndarray
+            With two classes one number per trial, dims (trial,): above zero for ``classes_[1]``.
+        """
+        seen = self._read(X)
+        values = self._decisions(seen)
+        if len(self.classes_) == 2:
+            return label_trials(values[:, 1] - values[:, 0], seen)
+        return label_trials(values, seen, self.classes_)
+
+    # ------------------------------------------------------------ for the subclasses
+
+    def _read(self, X: Any) -> Trials:
+        """Read trials as those of ``fit``, or refuse them."""
+        check_is_fitted(self)
+        seen = trials(self, X, reset=False)
+        match_rate(self, seen.sampling_rate)
+        return seen
+
+    def _probabilities(self, seen: Trials) -> NDArray[Any]:
+        """Return the probabilities, shape (n_trials, n_classes)."""
+        raise NotImplementedError
+
+    def _decisions(self, seen: Trials) -> NDArray[Any]:
+        """Return the logarithms of the probabilities, shape (n_trials, n_classes)."""
+        return np.log(np.maximum(self._probabilities(seen), _SMALLEST))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+def label_trials(values: NDArray[Any], seen: Trials, classes: Any = None) -> Any:
+    """Give one row per trial the labels of the input; plain input, plain output.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_trials,) or (n_trials, n_classes)
+    seen : Trials
+    classes : array-like, optional
+        Labels of the second axis.
+
+    Returns
+    -------
+    xarray.DataArray of dims (trial[, class]), or ndarray
+    """
+    if seen.source is None:
+        return values
+    dims = ("trial", "class")[: values.ndim]
+    out = xr.DataArray(values, dims=dims, coords=seen.coords("trial"))
+    if classes is not None:
+        out = out.assign_coords({"class": classes})
+    return out.isel(trial=0) if seen.single else out

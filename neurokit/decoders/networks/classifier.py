@@ -1,0 +1,275 @@
+"""What the networks that tell trials apart share: fitting, going on, predicting, live use."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import compute_class_weight
+from sklearn.utils.validation import check_is_fitted
+
+from neurokit.decoders.classifier import TrialClassifier
+from neurokit.decoders.networks.learning import draw_seed, slow_down
+from neurokit.inputs.classes import find_classes, index_labels, read_labels
+from neurokit.inputs.rates import require_rate
+from neurokit.inputs.trials import Trials, trials
+from neurokit.persistence import Saveable
+from neurokit.streaming import check_chunk
+
+if TYPE_CHECKING:
+    from neurokit.training import Trainer
+
+_BATCH = 256  # trials that are decoded at once
+
+
+class NetworkClassifier(Saveable, TrialClassifier):
+    """Base of the classifiers that have a network as ``module_``.
+
+    A subclass has the parameters ``sampling_rate``, ``class_weight``, ``augmentation``,
+    ``trainer`` and ``random_state``; it says what its parameters decide (`_plan`, where
+    ``n_features_in_``, ``n_times_``, ``classes_`` and ``sampling_rate_`` are known) and how its
+    network is made (`_build_module`). By default the network takes trials (trial, channel, time)
+    whose channels have mean 0 and spread 1 over the training trials, all of one length, and
+    returns one number per class (`_log_probabilities` says otherwise).
+    """
+
+    sampling_rate: float | None
+    class_weight: Any
+    augmentation: Any
+    trainer: Trainer | None
+    random_state: int | np.random.RandomState | None
+    module_: Any
+    _training: ClassVar[dict[str, Any]] = {"n_epochs": 50, "batch_size": 32, "learning_rate": 5e-3}
+    _standardised = True  # whether channels are brought to mean 0 and spread 1
+    _any_length = False  # whether later trials may have another length
+
+    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
+        """Train the network from the start.
+
+        Parameters
+        ----------
+        X : xarray.DataArray with dims (trial, channel | unit, time), mne.Epochs, or array-like
+        y : array-like of shape (n_trials,)
+            Labels.
+        groups : array-like of shape (n_trials,), optional
+            What a held-out split of the trainer keeps together. Default: the coordinate
+            ``subject`` of X if there are several, else ``session`` if there are several.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ImportError
+            If torch is not installed.
+        """
+        return self._begin(X, y, None, groups)
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, groups: Any = None) -> Self:
+        """Go on learning from more trials of the same classes, such as a new day's.
+
+        The network starts from what it is, with a quarter of the epochs and of the learning rate.
+
+        Parameters
+        ----------
+        X, y, groups : as in `fit`
+        classes : array-like, optional
+            All labels that will ever come, at the first call. Default: those of ``y``.
+
+        Returns
+        -------
+        self
+        """
+        if not hasattr(self, "module_"):
+            return self._begin(X, y, classes, groups)
+        seen = self._read(X)
+        index = index_labels(self, read_labels(self, y, len(seen.values)))
+        trainer = slow_down(self.trainer or self.make_trainer())
+        self.module_ = deepcopy(self.module_)
+        return self._learn(seen, index, groups, trainer, draw_seed(self.random_state))
+
+    def stream(self, step: float | None = None) -> Any:
+        """Begin a live recording, decided window by window.
+
+        Parameters
+        ----------
+        step : float, optional
+            Seconds from one decision to the next. Default: the length of a trial.
+
+        Returns
+        -------
+        stream
+            ``push(chunk)`` takes the next samples, shape (n, n_channels), and returns the
+            probabilities of each window of a trial's length that has ended, shape (n_windows,
+            n_classes), those of `predict_proba`. ``flush()`` returns no more.
+        """
+        check_is_fitted(self)
+        every = self.n_times_ if step is None else round(step * self.sampling_rate_)
+        if every < 1:
+            raise ValueError(
+                f"{type(self).__name__}.stream: step must be one sample or more, got {step!r} s."
+            )
+        return _WindowStream(self, every)
+
+    def make_trainer(self) -> Trainer:
+        """Return the trainer that is used where none is given.
+
+        Returns
+        -------
+        Trainer
+        """
+        from neurokit.training import Trainer
+
+        return Trainer(**self._training)
+
+    # ------------------------------------------------------------ for the subclasses
+
+    def _initialise(self, module: Any, x: NDArray[np.float32]) -> None:
+        """Fit the start of the network to the statistics of its input, (trial, channel, time)."""
+
+    def _log_probabilities(self, module: Any, x: Any) -> Any:
+        """Return the logarithm of each class's probability, for trials (trial, channel, time)."""
+        return module(x).log_softmax(-1)
+
+    # ------------------------------------------------------------ inside
+
+    def _begin(self, X: Any, y: Any, classes: Any, groups: Any) -> Self:
+        from neurokit.training import import_torch
+
+        import_torch(type(self).__name__)
+        from neurokit.nn.draws import seeded
+
+        seen = trials(self, X, reset=True)
+        labels = read_labels(self, y, len(seen.values))
+        self.classes_ = find_classes(self, labels, classes)
+        index = index_labels(self, labels)
+        self.sampling_rate_ = require_rate(self, seen.sampling_rate)
+        self.n_times_ = seen.values.shape[2]
+        if self._standardised:
+            spread = seen.values.std((0, 2), dtype=np.float64)
+            self.mean_ = seen.values.mean((0, 2), dtype=np.float64)
+            self.scale_ = np.where(spread > 0, spread, 1.0)
+        self._keep_plan()
+        seed = draw_seed(self.random_state)
+        with seeded(seed):
+            module = self._build_module("module_")
+            self._initialise(module, self._prepare(seen.values[: 2 * _BATCH]))
+        self.module_ = module
+        return self._learn(seen, index, groups, self.trainer or self.make_trainer(), seed)
+
+    def _learn(
+        self, seen: Trials, index: NDArray[np.intp], groups: Any, trainer: Trainer, seed: int
+    ) -> Self:
+        import torch
+
+        from neurokit.decoders.networks.classifier_loss import TrialLoss
+        from neurokit.training.augment import Montage, make_augmentation
+
+        name, inputs = type(self).__name__, self._prepare(seen.values)
+        spread = inputs.std((0, 2), dtype=np.float64)[:, None]
+        montage = Montage(
+            getattr(self, "channels_", None), torch.from_numpy(spread), self.sampling_rate_
+        )
+        augment = make_augmentation(name, self.augmentation, montage)
+        data = [torch.from_numpy(inputs), torch.from_numpy(index)]
+        if self.class_weight is not None:
+            weight = self._weigh(index)
+            data.append(torch.from_numpy(weight))
+        self.history_ = trainer.minimize(
+            self.module_,
+            TrialLoss(self._log_probabilities, augment),
+            data,
+            seed=seed,
+            groups=find_groups(seen, groups),
+        )
+        return self
+
+    def _weigh(self, index: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Return the weight of every trial, 1 in the mean."""
+        present = np.unique(index)
+        wanted = self.class_weight
+        if not isinstance(wanted, str):
+            wanted = {k: wanted.get(c, 1.0) for k, c in enumerate(self.classes_.tolist())}
+        by_class = np.ones(len(self.classes_))
+        by_class[present] = compute_class_weight(wanted, classes=present, y=index)
+        weight = by_class[index]
+        return (weight / weight.mean()).astype(np.float32)
+
+    def _prepare(self, values: NDArray[Any]) -> NDArray[np.float32]:
+        """Return trials as the network takes them."""
+        if self._standardised:
+            values = (values - self.mean_[:, None]) / self.scale_[:, None]
+        return np.ascontiguousarray(values, np.float32)
+
+    def _read(self, X: Any) -> Trials:
+        seen = super()._read(X)
+        if not self._any_length and seen.values.shape[2] != self.n_times_:
+            raise ValueError(
+                f"{type(self).__name__} was fitted on trials of {self.n_times_} samples, got"
+                f" {seen.values.shape[2]}; cut them to that length, or fit again."
+            )
+        return seen
+
+    def _decisions(self, seen: Trials) -> NDArray[Any]:
+        return self._decide(seen.values)
+
+    def _probabilities(self, seen: Trials) -> NDArray[Any]:
+        return np.exp(self._decide(seen.values))
+
+    def _decide(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the logarithms of the probabilities, a few trials at once."""
+        import torch
+
+        found = []
+        with torch.no_grad():
+            for start in range(0, len(values), _BATCH):
+                x = torch.from_numpy(self._prepare(values[start : start + _BATCH]))
+                likely = self._log_probabilities(self.module_, x)
+                found.append(likely.double().log_softmax(-1))  # sums to one in double precision
+        return torch.cat(found).numpy()
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.poor_score = True  # for trials of one sample
+        return tags
+
+
+class _WindowStream:
+    """The newest samples of one live recording, and when the next decision is due."""
+
+    def __init__(self, classifier: NetworkClassifier, every: int) -> None:
+        self._classifier, self._every = classifier, every
+        self._rows = np.empty((0, classifier.n_features_in_))
+        self._wait = classifier.n_times_  # samples that must stand before the next decision
+
+    def push(self, chunk: NDArray[Any]) -> NDArray[Any]:
+        classifier = self._classifier
+        name, n_times = type(classifier).__name__, classifier.n_times_
+        chunk = check_chunk(name, chunk, self._rows.shape[1], "samples")
+        rows = np.concatenate([self._rows, chunk])
+        windows = []
+        while len(rows) >= self._wait:
+            windows.append(rows[self._wait - n_times : self._wait].T)
+            self._wait += self._every
+        dropped = max(min(self._wait - n_times, len(rows)), 0)
+        self._rows, self._wait = rows[dropped:], self._wait - dropped
+        if not windows:
+            return self.flush()
+        return np.exp(classifier._decide(np.stack(windows)))
+
+    def flush(self) -> NDArray[Any]:
+        return np.empty((0, len(self._classifier.classes_)))
+
+
+def find_groups(seen: Trials, groups: Any) -> NDArray[Any] | None:
+    """Return what a held-out split keeps together: subjects, else sessions, where several are."""
+    if groups is not None:
+        return np.asarray(groups)
+    for name in ("subject", "session"):
+        found = seen.coordinate(name)
+        if found is not None and len(np.unique(found)) > 1:
+            return found
+    return None

@@ -1,0 +1,72 @@
+"""What networks along time need while they learn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from sklearn.base import clone
+from sklearn.utils import check_random_state
+
+if TYPE_CHECKING:
+    from neurokit.training import Trainer
+
+
+def draw_seed(random_state: Any) -> int:
+    """Draw the seed of one fit."""
+    return int(check_random_state(random_state).randint(2**31))
+
+
+def slow_down(trainer: Trainer) -> Trainer:
+    """Return the trainer that goes on: a quarter of the epochs and of the learning rate."""
+    trainer = clone(trainer)
+    trainer.n_epochs = max(trainer.n_epochs // 4, 1)
+    trainer.learning_rate = trainer.learning_rate / 4
+    return trainer
+
+
+def average_error(output: Any, y: Any, mask: Any) -> Any:
+    """Average the squared error over the steps that ``mask`` (example, time) counts."""
+    error = ((output - y) ** 2).mean(-1)
+    return (error * mask).sum() / mask.sum().clamp(min=1)
+
+
+def find_connections(module: Any) -> list[Any]:
+    """Return the weight matrices between units of a network."""
+    return [p for p in module.parameters() if p.ndim == 2]
+
+
+def count_numbers(state: Any) -> int:
+    """Count the numbers in a state of nested tuples."""
+    if isinstance(state, tuple | list):
+        return sum(count_numbers(part) for part in state)
+    return 0 if state is None else int(state.numel())
+
+
+@contextmanager
+def prune(module: Any, share: float) -> Iterator[None]:
+    """Set the smallest weights of every layer to zero, and keep them there in training.
+
+    Parameters
+    ----------
+    module : nn.Module
+    share : float
+        Part of the weights of each layer, 0 to 1.
+    """
+    import torch
+
+    hooks = []
+    for weight in find_connections(module):
+        mask = torch.ones(weight.numel())
+        smallest = weight.detach().abs().flatten().argsort(stable=True)
+        mask[smallest[: int(share * len(mask))]] = 0
+        mask = mask.view_as(weight)
+        with torch.no_grad():
+            weight.mul_(mask)
+        hooks.append(weight.register_hook(lambda grad, m=mask: grad * m.to(grad.device)))
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()

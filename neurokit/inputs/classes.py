@@ -1,0 +1,89 @@
+"""What kind each trial is: labels in, their classes, and the place of each among them."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from sklearn.utils import assert_all_finite
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import column_or_1d
+
+from neurokit.inputs.labels import name_of
+from neurokit.inputs.targets import require_y
+
+
+def read_labels(estimator: Any, y: Any, n_trials: int) -> NDArray[Any]:
+    """Read ``y`` as one label per trial.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The caller.
+    y : xarray.DataArray or array-like of shape (n_trials,)
+    n_trials : int
+
+    Returns
+    -------
+    ndarray of shape (n_trials,)
+
+    Raises
+    ------
+    ValueError
+        If ``y`` is missing, holds NaN or no labels, or has another length than X.
+    """
+    require_y(estimator, y, "the label of each trial")
+    labels = column_or_1d(y.values if isinstance(y, xr.DataArray) else y, warn=True)
+    assert_all_finite(labels, input_name="y")
+    check_classification_targets(labels)
+    if len(labels) != n_trials:
+        raise ValueError(
+            f"{name_of(estimator)}: y has {len(labels)} labels for {n_trials} trials."
+        )
+    return np.asarray(labels)
+
+
+def find_classes(estimator: Any, labels: NDArray[Any], classes: Any = None) -> NDArray[Any]:
+    """Return the classes in order; refuse a single one, which leaves nothing to tell apart.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The caller.
+    labels : ndarray of shape (n_trials,)
+    classes : array-like, optional
+        All labels that will ever come. Default: those of ``labels``.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+    """
+    found = np.unique(labels if classes is None else np.asarray(classes))
+    if len(found) < 2:
+        raise ValueError(
+            f"{name_of(estimator)}: y must hold two classes or more, got one class,"
+            f" {found.tolist()}; give trials of another class too."
+        )
+    return found
+
+
+def index_labels(estimator: Any, labels: NDArray[Any]) -> NDArray[np.intp]:
+    """Return the place of each label among ``classes_``; refuse others.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The caller, with ``classes_``.
+    labels : ndarray of shape (n_trials,)
+
+    Returns
+    -------
+    ndarray of int
+    """
+    known = estimator.classes_
+    if unknown := sorted(set(labels.tolist()) - set(known.tolist())):
+        raise ValueError(
+            f"{name_of(estimator)}: y holds classes {unknown} that fit had not seen; fit a new"
+            " decoder."
+        )
+    return np.searchsorted(known, labels)
