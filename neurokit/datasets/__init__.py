@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "calcium": ["Calcium", "make_calcium"],
+        "communities": ["DynamicCommunities", "make_dynamic_communities"],
         "eeg": ["EEG", "Trials", "make_eeg", "make_motor_imagery", "make_ssvep"],
         "fetch": [
             "fetch_bnci2014_001",
@@ -14,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "fetch_reaching",
         ],
         "head": ["electrodes", "sphere_leadfield"],
+        "network": ["SpikingNetwork", "make_spiking_network"],
         "reaching": ["Reaching", "make_reaching", "optimal_velocity"],
         "spikes": ["Motifs", "Switching", "make_motifs", "make_switching"],
     },
