@@ -462,13 +462,13 @@ def _unpack_estimator(
         for name, value in estimator._plan().items():
             vars(estimator).setdefault(name, value)
     for name, prefix in modules.items():
+        module = estimator._build_module(name)  # says what is missing where torch is
         torch = importlib.import_module("torch")
         state = {
             key.removeprefix(prefix): torch.from_numpy(value.copy())
             for key, value in tensors.items()
             if key.startswith(prefix)
         }
-        module = estimator._build_module(name)
         module.load_state_dict(state)
         setattr(estimator, name, module.eval())
     return estimator

@@ -308,18 +308,6 @@ def test_saves_and_loads_without_pickle(estimator, given, tmp_path):
     assert_same(outputs(loaded, given[0]), expected)
 
 
-# Until they keep their plan: each name that leaves this set leaves it for good.
-READ_THEIR_PARAMETERS_AGAIN = {
-    "CodeHistogram",
-    "CodecTokenizer",
-    "EventEmbedding",
-    "LinearRVQTokenizer",
-    "MultiScaleTokenizer",
-    "RegionTokenizer",
-    "ScalarTokenizer",
-    "SpikeTokenizer",
-}
-
 # How to work, not what: these may be read again.
 WORKING = {"trainer", "random_state", "memory", "device", "beam", "n_jobs", "verbose"}
 WORDS = {
@@ -366,8 +354,6 @@ def everything(estimator, X, folder):
 
 
 def test_a_fitted_estimator_is_what_it_was_fitted_as(name, estimator, given, tmp_path):
-    if name in READ_THEIR_PARAMETERS_AGAIN:
-        pytest.skip(f"{name} reads its parameters again after fit")
     X, y = given
     expected = everything(estimator.fit(X, y), X, tmp_path)
     params = estimator.get_params(deep=False)

@@ -11,7 +11,7 @@ import neurokit
 from neurokit.families import FAMILIES
 
 ROOT = Path(neurokit.__file__).parent
-RECORDING = {"recording"}
+RECORDING = {"recording", "types"}
 ESTIMATOR = RECORDING | {
     "inputs",
     "streaming",
@@ -38,6 +38,7 @@ FILES = {
     "atomic": set(),
     "families": set(),
     "streaming": set(),
+    "types": set(),
     "persistence": RECORDING | {"atomic", "families"},
 }
 

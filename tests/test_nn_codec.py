@@ -16,10 +16,12 @@ from neurokit.nn.codec import (
     Memory,
     Recurrent,
     ResidualUnit,
-    band_error,
     begin_as_cosines,
-    biocodec_error,
     cosines,
+)
+from neurokit.nn.distortion import (
+    band_error,
+    biocodec_error,
     relative_error,
     spectrogram_error,
 )

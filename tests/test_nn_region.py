@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from neurokit.nn.codec import Codec, Decoder, Encoder, Memory, band_error
+from neurokit.nn.codec import Codec, Decoder, Encoder, Memory
+from neurokit.nn.distortion import band_error
 from neurokit.nn.quantizers.residual import ResidualVectorQuantizer
 from neurokit.nn.region import (
     RegionDecoder,

@@ -10,12 +10,16 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 
 import neurokit as nk
+from neurokit.inputs.signal import take_signal
 from neurokit.io.packed.ntok import read_tokens, write_tokens
 from neurokit.persistence import read_tensors
 from neurokit.tokenizers import CodecTokenizer
+from neurokit.tokenizers._codec import CodecDesign
 from neurokit.tokenizers.framing import level as _level
-from neurokit.tokenizers.framing.leveller import Leveller
+from neurokit.tokenizers.framing.frames import level_whole
+from neurokit.tokenizers.framing.level import Leveller
 from neurokit.tokenizers.framing.resample import Resampler
+from neurokit.tokenizers.network import cut_windows
 from neurokit.training import Trainer
 
 
@@ -201,7 +205,7 @@ def test_tokens_alone_are_enough(small):
     """The integers as they are, in other hands: no attributes, no fitted statistics."""
     x = eeg(2, seconds=4, rate=320.0)
     tokens = small.transform(x)
-    other = CodecTokenizer.from_pretrained().set_params(sampling_rate=320, device="cpu")
+    other = CodecTokenizer.from_pretrained(sampling_rate=320).set_params(device="cpu")
     back = other.inverse_transform(tokens.values.astype(np.int32))
     np.testing.assert_array_equal(back, small.inverse_transform(tokens))
 
@@ -224,7 +228,8 @@ def test_tokens_cut_in_time_decode_to_their_stretch(small):
 )
 @settings(deadline=None, max_examples=12)
 def test_a_stream_gives_the_tokens_of_the_whole(codec, cuts, rate, causal):
-    codec = pickle.loads(pickle.dumps(codec)).set_params(causal=causal)
+    codec = pickle.loads(pickle.dumps(codec))
+    codec.design_["causal"] = causal
     x = eeg(2, seconds=sum(cuts) / rate, rate=rate)
     stream = codec.stream(2, rate)
     parts = [stream.push(part) for part in np.split(x.values, np.cumsum(cuts)[:-1], 1)]
@@ -435,16 +440,19 @@ def test_the_published_preset_runs_streams_and_saves(tmp_path):
 
 def test_held_out_groups_are_subjects_then_trials_then_time():
     X = eeg(2, seconds=8, trials=3)
-    from neurokit.tokenizers._signal import read_signal
-
     est = tiny()
-    groups = est._examples(read_signal(est, X), None)[1]
-    assert groups.tolist() == np.repeat([0, 1, 2], 4).tolist()
+
+    def groups_of(x):
+        signal = take_signal(est, x, None)
+        design = CodecDesign(**est._plan()["design_"])
+        frames = design.frames(signal.rate)
+        rows = level_whole(frames, signal, "test")
+        return cut_windows(signal, rows, design.window * frames.frame_rate, None)[1].tolist()
+
+    assert groups_of(X) == np.repeat([0, 1, 2], 4).tolist()
     labelled = X.assign_coords(subject=("trial", ["a", "a", "b"]))
-    groups = est._examples(read_signal(est, labelled), None)[1]
-    assert groups.tolist() == np.repeat(["a", "a", "b"], 4).tolist()
-    groups = est._examples(read_signal(est, X.isel(trial=0)), None)[1]
-    assert groups.tolist() == [0, 1, 0, 1]
+    assert groups_of(labelled) == np.repeat(["a", "a", "b"], 4).tolist()
+    assert groups_of(X.isel(trial=0)) == [0, 1, 0, 1]
 
 
 def test_saved_and_pickled_codecs_are_the_same(codec, tmp_path):

@@ -111,7 +111,8 @@ def test_only_the_tokens_that_are_needed_are_read(tokenizer):
 
 def test_plain_dask_arrays_stay_plain(tokenizer):
     x = eeg(100)
-    plain = deepcopy(tokenizer).set_params(sampling_rate=250)
+    plain = deepcopy(tokenizer)
+    plain.plain_rate_ = 250.0  # as if fit had been given it
     tokens = plain.transform(x.chunk(time=5000).data)
     back = plain.inverse_transform(tokens)
     assert hasattr(tokens, "dask")

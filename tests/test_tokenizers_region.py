@@ -11,9 +11,11 @@ from scipy.signal import lfilter
 import neurokit as nk
 from neurokit import io
 from neurokit.cli import main as cli
+from neurokit.inputs.signal import take_signal
 from neurokit.io.packed.ntok import read_tokens, write_tokens
 from neurokit.tokenizers import CodecTokenizer, RegionTokenizer
-from neurokit.tokenizers.montages.regions import Montage
+from neurokit.tokenizers.framing.frames import level_whole
+from neurokit.tokenizers.montages.regions import RegionMontage
 from neurokit.tokenizers.montages.spatial import (
     Contacts,
     add_recording,
@@ -21,9 +23,9 @@ from neurokit.tokenizers.montages.spatial import (
     find_centers,
     fit_kernel,
     principal_map,
-    read_contacts,
     second_moments,
 )
+from neurokit.tokenizers.region import RegionDesign
 from neurokit.training import Trainer
 
 NOWHERE = [np.nan] * 3
@@ -56,6 +58,16 @@ def tiny(**kwargs):
     return RegionTokenizer(**default | {"trainer": trainer} | kwargs)
 
 
+def learn(x, **kwargs):
+    """Montage and knowledge of contacts after one recording."""
+    tokenizer = tiny(**kwargs)
+    design = RegionDesign(**tokenizer._plan()["design_"])
+    signal = take_signal(tokenizer, x, None)
+    levelled = level_whole(design.frames(signal.rate), signal, "test")
+    montage, _, found = design.learn_channels("test", signal, levelled)
+    return montage, found["spatial_"]
+
+
 @pytest.fixture(scope="module")
 def fitted():
     trainer = Trainer(6, batch_size=8, learning_rate=0.01, device="cpu")
@@ -73,7 +85,7 @@ def contacts(names, labels=None, places=None):
 def test_the_map_keeps_what_principal_components_keep():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(6, 6)) @ rng.normal(size=(6, 500))
-    montage = Montage(contacts("abcdef"), ["r"] * 6, [""])
+    montage = RegionMontage(contacts("abcdef"), ["r"] * 6, [""])
     for n in (1, 2, 6):
         montage.maps[""] = [principal_map(x @ x.T / 500, n)]
         frames = x.reshape(6, 50, 10)
@@ -89,7 +101,7 @@ def test_the_map_keeps_what_principal_components_keep():
 def test_signals_are_no_larger_where_there_are_more_contacts():
     x = np.random.default_rng(0).normal(size=(1, 5, 8))
     for n in (1, 9):
-        montage = Montage(contacts("abcdefghi"[:n]), ["r"] * n, [""])
+        montage = RegionMontage(contacts("abcdefghi"[:n]), ["r"] * n, [""])
         montage.maps[""] = [principal_map(np.ones((n, n)), 2)]
         fused = montage.gather(np.repeat(x, n, 0)).reshape(5, 2, 8)
         np.testing.assert_allclose(fused[:, 0], x[0], rtol=1e-3)
@@ -97,7 +109,7 @@ def test_signals_are_no_larger_where_there_are_more_contacts():
 
 
 def test_frames_and_levels_go_to_their_regions_and_back():
-    montage = Montage(contacts("cab"), ["r", "s", "r"], ["", "x"], order=["s"])
+    montage = RegionMontage(contacts("cab"), ["r", "s", "r"], ["", "x"], order=["s"])
     assert montage.regions == ["s", "r"]
     assert montage.members == [[1], [2, 0]]  # by region, then by name: a, b before c
     side = np.arange(2 * 3 * 4 * 2).reshape(6, 4, 2)
@@ -115,12 +127,7 @@ def test_the_number_of_sources_and_their_mixing_are_recovered(seed):
     rng = np.random.default_rng(seed)
     mixing = [rng.normal(size=(6, 2)), rng.normal(size=(5, 2))]
     x = sources((6, 5), 2, noise=0.1, seed=seed, mixing=mixing)
-    tokenizer = tiny()
-    tokenizer._n_signals = 5
-    signal = tokenizer._read(x)
-    contact = read_contacts(x, 11)
-    spatial = tokenizer._learn_contacts(contact, [""], tokenizer._levelled(signal), None)
-    montage = tokenizer._place(contact, [""], spatial)
+    montage, spatial = learn(x, n_components=5)
     for region, rows in enumerate(montage.members):
         moment = spatial["subjects"][""]["moment"][np.ix_(rows, rows)]
         power = np.linalg.eigvalsh(moment)[::-1]
@@ -511,7 +518,7 @@ def test_fit_learns_the_maps_of_all_its_subjects():
     both = both.assign_coords(subject=("trial", ["a", "b"]))
     tokenizer = tiny().fit(both)
     assert list(tokenizer.spatial_["subjects"]) == ["a", "b"]
-    a, b = tokenizer._montage(tokenizer._read(both)).maps.values()
+    a, b = tokenizer._montages.of_signal(take_signal(tokenizer, both, None)).maps.values()
     assert not np.allclose(a[0], b[0])
 
 
@@ -523,7 +530,7 @@ def test_a_fit_that_fails_leaves_the_old_one(fitted, monkeypatch):
     def stop(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(RegionTokenizer, "_loss", stop)
+    monkeypatch.setattr(RegionDesign, "loss", stop)
     with pytest.raises(KeyboardInterrupt):
         tokenizer.fit(sources((2, 2), seconds=3))
     xr.testing.assert_identical(tokenizer.transform(x), before)

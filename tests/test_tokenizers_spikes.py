@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import neurokit as nk
+from neurokit.inputs.spikes import find_bins
 from neurokit.tokenizers import SpikeTokenizer
-from neurokit.tokenizers._events import bin_of
 
 
 def session(n_units=6, stop=3.0, start=0.0, rate=40.0, seed=0):
@@ -91,8 +91,8 @@ def test_a_spike_on_an_edge_belongs_to_the_later_bin_and_one_at_the_end_is_kept(
 def test_bins_begin_on_their_edges_and_end_right_before_the_next(rate, first):
     edges = nk.recording.SampleIndex(first, rate, 20_001).values
     expected = np.arange(20_000)
-    np.testing.assert_array_equal(bin_of(edges[:-1], edges), expected)
-    np.testing.assert_array_equal(bin_of(np.nextafter(edges[1:], -np.inf), edges), expected)
+    np.testing.assert_array_equal(find_bins(edges[:-1], edges), expected)
+    np.testing.assert_array_equal(find_bins(np.nextafter(edges[1:], -np.inf), edges), expected)
 
 
 def test_padded_windows_are_the_sequence_cut_at_its_markers():

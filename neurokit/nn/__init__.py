@@ -7,12 +7,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "credit": ["accumulate_gradients"],
         "delays": ["Delay", "DelayLinear"],
-        "quantizers.residual": [
-            "GroupedResidualVectorQuantizer",
-            "ResidualVectorQuantizer",
-            "VectorQuantizer",
-        ],
         "quantizers.embedded": ["EmbeddedScalarQuantizer"],
+        "quantizers.grouped": ["GroupedResidualVectorQuantizer"],
+        "quantizers.residual": ["ResidualVectorQuantizer", "VectorQuantizer"],
         "quantizers.scalar": ["FiniteScalarQuantizer", "LookupFreeQuantizer"],
         "spiking": [
             "LIF",

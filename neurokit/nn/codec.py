@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
+
+from neurokit.nn.quantizers.common import Quantizer
 
 
 class Coded(NamedTuple):
@@ -124,7 +126,22 @@ class Recurrent(nn.Module):
         return x + y.mT
 
 
-class Encoder(nn.Module):
+class FrameNetwork(nn.Module):
+    """One half of a codec: samples to vectors of frames, or back, with or without a `Memory`."""
+
+    @property
+    def n_past_frames(self) -> float:
+        """Frames before its own on which a frame depends."""
+        raise NotImplementedError
+
+
+class FrameEncoder(FrameNetwork):
+    """The half that makes vectors; ``hop`` samples become a frame."""
+
+    hop: int
+
+
+class Encoder(FrameEncoder):
     """Samples to frames: residual units and strided convolutions that double the width.
 
     Parameters
@@ -181,7 +198,7 @@ class Encoder(nn.Module):
 
     def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
         """Return latents (batch, frame, latent_dim) of ``x`` (batch, time), whole hops long."""
-        return _through(self.layers, self.direct, x[:, None], memory).mT
+        return _run_through(self.layers, self.direct, x[:, None], memory).mT
 
     @property
     def n_past_frames(self) -> float:
@@ -196,7 +213,7 @@ class Encoder(nn.Module):
         return -(-past // self.hop)
 
 
-class CosineEncoder(nn.Module):
+class CosineEncoder(FrameEncoder):
     """Samples to frames by the cosine transform of each hop: nothing to learn, nothing remembered.
 
     Parameters
@@ -208,12 +225,16 @@ class CosineEncoder(nn.Module):
     """
 
     basis: Tensor
-    n_past_frames = 0.0
 
     def __init__(self, latent_dim: int, *, hop: int) -> None:
         super().__init__()
         self.hop = hop
         self.register_buffer("basis", cosines(latent_dim, hop), persistent=False)
+
+    @property
+    def n_past_frames(self) -> float:
+        """Frames before its own on which a latent depends: none."""
+        return 0.0
 
     def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
         """Return latents (batch, frame, latent_dim) of ``x`` (batch, time), whole hops long."""
@@ -228,24 +249,30 @@ def cosines(n: int, hop: int) -> Tensor:
     return basis
 
 
-def begin_as_cosines(encoder: nn.Module, decoder: "Decoder") -> None:
+def begin_as_cosines(encoder: FrameEncoder, decoder: FrameNetwork) -> None:
     """Let the direct maps begin as the cosine transform of each hop and its inverse."""
-    hop = int(cast("Encoder", encoder).hop)
-    _begin_as_cosines(decoder.direct, hop, slice(0, hop))
+    hop = encoder.hop
+    if isinstance(decoder, Decoder):
+        _set_to_cosines(decoder.direct, hop, slice(0, hop))
     if isinstance(encoder, Encoder):  # the second of its two hops is the frame's own
-        _begin_as_cosines(encoder.direct, hop, slice(hop, None))
+        _set_to_cosines(encoder.direct, hop, slice(hop, None))
 
 
 @torch.no_grad()
-def _begin_as_cosines(direct: Any, hop: int, own: slice) -> None:
-    weight = direct.conv.weight
+def _set_to_cosines(
+    direct: "CausalConv1d | CausalUpsample1d | None", hop: int, own: slice
+) -> None:
+    if direct is None:
+        return
+    weight, bias = direct.conv.weight, direct.conv.bias
     weight.zero_()
-    direct.conv.bias.zero_()
+    if bias is not None:
+        bias.zero_()
     basis = cosines(max(weight.shape[:2]), hop).to(weight)
     weight[..., own] = basis.reshape(weight[..., own].shape)
 
 
-class Decoder(nn.Module):
+class Decoder(FrameNetwork):
     """Frames to samples: the mirror of `Encoder`, with the same parameters."""
 
     def __init__(
@@ -277,7 +304,7 @@ class Decoder(nn.Module):
 
     def forward(self, latents: Tensor, memory: Memory | None = None) -> Tensor:
         """Return samples (batch, time) of ``latents`` (batch, frame, latent_dim)."""
-        return _through(self.layers, self.direct, latents.mT, memory)[:, 0]
+        return _run_through(self.layers, self.direct, latents.mT, memory)[:, 0]
 
     @property
     def n_past_frames(self) -> float:
@@ -299,9 +326,9 @@ class Codec(nn.Module):
 
     Parameters
     ----------
-    encoder : Encoder or MultiScaleEncoder
-    quantizer : ResidualVectorQuantizer or GroupedResidualVectorQuantizer
-    decoder : Decoder or MultiScaleDecoder
+    encoder : FrameEncoder
+    quantizer : Quantizer
+    decoder : FrameNetwork
 
     Examples
     --------
@@ -314,7 +341,7 @@ class Codec(nn.Module):
     torch.Size([5, 10, 2])
     """
 
-    def __init__(self, encoder: Any, quantizer: Any, decoder: Any) -> None:
+    def __init__(self, encoder: FrameEncoder, quantizer: Quantizer, decoder: FrameNetwork) -> None:
         super().__init__()
         self.encoder = encoder
         self.quantizer = quantizer
@@ -333,7 +360,7 @@ def _begin_direct(direct: nn.Module | None, last: CausalConv1d) -> None:
             nn.init.zeros_(parameter)
 
 
-def _through(
+def _run_through(
     layers: nn.ModuleList, direct: nn.Module | None, x: Tensor, memory: Memory | None
 ) -> Tensor:
     if memory is not None:
@@ -342,104 +369,3 @@ def _through(
     for layer in layers:
         y = layer(y) if isinstance(layer, nn.ELU) else layer(y, memory)
     return y if direct is None else y + direct(x, memory)
-
-
-# ---------------------------------------------------------------- losses
-
-
-def relative_error(x: Tensor, y: Tensor) -> Tensor:
-    """Half the binary logarithm of the squared error over the variance, averaged over items.
-
-    In bits per sample: halving it is worth as much as saving half a bit on every sample, so that
-    it can be weighed against a rate. Errors below 1e-3 and variances below it hardly count.
-
-    Parameters
-    ----------
-    x, y : Tensor of shape (batch, time)
-        Truth and reconstruction.
-    """
-    error = (x - y).square().mean(-1)
-    power = x.var(-1, correction=0)
-    return 0.5 * torch.log2(error / (power + 1e-3) + 1e-3).mean()
-
-
-def band_error(x: Tensor, y: Tensor, rate: float, bands: Sequence[tuple[float, float]]) -> Tensor:
-    """Squared error of each band over the power in that band, averaged over bands and items.
-
-    EEG has a thousand times less power at 40 Hz than at 2 Hz, so that a plain squared error
-    does not see beta and gamma; here every band weighs the same. A band with less than 1e-4 of
-    an item's power counts as if it had that much. Error and power of several signals are summed:
-    where they are components of a region's contacts, these are sums over all its contacts.
-
-    Parameters
-    ----------
-    x, y : Tensor of shape (batch, [signal,] time)
-        Truth and reconstruction.
-    rate : float
-        In Hz.
-    bands : sequence of (low, high)
-        In Hz.
-    """
-    window = torch.hann_window(x.shape[-1], device=x.device, dtype=x.dtype)
-    truth = torch.fft.rfft((x - x.mean(-1, keepdim=True)) * window).abs().square()
-    error = torch.fft.rfft((x - y) * window).abs().square()
-    if x.ndim > 2:
-        truth, error = truth.sum(1), error.sum(1)
-    frequency = torch.fft.rfftfreq(x.shape[-1], 1 / rate, device=x.device)
-    floor = 1e-4 * truth.sum(-1) + 1e-6
-    parts = []
-    for low, high in bands:
-        inside = ((frequency >= low) & (frequency < high)).to(x.dtype)
-        parts.append((error @ inside) / torch.maximum(truth @ inside, floor))
-    return torch.stack(parts).clamp(max=2.0).mean()
-
-
-def spectrogram_error(x: Tensor, y: Tensor, windows: Sequence[int]) -> Tensor:
-    """Absolute difference of log magnitudes, averaged over windows of several lengths.
-
-    Parameters
-    ----------
-    x, y : Tensor of shape (batch, time)
-    windows : sequence of int
-        Lengths in samples; a quarter of each is its hop.
-    """
-    parts = [
-        (_spectrum(x, n, n // 4).abs().log1p() - _spectrum(y, n, n // 4).abs().log1p())
-        .abs()
-        .mean()
-        for n in windows
-    ]
-    return torch.stack(parts).mean()
-
-
-def biocodec_error(x: Tensor, y: Tensor, windows: Sequence[int]) -> Tensor:
-    """Reconstruction loss of BioCodec (2025): smooth L1, and L1 + L2 of spectra with phases.
-
-    The spectrum of each window length is log1p of the magnitude beside cosine and sine of the
-    phase, weighted 1, .2 and .2; its hop is an eighth of the window.
-
-    Parameters
-    ----------
-    x, y : Tensor of shape (batch, time)
-    windows : sequence of int
-        In samples; 32, 64, 128, 256 in the paper.
-
-    References
-    ----------
-    .. [1] BioCodec (2025), arXiv:2510.09095.
-    """
-    total = 0.2 * F.smooth_l1_loss(y, x, beta=0.7)
-    for n in windows:
-        a, b = (_spectrum(s, n, max(n // 8, 1)) for s in (x, y))
-        size = [s.abs().clamp(min=1e-7) for s in (a, b)]
-        parts = [(size[0].log1p(), size[1].log1p(), 1.0)]
-        parts += [(a.real / size[0], b.real / size[1], 0.2)]
-        parts += [(a.imag / size[0], b.imag / size[1], 0.2)]
-        for truth, guess, weight in parts:
-            total = total + weight * (F.l1_loss(guess, truth) + F.mse_loss(guess, truth))
-    return total
-
-
-def _spectrum(x: Tensor, n: int, hop: int) -> Tensor:
-    window = torch.hann_window(n, device=x.device, dtype=x.dtype)
-    return torch.stft(x, n, hop, window=window, center=False, normalized=True, return_complex=True)

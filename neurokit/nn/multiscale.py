@@ -6,10 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from neurokit.nn.codec import Decoder, Encoder, Memory, _spectrum
+from neurokit.nn.codec import Decoder, Encoder, FrameEncoder, FrameNetwork, Memory
+from neurokit.nn.distortion import spectrum_of
 
 
-class MultiScaleEncoder(nn.Module):
+class MultiScaleEncoder(FrameEncoder):
     """One encoder per kernel length; their latents stand side by side.
 
     Parameters
@@ -38,7 +39,7 @@ class MultiScaleEncoder(nn.Module):
         return torch.cat(parts, -1)
 
 
-class MultiScaleDecoder(nn.Module):
+class MultiScaleDecoder(FrameNetwork):
     """The mirror of `MultiScaleEncoder`: the branches' signals, added up."""
 
     def __init__(self, latent_dim: int, *, kernels: Sequence[int], **shape: Any) -> None:
@@ -59,7 +60,7 @@ class MultiScaleDecoder(nn.Module):
 
 
 def amplitude_phase_error(x: Tensor, y: Tensor, windows: Sequence[int]) -> Tensor:
-    """Difference of log amplitudes, and of phases where there is amplitude.
+    """Return the difference of log amplitudes, and of phases where there is amplitude.
 
     Phases are compared by ``1 - cos`` of their difference, so that they wrap, and weighted by
     the amplitude of the truth over its mean in the window: the phase of nothing is noise.
@@ -73,7 +74,7 @@ def amplitude_phase_error(x: Tensor, y: Tensor, windows: Sequence[int]) -> Tenso
     """
     parts = []
     for n in windows:
-        a, b = _spectrum(x, n, n // 4), _spectrum(y, n, n // 4)
+        a, b = spectrum_of(x, n, n // 4), spectrum_of(y, n, n // 4)
         size_a, size_b = a.abs(), b.abs()
         amplitude = (size_a.log1p() - size_b.log1p()).abs().mean()
         cosine = (a * b.conj()).real / (size_a * size_b).clamp(min=1e-6)

@@ -1,14 +1,12 @@
 """Codec of a region: the signals that its contacts come down to become one stream of tokens."""
 
-from typing import Any
+from torch import Tensor
 
-from torch import Tensor, nn
-
-from neurokit.nn.codec import Memory
+from neurokit.nn.codec import FrameEncoder, FrameNetwork, Memory
 
 
 def split_signals(x: Tensor, n_signals: int, hop: int) -> Tensor:
-    """Signals (batch, signal, time) of a region's frames (batch, frame * signal * sample)."""
+    """Part the signals (batch, signal, time) of frames (batch, frame * signal * sample)."""
     return x.unflatten(1, (-1, n_signals, hop)).transpose(1, 2).flatten(2)
 
 
@@ -17,7 +15,7 @@ def join_signals(signals: Tensor, hop: int) -> Tensor:
     return signals.unflatten(2, (-1, hop)).transpose(1, 2).flatten(1)
 
 
-class RegionEncoder(nn.Module):
+class RegionEncoder(FrameEncoder):
     """One encoder for each signal of a region in turn; their latents stand side by side.
 
     The quantiser behind it sees the region as a whole and spends its codes where there is power.
@@ -30,7 +28,7 @@ class RegionEncoder(nn.Module):
         Of a region.
     """
 
-    def __init__(self, encoder: Any, n_signals: int) -> None:
+    def __init__(self, encoder: FrameEncoder, n_signals: int) -> None:
         super().__init__()
         self.encoder = encoder
         self.n_signals = n_signals
@@ -39,7 +37,7 @@ class RegionEncoder(nn.Module):
     @property
     def n_past_frames(self) -> float:
         """Frames before its own on which a latent depends."""
-        return float(self.encoder.n_past_frames)
+        return self.encoder.n_past_frames
 
     def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
         """Return latents (batch, frame, signal * latent_dim).
@@ -55,10 +53,10 @@ class RegionEncoder(nn.Module):
         return latents.transpose(1, 2).flatten(2)
 
 
-class RegionDecoder(nn.Module):
+class RegionDecoder(FrameNetwork):
     """The mirror of `RegionEncoder`, with the same parameters but for ``decoder`` and ``hop``."""
 
-    def __init__(self, decoder: Any, n_signals: int, hop: int) -> None:
+    def __init__(self, decoder: FrameNetwork, n_signals: int, hop: int) -> None:
         super().__init__()
         self.decoder = decoder
         self.n_signals = n_signals
@@ -67,7 +65,7 @@ class RegionDecoder(nn.Module):
     @property
     def n_past_frames(self) -> float:
         """Frames before its own on which a sample depends."""
-        return float(self.decoder.n_past_frames)
+        return self.decoder.n_past_frames
 
     def forward(self, latents: Tensor, memory: Memory | None = None) -> Tensor:
         """Return frames (batch, n_frames * n_signals * hop) of latents."""

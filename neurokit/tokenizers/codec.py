@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import xarray as xr
 
-from neurokit.recording.clock import exact
-from neurokit.tokenizers._signal import Signal
-from neurokit.tokenizers.framing.frames import Frames
-from neurokit.tokenizers.framing.labels import SIDE
-from neurokit.tokenizers.network import LearnedTokenizer
+from neurokit.tokenizers.network import NetworkTokenizer
+from neurokit.types import Recording
 
 if TYPE_CHECKING:
-    from neurokit.nn.codec import Codec
     from neurokit.training import Trainer
 
-BANDS = ((1.0, 4.0), (4.0, 8.0), (8.0, 13.0), (13.0, 30.0), (30.0, 80.0))
 
-
-class CodecTokenizer(LearnedTokenizer):
+class CodecTokenizer(NetworkTokenizer):
     """Neural codec: each channel becomes a few integers per 50 ms, and microvolts again.
 
     A causal convolutional encoder gives one vector per frame, a residual quantiser writes it as
@@ -143,9 +137,6 @@ class CodecTokenizer(LearnedTokenizer):
     (4, 1000)
     """
 
-    quantizer: str = "residual"  # of the classes built on this one too
-    encoder: str = "network"
-
     def __init__(
         self,
         n_levels: int = 6,
@@ -193,151 +184,18 @@ class CodecTokenizer(LearnedTokenizer):
         self.device = device
         self.random_state = random_state
 
-    def _loss(self, rate: float, module: Any, x: Any) -> Any:
-        from torch.nn import functional as F
+    def transform(self, X: Recording) -> Any:
+        """Code ``X`` as tokens; see `ScalarTokenizer.transform`, whose dims and errors these are.
 
-        from neurokit.nn.codec import (
-            band_error,
-            biocodec_error,
-            relative_error,
-            spectrogram_error,
-        )
-
-        y, _, loss = module(x)
-        y = y.float()
-        seconds = (0.128, 0.256, 0.512, 1.024)
-        windows = [min(max(round(s * rate), 4), x.shape[-1]) for s in seconds]
-        if self.preset == "biocodec":
-            return loss + biocodec_error(x, y, windows)
-        error, spectrum, band = self.loss_weights
-        bands = [(low, min(high, 0.45 * rate)) for low, high in BANDS if low < 0.4 * rate]
-        if self.quantizer == "embedded":
-            loss = loss + error * relative_error(x, y)
-        else:
-            loss = loss + error * F.huber_loss(y, x)
-        if spectrum:
-            loss = loss + spectrum * spectrogram_error(x, y, windows)
-        return loss + band * band_error(x, y, rate, bands) if band and bands else loss
-
-    @property
-    def _frame_rate(self) -> Fraction:
-        return Fraction(250, 12) if self.preset == "biocodec" else exact(self.frame_rate)
-
-    @property
-    def _model_rate(self) -> Fraction:
-        return Fraction(250) if self.preset == "biocodec" else exact(self.model_rate)
-
-    def _coded_rate(self, rate: Fraction) -> Fraction:
-        """Rate at which a recording goes through the networks."""
-        slow = self.stretch and self.preset is None and rate < self._model_rate
-        return rate if slow else self._model_rate
-
-    @property
-    def _hop(self) -> int:
-        return int(self._model_rate / self._frame_rate)
-
-    def _frames(self, rate: Fraction) -> Frames:
-        period = max(round(self._frame_rate), 1)
-        coded = self._coded_rate(rate)
-        return Frames(rate, coded, self._hop, level_period=period, causal=self.causal)
-
-    def _columns(self) -> dict[str, int]:
-        return SIDE | {str(k + 1): self.codebook_size for k in range(self.n_levels)}
-
-    def _label_frames(
-        self, signal: Signal, montage: Any, values: Any, dim: str, names: list[str] | None
-    ) -> Any:
-        out = super()._label_frames(signal, montage, values, dim, names)
-        if dim == "level" and self.quantizer == "embedded" and signal.source is not None:
-            # what the file's coder needs to see the entries behind the codes
-            levels = self.module_.quantizer.layout.tolist()
-            groups = (" ".join(str(i) for i in level if i >= 0) for level in levels)
-            out.attrs["code_digits"] = ";".join(groups)
-        return out
-
-    def _check(self) -> None:
-        if self.preset not in (None, "biocodec"):
-            raise ValueError(
-                f"{self._name}: preset must be None or 'biocodec', got {self.preset!r}."
-            )
-        for name, known in _KINDS.items():
-            value = getattr(self, name)
-            if value not in known:
-                raise ValueError(f"{self._name}: {name} must be one of {known}, got {value!r}.")
-        hop = self._model_rate / self._frame_rate if self._frame_rate > 0 else Fraction(0)
-        if hop.denominator != 1 or hop < 2:
-            raise ValueError(
-                f"{self._name}: model_rate must be frame_rate times a whole number of at least"
-                f" 2, got {self.model_rate!r} and {self.frame_rate!r} Hz."
-            )
-        self._check_at_least(**_LEAST)
-        cosine = self.encoder == "cosine" or self.quantizer == "embedded"
-        if cosine and self.preset is None and self.latent_dim > hop:
-            raise ValueError(
-                f"{self._name}: latent_dim must be at most the {hop} samples of a frame with a"
-                f" cosine transform, got {self.latent_dim!r}."
-            )
-        if self.codebook_size > 65536:
-            raise ValueError(
-                f"{self._name}: codebook_size must be at most 65536, got {self.codebook_size}."
-            )
-
-    def _build_module(self, name: str) -> Codec:
-        """Untrained networks of this estimator's parameters."""
-        from neurokit.nn.codec import Codec, CosineEncoder, Decoder, Encoder, begin_as_cosines
+        Tokens of ``quantizer="embedded"`` tell in ``attrs["code_digits"]`` which entries of a
+        vector the digits of each level belong to: the coder of a file makes use of that.
+        """
         from neurokit.nn.quantizers.embedded import EmbeddedScalarQuantizer
-        from neurokit.nn.quantizers.residual import ResidualVectorQuantizer
 
-        stages: dict[str, Any] = {"n_levels": self.n_levels, "codebook_size": self.codebook_size}
-        stages |= {"quantizer_dropout": self.quantizer_dropout}
-        if self.preset == "biocodec":
-            width = 128
-            shape: dict[str, Any] = {
-                "n_filters": 32,
-                "n_residual": 2,
-                "n_context": 0,
-                "n_recurrent": 2,
-            }
-            shape |= {"kernel": 3, "normed": True, "direct": False, "strides": (2, 2, 3)}
-            stages |= {"codebook_dim": 16, "cosine": True, "quantizer_dropout": 0.0}
-        else:
-            width = self.latent_dim
-            shape = {"n_filters": self.n_filters, "n_residual": self.n_residual}
-            shape |= {"n_context": self.n_context, "n_recurrent": 0, "normed": False}
-            shape["direct"] = True
-            kernel = 2 * round(_FIRST_KERNEL * float(self._model_rate) / 2) + 1
-            shape |= {"kernel": kernel, "strides": _factors(self._hop)}
-        decoder = Decoder(width, **shape)
-        encoder: Encoder | CosineEncoder = Encoder(width, **shape)
-        if self.encoder == "cosine":
-            encoder = CosineEncoder(width, hop=self._hop)
-        if self.quantizer == "residual":
-            quantizer: Any = ResidualVectorQuantizer(width, **stages)
-            return Codec(encoder, quantizer, decoder)
-        begin_as_cosines(encoder, decoder)
-        return Codec(encoder, EmbeddedScalarQuantizer(width, **stages), decoder)
-
-
-_LEAST = {
-    "n_levels": 1,
-    "beam": 1,
-    "codebook_size": 2,
-    "latent_dim": 1,
-    "n_filters": 1,
-    "n_residual": 0,
-    "n_context": 0,
-    "window": 0,
-    "quantizer_dropout": 0,
-}
-_FIRST_KERNEL = 0.03  # s
-_KINDS = {"quantizer": ("residual", "embedded"), "encoder": ("network", "cosine")}
-
-
-def _factors(n: int) -> tuple[int, ...]:
-    """Prime factors, small ones first, twos by pairs: 12 is 3 x 4."""
-    factors = []
-    for p in (4, 2, 3, 5, 7, 11, 13):
-        while n % p == 0:
-            factors.append(p)
-            n //= p
-    return tuple(sorted([*factors, n] if n > 1 else factors))
+        tokens = super().transform(X)
+        quantizer = self.module_.quantizer
+        if isinstance(tokens, xr.DataArray) and isinstance(quantizer, EmbeddedScalarQuantizer):
+            levels = quantizer.layout.tolist()
+            groups = (" ".join(str(i) for i in level if i >= 0) for level in levels)
+            tokens.attrs["code_digits"] = ";".join(groups)
+        return tokens

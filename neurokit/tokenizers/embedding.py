@@ -8,13 +8,15 @@ from typing import Any, Self
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from neurokit.inputs.rates import match_rate
+from neurokit.inputs.spikes import UNKNOWN, Events, known_units, take_spikes
 from neurokit.persistence import Saveable
+from neurokit.recording.checks import check_spikes
 from neurokit.recording.clock import exact, time_coordinates
-from neurokit.tokenizers._events import UNKNOWN, Events, read_events
+from neurokit.types import Floats, Spikes
 
 _COORDINATES = ("x", "y", "z")
 _WINDOWS = 4096  # that are looked at together
@@ -48,6 +50,11 @@ class EventEmbedding(Saveable, TransformerMixin, BaseEstimator):
     ----------
     vectors_ : ndarray of shape (n_units, n_components)
     units_ : list
+    window_, kind_, scale_, bin_width_
+        As ``fit`` was given them.
+    sampling_rate_ : float or None
+        Of the counts that ``fit`` has seen, in Hz; None after spike times. Counts at another
+        rate are refused.
     channels_, n_features_in_ : list, int
         Units seen in ``fit``, as in every estimator.
 
@@ -81,7 +88,7 @@ class EventEmbedding(Saveable, TransformerMixin, BaseEstimator):
         self.scale = scale
         self.bin_width = bin_width
 
-    def fit(self, X: Any, y: object = None) -> Self:
+    def fit(self, X: Spikes, y: object = None) -> Self:
         """Find the vectors of the units.
 
         Parameters
@@ -111,13 +118,17 @@ class EventEmbedding(Saveable, TransformerMixin, BaseEstimator):
                 "EventEmbedding: window and scale must be positive, got"
                 f" {self.window!r} s and {self.scale!r}."
             )
-        events = read_events(self, X, bin_width=self.bin_width, reset=True)
-        names = getattr(self, "channels_", None)
-        self.units_ = list(range(self.n_features_in_)) if names is None else list(names)
-        self.vectors_ = self._placed(X) if self.kind == "place" else self._together(events)
+        events = take_spikes(self, X, bin_width=self.bin_width, reset=True)
+        self._keep_plan()
+        self.units_ = known_units(self)
+        self.sampling_rate_ = None if events.bin_width is None else 1 / events.bin_width
+        if self.kind == "place":
+            self.vectors_ = self._place(X, self.n_components)
+        else:
+            self.vectors_ = self._factorise(events, self.n_components)
         return self
 
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: Spikes) -> Any:
         """Return the vector of each window.
 
         Parameters
@@ -132,14 +143,17 @@ class EventEmbedding(Saveable, TransformerMixin, BaseEstimator):
             ``time`` is the start of the window.
         """
         check_is_fitted(self)
-        events = read_events(self, X, bin_width=self.bin_width, reset=False)
+        X = check_spikes(X, "EventEmbedding") if isinstance(X, xr.Dataset) else X
+        events = take_spikes(self, X, bin_width=self.bin_width_, reset=False)
+        match_rate(self, None if events.bin_width is None else 1 / events.bin_width)
+        n_components = self.vectors_.shape[1]
         vectors = np.vstack([self.vectors_, self.vectors_.mean(0)])  # UNKNOWN is the last
         unit = events.unit
-        if self.kind == "place" and isinstance(X, xr.Dataset) and (unit == UNKNOWN).any():
-            vectors = self._placed(X)
+        if self.kind_ == "place" and isinstance(X, xr.Dataset) and (unit == UNKNOWN).any():
+            vectors = self._place(X, n_components)
             unit = np.repeat(np.arange(len(vectors)), X["spike_count"].values)
-        n_windows = self._n_windows(events)
-        position = (events.time - events.start) / self.window
+        n_windows = self._count_windows(events)
+        position = (events.time - events.start) / self.window_
         window = np.minimum(np.floor(position + 1e-9).astype(np.int64), n_windows - 1)
         key = window * len(vectors) + unit % len(vectors)
         order = np.argsort(key, kind="stable")
@@ -148,33 +162,41 @@ class EventEmbedding(Saveable, TransformerMixin, BaseEstimator):
         cell, number = key[starts], np.diff(starts, append=len(key))
         weight = 1 + np.log(number)
         into, which = np.divmod(cell, len(vectors))
-        out = np.zeros((n_windows, self.n_components))
+        out = np.zeros((n_windows, n_components))
         turn = np.exp(2j * np.pi * (position - window)[order])
         wave = np.ones_like(turn)
-        for k in range(0, self.n_components if len(cell) else 0, 2):
+        for k in range(0, n_components if len(cell) else 0, 2):
             wave *= turn
             mean = np.add.reduceat(wave, starts) / number
             for column, clock in ((k, mean.imag), (k + 1, mean.real)):
-                if column < self.n_components:
+                if column < n_components:
                     parts = weight * (vectors[which, column] + clock)
                     out[:, column] = np.bincount(into, parts, n_windows)
         out = out.astype(np.float32)
         if not events.labelled:
             return out
-        rate = 1 / exact(self.window)
+        rate = 1 / exact(self.window_)
         time = time_coordinates(exact(events.start) * rate, rate, n_windows)
         return xr.DataArray(out, dims=("time", "feature"), coords=time)
 
     # ------------------------------------------------------------ inside
 
-    def _n_windows(self, events: Events) -> int:
-        span = (exact(events.stop) - exact(events.start)) / exact(self.window)
+    def _plan(self) -> dict[str, Any]:
+        return {
+            "window_": self.window,
+            "kind_": self.kind,
+            "scale_": self.scale,
+            "bin_width_": self.bin_width,
+        }
+
+    def _count_windows(self, events: Events) -> int:
+        span = (exact(events.stop) - exact(events.start)) / exact(self.window_)
         return max(math.ceil(span - Fraction(1, 10**6)), 1)
 
-    def _together(self, events: Events) -> NDArray[Any]:
-        """Factors of the positive pointwise mutual information of units over windows."""
-        n_units, n_windows = len(self.units_), self._n_windows(events)
-        window = ((events.time - events.start) / self.window + 1e-9).astype(np.int64)
+    def _factorise(self, events: Events, n_components: int) -> Floats:
+        """Factorise the positive pointwise mutual information of units over windows."""
+        n_units, n_windows = len(self.units_), self._count_windows(events)
+        window = ((events.time - events.start) / self.window_ + 1e-9).astype(np.int64)
         window = np.minimum(window, n_windows - 1)
         window, unit = np.divmod(np.sort(window * n_units + events.unit), n_units)
         both = np.zeros((n_units, n_units))
@@ -190,28 +212,28 @@ class EventEmbedding(Saveable, TransformerMixin, BaseEstimator):
         information[~(information > 0)] = 0
         np.fill_diagonal(information, 0)  # that a unit fires with itself tells nothing
         values, factors = np.linalg.eigh(information)
-        values, factors = values[::-1][: self.n_components], factors[:, ::-1]
-        factors = factors[:, : self.n_components] * np.sqrt(np.maximum(values, 0))
+        values, factors = values[::-1][:n_components], factors[:, ::-1]
+        factors = factors[:, :n_components] * np.sqrt(np.maximum(values, 0))
         largest = np.abs(factors).argmax(0)  # LAPACK chooses the sign; we choose it again
         factors *= np.where(factors[largest, np.arange(factors.shape[1])] < 0, -1.0, 1.0)
         # as long, on average, as the time vectors, so that neither drowns the other
         length = np.sqrt((factors**2).sum() / n_units)
-        factors *= math.sqrt(self.n_components / 2) / (length or 1.0)
-        return np.pad(factors, ((0, 0), (0, self.n_components - factors.shape[1])))
+        factors *= math.sqrt(n_components / 2) / (length or 1.0)
+        return np.pad(factors, ((0, 0), (0, n_components - factors.shape[1])))
 
-    def _placed(self, X: Any) -> NDArray[Any]:
-        """Sines and cosines of the coordinates, each pair at half the wavelength."""
-        if not hasattr(X, "coords") or not set(_COORDINATES) <= set(X.coords):
+    def _place(self, X: Spikes, n_components: int) -> Floats:
+        """Return sines and cosines of the coordinates, each pair at half the wavelength."""
+        if not isinstance(X, xr.Dataset | xr.DataArray) or not set(_COORDINATES) <= set(X.coords):
             raise ValueError(
                 "EventEmbedding: kind='place' needs the coordinates x, y and z of every unit, got"
                 " X without; give positions= to neurokit.spikes()."
             )
         places = np.stack([np.asarray(X[name].values, np.float64) for name in _COORDINATES], 1)
         places = np.where(np.isfinite(places), places, 0.0)  # where a unit is unknown: the origin
-        vectors = np.empty((len(places), self.n_components))
-        for k in range(self.n_components):
+        vectors = np.empty((len(places), n_components))
+        for k in range(n_components):
             axis, pair = k // 2 % 3, k // 6
-            turn = 2 * np.pi * places[:, axis] * 2.0**pair / self.scale
+            turn = 2 * np.pi * places[:, axis] * 2.0**pair / self.scale_
             vectors[:, k] = np.sin(turn) if k % 2 == 0 else np.cos(turn)
         return vectors
 

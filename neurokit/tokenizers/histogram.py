@@ -7,13 +7,15 @@ from typing import Any, Self
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.inputs.labels import keep_coords, match_channels
+from neurokit.inputs.labels import keep_coords
+from neurokit.inputs.ranges import check_at_least
+from neurokit.inputs.tokens import take_codes
 from neurokit.persistence import Saveable
-from neurokit.tokenizers.framing.labels import SIDE
+from neurokit.tokenizers.framing.level import SIDE
+from neurokit.types import Codes, Tokens
 
 
 class CodeHistogram(Saveable, TransformerMixin, BaseEstimator):
@@ -35,6 +37,8 @@ class CodeHistogram(Saveable, TransformerMixin, BaseEstimator):
     ----------
     sizes_ : ndarray of shape (n_levels,)
         One more than the largest code of each level in ``fit``; larger ones are not counted.
+    levels_, n_segments_
+        As ``fit`` was given them.
     n_features_in_ : int
         Number of channels.
     channels_ : list
@@ -61,11 +65,11 @@ class CodeHistogram(Saveable, TransformerMixin, BaseEstimator):
     1.0
     """
 
-    def __init__(self, levels: Sequence[Any] | None = None, *, n_segments: int = 1) -> None:
+    def __init__(self, levels: Sequence[str | int] | None = None, *, n_segments: int = 1) -> None:
         self.levels = levels
         self.n_segments = n_segments
 
-    def fit(self, X: Any, y: object = None) -> Self:
+    def fit(self, X: Tokens, y: object = None) -> Self:
         """See which codes there are.
 
         Parameters
@@ -84,15 +88,14 @@ class CodeHistogram(Saveable, TransformerMixin, BaseEstimator):
         TypeError, ValueError
             If ``X`` has other dims or holds other than integers from 0 on, or a level is missing.
         """
-        if self.n_segments < 1:
-            raise ValueError(
-                f"CodeHistogram: n_segments must be at least 1, got {self.n_segments!r}."
-            )
-        codes, _ = self._read(X, reset=True)
+        check_at_least("CodeHistogram", n_segments=(self.n_segments, 1))
+        codes, source = take_codes(self, X, reset=True)
+        codes = self._choose(codes, source, self.levels)
+        self._keep_plan()
         self.sizes_ = codes.max((0, 1, 2)).astype(np.int64) + 1
         return self
 
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: Tokens) -> Any:
         """Return the share of frames that hold each code.
 
         Parameters
@@ -105,7 +108,8 @@ class CodeHistogram(Saveable, TransformerMixin, BaseEstimator):
             Features by channel, then segment, then level.
         """
         check_is_fitted(self)
-        codes, source = self._read(X, reset=False)
+        codes, source = take_codes(self, X, reset=False)
+        codes = self._choose(codes, source, self.levels_)
         if codes.shape[-1] != len(self.sizes_):
             raise ValueError(
                 f"CodeHistogram: X has {codes.shape[-1]} levels to count, but fit has seen"
@@ -115,7 +119,7 @@ class CodeHistogram(Saveable, TransformerMixin, BaseEstimator):
         n_rows, total = n_trials * n_channels, int(self.sizes_.sum())
         first = np.cumsum(self.sizes_) - self.sizes_
         parts = []
-        for part in np.array_split(codes, self.n_segments, axis=2):
+        for part in np.array_split(codes, self.n_segments_, axis=2):
             known = part < self.sizes_
             column = np.where(known, part + first, total).reshape(n_rows, -1)
             flat = (column + np.arange(n_rows)[:, None] * (total + 1)).ravel()
@@ -128,52 +132,23 @@ class CodeHistogram(Saveable, TransformerMixin, BaseEstimator):
         dims = ("trial", "feature") if many else ("feature",)
         return xr.DataArray(out if many else out[0], keep_coords(source, ("trial",)), dims)
 
-    def _read(self, X: Any, *, reset: bool) -> tuple[NDArray[Any], xr.DataArray | None]:
-        """Codes (trial, channel, frame, level) to be counted, and the labelled input."""
-        source = X if isinstance(X, xr.DataArray) else None
-        dims = ("channel", "frame", "level")
-        if source is not None:
-            if set(source.dims) not in ({*dims}, {"trial", *dims}):
-                raise ValueError(
-                    f"CodeHistogram: X must have dims ([trial,] {', '.join(dims)}), got"
-                    f" {tuple(source.dims)}; use a tokenizer's transform."
-                )
-            source = source.transpose(*(("trial",) if "trial" in source.dims else ()), *dims)
-            source = match_channels(self, source, "channel", reset=reset)
-        values = np.asarray(X if source is None else source.values)
-        if values.ndim not in (3, 4) or 0 in values.shape:
-            raise ValueError(
-                f"CodeHistogram: X must have dims ([trial,] {', '.join(dims)}), got shape"
-                f" {values.shape}."
-            )
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            raise ValueError("CodeHistogram: X contains NaN or infinity; tokens are integers.")
-        if values.dtype.kind not in "iu" or values.min() < 0:
-            raise TypeError(
-                f"CodeHistogram: X must hold integers from 0 on, got {values.dtype}; use a"
-                " tokenizer's transform."
-            )
-        n_channels = values.shape[-3]
-        if reset:
-            self.n_features_in_ = n_channels
-        elif n_channels != self.n_features_in_:
-            raise ValueError(
-                f"CodeHistogram: X has {n_channels} channels, but fit has seen"
-                f" {self.n_features_in_}."
-            )
-        values = values[..., self._chosen(source, values.shape[-1])]
-        return values.reshape(-1, *values.shape[-3:]), source
+    def _plan(self) -> dict[str, Any]:
+        levels = None if self.levels is None else list(self.levels)
+        return {"levels_": levels, "n_segments_": self.n_segments}
 
-    def _chosen(self, source: xr.DataArray | None, n: int) -> list[int]:
-        """Positions of the levels to count."""
-        names: list[Any] = list(range(n))
+    @staticmethod
+    def _choose(
+        codes: Codes, source: xr.DataArray | None, levels: Sequence[str | int] | None
+    ) -> Codes:
+        """Keep the levels to count; without ``levels`` all but those of the scale and offset."""
+        names: list[str | int] = list(range(codes.shape[-1]))
         others = names[len(SIDE) :]
         if source is not None and "level" in source.coords:
             names = source["level"].values.tolist()
             others = [name for name in names if name not in SIDE]
-        wanted = others if self.levels is None else self.levels
+        wanted = others if levels is None else levels
         if missing := [name for name in wanted if name not in names]:
             raise ValueError(f"CodeHistogram: X has no levels {missing}; it has {names}.")
         if not len(wanted):
             raise ValueError(f"CodeHistogram: X has no levels to count; it has {names}.")
-        return [names.index(name) for name in wanted]
+        return codes[..., [names.index(name) for name in wanted]]

@@ -6,14 +6,16 @@ from fractions import Fraction
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
+from neurokit.inputs.ranges import check_at_least
 from neurokit.recording.clock import exact
-from neurokit.tokenizers import _linear_rvq
-from neurokit.tokenizers.base import LevelledTokenizer
-from neurokit.tokenizers.framing.frames import Frames
-from neurokit.tokenizers.framing.labels import SIDE
+from neurokit.tokenizers._linear_rvq import decode, encode, fit_codebooks, move_words, project
+from neurokit.tokenizers.base import SignalTokenizer, report_codebooks
+from neurokit.tokenizers.framing.decode import Decode
+from neurokit.tokenizers.framing.encode import Encode
+from neurokit.tokenizers.framing.frames import Frames, draw_frames
+from neurokit.types import Codes, Floats, Recording
 
 _STEP = 0.05  # s: the level is faded in over ten of these
 _GAINS = 64  # codes of a frame's gain,
@@ -24,7 +26,7 @@ _LIMIT = 30_000  # frames that codebooks are learnt from
 _MEMORY = 20.0  # partial_fit gives a word the weight of at most as many vectors seen before
 
 
-class LinearRVQTokenizer(LevelledTokenizer):
+class LinearRVQTokenizer(SignalTokenizer):
     """Linear codec: each channel becomes a few integers per 100 ms, and microvolts again.
 
     Each channel is divided by its level (scale and offset of the second before, which travel
@@ -70,6 +72,8 @@ class LinearRVQTokenizer(LevelledTokenizer):
 
     Attributes
     ----------
+    frame_ : float
+        Length of a frame as ``fit`` was given it, in s.
     components_ : ndarray of shape (n_samples_per_frame, n_components)
     codebooks_ : ndarray of shape (n_levels, codebook_size, n_components)
     counts_ : ndarray of shape (n_levels, codebook_size)
@@ -119,7 +123,7 @@ class LinearRVQTokenizer(LevelledTokenizer):
         self.sampling_rate = sampling_rate
         self.random_state = random_state
 
-    def fit(self, X: Any, y: object = None) -> Self:
+    def fit(self, X: Recording, y: object = None) -> Self:
         """Learn components and codebooks.
 
         Parameters
@@ -139,35 +143,37 @@ class LinearRVQTokenizer(LevelledTokenizer):
             If ``X`` holds NaN, has other dims, or a parameter is out of range.
         """
         self._check()
-        signal = self._read(X)
+        signal = self._read(X, self.sampling_rate)
         rng = check_random_state(self.random_state)
-        self._remember(signal)
-        frames = self._training_frames(signal, _LIMIT)
+        cut = _cut(signal.rate, signal.rate, self.frame)
+        frames = draw_frames(cut, signal, _LIMIT, f"{self._name}.fit")
         _, vectors = np.linalg.eigh(frames.T @ frames)
         basis = vectors[:, ::-1][:, : self.n_components]
         largest = np.abs(basis).argmax(0)  # LAPACK chooses the sign; we choose it again
-        self.components_ = basis * np.sign(basis[largest, np.arange(basis.shape[1])])
-        x = self._shapes(frames)[0]
-        size = self.codebook_size
-        self.codebooks_ = _linear_rvq.fit_codebooks(x, self.n_levels, size, rng)
-        self.counts_ = np.zeros((self.n_levels, size))
-        self._count(_linear_rvq.encode(x, self.codebooks_, beam=self.beam))
+        components = basis * np.sign(basis[largest, np.arange(basis.shape[1])])
+        x = _divide_by_gain(project(frames, components))[0]
+        codebooks = fit_codebooks(x, self.n_levels, self.codebook_size, rng)
+        self._keep_plan()
+        self.components_, self.codebooks_ = components, codebooks
+        self.counts_ = np.zeros((self.n_levels, self.codebook_size))
+        self._remember(signal)
+        self._count(encode(x, codebooks, beam=self.beam))
         return self
 
-    def partial_fit(self, X: Any, y: object = None) -> Self:
+    def partial_fit(self, X: Recording, y: object = None) -> Self:
         """Move the codebooks towards new recordings; the components stay; see `fit`."""
         if not hasattr(self, "codebooks_"):
             return self.fit(X)
-        self._check()
-        signal = self._read(X)
-        x = self._shapes(self._training_frames(signal, _LIMIT))[0]
-        codes = _linear_rvq.encode(x, self.codebooks_, beam=self.beam)
+        signal = self._read(X, self.plain_rate_)
+        frames = draw_frames(self._frames(signal.rate), signal, _LIMIT, f"{self._name}.fit")
+        x = _divide_by_gain(self._project(frames))[0]
+        codes = encode(x, self.codebooks_, beam=self.beam)
         weights = np.minimum(self.counts_, _MEMORY)
-        self.codebooks_ = _linear_rvq.moved(x, self.codebooks_, codes, weights)
+        self.codebooks_ = move_words(x, self.codebooks_, codes, weights)
         self._count(codes)
         return self
 
-    def embed(self, X: Any, *, quantized: bool = False) -> Any:
+    def embed(self, X: Recording, *, quantized: bool = False) -> Any:
         """Return the components of each frame: as they are, or as the tokens say.
 
         Parameters
@@ -179,12 +185,13 @@ class LinearRVQTokenizer(LevelledTokenizer):
         -------
         xarray.DataArray or ndarray of float32, dims ([trial,] channel, frame, latent)
         """
-        return self._embed(X, self._looked_up if quantized else self._projected)
+        return self._embed(X, self._look_up if quantized else self._project)
 
     # ------------------------------------------------------------ inside
 
     def _check(self) -> None:
-        self._check_at_least(n_levels=1, codebook_size=2, n_components=1, beam=1)
+        limits = {"n_levels": 1, "codebook_size": 2, "n_components": 1, "beam": 1}
+        check_at_least(self._name, **{k: (getattr(self, k), least) for k, least in limits.items()})
         if self.codebook_size > 65536:
             raise ValueError(
                 f"LinearRVQTokenizer: codebook_size must be at most 65536, got"
@@ -195,55 +202,61 @@ class LinearRVQTokenizer(LevelledTokenizer):
                 f"LinearRVQTokenizer: frame must lie between 0 and 1 s, got {self.frame!r}."
             )
 
+    def _plan(self) -> dict[str, Any]:
+        return super()._plan() | {"frame_": self.frame}
+
     def _frames(self, rate: Fraction) -> Frames:
-        model_rate = self.sampling_rate_
-        n_steps = max(round(self.frame / _STEP), 1)
-        hop = max(round(exact(self.frame) * model_rate / n_steps), 1)
-        return Frames(rate, model_rate, hop, n_steps)
-
-    def _projected(self, frames: NDArray[Any]) -> NDArray[Any]:
-        """Components (row, frame, component), float32."""
-        from neurokit.tokenizers._project import project
-
-        rows = np.ascontiguousarray(frames.reshape(-1, frames.shape[-1]))
-        found = project(rows, np.ascontiguousarray(self.components_))
-        return found.reshape(*frames.shape[:-1], found.shape[-1])
-
-    def _shapes(self, frames: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Components divided by their gain, and the code of that."""
-        found = self._projected(frames)
-        power = (found.astype(np.float64) ** 2).mean(-1) + _FLOOR
-        steps = np.round(_GAIN_STEPS * np.log2(power) / 2) + _GAIN_ZERO
-        gain = np.clip(steps, 0, _GAINS - 1).astype(np.int64)
-        return found / _gains(gain), gain
-
-    def _encode(self, frames: NDArray[Any]) -> NDArray[Any]:
-        shapes, gain = self._shapes(frames)
-        flat = shapes.reshape(-1, shapes.shape[-1])
-        codes = _linear_rvq.encode(flat, self.codebooks_, beam=self.beam)
-        return np.concatenate([gain[..., None], codes.reshape(*gain.shape, self.n_levels)], -1)
-
-    def _vectors(self, codes: NDArray[Any], n_levels: int) -> NDArray[Any]:
-        """Components that codes stand for."""
-        found = _linear_rvq.decode(codes[..., 1 : 1 + n_levels], self.codebooks_)
-        return found * _gains(codes[..., 0])
-
-    def _looked_up(self, frames: NDArray[Any]) -> NDArray[Any]:
-        return self._vectors(self._encode(frames), self.n_levels)
-
-    def _decode(self, codes: NDArray[Any], n_levels: int) -> NDArray[Any]:
-        return self._vectors(codes, n_levels) @ self.components_.T
+        return _cut(rate, self.sampling_rate_, self.frame_)
 
     def _columns(self) -> dict[str, int]:
-        stages = {str(k + 1): self.codebook_size for k in range(self.n_levels)}
-        return SIDE | {"gain": _GAINS} | stages
+        n_levels, size, _ = self.codebooks_.shape
+        return {"gain": _GAINS} | {str(k + 1): size for k in range(n_levels)}
 
-    def _count(self, codes: NDArray[Any]) -> None:
-        size = self.codebook_size
+    def _begin_encoding(self) -> Encode:
+        return self._encode
+
+    def _begin_decoding(self, n_levels: int) -> Decode:
+        return lambda codes: self._sum_words(codes, n_levels) @ self.components_.T
+
+    def _encode(self, frames: Floats) -> Codes:
+        shapes, gain = _divide_by_gain(self._project(frames))
+        flat = shapes.reshape(-1, shapes.shape[-1])
+        codes = encode(flat, self.codebooks_, beam=self.beam)
+        return np.concatenate([gain[..., None], codes.reshape(*gain.shape, codes.shape[-1])], -1)
+
+    def _project(self, frames: Floats) -> Floats:
+        """Return the components (row, frame, component) of frames, float32."""
+        return project(frames, self.components_)
+
+    def _sum_words(self, codes: Codes, n_levels: int | None = None) -> Floats:
+        """Return the components that codes stand for."""
+        stages = codes[..., 1:] if n_levels is None else codes[..., 1 : 1 + n_levels]
+        return decode(stages, self.codebooks_) * _decode_gains(codes[..., 0])
+
+    def _look_up(self, frames: Floats) -> Floats:
+        return self._sum_words(self._encode(frames))
+
+    def _count(self, codes: Codes) -> None:
+        size = self.codebooks_.shape[1]
         self.counts_ = self.counts_ + [np.bincount(column, minlength=size) for column in codes.T]
-        self.codebook_report_ = self._report_codebooks(codes)
+        self.codebook_report_ = report_codebooks(codes)
 
 
-def _gains(codes: NDArray[Any]) -> NDArray[Any]:
-    """Gains of their codes, with a last axis for the components."""
+def _cut(rate: Fraction, model_rate: Fraction, frame: float) -> Frames:
+    """Cut a recording at ``rate`` into frames of ``frame`` s at ``model_rate``."""
+    n_steps = max(round(frame / _STEP), 1)
+    hop = max(round(exact(frame) * model_rate / n_steps), 1)
+    return Frames(rate, model_rate, hop, n_steps)
+
+
+def _divide_by_gain(components: Floats) -> tuple[Floats, Codes]:
+    """Divide components (..., component) by their gain, and return the code of that too."""
+    power = (components.astype(np.float64) ** 2).mean(-1) + _FLOOR
+    steps = np.round(_GAIN_STEPS * np.log2(power) / 2) + _GAIN_ZERO
+    gain = np.clip(steps, 0, _GAINS - 1).astype(np.int64)
+    return components / _decode_gains(gain), gain
+
+
+def _decode_gains(codes: Codes) -> Floats:
+    """Return the gains of their codes, with a last axis for the components."""
     return (2.0 ** ((codes[..., None] - _GAIN_ZERO) / _GAIN_STEPS)).astype(np.float32)

@@ -2,16 +2,71 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neurokit.tokenizers.codec import CodecTokenizer, _factors
-from neurokit.tokenizers.framing.labels import SIDE
+from neurokit.tokenizers._codec import CodecDesign
+from neurokit.tokenizers.codec import CodecTokenizer
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from neurokit.nn.codec import Codec
     from neurokit.training import Trainer
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultiScaleDesign(CodecDesign):
+    """The parameters of `MultiScaleTokenizer` that say what is coded, and how."""
+
+    kernels: Sequence[float]
+
+    def columns(self) -> dict[str, int]:
+        """Name the columns of the codes, first stages of all branches first."""
+        branches = range(1, len(self.kernels) + 1)
+        names = [f"{k + 1}.{b}" for k in range(self.n_levels) for b in branches]
+        return dict.fromkeys(names, self.codebook_size)
+
+    def check(self, name: str, beam: int) -> None:
+        """Refuse parameters out of range."""
+        super().check(name, beam)
+        if not len(self.kernels) or min(self.kernels) <= 0:
+            raise ValueError(
+                f"{name}: kernels must be one or more lengths above 0 s, got {self.kernels!r}."
+            )
+
+    def build(self, n_signals: int = 1) -> Codec:
+        """Build untrained branches."""
+        from neurokit.nn.codec import Codec
+        from neurokit.nn.multiscale import MultiScaleDecoder, MultiScaleEncoder
+        from neurokit.nn.quantizers.grouped import GroupedResidualVectorQuantizer
+
+        rate = float(self.samples_per_second)
+        shape = self.shape_networks() | {
+            "kernels": [2 * round(k * rate / 2) + 1 for k in self.kernels]
+        }
+        del shape["kernel"]
+        n_branches = len(self.kernels)
+        quantizer = GroupedResidualVectorQuantizer(
+            n_branches * self.latent_dim, n_groups=n_branches, **self.shape_quantizer()
+        )
+        encoder = MultiScaleEncoder(self.latent_dim, **shape)
+        return Codec(encoder, quantizer, MultiScaleDecoder(self.latent_dim, **shape))
+
+    def loss(self, rate: float, module: Codec, x: Tensor) -> Tensor:
+        """Compute the Huber loss, and that of amplitude and phase."""
+        from torch.nn import functional as F
+
+        from neurokit.nn.multiscale import amplitude_phase_error
+
+        y, _, loss = module(x)
+        y = y.float()
+        windows = [min(max(round(s * rate), 4), x.shape[-1]) for s in (0.25, 0.5, 1.0)]
+        huber, phase = self.loss_weights
+        return loss + huber * F.huber_loss(y, x) + phase * amplitude_phase_error(x, y, windows)
 
 
 class MultiScaleTokenizer(CodecTokenizer):
@@ -73,7 +128,7 @@ class MultiScaleTokenizer(CodecTokenizer):
     ['scale', 'offset', '1.1', '1.2', '2.1', '2.2']
     """
 
-    preset = None
+    _Design = MultiScaleDesign
 
     def __init__(
         self,
@@ -117,49 +172,3 @@ class MultiScaleTokenizer(CodecTokenizer):
         self.trainer = trainer
         self.device = device
         self.random_state = random_state
-
-    def _check(self) -> None:
-        super()._check()
-        if not len(self.kernels) or min(self.kernels) <= 0:
-            raise ValueError(
-                "MultiScaleTokenizer: kernels must be one or more lengths above 0 s, got"
-                f" {self.kernels!r}."
-            )
-
-    def _build_module(self, name: str) -> Codec:
-        """Untrained networks of this estimator's parameters."""
-        from neurokit.nn.codec import Codec
-        from neurokit.nn.multiscale import MultiScaleDecoder, MultiScaleEncoder
-        from neurokit.nn.quantizers.residual import GroupedResidualVectorQuantizer
-
-        rate = float(self._model_rate)
-        shape: dict[str, Any] = {"n_filters": self.n_filters, "n_residual": self.n_residual}
-        shape |= {"n_context": self.n_context, "n_recurrent": 0, "normed": False, "direct": True}
-        shape["kernels"] = [2 * round(k * rate / 2) + 1 for k in self.kernels]
-        shape["strides"] = _factors(self._hop)
-        n_branches = len(self.kernels)
-        quantizer = GroupedResidualVectorQuantizer(
-            n_branches * self.latent_dim,
-            n_groups=n_branches,
-            n_levels=self.n_levels,
-            codebook_size=self.codebook_size,
-            quantizer_dropout=self.quantizer_dropout,
-        )
-        encoder = MultiScaleEncoder(self.latent_dim, **shape)
-        return Codec(encoder, quantizer, MultiScaleDecoder(self.latent_dim, **shape))
-
-    def _loss(self, rate: float, module: Any, x: Any) -> Any:
-        from torch.nn import functional as F
-
-        from neurokit.nn.multiscale import amplitude_phase_error
-
-        y, _, loss = module(x)
-        y = y.float()
-        windows = [min(max(round(s * rate), 4), x.shape[-1]) for s in (0.25, 0.5, 1.0)]
-        huber, phase = self.loss_weights
-        return loss + huber * F.huber_loss(y, x) + phase * amplitude_phase_error(x, y, windows)
-
-    def _columns(self) -> dict[str, int]:
-        branches = range(1, len(self.kernels) + 1)
-        names = [f"{k + 1}.{b}" for k in range(self.n_levels) for b in branches]
-        return SIDE | dict.fromkeys(names, self.codebook_size)

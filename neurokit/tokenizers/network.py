@@ -3,51 +3,50 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import fields
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.tokenizers._signal import Signal
-from neurokit.tokenizers.base import LevelledTokenizer
+from neurokit.inputs.signal import Signal
+from neurokit.tokenizers._codec import CodecDesign
+from neurokit.tokenizers._network import NetworkDecoder, NetworkEncoder, look_up
+from neurokit.tokenizers.base import SignalTokenizer, report_codebooks
 from neurokit.tokenizers.framing.decode import Decode
 from neurokit.tokenizers.framing.encode import Encode
-from neurokit.tokenizers.framing.frames import Framer
-from neurokit.tokenizers.framing.networks import NetworkDecoder, NetworkEncoder, look_up
+from neurokit.tokenizers.framing.frames import Frames, level_whole
+from neurokit.types import Codes, Floats, Recording
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from neurokit.nn.codec import Codec
     from neurokit.training import Trainer
 
 
-class LearnedTokenizer(LevelledTokenizer):
+class NetworkTokenizer(SignalTokenizer):
     """Base of the tokenizers with a `neurokit.nn.codec.Codec` in ``module_``.
 
-    A subclass gives `_frames`, `_columns`, `_check`, `_build_module` and `_loss`, and has the
-    parameters that are named here.
+    A subclass names its `_Design`, which holds those of its parameters that say what is coded
+    and how, and has the parameters that are named here. ``fit`` keeps the design as ``design_``.
     """
 
+    _Design: ClassVar[type[CodecDesign]] = CodecDesign
     beam: int
-    window: float
     trainer: Trainer | None
     device: str
     random_state: int | np.random.RandomState | None
+    design_: dict[str, Any]
     module_: Codec
     history_: list[dict[str, Any]]
 
-    def _check(self) -> None:
-        """Refuse parameters out of range."""
-        raise NotImplementedError
-
-    def _loss(self, rate: float, module: Any, x: Any) -> Any:
-        """Loss of ``module`` on examples (example, time), coded at ``rate`` in Hz."""
-        raise NotImplementedError
-
-    def fit(self, X: Any, y: object = None, *, groups: Any = None) -> Self:
+    def fit(self, X: Recording, y: object = None, *, groups: ArrayLike | None = None) -> Self:
         """Learn networks and codebooks.
 
         Parameters
@@ -69,27 +68,38 @@ class LearnedTokenizer(LevelledTokenizer):
         ValueError
             If ``X`` holds NaN, has other dims, or a parameter is out of range.
         """
-        from neurokit.nn.draws import seeded
-        from neurokit.training import Trainer
+        from neurokit.training import Trainer, import_torch
 
-        self._check()
-        seed = int(check_random_state(self.random_state).randint(2**31))
-        with seeded(seed):
-            module = self._build_module("module_")
+        import_torch(self._name)
+        plan = self._plan()
+        design = self._Design(**plan["design_"])
+        design.check(self._name, self.beam)
+        seed = self._draw_seed()
+        signal = self._read(X, self.sampling_rate)
+        levelled = level_whole(design.frames(signal.rate), signal, f"{self._name}.fit")
+        montage, n_signals, found = design.learn_channels(self._name, signal, levelled)
+        module = _build(design, n_signals, seed)
         trainer = self.trainer or Trainer(20, batch_size=64, learning_rate=1e-3)
-        return self._learn(module, X, trainer, seed, groups)
+        rows = montage.gather(levelled)
+        return self._train(module, design, signal, rows, trainer, seed, groups, plan | found)
 
-    def partial_fit(self, X: Any, y: object = None, *, groups: Any = None) -> Self:
+    def partial_fit(
+        self, X: Recording, y: object = None, *, groups: ArrayLike | None = None
+    ) -> Self:
         """Adapt to new recordings, from the weights that are there; see `fit`."""
         from neurokit.training import Trainer
 
         if not hasattr(self, "module_"):
             return self.fit(X, groups=groups)
-        seed = int(check_random_state(self.random_state).randint(2**31))
+        seed = self._draw_seed()
         trainer = self.trainer or Trainer(5, batch_size=64, learning_rate=2.5e-4)
-        return self._learn(deepcopy(self.module_), X, trainer, seed, groups)
+        signal = self._read(X, self.plain_rate_)
+        frames = self._frames(signal.rate)
+        levelled = level_whole(frames, signal, f"{self._name}.fit")
+        module = deepcopy(self.module_)
+        return self._train(module, self._design, signal, levelled, trainer, seed, groups, {})
 
-    def embed(self, X: Any, *, quantized: bool = False) -> Any:
+    def embed(self, X: Recording, *, quantized: bool = False) -> Any:
         """Return the vector of each frame: what the encoder found, or what its codes stand for.
 
         Parameters
@@ -105,82 +115,131 @@ class LearnedTokenizer(LevelledTokenizer):
         networks = NetworkEncoder(self.module_, self.device, self.beam)
         if not quantized:
             return self._embed(X, networks.vectors)
-
-        def coded(frames: NDArray[Any]) -> NDArray[Any]:
-            return look_up(self.module_.quantizer, networks.codes(networks.vectors(frames)))
-
-        return self._embed(X, coded)
+        return self._embed(X, lambda frames: look_up(self.module_.quantizer, networks(frames)))
 
     @classmethod
-    def from_pretrained(cls, name: str = "eeg-small") -> Self:
+    def from_pretrained(
+        cls, name: str = "eeg-small", *, sampling_rate: float | None = None
+    ) -> Self:
         """Load weights that come with the package; works offline.
 
         Parameters
         ----------
         name : {"eeg-small"}
             Its model card stands beside the weights, in ``neurokit/tokenizers/weights``.
+        sampling_rate : float, optional
+            Rate of the plain arrays that are to come, in Hz; labelled ones know theirs.
         """
         folder = Path(__file__).parent / "weights"
         known = sorted(path.stem for path in folder.glob("*.safetensors"))
         if name not in known:
             raise ValueError(f"{cls.__name__}: name must be one of {known}, got {name!r}.")
-        return cls.load(folder / f"{name}.safetensors")
+        tokenizer = cls.load(folder / f"{name}.safetensors")
+        tokenizer.sampling_rate = tokenizer.plain_rate_ = sampling_rate
+        return tokenizer
 
-    # ------------------------------------------------------------ inside
+    # ------------------------------------------------------------ what was designed
 
-    def _learn(self, module: Codec, X: Any, trainer: Trainer, seed: int, groups: Any) -> Self:
-        import torch
+    def _plan(self) -> dict[str, Any]:
+        names = {field.name for field in fields(self._Design)} & self.get_params(deep=False).keys()
+        design = {name: deepcopy(getattr(self, name)) for name in sorted(names)}
+        return super()._plan() | {"design_": design}
 
-        signal = self._read(X)
-        examples, member, found = self._examples(signal, groups)
-        loss = partial(self._loss, float(self._frames(signal.rate).model_rate))
-        self.history_ = trainer.minimize(module, loss, examples, seed=seed, groups=member)
-        self.module_ = module
-        self.__dict__.update(found)
-        self._remember(signal)
-        with torch.no_grad():
-            sample = examples[:: max(len(examples) // 256, 1)]
-            codes = module.quantizer.encode(module.encoder(sample)).flatten(0, -2)
-        self.codebook_report_ = self._report_codebooks(codes.numpy())
-        return self
+    @property
+    def _design(self) -> CodecDesign:
+        """The design that ``fit`` has kept."""
+        return self._Design(**self.design_)
 
-    def _examples(self, signal: Signal, groups: Any) -> tuple[Any, NDArray[Any], dict[str, Any]]:
-        """Examples, the group of each, and fitted attributes that were found on the way."""
-        return *self._windows(signal, self._levelled(signal), groups), {}
+    def _build_module(self, name: str) -> Codec:
+        from neurokit.training import import_torch
 
-    def _levelled(self, signal: Signal) -> NDArray[Any]:
-        """Levelled frames (row, frame, sample) of a whole recording."""
-        framer = Framer(self._frames(signal.rate), signal.rows())
-        x = signal.load(0, signal.values.shape[-1], f"{self._name}.fit")
-        return framer.push(x, last=True)[0]
+        import_torch(f"{self._name}.load")
+        return self._design.build(self._n_signals())
 
-    def _windows(
-        self, signal: Signal, levelled: NDArray[Any], groups: Any
-    ) -> tuple[Any, NDArray[Any]]:
-        """Windows (example, time) of levelled frames as a tensor, and the group of each."""
-        import torch
+    def _n_signals(self) -> int:
+        """Count the signals that a row of tokens stands for."""
+        return 1
 
-        n_trials, n_frames = signal.values.shape[0], levelled.shape[1]
-        n_rows = len(levelled) // n_trials
-        frame_rate = self._frames(signal.rate).frame_rate
-        size = min(max(round(self.window * frame_rate), 1), n_frames)
-        n_windows = n_frames // size
-        starts = np.linspace(0, n_frames - size, n_windows).round().astype(int)
-        cut = np.stack([levelled[:, s : s + size] for s in starts], 1)
-        if groups is None and signal.source is not None and "subject" in signal.source.coords:
-            groups = np.broadcast_to(signal.source["subject"].values, n_trials)
-        trial = np.arange(n_trials) if groups is None else np.asarray(groups)
-        member = np.repeat(trial, n_rows * n_windows)
-        if len(np.unique(trial)) == 1:  # one trial or subject: hold out stretches of time
-            member = np.tile(np.arange(n_windows), n_trials * n_rows)
-        flat = cut.reshape(len(member), -1).astype(np.float32)
-        return torch.from_numpy(flat), member
+    def _frames(self, rate: Fraction) -> Frames:
+        return self._design.frames(rate)
 
-    def _encoder(self, montage: Any) -> Encode:
+    def _columns(self) -> dict[str, int]:
+        return self._design.columns()
+
+    def _begin_encoding(self) -> Encode:
         return NetworkEncoder(self.module_, self.device, self.beam)
 
-    def _decoder(self, n_levels: int) -> Decode:
+    def _begin_decoding(self, n_levels: int) -> Decode:
         return NetworkDecoder(self.module_, self.device, n_levels)
 
     def _n_past(self) -> tuple[float, float]:
         return self.module_.encoder.n_past_frames, self.module_.decoder.n_past_frames
+
+    # ------------------------------------------------------------ training
+
+    def _draw_seed(self) -> int:
+        return int(check_random_state(self.random_state).randint(2**31))
+
+    def _train(
+        self,
+        module: Codec,
+        design: CodecDesign,
+        signal: Signal,
+        rows: Floats,
+        trainer: Trainer,
+        seed: int,
+        groups: ArrayLike | None,
+        found: dict[str, Any],
+    ) -> Self:
+        """Train ``module`` on levelled frames of the rows; keep it, and what was ``found``."""
+        import torch
+
+        frames = design.frames(signal.rate)
+        examples, member = cut_windows(signal, rows, design.window * frames.frame_rate, groups)
+        loss = partial(design.loss, float(frames.model_rate))
+        history = trainer.minimize(module, loss, examples, seed=seed, groups=member)
+        with torch.no_grad():
+            sample = examples[:: max(len(examples) // 256, 1)]
+            codes = module.quantizer.encode(module.encoder(sample)).flatten(0, -2)
+        self.module_, self.history_ = module, history
+        self.__dict__.update(found)
+        self._remember(signal)
+        self.codebook_report_ = report_codebooks(codes.numpy())
+        return self
+
+
+def _build(design: CodecDesign, n_signals: int, seed: int) -> Codec:
+    """Build untrained networks by ``seed``."""
+    from neurokit.nn.draws import seeded
+
+    with seeded(seed):
+        return design.build(n_signals)
+
+
+def cut_windows(
+    signal: Signal, rows: Floats, size: float, groups: ArrayLike | None
+) -> tuple[Tensor, Codes]:
+    """Cut levelled frames (row, frame, sample) into windows of about ``size`` frames.
+
+    Returns
+    -------
+    examples : Tensor of shape (window, time), float32
+    member : ndarray of shape (window,)
+        The group of each.
+    """
+    import torch
+
+    n_trials, n_frames = signal.n_trials, rows.shape[1]
+    n_rows = len(rows) // n_trials
+    n_kept = min(max(round(size), 1), n_frames)
+    n_windows = n_frames // n_kept
+    starts = np.linspace(0, n_frames - n_kept, n_windows).round().astype(int)
+    cut = np.stack([rows[:, s : s + n_kept] for s in starts], 1)
+    if groups is None and signal.source is not None and "subject" in signal.source.coords:
+        groups = np.broadcast_to(signal.source["subject"].values, n_trials)
+    trial = np.arange(n_trials) if groups is None else np.asarray(groups)
+    member = np.repeat(trial, n_rows * n_windows)
+    if len(np.unique(trial)) == 1:  # one trial or subject: hold out stretches of time
+        member = np.tile(np.arange(n_windows), n_trials * n_rows)
+    flat = cut.reshape(len(member), -1).astype(np.float32)
+    return torch.from_numpy(flat), member

@@ -4,38 +4,118 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from fractions import Fraction
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.recording.clock import exact
-from neurokit.tokenizers._signal import Signal, read_signal, spans
-from neurokit.tokenizers.codec import BANDS, CodecTokenizer
-from neurokit.tokenizers.framing.decode import Decode, decode_span
-from neurokit.tokenizers.framing.encode import Encode, TokenStream
-from neurokit.tokenizers.framing.frames import Frames
-from neurokit.tokenizers.framing.labels import label_signal
-from neurokit.tokenizers.framing.networks import NetworkDecoder, NetworkEncoder
-from neurokit.tokenizers.montages.regions import Montage, from_note
+from neurokit.inputs.ranges import check_at_least
+from neurokit.inputs.signal import Signal
+from neurokit.tokenizers._codec import CodecDesign, Learnt
+from neurokit.tokenizers.codec import CodecTokenizer
+from neurokit.tokenizers.framing.encode import TokenStream
+from neurokit.tokenizers.framing.frames import level_whole
+from neurokit.tokenizers.montages.regions import RegionMontages, read_subjects
 from neurokit.tokenizers.montages.spatial import (
-    Contacts,
-    Kernel,
-    add_recording,
+    Spatial,
     assign_regions,
     find_centers,
-    fit_kernel,
+    learn_contacts,
     read_contacts,
 )
+from neurokit.types import Floats, Recording
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from neurokit.nn.codec import Codec
     from neurokit.training import Trainer
 
-_ROWS = 64  # channels that are decoded at once, about
+
+@dataclass(frozen=True, kw_only=True)
+class RegionDesign(CodecDesign):
+    """The parameters of `RegionTokenizer` that say what is coded, and how."""
+
+    n_components: int
+    contacts_per_region: int
+    regions: Mapping[str, str] | None
+
+    @property
+    def named_regions(self) -> dict[str, str]:
+        """Regions of contacts, by name, as the user has given them."""
+        return {str(name): str(region) for name, region in (self.regions or {}).items()}
+
+    def check(self, name: str, beam: int) -> None:
+        """Refuse parameters out of range."""
+        super().check(name, beam)
+        check_at_least(
+            name,
+            n_components=(self.n_components, 1),
+            contacts_per_region=(self.contacts_per_region, 1),
+        )
+        if self.latent_dim > self.hop:
+            raise ValueError(
+                f"{name}: latent_dim must be at most the {self.hop} samples of a frame,"
+                f" got {self.latent_dim!r}."
+            )
+
+    def learn_channels(self, name: str, signal: Signal, levelled: Floats) -> Learnt:
+        """Learn contacts, from which regions and maps follow."""
+        size, given = self.contacts_per_region, self.named_regions
+        contacts = read_contacts(signal.source, signal.n_channels, given)
+        subjects = read_subjects(signal.source, signal.n_trials)
+        regions = assign_regions(contacts, find_centers(contacts, size, {}), {})
+        n_signals = min(self.n_components, max(Counter(regions).values()))
+        nothing: Spatial = {
+            "subjects": {},
+            "regions": {},
+            "centers": {},
+            "kernel": {},
+            "n_signals": n_signals,
+        }
+        spatial = learn_contacts(nothing, size, contacts, subjects, levelled)
+        montage = RegionMontages(name, spatial, given).of_signal(signal)
+        seen = contacts._asdict() | {"subject": subjects[0]}
+        return Learnt(montage, n_signals, {"spatial_": spatial, "contacts_": seen})
+
+    def build(self, n_signals: int = 1) -> Codec:
+        """Build untrained networks for regions of ``n_signals`` signals."""
+        from neurokit.nn.codec import Codec, begin_as_cosines
+        from neurokit.nn.quantizers.embedded import EmbeddedScalarQuantizer
+        from neurokit.nn.quantizers.residual import ResidualVectorQuantizer
+        from neurokit.nn.region import RegionDecoder, RegionEncoder
+
+        one = super().build()
+        begin_as_cosines(one.encoder, one.decoder)
+        kind = EmbeddedScalarQuantizer if self.quantizer == "embedded" else ResidualVectorQuantizer
+        quantizer = kind(n_signals * self.latent_dim, **self.shape_quantizer())
+        encoder = RegionEncoder(one.encoder, n_signals)
+        return Codec(encoder, quantizer, RegionDecoder(one.decoder, n_signals, self.hop))
+
+    def loss(self, rate: float, module: Codec, x: Tensor) -> Tensor:
+        """Compute the loss of `CodecDesign`, with the signals of a region taken together."""
+        from torch.nn import functional as F
+
+        from neurokit.nn.distortion import band_error, relative_error, spectrogram_error
+        from neurokit.nn.region import RegionEncoder, split_signals
+
+        y, _, loss = module(x)
+        n_signals = module.encoder.n_signals if isinstance(module.encoder, RegionEncoder) else 1
+        x, y = (split_signals(s, n_signals, self.hop) for s in (x, y.float()))
+        windows = self.spectrogram_windows(rate, x.shape[-1])
+        error, spectrum, band = self.loss_weights
+        bands = self.bands_below(rate)
+        if self.quantizer == "embedded":  # over all signals: the power of a contact is about 1
+            whole = [s.flatten(1) * x.shape[1] ** 0.5 for s in (x, y)]
+            loss = loss + error * relative_error(*whole)
+        else:
+            loss = loss + error * F.huber_loss(y, x)
+        if spectrum:
+            loss = loss + spectrum * spectrogram_error(x.flatten(0, 1), y.flatten(0, 1), windows)
+        return loss + band * band_error(x, y, rate, bands) if band and bands else loss
 
 
 class RegionTokenizer(CodecTokenizer):
@@ -140,8 +220,8 @@ class RegionTokenizer(CodecTokenizer):
     True
     """
 
-    preset = None
-    spatial_: dict[str, Any]
+    _Design = RegionDesign
+    spatial_: Spatial
     contacts_: dict[str, Any]
 
     def __init__(
@@ -193,21 +273,9 @@ class RegionTokenizer(CodecTokenizer):
         self.device = device
         self.random_state = random_state
 
-    def fit(self, X: Any, y: object = None, *, groups: Any = None) -> Self:
-        """Learn spatial maps, networks and codebooks; see `CodecTokenizer.fit`."""
-        self._check()
-        signal = self._read(X)
-        contacts = self._named(read_contacts(signal.source, signal.values.shape[1]))
-        regions = assign_regions(
-            contacts, find_centers(contacts, self.contacts_per_region, {}), {}
-        )
-        self._n_signals = min(self.n_components, max(Counter(regions).values()))
-        try:
-            return super().fit(X, groups=groups)
-        finally:
-            del self._n_signals
-
-    def partial_fit(self, X: Any, y: object = None, *, groups: Any = None) -> Self:
+    def partial_fit(
+        self, X: Recording, y: object = None, *, groups: ArrayLike | None = None
+    ) -> Self:
         """Learn the contacts of new subjects, and more of known ones.
 
         Networks and codebooks stay; ``groups`` is for the first fit alone. Tokens that were made
@@ -215,11 +283,12 @@ class RegionTokenizer(CodecTokenizer):
         """
         if not hasattr(self, "module_"):
             return self.fit(X, groups=groups)
-        signal = self._read(X)
-        there = self._montage(signal)
-        levelled = self._levelled(signal)
-        self.spatial_ = self._learn_contacts(
-            there.contacts, there.subjects, levelled, self.spatial_
+        signal = self._read(X, self.plain_rate_)
+        there = self._montages.of_signal(signal)
+        levelled = level_whole(self._frames(signal.rate), signal, f"{self._name}.fit")
+        size = self._design.contacts_per_region
+        self.spatial_ = learn_contacts(
+            self.spatial_, size, there.contacts, there.subjects, levelled
         )
         return self
 
@@ -247,236 +316,23 @@ class RegionTokenizer(CodecTokenizer):
         TokenStream
             It takes chunks of contacts and gives tokens of regions.
         """
-        check_is_fitted(self)
         if like is None:
-            n_channels = self.n_channels_ if n_channels is None else n_channels
-            montage = self._plain_montage(n_channels, 1)
-        else:
-            signal = read_signal(self, like)
-            sampling_rate = sampling_rate or float(signal.rate)
-            montage = self._montage(signal).of_trials(0, 1)
-        rate = exact(sampling_rate or self.sampling_rate or self.sampling_rate_)
-        encode = self._encoder(montage)
-        return TokenStream(self._name, self._frames(rate), encode, montage.n_channels)
+            return super().stream(n_channels, sampling_rate)
+        check_is_fitted(self)
+        signal = self._read(like, self.plain_rate_)
+        montage = self._montages.of_signal(signal).of_trials(0, 1)
+        return self._stream(montage, sampling_rate or float(signal.rate))
 
-    # ------------------------------------------------------------ learning
+    # ------------------------------------------------------------ inside
 
-    def _check(self) -> None:
-        super()._check()
-        self._check_at_least(n_components=1, contacts_per_region=1)
-        if self.latent_dim > self._hop:
-            raise ValueError(
-                f"RegionTokenizer: latent_dim must be at most the {self._hop} samples of a frame,"
-                f" got {self.latent_dim!r}."
-            )
+    @property
+    def _design(self) -> RegionDesign:
+        return RegionDesign(**self.design_)
 
-    def _build_module(self, name: str) -> Codec:
-        """Untrained networks of this estimator's parameters."""
-        from neurokit.nn.codec import Codec, begin_as_cosines
-        from neurokit.nn.quantizers.embedded import EmbeddedScalarQuantizer
-        from neurokit.nn.quantizers.residual import ResidualVectorQuantizer
-        from neurokit.nn.region import RegionDecoder, RegionEncoder
+    @property
+    def _montages(self) -> RegionMontages:
+        given = self._design.named_regions
+        return RegionMontages(self._name, self.spatial_, given, self.contacts_)
 
-        one = super()._build_module(name)
-        n_signals = self._n_signals if hasattr(self, "_n_signals") else self.spatial_["n_signals"]
-        begin_as_cosines(one.encoder, one.decoder)
-        embedded = self.quantizer == "embedded"
-        quantizer = (EmbeddedScalarQuantizer if embedded else ResidualVectorQuantizer)(
-            n_signals * self.latent_dim,
-            n_levels=self.n_levels,
-            codebook_size=self.codebook_size,
-            quantizer_dropout=self.quantizer_dropout,
-        )
-        encoder = RegionEncoder(one.encoder, n_signals)
-        return Codec(encoder, quantizer, RegionDecoder(one.decoder, n_signals, self._hop))
-
-    def _loss(self, rate: float, module: Any, x: Any) -> Any:
-        from torch.nn import functional as F
-
-        from neurokit.nn.codec import band_error, relative_error, spectrogram_error
-        from neurokit.nn.region import split_signals
-
-        y, _, loss = module(x)
-        x, y = (split_signals(s, module.encoder.n_signals, self._hop) for s in (x, y.float()))
-        n_times = x.shape[-1]
-        windows = [min(max(round(s * rate), 4), n_times) for s in (0.128, 0.256, 0.512, 1.024)]
-        error, spectrum, band = self.loss_weights
-        bands = [(low, min(high, 0.45 * rate)) for low, high in BANDS if low < 0.4 * rate]
-        if self.quantizer == "embedded":  # over all signals: the power of a contact is about 1
-            whole = [s.flatten(1) * x.shape[1] ** 0.5 for s in (x, y)]
-            loss = loss + error * relative_error(*whole)
-        else:
-            loss = loss + error * F.huber_loss(y, x)
-        if spectrum:
-            loss = loss + spectrum * spectrogram_error(x.flatten(0, 1), y.flatten(0, 1), windows)
-        return loss + band * band_error(x, y, rate, bands) if band and bands else loss
-
-    def _examples(self, signal: Signal, groups: Any) -> tuple[Any, NDArray[Any], dict[str, Any]]:
-        n_trials, n_channels, _ = signal.values.shape
-        levelled = self._levelled(signal)
-        contacts = self._named(read_contacts(signal.source, n_channels))
-        subjects = _subjects(signal.source, n_trials)
-        spatial = self._learn_contacts(contacts, subjects, levelled, None)
-        fused = self._place(contacts, subjects, spatial).gather(levelled)
-        found = {"spatial_": spatial, "contacts_": contacts._asdict() | {"subject": subjects[0]}}
-        return *self._windows(signal, fused, groups), found
-
-    def _learn_contacts(
-        self,
-        contacts: Contacts,
-        subjects: list[str],
-        levelled: NDArray[Any],
-        known: dict[str, Any] | None,
-    ) -> dict[str, Any]:
-        """Join what a recording tells of its contacts to what is known."""
-        empty: dict[str, Any] = {"subjects": {}, "regions": {}, "centers": {}}
-        known = known or empty | {"n_signals": self._n_signals}
-        centers = find_centers(contacts, self.contacts_per_region, known["centers"])
-        regions = assign_regions(contacts, centers, known["regions"])
-        x = levelled.reshape(len(subjects), len(regions), -1)
-        x = x - x.mean(-1, keepdims=True)
-        records = dict(known["subjects"])
-        for subject in dict.fromkeys(subjects):
-            own = np.concatenate(x[np.array(subjects) == subject], -1)
-            records[subject] = add_recording(
-                records.get(subject), contacts, regions, own @ own.T / own.shape[1], own.shape[1]
-            )
-        return {
-            "subjects": records,
-            "regions": known["regions"] | dict(zip(contacts.names, regions, strict=True)),
-            "centers": centers,
-            "kernel": fit_kernel(records)._asdict(),
-            "n_signals": known["n_signals"],
-        }
-
-    def _remember(self, signal: Signal) -> None:
-        super()._remember(signal)
-        montage = self._plain_montage(self.n_channels_, 1)
-        report = self.rate_report_
-        report["codes"] *= montage.n_rows / montage.n_channels
-        report["total"] = report["codes"] + report["level"]
-
-    # ------------------------------------------------------------ contacts
-
-    def _named(self, contacts: Contacts) -> Contacts:
-        """Contacts with the regions that the user has given them."""
-        given = {str(name): str(region) for name, region in (self.regions or {}).items()}
-        pairs = zip(contacts.names, contacts.labels, strict=True)
-        return contacts._replace(labels=[given.get(name, label) for name, label in pairs])
-
-    def _place(self, contacts: Contacts, subjects: list[str], spatial: dict[str, Any]) -> Montage:
-        """Put contacts into regions and find the maps of these."""
-        regions = assign_regions(contacts, spatial["centers"], spatial["regions"])
-        order = [*dict.fromkeys(spatial["regions"].values())]
-        montage = Montage(contacts, regions, subjects, order)
-        return self._mapped(montage, spatial)
-
-    def _mapped(self, montage: Montage, spatial: dict[str, Any]) -> Montage:
-        kernel = Kernel(**spatial["kernel"])
-        return montage.find_maps(spatial["subjects"], kernel, spatial["n_signals"])
-
-    def _montage(self, signal: Signal) -> Montage:
-        n_trials, n_channels, _ = signal.values.shape
-        if signal.source is None:
-            return self._plain_montage(n_channels, n_trials)
-        contacts = self._named(read_contacts(signal.source, n_channels))
-        return self._place(contacts, _subjects(signal.source, n_trials), self.spatial_)
-
-    def _plain_montage(self, n_channels: int, n_trials: int) -> Montage:
-        """Montage of a recording without labels: of as many contacts as ``fit`` saw, theirs."""
-        contacts, subject = self._named(read_contacts(None, n_channels)), ""
-        if n_channels == self.n_channels_:
-            contacts = Contacts(*(self.contacts_[key] for key in Contacts._fields))
-            subject = self.contacts_["subject"]
-        return self._place(contacts, [subject] * n_trials, self.spatial_)
-
-    def _token_montage(self, tokens: Any) -> Montage:
-        if isinstance(tokens, xr.DataArray):
-            if "contacts" not in tokens.attrs or "channel" not in tokens.coords:
-                raise ValueError(
-                    f"{self._name}.inverse_transform needs attrs['contacts'], which says what"
-                    " contacts the regions have; pass tokens labelled as transform gives them, or"
-                    " plain ones of the contacts that fit has seen."
-                )
-            subjects = _subjects(tokens, tokens.sizes.get("trial", 1))
-            return self._mapped(from_note(tokens, subjects)[0], self.spatial_)
-        shape = (1, 1, 1, *np.shape(tokens))
-        n_rows, n_trials = shape[-3], shape[-4]
-        montage = self._plain_montage(self.n_channels_, n_trials)
-        if n_rows != montage.n_rows:
-            montage = self._plain_montage(n_rows, n_trials)
-        if n_rows != montage.n_rows:
-            seen = self._plain_montage(self.n_channels_, 1).n_rows
-            raise ValueError(
-                f"{self._name}.inverse_transform takes plain tokens of the {seen} regions that"
-                f" fit has seen, got {n_rows}; pass labelled tokens, which know their contacts."
-            )
-        return montage
-
-    # ------------------------------------------------------------ tokens
-
-    def _columns_of(self, montage: Montage) -> dict[str, int]:
-        codes = [*self._columns().items()][2:]
-        return montage.side_columns() | dict(codes)
-
-    def _gather(self, montage: Montage, frames: NDArray[Any]) -> NDArray[Any]:
-        return montage.gather(frames)
-
-    def _encoder(self, montage: Montage) -> Encode:
-        networks = NetworkEncoder(self.module_, self.device, self.beam)
-        return lambda frames, side: networks(montage.gather(frames), montage.pack_side(side))
-
-    def _signal(
-        self,
-        tokens: NDArray[Any],
-        n_levels: int,
-        frames: Frames,
-        start: int,
-        stop: int,
-        montage: Montage,
-        *,
-        first: int = 0,
-        ends: bool = True,
-    ) -> NDArray[Any]:
-        trials = tokens.reshape(-1, *tokens.shape[-3:])
-        out = np.empty((len(trials), montage.n_channels, stop - start), np.float32)
-        for a, b in spans(len(trials), max(_ROWS // montage.n_channels, 1)):
-            decode = self._region_decoder(montage.of_trials(a, b), n_levels)
-            rows = trials[a:b].reshape(-1, *trials.shape[2:])
-            found = decode_span(frames, decode, rows, start, stop, first=first, ends=ends)
-            out[a:b] = found.reshape(out[a:b].shape)
-        return out.reshape(*tokens.shape[:-3], *out.shape[1:])
-
-    def _region_decoder(self, montage: Montage, n_levels: int) -> Decode:
-        networks = NetworkDecoder(self.module_, self.device, n_levels)
-        n_side = len(montage.side_columns())
-
-        def decode(tokens: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-            fused, _ = networks(tokens[..., n_side - 2 :])
-            return montage.spread(fused), montage.unpack_side(tokens[..., :n_side])
-
-        return decode
-
-    # ------------------------------------------------------------ labels
-
-    def _label_frames(
-        self, signal: Signal, montage: Montage, values: Any, dim: str, names: list[str] | None
-    ) -> Any:
-        if (source := signal.source) is not None:
-            signal = signal._replace(source=montage.label_regions(source))
-        out = super()._label_frames(signal, montage, values, dim, names)
-        if source is not None:
-            out.attrs["contacts"] = montage.note(source)
-        return out
-
-    def _label_signal(
-        self, source: xr.DataArray, montage: Montage, values: Any, rate: Fraction
-    ) -> xr.DataArray:
-        return label_signal(from_note(source, montage.subjects)[1], values, rate)
-
-
-def _subjects(x: xr.DataArray | None, n_trials: int) -> list[str]:
-    """Subject of each trial; "" where none is told."""
-    if x is None or "subject" not in x.coords or x["subject"].dims not in ((), ("trial",)):
-        return [""] * n_trials
-    return [str(k) for k in np.broadcast_to(x["subject"].values, n_trials)]
+    def _n_signals(self) -> int:
+        return self.spatial_["n_signals"]

@@ -6,17 +6,19 @@ from fractions import Fraction
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from neurokit.tokenizers.base import LevelledTokenizer
-from neurokit.tokenizers.framing.frames import Frames
-from neurokit.tokenizers.framing.labels import SIDE
+from neurokit.inputs.signal import Signal
+from neurokit.tokenizers.base import SignalTokenizer, report_codebooks
+from neurokit.tokenizers.framing.decode import Decode
+from neurokit.tokenizers.framing.encode import Encode
+from neurokit.tokenizers.framing.frames import Frames, draw_frames
+from neurokit.types import Codes, Floats, Recording
 
 _LOUDEST = 24.0  # of a levelled sample
 _LIMIT = 1 << 20  # samples from which quantiles are taken
 
 
-class ScalarTokenizer(LevelledTokenizer):
+class ScalarTokenizer(SignalTokenizer):
     """Write every sample as one integer: evenly spaced, mu-law or quantile values [1]_.
 
     Each channel is divided by its level (scale and offset of the second before), which travels
@@ -46,6 +48,8 @@ class ScalarTokenizer(LevelledTokenizer):
         Between the bins, in scales.
     values_ : ndarray of shape (codebook_size,)
         What the tokens stand for, in scales.
+    kind_ : str
+        As ``fit`` was given it.
     codebook_report_ : dict of list
         Of the training data: codes used, perplexity.
     rate_report_ : dict
@@ -86,7 +90,7 @@ class ScalarTokenizer(LevelledTokenizer):
         self.codebook_size = codebook_size
         self.sampling_rate = sampling_rate
 
-    def fit(self, X: Any, y: object = None) -> Self:
+    def fit(self, X: Recording, y: object = None) -> Self:
         """Place the values.
 
         Parameters
@@ -105,15 +109,16 @@ class ScalarTokenizer(LevelledTokenizer):
             If ``X`` holds NaN, has other dims, or a parameter is out of range.
         """
         self._check()
-        signal = self._read(X)
-        sample = np.sort(self._training_frames(signal, _LIMIT).ravel())
-        self._place(sample)
+        signal = self._read(X, self.sampling_rate)
+        sample = self._draw(signal)
+        self._keep_plan()
+        self.values_, self.edges_ = _place_values(self.kind, self.codebook_size, sample)
         self._remember(signal)
         self.n_samples_seen_ = len(sample)
         self._report(sample)
         return self
 
-    def partial_fit(self, X: Any, y: object = None) -> Self:
+    def partial_fit(self, X: Recording, y: object = None) -> Self:
         """Move the values of ``kind="quantile"`` towards new recordings; see `fit`.
 
         The values so far count as the samples that they were placed by, a million at most. With
@@ -121,15 +126,15 @@ class ScalarTokenizer(LevelledTokenizer):
         """
         if not hasattr(self, "values_"):
             return self.fit(X)
-        self._check()
-        sample = np.sort(self._training_frames(self._read(X), _LIMIT).ravel())
-        if self.kind == "quantile":
-            self._place(np.sort(np.concatenate([self._stand_ins(), sample])))
+        sample = self._draw(self._read(X, self.plain_rate_))
+        if self.kind_ == "quantile":
+            both = np.sort(np.concatenate([self._stand_in(), sample]))
+            self.values_, self.edges_ = _place_values(self.kind_, len(self.values_), both)
         self.n_samples_seen_ = min(self.n_samples_seen_ + len(sample), _LIMIT)
         self._report(sample)
         return self
 
-    def embed(self, X: Any, *, quantized: bool = False) -> Any:
+    def embed(self, X: Recording, *, quantized: bool = False) -> Any:
         """Return each sample in scales: as it is, or as its token says.
 
         Parameters
@@ -141,7 +146,7 @@ class ScalarTokenizer(LevelledTokenizer):
         -------
         xarray.DataArray or ndarray of float32, dims ([trial,] channel, frame, latent)
         """
-        return self._embed(X, self._looked_up if quantized else np.asarray)
+        return self._embed(X, self._look_up if quantized else np.asarray)
 
     def _check(self) -> None:
         if (
@@ -153,21 +158,7 @@ class ScalarTokenizer(LevelledTokenizer):
                 f" lie between 2 and 65536, got {self.kind!r} and {self.codebook_size!r}."
             )
 
-    def _place(self, sample: NDArray[Any]) -> None:
-        """Choose the values, for sorted samples."""
-        if self.kind == "quantile":
-            parts = np.array_split(sample, min(self.codebook_size, len(sample)))
-            values = np.array([part.mean() for part in parts])
-            self.values_ = np.pad(values, (0, self.codebook_size - len(values)), "edge")
-        else:
-            self.values_ = _LOUDEST * np.linspace(-1, 1, self.codebook_size)
-        if self.kind == "mulaw":
-            mu = self.codebook_size - 1
-            share = np.expm1(np.abs(self.values_) / _LOUDEST * np.log1p(mu)) / mu
-            self.values_ = _LOUDEST * np.sign(self.values_) * share
-        self.edges_ = (self.values_[1:] + self.values_[:-1]) / 2  # each sample to the nearest
-
-    def _stand_ins(self) -> NDArray[Any]:
+    def _stand_in(self) -> Floats:
         """Make samples in place of those seen: as many, spread evenly around each value."""
         gaps = np.diff(self.values_) / 2
         reach = np.minimum(np.append(gaps, np.inf), np.insert(gaps, 0, np.inf))
@@ -177,21 +168,47 @@ class ScalarTokenizer(LevelledTokenizer):
         pairs = zip(self.values_, reach, spread, strict=True)
         return np.concatenate([value + far * part for value, far, part in pairs])
 
-    def _report(self, sample: NDArray[Any]) -> None:
-        codes = np.searchsorted(self.edges_, sample)
-        self.codebook_report_ = self._report_codebooks(codes[:, None])
+    def _draw(self, signal: Signal) -> Floats:
+        """Draw levelled samples, in order of size."""
+        frames = self._frames(signal.rate)
+        return np.sort(draw_frames(frames, signal, _LIMIT, f"{self._name}.fit").ravel())
 
-    def _looked_up(self, frames: NDArray[Any]) -> NDArray[Any]:
+    def _report(self, sample: Floats) -> None:
+        codes = np.searchsorted(self.edges_, sample)
+        self.codebook_report_ = report_codebooks(codes[:, None])
+
+    def _encode(self, frames: Floats) -> Codes:
+        return np.searchsorted(self.edges_, frames)
+
+    def _look_up(self, frames: Floats) -> Floats:
         return self.values_[self._encode(frames)]
+
+    def _plan(self) -> dict[str, Any]:
+        return super()._plan() | {"kind_": self.kind}
 
     def _frames(self, rate: Fraction) -> Frames:
         return Frames(rate, rate, 1)
 
-    def _encode(self, frames: NDArray[Any]) -> NDArray[Any]:
-        return np.searchsorted(self.edges_, frames)
+    def _begin_encoding(self) -> Encode:
+        return self._encode
 
-    def _decode(self, codes: NDArray[Any], n_levels: int) -> NDArray[Any]:
-        return self.values_[codes]
+    def _begin_decoding(self, n_levels: int) -> Decode:
+        return self.values_.__getitem__
 
     def _columns(self) -> dict[str, int]:
-        return SIDE | {"1": self.codebook_size}
+        return {"1": len(self.values_)}
+
+
+def _place_values(kind: str, size: int, sample: Floats) -> tuple[Floats, Floats]:
+    """Choose ``size`` values for sorted samples, and the edges that lead each to the nearest."""
+    if kind == "quantile":
+        parts = np.array_split(sample, min(size, len(sample)))
+        values = np.array([part.mean() for part in parts])
+        values = np.pad(values, (0, size - len(values)), "edge")
+    else:
+        values = _LOUDEST * np.linspace(-1, 1, size)
+    if kind == "mulaw":
+        mu = size - 1
+        share = np.expm1(np.abs(values) / _LOUDEST * np.log1p(mu)) / mu
+        values = _LOUDEST * np.sign(values) * share
+    return values, (values[1:] + values[:-1]) / 2

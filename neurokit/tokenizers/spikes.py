@@ -9,14 +9,14 @@ from typing import Any, Self
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from neurokit.inputs.spikes import UNKNOWN, Events, find_bins, known_units, take_spikes
 from neurokit.persistence import Saveable
 from neurokit.recording.clock import SampleIndex, exact, time_coordinates
 from neurokit.recording.spikes import spikes
-from neurokit.tokenizers._events import UNKNOWN, Events, bin_of, read_events
+from neurokit.types import Codes, Spikes, Tokens
 
 PAD, END = 0, 1  # tokens of the level "unit" that are no unit
 _FIRST_UNIT = 2
@@ -56,6 +56,8 @@ class SpikeTokenizer(Saveable, TransformerMixin, BaseEstimator):
         Ids of the units, in the order of their tokens.
     n_tokens_ : tuple of int
         Size of the vocabulary of the two levels.
+    bin_width_, max_tokens_
+        As ``fit`` was given them.
     channels_, n_features_in_ : list, int
         Units seen in ``fit``, as in every estimator.
 
@@ -81,7 +83,7 @@ class SpikeTokenizer(Saveable, TransformerMixin, BaseEstimator):
         self.window = window
         self.max_tokens = max_tokens
 
-    def fit(self, X: Any, y: object = None) -> Self:
+    def fit(self, X: Spikes, y: object = None) -> Self:
         """Learn which units there are.
 
         Parameters
@@ -101,13 +103,13 @@ class SpikeTokenizer(Saveable, TransformerMixin, BaseEstimator):
             If a parameter is out of range, or ``X`` holds other things than counts.
         """
         self._check()
-        read_events(self, X, bin_width=self.bin_width, reset=True)
-        names = getattr(self, "channels_", None)
-        self.units_ = list(range(self.n_features_in_)) if names is None else list(names)
-        self.n_tokens_ = (len(self.units_) + _FIRST_UNIT, self._bins_per_window)
+        take_spikes(self, X, bin_width=self.bin_width, reset=True)
+        self._keep_plan()
+        self.units_ = known_units(self)
+        self.n_tokens_ = (len(self.units_) + _FIRST_UNIT, _count_bins(self.window, self.bin_width))
         return self
 
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: Spikes) -> Any:
         """Write spikes as tokens.
 
         Parameters
@@ -127,14 +129,14 @@ class SpikeTokenizer(Saveable, TransformerMixin, BaseEstimator):
             If ``X`` has units that ``fit`` has not seen, or bins of another width.
         """
         check_is_fitted(self)
-        events = read_events(self, X, bin_width=self.bin_width, reset=False)
+        events = take_spikes(self, X, bin_width=self.bin_width_, reset=False)
         self._check_known(X, events)
-        rate, n_bins = 1 / exact(self.bin_width), self._bins_per_window
+        rate, n_bins = 1 / exact(self.bin_width_), self.n_tokens_[1]
         first = exact(events.start) * rate
         span = (exact(events.stop) * rate - first) - Fraction(1, 10**6)
         n_windows = max(-(-math.ceil(span) // n_bins), 1)
         edges = SampleIndex(first, rate, n_windows * n_bins + 1).values
-        bins = bin_of(events.time, edges)
+        bins = find_bins(events.time, edges)
         if len(bins) and bins.max() >= n_windows * n_bins:  # a spike right at the end
             n_windows += 1
         n_units = len(self.units_)
@@ -143,23 +145,23 @@ class SpikeTokenizer(Saveable, TransformerMixin, BaseEstimator):
         window, time = np.divmod(bins, n_bins)
         dtype = np.uint16 if max(self.n_tokens_) <= 1 << 16 else np.uint32
         count = np.bincount(window, minlength=n_windows)
-        if self.max_tokens is None:
+        if self.max_tokens_ is None:
             tokens = np.zeros((len(keys) + n_windows, 2), dtype)
             at = np.arange(len(keys)) + window  # behind the markers of the windows before
             tokens[np.cumsum(count) + np.arange(n_windows), 0] = END
             tokens[at, 0], tokens[at, 1] = unit + _FIRST_UNIT, time
         else:
-            tokens = np.zeros((n_windows, self.max_tokens, 2), dtype)
+            tokens = np.zeros((n_windows, self.max_tokens_, 2), dtype)
             place = np.arange(len(keys)) - np.repeat(np.cumsum(count) - count, count)
-            fits = place < self.max_tokens - 1
+            fits = place < self.max_tokens_ - 1
             tokens[window[fits], place[fits], 0] = unit[fits] + _FIRST_UNIT
             tokens[window[fits], place[fits], 1] = time[fits]
-            kept = np.minimum(count, self.max_tokens - 1)
+            kept = np.minimum(count, self.max_tokens_ - 1)
             tokens[np.arange(n_windows), kept, 0] = END
             if lost := int((count - kept).sum()):
                 warnings.warn(
                     f"SpikeTokenizer: {lost} of {len(keys)} spikes were left out, from"
-                    f" {int((count > kept).sum())} windows with more than {self.max_tokens - 1};"
+                    f" {int((count > kept).sum())} windows with more than {self.max_tokens_ - 1};"
                     f" max_tokens={int(count.max()) + 1} would hold them all.",
                     stacklevel=2,
                 )
@@ -172,7 +174,7 @@ class SpikeTokenizer(Saveable, TransformerMixin, BaseEstimator):
             out = out.assign_coords(onset=("trial", onset), dropped=("trial", count - kept))
         return out.assign_attrs(start=events.start, stop=events.stop)
 
-    def inverse_transform(self, tokens: Any) -> xr.Dataset:
+    def inverse_transform(self, tokens: Tokens) -> xr.Dataset:
         """Give the spikes back, each at the start of its bin.
 
         Parameters
@@ -191,9 +193,9 @@ class SpikeTokenizer(Saveable, TransformerMixin, BaseEstimator):
             If ``tokens`` have other dims, or hold units or bins that do not exist.
         """
         check_is_fitted(self)
-        unit, time, window = self._read_tokens(tokens)
+        unit, time, window = self._take_tokens(tokens)
         attrs = tokens.attrs if isinstance(tokens, xr.DataArray) else {}
-        rate, n_bins = 1 / exact(self.bin_width), self._bins_per_window
+        rate, n_bins = 1 / exact(self.bin_width_), self.n_tokens_[1]
         start = float(attrs.get("start", 0.0))
         if isinstance(tokens, xr.DataArray) and "onset" in tokens.coords:  # perhaps a choice
             place = (tokens["onset"].values - start) * float(rate) / n_bins
@@ -211,9 +213,8 @@ class SpikeTokenizer(Saveable, TransformerMixin, BaseEstimator):
 
     # ------------------------------------------------------------ inside
 
-    @property
-    def _bins_per_window(self) -> int:
-        return round(exact(self.window) / exact(self.bin_width))
+    def _plan(self) -> dict[str, Any]:
+        return {"bin_width_": self.bin_width, "max_tokens_": self.max_tokens}
 
     def _check(self) -> None:
         if not self.bin_width > 0 or not self.window >= self.bin_width:
@@ -221,7 +222,8 @@ class SpikeTokenizer(Saveable, TransformerMixin, BaseEstimator):
                 "SpikeTokenizer: bin_width must be positive and window at least as long, got"
                 f" {self.bin_width!r} and {self.window!r} s."
             )
-        if abs(self.window / self.bin_width - self._bins_per_window) > 1e-6:
+        n_bins = _count_bins(self.window, self.bin_width)
+        if abs(self.window / self.bin_width - n_bins) > 1e-6:
             raise ValueError(
                 f"SpikeTokenizer: window must be a whole number of bins of {self.bin_width:g} s,"
                 f" got {self.window!r} s."
@@ -232,7 +234,7 @@ class SpikeTokenizer(Saveable, TransformerMixin, BaseEstimator):
                 f" least, got {self.max_tokens!r}."
             )
 
-    def _check_known(self, X: Any, events: Events) -> None:
+    def _check_known(self, X: Spikes, events: Events) -> None:
         if isinstance(X, xr.Dataset):
             if (events.unit == UNKNOWN).any():
                 extra = [unit for unit in X["unit"].values.tolist() if unit not in self.units_]
@@ -241,14 +243,15 @@ class SpikeTokenizer(Saveable, TransformerMixin, BaseEstimator):
                     " on all recordings that it is to write, or leave these units out."
                 )
             return
-        width = (events.stop - events.start) / X.sizes["time"] if events.labelled else None
-        if width is not None and abs(width / self.bin_width - 1) > 1e-6:
+        width = events.bin_width if events.labelled else None
+        if width is not None and abs(width / self.bin_width_ - 1) > 1e-6:
             raise ValueError(
-                f"SpikeTokenizer: X has bins of {width:g} s, expected bin_width={self.bin_width:g}"
-                " s; count anew with bin_spikes(), or set bin_width."
+                f"SpikeTokenizer: X has bins of {width:g} s, expected bin_width="
+                f"{self.bin_width_:g} s; count anew with bin_spikes(), or set bin_width and fit"
+                " again."
             )
 
-    def _read_tokens(self, tokens: Any) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    def _take_tokens(self, tokens: Tokens) -> tuple[Codes, Codes, Codes]:
         """Return unit, bin and window of every token, in one sequence."""
         if isinstance(tokens, xr.DataArray):
             lead = ("trial",) if "trial" in tokens.dims else ()
@@ -285,3 +288,7 @@ class SpikeTokenizer(Saveable, TransformerMixin, BaseEstimator):
         tags.input_tags.positive_only = True
         tags.transformer_tags.preserves_dtype = []  # tokens are integers
         return tags
+
+
+def _count_bins(window: float, bin_width: float) -> int:
+    return round(exact(window) / exact(bin_width))

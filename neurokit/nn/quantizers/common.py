@@ -1,10 +1,12 @@
-"""What all quantisers share: their result, and the checks at their doors."""
+"""What all quantisers share: what they are to a codec, their result, the checks at their doors."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from neurokit.nn.draws import generator
 
 
 class Quantized(NamedTuple):
@@ -25,6 +27,57 @@ class Quantized(NamedTuple):
     loss: Tensor
 
 
+class Quantizer(nn.Module):
+    """What every quantiser is to a codec: vectors to codes, and codes to vectors.
+
+    Attributes
+    ----------
+    dim : int
+        Length of the vectors.
+    n_levels : int
+        Number of stages.
+    codebook_sizes : tuple of int
+        Number of codes in each column of ``codes``.
+    """
+
+    dim: int
+    n_levels: int
+
+    @property
+    def codebook_sizes(self) -> tuple[int, ...]:
+        """Number of codes in each column of ``codes``."""
+        raise NotImplementedError
+
+    def encode(self, x: Tensor, n_levels: int | None = None, beam: int = 1) -> Tensor:
+        """Find the codes (..., level) of ``x`` (..., dim)."""
+        raise NotImplementedError
+
+    def decode(self, codes: Tensor, n_levels: int | None = None) -> Tensor:
+        """Give the vectors behind ``codes`` (..., level)."""
+        raise NotImplementedError
+
+
+def drop_levels(codes: Tensor, n_items: int, share: float) -> Tensor:
+    """Set the codes behind a random level to -1, for a share of the items.
+
+    Parameters
+    ----------
+    codes : Tensor of shape (..., level)
+        Those of an item stand together.
+    n_items : int
+    share : float
+        How many items lose levels.
+    """
+    device, n_levels = codes.device, codes.shape[-1]
+    draws = generator(device)
+    shape = (n_items, 1, 1)
+    n_kept = torch.randint(1, n_levels + 1, shape, device=device, generator=draws)
+    dropped = torch.rand(shape, device=device, generator=draws) < share
+    beyond = torch.arange(n_levels, device=device) >= n_kept
+    by_item = codes.reshape(n_items, -1, n_levels)
+    return by_item.masked_fill(beyond & dropped, -1).reshape(codes.shape)
+
+
 def linear(layer: nn.Module, x: Tensor) -> Tensor:
     """Apply a linear layer in float32, whatever its own dtype."""
     if not isinstance(layer, nn.Linear):
@@ -39,7 +92,7 @@ def check_positive(name: str, **numbers: int) -> None:
             raise ValueError(f"{name}: {parameter} must be a positive integer, got {number!r}.")
 
 
-def check_vectors(module: Any, x: Tensor) -> None:
+def check_vectors(module: Quantizer, x: Tensor) -> None:
     """Refuse what is no floating tensor of vectors of the right length."""
     name = type(module).__name__
     if not isinstance(x, Tensor) or not x.is_floating_point():
@@ -51,7 +104,7 @@ def check_vectors(module: Any, x: Tensor) -> None:
         )
 
 
-def check_levels(module: Any, n_levels: int | None) -> int:
+def check_levels(module: Quantizer, n_levels: int | None) -> int:
     """Return how many stages to use, or refuse the number."""
     if n_levels is None:
         return int(module.n_levels)
@@ -64,7 +117,7 @@ def check_levels(module: Any, n_levels: int | None) -> int:
 
 
 def check_codes(
-    module: Any, codes: Tensor, n_levels: int | None, n_codes: int, least: int = -1
+    module: Quantizer, codes: Tensor, n_levels: int | None, n_codes: int, least: int = -1
 ) -> int:
     """Return how many stages the codes have, or refuse them."""
     name = type(module).__name__

@@ -1,25 +1,25 @@
 """Scalars in successive thirds: every level makes the cells of some entries finer."""
 
 import math
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from neurokit.nn.draws import generator
 from neurokit.nn.quantizers.common import (
     Quantized,
+    Quantizer,
     check_codes,
     check_levels,
     check_positive,
     check_vectors,
+    drop_levels,
 )
 
 _REACH = 4.0  # root mean squares that the outermost values lie from zero
 _MOST = 5  # digits of an entry: 243 values
 
 
-class EmbeddedScalarQuantizer(nn.Module):
+class EmbeddedScalarQuantizer(Quantizer):
     """Round each entry to a grid and send the number of its value in digits, coarse ones first.
 
     A value of entry ``i`` is a number of ``d`` digits of base three; the first digit says which
@@ -142,7 +142,8 @@ class EmbeddedScalarQuantizer(nn.Module):
                 self.start(rows.detach())
             codes = self.encode(rows)
             if self.training and self.quantizer_dropout > 0:
-                codes = self._drop_levels(codes, n_items=x.shape[0] if x.ndim > 1 else 1)
+                n_items = x.shape[0] if x.ndim > 1 else 1
+                codes = drop_levels(codes, n_items, self.quantizer_dropout)
             # beyond the outermost values nothing is to be gained by going further
             reach = self.cells.float().masked_fill(self.cells.isinf(), 0).amax(1)
             inside = torch.minimum(torch.maximum(rows, -reach), reach)
@@ -259,16 +260,6 @@ class EmbeddedScalarQuantizer(nn.Module):
         values = self.cells[i, : 3**n_digits].float()
         middle, gap = (values[1:] + values[:-1]) / 2, values[1:] - values[:-1]
         return middle + self.dead_zone * gap * middle.sign()
-
-    def _drop_levels(self, codes: Tensor, n_items: int) -> Tensor:
-        """Set the codes behind a random level to -1, for a share of the items."""
-        device = codes.device
-        own: Any = {"device": device, "generator": generator(device)}
-        n_kept = torch.randint(1, self.n_levels + 1, (n_items, 1, 1), **own)
-        dropped = torch.rand(n_items, 1, 1, **own) < self.quantizer_dropout
-        beyond = torch.arange(self.n_levels, device=device) >= n_kept
-        by_item = codes.reshape(n_items, -1, self.n_levels)
-        return by_item.masked_fill(beyond & dropped, -1).reshape(codes.shape)
 
 
 def _grid(n_digits: int, step: float, reach: float) -> Tensor:

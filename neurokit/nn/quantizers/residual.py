@@ -9,10 +9,12 @@ from torch.nn import functional as F
 from neurokit.nn.draws import generator
 from neurokit.nn.quantizers.common import (
     Quantized,
+    Quantizer,
     check_codes,
     check_levels,
     check_positive,
     check_vectors,
+    drop_levels,
     linear,
 )
 from neurokit.nn.quantizers.search import Tables, bias_of, nearest, search
@@ -22,7 +24,7 @@ _FADED = 1e-12  # use below which a moving average no longer says where its code
 _TINY = 1e-20
 
 
-class ResidualVectorQuantizer(nn.Module):
+class ResidualVectorQuantizer(Quantizer):
     """Quantise vectors in stages, each stage coding what the stages before it left over.
 
     Codebooks start by k-means on the first training batch and follow the data as moving
@@ -185,7 +187,8 @@ class ResidualVectorQuantizer(nn.Module):
                     self._start(rows.detach())
             codes = self.encode(rows)
             if self.training and self.quantizer_dropout > 0:
-                codes = self._drop_levels(codes, n_items=x.shape[0] if x.ndim > 1 else 1)
+                n_items = x.shape[0] if x.ndim > 1 else 1
+                codes = drop_levels(codes, n_items, self.quantizer_dropout)
             values, loss = self._follow(rows, codes)
         return Quantized(
             values.reshape(x.shape).to(x.dtype), codes.reshape(*x.shape[:-1], -1), loss
@@ -287,16 +290,6 @@ class ResidualVectorQuantizer(nn.Module):
         """Map residuals to where stage ``level`` searches."""
         return rest if self.project_in is None else linear(self.project_in[level], rest)
 
-    def _drop_levels(self, codes: Tensor, n_items: int) -> Tensor:
-        """Set the codes behind a random level to -1, for a share of the items."""
-        device = codes.device
-        own: Any = {"device": device, "generator": generator(device)}
-        n_kept = torch.randint(1, self.n_levels + 1, (n_items, 1, 1), **own)
-        dropped = torch.rand(n_items, 1, 1, **own) < self.quantizer_dropout
-        beyond = torch.arange(self.n_levels, device=device) >= n_kept
-        by_item = codes.reshape(n_items, -1, self.n_levels)
-        return by_item.masked_fill(beyond & dropped, -1).reshape(codes.shape)
-
     @torch.no_grad()
     def _start(self, x: Tensor) -> None:
         """Start every stage from k-means on what the stages before it leave of ``x``."""
@@ -341,8 +334,8 @@ class ResidualVectorQuantizer(nn.Module):
         # is overwritten by the next update.
         reborn = size.mean().mul(0.25).clamp(max=self.revive_threshold)
         dead = size < reborn
-        own: Any = {"device": y.device, "generator": generator(y.device)}
-        new = y[torch.randint(len(y), (self.codebook_size,), **own)]
+        draws = generator(y.device)
+        new = y[torch.randint(len(y), (self.codebook_size,), device=y.device, generator=draws)]
         size = torch.where(dead, reborn, size)
         total = torch.where(dead[:, None], new * reborn, total)
         words = total / size.clamp(min=torch.finfo(size.dtype).tiny)[:, None]
@@ -405,92 +398,6 @@ class VectorQuantizer(ResidualVectorQuantizer):
             rotation_trick=rotation_trick,
             stage_gain=stage_gain,
         )
-
-
-class GroupedResidualVectorQuantizer(nn.Module):
-    """Cut vectors into groups of entries and quantise each by a residual quantiser of its own.
-
-    Parameters
-    ----------
-    dim : int
-        Length of the vectors, a multiple of ``n_groups``.
-    n_groups : int
-        Number of groups.
-    n_levels : int
-        Stages per group. Codes have ``n_levels * n_groups`` columns, all groups' first stages
-        before all second ones; ``n_levels`` in `encode` and `decode` counts stages.
-    **options
-        The other parameters of `ResidualVectorQuantizer`, for every group alike.
-
-    References
-    ----------
-    .. [1] Yang et al. (2023), HiFi-Codec: group-residual vector quantization for high fidelity
-       audio codec, arXiv:2305.02765, section 2.2.
-
-    Examples
-    --------
-    >>> x = torch.randn(256, 8, generator=torch.Generator().manual_seed(0))
-    >>> quantizer = GroupedResidualVectorQuantizer(8, n_groups=2, n_levels=3, codebook_size=16)
-    >>> quantizer(x).codes.shape
-    torch.Size([256, 6])
-    """
-
-    def __init__(
-        self, dim: int, *, n_groups: int, n_levels: int, codebook_size: int, **options: Any
-    ) -> None:
-        super().__init__()
-        check_positive(type(self).__name__, dim=dim, n_groups=n_groups)
-        if dim % n_groups:
-            raise ValueError(
-                f"{type(self).__name__}: dim must be a multiple of n_groups, got dim={dim} and"
-                f" n_groups={n_groups}."
-            )
-        self.dim = dim
-        self.n_levels = n_levels
-        self.codebook_size = codebook_size
-        self.groups = nn.ModuleList(
-            ResidualVectorQuantizer(
-                dim // n_groups, n_levels=n_levels, codebook_size=codebook_size, **options
-            )
-            for _ in range(n_groups)
-        )
-
-    @property
-    def codebook_sizes(self) -> tuple[int, ...]:
-        """Number of codes in each column of ``codes``."""
-        return (self.codebook_size,) * (self.n_levels * len(self.groups))
-
-    def forward(self, x: Tensor) -> Quantized:
-        """Quantise ``x`` of shape (..., dim); the loss is the mean over groups."""
-        check_vectors(self, x)
-        parts = [group(part) for group, part in self._cut(x)]
-        codes = torch.stack([part.codes for part in parts], -1).flatten(-2)
-        loss = torch.stack([part.loss for part in parts]).mean()
-        return Quantized(torch.cat([part.values for part in parts], -1), codes, loss)
-
-    def encode(self, x: Tensor, n_levels: int | None = None, beam: int = 1) -> Tensor:
-        """Find the codes of ``x``; see `ResidualVectorQuantizer.encode`."""
-        check_vectors(self, x)
-        codes = [group.encode(part, n_levels, beam) for group, part in self._cut(x)]
-        return torch.stack(codes, -1).flatten(-2)
-
-    def decode(self, codes: Tensor, n_levels: int | None = None) -> Tensor:
-        """Join the groups' vectors behind ``codes``; see `ResidualVectorQuantizer.decode`."""
-        n_groups = len(self.groups)
-        if codes.shape[-1] % n_groups:
-            raise ValueError(
-                f"{type(self).__name__}: codes must have a multiple of {n_groups} columns (one"
-                f" per group and level), got {codes.shape[-1]}."
-            )
-        codes = codes.unflatten(-1, (-1, n_groups))
-        groups = zip(self.groups, codes.unbind(-1), strict=True)
-        parts = [cast("ResidualVectorQuantizer", g).decode(part, n_levels) for g, part in groups]
-        return torch.cat(parts, -1)
-
-    def _cut(self, x: Tensor) -> list[tuple[ResidualVectorQuantizer, Tensor]]:
-        """Give each group its entries of ``x``."""
-        groups = [cast("ResidualVectorQuantizer", group) for group in self.groups]
-        return list(zip(groups, x.chunk(len(groups), dim=-1), strict=True))
 
 
 class _StraightThrough(torch.autograd.Function):

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from neurokit.nn.quantizers.common import (
     Quantized,
+    Quantizer,
     check_codes,
     check_levels,
     check_positive,
@@ -17,7 +18,7 @@ from neurokit.nn.quantizers.common import (
 )
 
 
-class FiniteScalarQuantizer(nn.Module):
+class FiniteScalarQuantizer(Quantizer):
     """Round each entry of a bounded vector to a few values: a grid instead of a codebook.
 
     Nothing to start, revive or commit to. Codes number the cells of the grid.
@@ -97,7 +98,7 @@ class FiniteScalarQuantizer(nn.Module):
         return values
 
     def _positions(self, x: Tensor) -> Tensor:
-        """Where entries fall on the grid, from 0 to n - 1."""
+        """Find where entries fall on the grid, from 0 to n - 1."""
         last = torch.tensor(self.n_values, device=x.device) - 1
         return (torch.tanh(linear(self.project_in, x.float())) + 1) / 2 * last
 
@@ -113,7 +114,7 @@ class FiniteScalarQuantizer(nn.Module):
         return code[..., None]
 
 
-class LookupFreeQuantizer(nn.Module):
+class LookupFreeQuantizer(Quantizer):
     """Keep the sign of each entry: a code is a string of bits.
 
     Parameters
@@ -216,7 +217,7 @@ class LookupFreeQuantizer(nn.Module):
 
 
 def _binary_entropy(logit: Tensor) -> Tensor:
-    """Entropy of a coin that falls heads with probability sigmoid(logit), in nats."""
+    """Return the entropy of a coin that falls heads with probability sigmoid(logit), in nats."""
     p = torch.sigmoid(logit)
     return p * F.softplus(-logit) + (1 - p) * F.softplus(logit)
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from neurokit.tokenizers._signal import spans
-from neurokit.tokenizers.framing import level
+from neurokit.inputs.signal import cut_spans
 from neurokit.tokenizers.framing.frames import Frames
+from neurokit.tokenizers.framing.level import SMOOTH, expand, trace
 from neurokit.tokenizers.framing.resample import Resampler
+from neurokit.tokenizers.montages.each_channel import Montage
+from neurokit.types import Codes, Floats
 
-# Tokens (row, frame, column) to levelled frames (row, frame, sample) and codes of their level
-# (row, frame, 2). It may remember: each call goes on where the last one ended.
-Decode = Callable[[NDArray[Any]], tuple[NDArray[Any], NDArray[Any]]]
+# Codes (row, frame, column) to levelled frames (row, frame, sample). It may remember: each call
+# goes on where the last one ended.
+Decode: TypeAlias = Callable[[Codes], Floats]
 
 BLOCK = 10  # periods that are coded or decoded at once: bounds memory
 
@@ -23,37 +24,42 @@ BLOCK = 10  # periods that are coded or decoded at once: bounds memory
 class Unleveller:
     """Push tokens, get samples at the model's rate, in the unit of the recording."""
 
-    def __init__(self, frames: Frames, decode: Decode) -> None:
+    def __init__(self, frames: Frames, montage: Montage, decode: Decode) -> None:
         self._frames = frames
+        self._montage = montage
+        self._n_side = len(montage.side_columns())
         self._decode = decode
-        self._before: NDArray[Any] | None = None  # level codes of the last steps
+        self._before: Codes | None = None  # level codes of the last steps
 
-    def push(self, tokens: NDArray[Any]) -> NDArray[Any]:
-        """Return samples (row, time) of tokens (row, frame, column)."""
-        levelled, side = self._decode(tokens)
+    def push(self, tokens: Codes) -> Floats:
+        """Return samples (channel, time) of tokens (row, frame, column)."""
+        levelled = self._montage.spread(self._decode(tokens[..., self._n_side :]))
+        side = self._montage.unpack_side(tokens[..., : self._n_side])
         side = np.repeat(side, self._frames.n_steps, 1)
         if self._before is None:
-            self._before = np.repeat(side[:, :1], level.SMOOTH, 1)
-        scale, offset = level.trace(side, self._before, self._frames.hop)
-        self._before = np.concatenate([self._before, side], 1)[:, -level.SMOOTH :]
-        return level.expand(levelled.reshape(len(levelled), -1)) * scale + offset
+            self._before = np.repeat(side[:, :1], SMOOTH, 1)
+        scale, offset = trace(side, self._before, self._frames.hop)
+        self._before = np.concatenate([self._before, side], 1)[:, -SMOOTH:]
+        return expand(levelled.reshape(len(levelled), -1)) * scale + offset
 
 
 def decode_span(
     frames: Frames,
+    montage: Montage,
     decode: Decode,
-    tokens: NDArray[Any],
+    tokens: Codes,
     start: int,
     stop: int,
     *,
     first: int = 0,
     ends: bool = True,
-) -> NDArray[Any]:
+) -> Floats:
     """Decode samples ``start`` to ``stop`` of a recording.
 
     Parameters
     ----------
     frames : Frames
+    montage : Montage
     decode : callable
     tokens : ndarray of shape (row, frame, column)
         Of frame ``first`` and those that follow.
@@ -64,14 +70,14 @@ def decode_span(
 
     Returns
     -------
-    ndarray of float32, shape (row, stop - start)
+    ndarray of float32, shape (channel, stop - start)
     """
     back = Resampler(frames.model_rate, frames.rate)
-    unleveller = Unleveller(frames, decode)
+    unleveller = Unleveller(frames, montage, decode)
     n_frames = tokens.shape[1]
-    made: NDArray[Any] | None = None
+    made: Floats | None = None
     offset, done, parts = first * frames.size, start, []
-    for begin, end in spans(n_frames, BLOCK * frames.level_period):
+    for begin, end in cut_spans(n_frames, BLOCK * frames.level_period):
         new = unleveller.push(tokens[:, begin:end].astype(np.int64))
         made = new if made is None else np.concatenate([made, new], 1)
         n_in = offset + made.shape[1]

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
-from neurokit.tokenizers._signal import finite
+from neurokit.inputs.signal import refuse_gaps
 from neurokit.tokenizers.framing.frames import Framer, Frames
+from neurokit.tokenizers.montages.each_channel import Montage
+from neurokit.types import Codes, Floats
 
-# Levelled frames (row, frame, sample) and codes of their level (row, frame, 2) to tokens
-# (row, frame, column). It may remember: each call goes on where the last one ended.
-Encode = Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]
+# Levelled frames (row, frame, sample) to codes (row, frame, column). It may remember: each call
+# goes on where the last one ended.
+Encode: TypeAlias = Callable[[Floats], Codes]
 
 
 class TokenStream:
@@ -26,14 +28,21 @@ class TokenStream:
     """
 
     def __init__(
-        self, name: str, frames: Frames, encode: Encode, n_rows: int, start: int = 0
+        self,
+        name: str,
+        frames: Frames,
+        montage: Montage,
+        encode: Encode,
+        n_rows: int,
+        start: int = 0,
     ) -> None:
         self._name = name
         self._framer = Framer(frames, n_rows, start)
+        self._montage = montage
         self._encode = encode
         self._over = False
 
-    def push(self, chunk: Any) -> NDArray[Any]:
+    def push(self, chunk: xr.DataArray | ArrayLike) -> Codes:
         """Take samples.
 
         Parameters
@@ -47,21 +56,23 @@ class TokenStream:
         """
         if isinstance(chunk, xr.DataArray):
             chunk = chunk.transpose("channel", "time").values
-        chunk = np.asarray(chunk, np.float64)
+        x = np.asarray(chunk, np.float64)
         n_rows = self._framer.n_rows
-        if chunk.ndim != 2 or len(chunk) != n_rows:
+        if x.ndim != 2 or len(x) != n_rows:
             raise ValueError(
-                f"{self._name}: the stream takes chunks of shape ({n_rows}, n), got {chunk.shape}."
+                f"{self._name}: the stream takes chunks of shape ({n_rows}, n), got {x.shape}."
             )
-        return self.code(finite(chunk, f"{self._name}.stream"), last=False)
+        return self.code(refuse_gaps(x, f"{self._name}.stream"), last=False)
 
-    def flush(self) -> NDArray[Any]:
+    def flush(self) -> Codes:
         """End the recording; return the frames that are left, the last filled up."""
         return self.code(np.zeros((self._framer.n_rows, 0)), last=True)
 
-    def code(self, x: NDArray[Any], *, last: bool) -> NDArray[Any]:
+    def code(self, x: Floats, *, last: bool) -> Codes:
         """Take samples (row, time) that have been looked at."""
         if self._over:
             raise ValueError(f"{self._name}: the recording is over; start another with stream().")
         self._over = last
-        return self._encode(*self._framer.push(x, last=last)).astype(np.uint16)
+        frames, side = self._framer.push(x, last=last)
+        codes = self._encode(self._montage.gather(frames))
+        return np.concatenate([self._montage.pack_side(side), codes], -1).astype(np.uint16)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from neurokit.tokenizers.framing.leveller import Leveller
+from neurokit.inputs.signal import Signal, cut_spans
+from neurokit.tokenizers.framing.level import Leveller
+from neurokit.types import Codes, Floats
+
+_DRAWN = 64  # s of a recording whose frames are drawn at once
 
 
 class Frames:
@@ -55,7 +58,7 @@ class Frames:
         )
 
     def count(self, n_times: int) -> int:
-        """Frames that cover ``n_times`` samples of the recording."""
+        """Count the frames that cover ``n_times`` samples of the recording."""
         return -(-self.leveller(1).n_frames(n_times) // self.n_steps)
 
 
@@ -74,10 +77,10 @@ class Framer:
         self.n_rows = n_rows
         self._frames = frames
         self._leveller = frames.leveller(n_rows, start)
-        self._samples = np.zeros((n_rows, 0))
-        self._side = np.zeros((n_rows, 0, 2), np.int64)
+        self._samples: Floats = np.zeros((n_rows, 0))
+        self._side: Codes = np.zeros((n_rows, 0, 2), np.int64)
 
-    def push(self, x: NDArray[Any], *, last: bool) -> tuple[NDArray[Any], NDArray[Any]]:
+    def push(self, x: Floats, *, last: bool) -> tuple[Floats, Codes]:
         """Take samples (row, time); with ``last``, the recording ends with them.
 
         Returns
@@ -100,3 +103,23 @@ class Framer:
         return samples[:, : n * size].reshape(self.n_rows, n, size), side[
             :, : n * n_steps : n_steps
         ]
+
+
+def level_whole(frames: Frames, signal: Signal, caller: str) -> Floats:
+    """Return the levelled frames (row, frame, sample) of a whole recording."""
+    x = signal.load(0, signal.n_times, caller)
+    return Framer(frames, signal.n_rows).push(x, last=True)[0]
+
+
+def draw_frames(frames: Frames, signal: Signal, limit: int, caller: str) -> Floats:
+    """Draw levelled frames (n, sample), evenly where there are more than ``limit``."""
+    framer = Framer(frames, signal.n_rows)
+    every = max(-(-frames.count(signal.n_times) * signal.n_rows // limit), 1)
+    kept, seen = [], 0
+    for start, stop in cut_spans(signal.n_times, math.ceil(_DRAWN * signal.rate)):
+        x = signal.load(start, stop, caller)
+        rows = framer.push(x, last=stop == signal.n_times)[0]
+        rows = rows.reshape(-1, rows.shape[-1])
+        kept.append(rows[-seen % every :: every].copy())
+        seen += len(rows)
+    return np.concatenate(kept)

@@ -5,69 +5,54 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Callable
-from fractions import Fraction
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike
 
-from neurokit.tokenizers._signal import Signal, finite, spans
-from neurokit.tokenizers.framing import level
-from neurokit.tokenizers.framing.encode import TokenStream
-from neurokit.tokenizers.framing.frames import Frames
-from neurokit.tokenizers.framing.labels import check_codes
+from neurokit.inputs.signal import Signal, cut_spans, refuse_gaps
+from neurokit.inputs.tokens import check_codes
+from neurokit.tokenizers.framing.coding import Coding
+from neurokit.tokenizers.framing.level import SMOOTH
 from neurokit.tokenizers.framing.resample import Resampler
-
-if TYPE_CHECKING:
-    from neurokit.tokenizers.base import LevelledTokenizer
+from neurokit.types import Codes, Floats
 
 _PERIODS = 60  # of a block, at least
 _VALUES = 2**16  # of a decoded block, at least: large enough to be a chunk of a file as it is
 
 
-def lazy_tokens(estimator: LevelledTokenizer, signal: Signal, montage: Any) -> Any:
-    """Tokens as a dask array: every block of time codes what it needs of the one before."""
-    frames = estimator._frames(signal.rate)
-    period, n_times = frames.level_period, signal.values.shape[-1]
+def encode_lazily(coding: Coding, signal: Signal) -> Any:
+    """Code a dask array as one: every block of time codes what it needs of the one before."""
+    frames, n_times = coding.frames, signal.n_times
+    period = frames.level_period
     resampler = frames.leveller(1).resampler
-    n_past = _finite_past(estimator, estimator._n_past()[0], "encoder", "recording")
+    n_past = _bound_past(coding.name, coding.n_past[0], "encoder", "recording")
     # The first two periods have not the level they should, which then is smoothed over steps.
-    n_before = 2 + math.ceil((level.SMOOTH / frames.n_steps + n_past) / period)
-    n_rows = signal.values.shape[1] if montage is None else montage.n_rows
+    n_before = 2 + math.ceil((SMOOTH / frames.n_steps + n_past) / period)
     pieces = []
-    for first, last in spans(frames.count(n_times), max(_PERIODS, 4 * n_before) * period):
+    for first, last in cut_spans(frames.count(n_times), max(_PERIODS, 4 * n_before) * period):
         begin = max(first // period - n_before, 0)
         a = resampler.first_input(begin * period * frames.size)
         b = min(resampler.last_input(last * frames.size - 1) + 1, n_times)
-        where = {"begin": begin, "first": first, "last": last, "ends": b == n_times}
-        function = partial(_code_block, rate=signal.rate, **where)
-        pieces.append(_Piece(function, a, b, last - first))
-    lead, n_columns = (signal.values.shape[0], n_rows), len(estimator._columns_of(montage))
-    held = (estimator, montage)
-    return _by_pieces(pieces, signal.values, -1, held, lead, (n_columns,), np.uint16)
+        function = partial(_code_block, begin=begin, first=first, last=last, ends=b == n_times)
+        pieces.append(Piece(function, a, b, last - first))
+    lead = (signal.n_trials, coding.montage.n_rows)
+    return by_pieces(pieces, signal.values, -1, coding, lead, (len(coding.columns),), np.uint16)
 
 
-def lazy_signal(
-    estimator: LevelledTokenizer,
-    tokens: Any,
-    n_levels: int,
-    frames: Frames,
-    n_times: int,
-    montage: Any,
-) -> Any:
-    """Signal (..., time) as a dask array of tokens (..., frame, level) that are one."""
-    n_frames = tokens.shape[-2]
+def decode_lazily(coding: Coding, tokens: Any, n_levels: int, n_times: int) -> Any:
+    """Decode tokens (..., frame, level) that are a dask array to a signal that is one."""
+    frames, n_frames = coding.frames, tokens.shape[-2]
     back = Resampler(frames.model_rate, frames.rate)
-    n_past = _finite_past(estimator, estimator._n_past()[1], "decoder", "tokens")
-    n_before = max(n_past, math.ceil(level.SMOOTH / frames.n_steps))
-    n_channels = tokens.shape[-3] if montage is None else montage.n_channels
-    n_rows = math.prod(tokens.shape[:-3]) * n_channels
-    n_least = _VALUES / (n_rows * float(frames.size * frames.rate / frames.model_rate))
+    n_past = _bound_past(coding.name, coding.n_past[1], "decoder", "tokens")
+    n_before = max(n_past, math.ceil(SMOOTH / frames.n_steps))
+    lead = (*tokens.shape[:-3], coding.montage.n_channels)
+    n_least = _VALUES / (math.prod(lead) * float(frames.size * frames.rate / frames.model_rate))
     n_block = max(_PERIODS, math.ceil(max(4 * n_before, n_least) / frames.level_period))
     n_block *= frames.level_period
     pieces = []
-    for first, last in spans(n_frames, n_block):
+    for first, last in cut_spans(n_frames, n_block):
         start = back.n_out(first * frames.size)
         stop = n_times if last == n_frames else min(back.n_out(last * frames.size), n_times)
         if stop <= start:
@@ -76,34 +61,34 @@ def lazy_signal(
         end = n_frames if stop == n_times else back.last_input(stop - 1) // frames.size + 1
         end = min(end, n_frames)
         where = {"first": begin, "start": start, "stop": stop, "ends": end == n_frames}
-        function = partial(_decode_block, n_levels=n_levels, rate=frames.rate, **where)
-        pieces.append(_Piece(function, begin, end, stop - start))
-    lead, held = (*tokens.shape[:-3], n_channels), (estimator, montage)
-    return _by_pieces(pieces, tokens, -2, held, lead, (), np.float32)
+        function = partial(_decode_block, n_levels=n_levels, **where)
+        pieces.append(Piece(function, begin, end, stop - start))
+    return by_pieces(pieces, tokens, -2, coding, lead, (), np.float32)
 
 
-class _Piece(NamedTuple):
+class Piece(NamedTuple):
     """A stretch of the result: what makes it, of which stretch of the source, and its length."""
 
-    function: Callable[..., NDArray[Any]]
+    function: Callable[..., Floats | Codes]
     start: int
     stop: int
     size: int
 
 
-def _by_pieces(
-    pieces: list[_Piece],
+def by_pieces(
+    pieces: list[Piece],
     source: Any,
     axis: int,
-    held: tuple[Any, ...],
+    held: object,
     lead: tuple[int, ...],
     tail: tuple[int, ...],
-    dtype: Any,
+    dtype: DTypeLike,
 ) -> Any:
-    """Dask array (*lead, time, *tail) of ``pieces``, each of ``held`` and a stretch of ``source``.
+    """Make a dask array (*lead, time, *tail) of ``pieces``.
 
-    It is one layer of the graph. Slices and joins of dask would make thousands, each of which
-    lists the others: the plan alone of a day's recording would not fit in memory.
+    Each calls its function with ``held`` and its stretch of ``source`` along ``axis``. It is one
+    layer of the graph: slices and joins of dask would make thousands, each of which lists the
+    others, and the plan alone of a day's recording would not fit in memory.
     """
     import dask.array as da
     from dask.delayed import delayed
@@ -112,9 +97,9 @@ def _by_pieces(
     axis += source.ndim
     source = source.rechunk({k: -1 for k in range(source.ndim) if k != axis})
     edges = np.cumsum([0, *source.chunks[axis]])
-    objects = [delayed(item) for item in held]
+    shared = delayed(held, traverse=False)
     name = f"neurokit-{uuid.uuid4().hex}"
-    graph: dict[Any, Any] = {}
+    graph: dict[Any, object] = {}
     for i, piece in enumerate(pieces):
         at = int(np.searchsorted(edges, piece.start, "right")) - 1
         stop = int(np.searchsorted(edges, piece.stop, "left"))
@@ -122,70 +107,55 @@ def _by_pieces(
         keys = [(source.name, *place[:axis], k, *place[axis + 1 :]) for k in range(at, stop)]
         part = slice(piece.start - int(edges[at]), piece.stop - int(edges[at]))
         function = partial(_on_stretch, piece.function, axis, part)
-        key = (name, *[0] * len(lead), i, *[0] * len(tail))
-        graph[key] = (function, [item.key for item in objects], keys)
-    whole = HighLevelGraph.from_collections(name, graph, dependencies=[source, *objects])
+        key: tuple[str | int, ...] = (name, *[0] * len(lead), i, *[0] * len(tail))
+        graph[key] = (function, shared.key, keys)
+    whole = HighLevelGraph.from_collections(name, graph, dependencies=[source, shared])
     sizes = tuple(piece.size for piece in pieces)
     chunks = (*((n,) for n in lead), sizes, *((n,) for n in tail))
     return da.Array(whole, name, chunks, dtype=dtype)
 
 
 def _on_stretch(
-    function: Callable[..., NDArray[Any]],
+    function: Callable[..., Floats | Codes],
     axis: int,
     part: slice,
-    held: list[Any],
-    blocks: list[NDArray[Any]],
-) -> NDArray[Any]:
+    held: object,
+    blocks: list[Floats],
+) -> Floats | Codes:
     """Call ``function`` with a part of some blocks, joined along ``axis``."""
     joined = np.concatenate(blocks, axis) if len(blocks) > 1 else blocks[0]
-    return function(*held, joined[(slice(None),) * axis + (part,)])
+    return function(held, joined[(slice(None),) * axis + (part,)])
 
 
-def _finite_past(estimator: LevelledTokenizer, n_past: float, part: str, given: str) -> int:
+def _bound_past(name: str, n_past: float, part: str, given: str) -> int:
+    """Return how far back a network looks; refuse one that looks back without end."""
     if math.isinf(n_past):
         raise ValueError(
-            f"{estimator._name}: preset='biocodec' has a recurrent {part}, which no block of a"
+            f"{name}: preset='biocodec' has a recurrent {part}, which no block of a"
             f" dask array can run alone; load the {given} first, with .load()."
         )
     return int(n_past)
 
 
-def _code_block(
-    estimator: LevelledTokenizer,
-    montage: Any,
-    x: NDArray[Any],
-    rate: Fraction,
-    begin: int,
-    first: int,
-    last: int,
-    ends: bool,
-) -> NDArray[Any]:
-    """Tokens of frames ``first`` to ``last``, from samples that begin with period ``begin``."""
-    frames = estimator._frames(rate)
-    rows = finite(np.asarray(x, np.float64), estimator._name).reshape(-1, x.shape[-1])
-    stream = TokenStream(estimator._name, frames, estimator._encoder(montage), len(rows), begin)
-    tokens = stream.code(rows, last=ends)
-    skip = first - begin * frames.level_period
+def _code_block(coding: Coding, x: Floats, begin: int, first: int, last: int, ends: bool) -> Codes:
+    """Code frames ``first`` to ``last``, from samples that begin with period ``begin``."""
+    rows = refuse_gaps(np.asarray(x, np.float64), coding.name).reshape(-1, x.shape[-1])
+    tokens = coding.stream(len(rows), begin).code(rows, last=ends)
+    skip = first - begin * coding.frames.level_period
     tokens = tokens[:, skip : skip + last - first]
     return tokens.reshape(x.shape[0], -1, *tokens.shape[1:])
 
 
 def _decode_block(
-    estimator: LevelledTokenizer,
-    montage: Any,
-    tokens: NDArray[Any],
+    coding: Coding,
+    tokens: Codes,
     n_levels: int,
-    rate: Fraction,
     first: int,
     start: int,
     stop: int,
     ends: bool,
-) -> NDArray[Any]:
+) -> Floats:
     """Decode samples ``start`` to ``stop``, from tokens that begin with frame ``first``."""
     tokens = np.asarray(tokens)
-    check_codes(estimator._name, tokens, list(estimator._columns_of(montage).values()))
-    frames = estimator._frames(rate)
-    return estimator._signal(
-        tokens, n_levels, frames, start, stop, montage, first=first, ends=ends
-    )
+    check_codes(f"{coding.name}.inverse_transform", tokens, list(coding.columns.values()))
+    return coding.decode(tokens, n_levels, start, stop, first=first, ends=ends)

@@ -2,11 +2,11 @@
 
 import math
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
+
+from neurokit.types import Codes, Floats
 
 _ZEROS = 12  # zero crossings of the sinc on either side
 _BETA = 5.0  # of the Kaiser window
@@ -35,7 +35,7 @@ class Resampler:
         # Half gain right at the lower Nyquist rate: what is mirrored there on the way up falls
         # back into its place on the way down, and there and back loses least.
         self._cutoff = 1.0 / stretch
-        self._table: NDArray[Any] | None = None
+        self._table: Floats | None = None
 
     def n_out(self, n_in: int) -> int:
         """Return the number of outputs that cover ``n_in`` inputs."""
@@ -48,16 +48,16 @@ class Resampler:
         return max(math.ceil((n_in - self.reach) / self.step), 0)  # last_input(k) < n_in
 
     def first_input(self, k: int) -> int:
-        """First input that output ``k`` depends on."""
+        """Return the first input that output ``k`` depends on."""
         return max(math.floor(k * self.step) - self.reach + 1, 0)
 
     def last_input(self, k: int) -> int:
-        """Last input that output ``k`` depends on."""
+        """Return the last input that output ``k`` depends on."""
         return k if self.same else math.floor(k * self.step) + self.reach
 
     def apply(
-        self, x: NDArray[Any], start: int, stop: int, *, offset: int = 0, n_in: int | None = None
-    ) -> NDArray[Any]:
+        self, x: Floats, start: int, stop: int, *, offset: int = 0, n_in: int | None = None
+    ) -> Floats:
         """Compute outputs ``start`` to ``stop``.
 
         Parameters
@@ -88,15 +88,15 @@ class Resampler:
         matrix = csr_array((weights.ravel(), columns.ravel(), rows), shape=shape)
         return np.ascontiguousarray((matrix @ np.ascontiguousarray(x.T, np.float64)).T)
 
-    def _weights(self, phase: NDArray[Any], q: int) -> NDArray[Any]:
+    def _weights(self, phase: Codes, q: int) -> Floats:
         if q > _MAX_PHASES:
             return self._kernel(phase / q)
         if self._table is None:
             self._table = self._kernel(np.arange(q) / q)
         return self._table[phase]
 
-    def _kernel(self, fraction: NDArray[Any]) -> NDArray[Any]:
-        """Weights of the inputs around a position ``fraction`` of a step after one of them."""
+    def _kernel(self, fraction: Floats) -> Floats:
+        """Weigh the inputs around a position ``fraction`` of a step after one of them."""
         distance = fraction[:, None] - np.arange(1 - self.reach, self.reach + 1)
         inside = np.clip(1 - (distance / self.reach) ** 2, 0, None)
         weights = np.sinc(self._cutoff * distance) * np.i0(_BETA * np.sqrt(inside))

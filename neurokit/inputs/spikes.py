@@ -1,14 +1,18 @@
 """Spikes as a flat list of events, whatever they came as."""
 
+from __future__ import annotations
+
 from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 
+from neurokit.inputs.labels import name_of, remember_channels
 from neurokit.inputs.series import series
 from neurokit.recording.checks import check_spikes
 from neurokit.recording.clock import SampleIndex, exact
+from neurokit.types import Codes, Floats, Spikes
 
 UNKNOWN = -1  # unit that fit has not seen
 
@@ -16,15 +20,16 @@ UNKNOWN = -1  # unit that fit has not seen
 class Events(NamedTuple):
     """When which unit fired."""
 
-    time: NDArray[Any]  # s
-    unit: NDArray[Any]  # position among the units seen in fit, or UNKNOWN
+    time: Floats  # s
+    unit: Codes  # position among the units seen in fit, or UNKNOWN
     start: float  # of the span that was observed, in s
     stop: float
+    bin_width: float | None  # of counts, in s; None for spike times
     labelled: bool
 
 
-def read_events(estimator: Any, X: Any, *, bin_width: float, reset: bool) -> Events:
-    """Read spike times, or counts.
+def take_spikes(estimator: BaseEstimator, X: Spikes, *, bin_width: float, reset: bool) -> Events:
+    """Take spike times, or counts, as events.
 
     Parameters
     ----------
@@ -37,24 +42,27 @@ def read_events(estimator: Any, X: Any, *, bin_width: float, reset: bool) -> Eve
     reset : bool
         True in ``fit``.
 
+    Returns
+    -------
+    Events
+
     Raises
     ------
     ValueError
         If counts are no whole numbers from 0 on, have trials, or their clock jumps.
     """
-    name = type(estimator).__name__
+    name = name_of(estimator)
     if isinstance(X, xr.Dataset):
-        check_spikes(X, name)
+        X = check_spikes(X, name)
         ids = X["unit"].values.tolist()
         if reset:
-            estimator.channels_, estimator.n_features_in_ = ids, len(ids)
-        known = getattr(estimator, "channels_", None)
-        known = list(range(estimator.n_features_in_)) if known is None else known
-        where = {unit: k for k, unit in enumerate(known)}
+            remember_channels(estimator, ids, reset=True)
+            estimator.n_features_in_ = len(ids)
+        where = {unit: k for k, unit in enumerate(known_units(estimator))}
         place = np.array([where.get(unit, UNKNOWN) for unit in ids], np.int64)
         unit = np.repeat(place, X["spike_count"].values)
         time = np.asarray(X["spike_time"].values, np.float64)
-        return Events(time, unit, float(X["start"]), float(X["stop"]), labelled=True)
+        return Events(time, unit, float(X["start"]), float(X["stop"]), None, labelled=True)
     rows = series(estimator, X, reset=reset)
     counts = rows.values
     if len(rows.runs) > 1:
@@ -77,12 +85,19 @@ def read_events(estimator: Any, X: Any, *, bin_width: float, reset: bool) -> Eve
         at % n_units,
         float(edges[0]),
         float(edges[-1]),
+        float(edges[-1] - edges[0]) / n_bins,
         labelled=rows.source is not None,
     )
 
 
-def bin_of(time: NDArray[Any], edges: NDArray[Any]) -> NDArray[Any]:
-    """Bin of each time among evenly spaced edges; a time on an edge belongs to the later bin."""
+def known_units(estimator: BaseEstimator) -> list[Any]:
+    """Return the ids of the units that ``fit`` has seen; their numbers where they have none."""
+    names = getattr(estimator, "channels_", None)
+    return list(range(estimator.n_features_in_)) if names is None else list(names)
+
+
+def find_bins(time: Floats, edges: Floats) -> Codes:
+    """Find the bin of each time among even edges; a time on an edge belongs to the later bin."""
     step = (edges[-1] - edges[0]) / (len(edges) - 1)
     k = ((time - edges[0]) / step).astype(np.int64)
     k = np.clip(k, 0, len(edges) - 2)

@@ -1,0 +1,32 @@
+"""Names for what users hand in and what numbers it comes down to, written once.
+
+They are for signatures: they say in one word what the docstring says in a line. Dims are in the
+docstrings, as types do not know them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+Floats: TypeAlias = NDArray[np.floating]  # of any precision
+Codes: TypeAlias = NDArray[np.integer]  # tokens, labels by number, counts, positions
+Flags: TypeAlias = NDArray[np.bool_]
+
+
+class MNEObject(Protocol):
+    """What ``mne.io.Raw``, ``mne.Epochs`` and ``mne.Evoked`` have in common for us."""
+
+    ch_names: list[str]
+
+    def get_data(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the samples, in V."""
+
+
+Recording: TypeAlias = xr.DataArray | ArrayLike | MNEObject  # channels, or units, over time
+Trials: TypeAlias = xr.DataArray | ArrayLike | MNEObject  # the same, trial by trial
+Spikes: TypeAlias = xr.Dataset | xr.DataArray | ArrayLike  # spike times, or counts in bins
+Tokens: TypeAlias = xr.DataArray | ArrayLike  # integers with a level
