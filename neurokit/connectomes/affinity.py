@@ -249,6 +249,13 @@ class Affinity:
             i, j = source[start : start + size], target[start : start + size]
             yield i, j, self._values(rates[i], rates[j])
 
+    def row(self, i: int) -> np.ndarray:
+        """Affinities of unit i with itself (NaN) and all behind it: (n_units - i, *cells)."""
+        rates = self.rates.values
+        values = self._values(rates[i : i + 1], rates[i:])
+        values[0] = np.nan
+        return values
+
     def to_dense(self) -> xr.DataArray:
         """Build the whole tensor; NaN for a unit with itself and where nothing is known.
 

@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "phase_locking_error",
         ],
         "detection": ["BURSTS", "Burst", "DetectionF1", "detect_bursts", "detection_f1"],
+        "factors": ["factor_match_score"],
         "fidelity": [
             "BANDS",
             "BandFidelity",

@@ -1,6 +1,7 @@
 """Symmetric tensors as pairs i <= j: held packed, or streamed where they are never held."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -149,7 +150,10 @@ def pair_weights(n_units: int) -> np.ndarray:
 
 
 def pack(
-    rows_of: Callable[[int], np.ndarray], sizes: tuple[int, ...], dtype: np.dtype
+    rows_of: Callable[[int], np.ndarray],
+    sizes: tuple[int, ...],
+    dtype: np.dtype[Any],
+    held_out: np.ndarray | None = None,
 ) -> tuple[np.ndarray, Presence, Missing | None]:
     """Copy the upper triangle row after row, NaN being unknown.
 
@@ -159,6 +163,8 @@ def pack(
         Gives for unit i the entries (i, j), j >= i, of shape (n_units - i, n_cells).
     sizes : tuple of int
     dtype : dtype
+    held_out : bool ndarray of shape (n_pairs, n_cells), optional
+        Further entries to be treated as unknown.
 
     Returns
     -------
@@ -174,6 +180,8 @@ def pack(
     for i in range(n_units):
         rows = packed[place : place + n_units - i]
         rows[...] = rows_of(i)
+        if held_out is not None:
+            rows[held_out[place : place + len(rows)]] = np.nan
         unknown = unknown or bool(np.isnan(rows).any())
         place += n_units - i
     if not unknown:
