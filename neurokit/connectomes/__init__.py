@@ -7,5 +7,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "affinity": ["Affinity", "differential_affinity"],
         "cp": ["CP", "NonnegativeCP"],
+        "ranks": ["choose_rank", "core_consistency"],
     },
 )

@@ -75,10 +75,14 @@ class Factorisation(Saveable, TransformerMixin, BaseEstimator):
         ConvergenceWarning
             If the best restart was still improving at ``max_iter``.
         """
+        return self._fit(X, None)
+
+    def _fit(self, X: Any, held_out: np.ndarray | None) -> Self:
+        """Fit, with some entries treated as not known."""
         tensor = read_tensor(self, X, self.form, reset=True, bounded=self._bounded)
         self._check(tensor)
         device = device_of(self.device)
-        operand = tensor.operand(np.dtype(self.dtype), device)
+        operand = tensor.operand(np.dtype(self.dtype), device, held_out)
         if not operand.norm2 > 0:
             raise ValueError(f"{self._name}: X is zero wherever it is known; nothing to explain.")
         starts = self._starts(operand)
@@ -297,7 +301,7 @@ class Factorisation(Saveable, TransformerMixin, BaseEstimator):
                 f"{self._name}: the best restart was still improving after {self.max_iter}"
                 " iterations; raise max_iter or tol.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
 
     def _label(self, tensor: Tensor, factors: list[np.ndarray]) -> xr.Dataset:

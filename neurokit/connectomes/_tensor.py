@@ -193,7 +193,8 @@ def read_tensor(estimator: Any, X: Any, form: str, *, reset: bool, bounded: bool
         "ensure_non_negative": bounded and not labelled,
     }
     X = np.asarray(X) if isinstance(X, list) else X
-    if labelled or len(getattr(X, "shape", ())) > 2:  # another mode than that of the features may be the new one
+    # of a tensor, another mode than that of the features may be the new one
+    if labelled or len(getattr(X, "shape", ())) > 2:
         values = check_array(X, estimator=estimator, input_name="X", **rules)
         if reset:
             estimator.n_features_in_ = values.shape[1]
