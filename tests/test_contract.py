@@ -25,7 +25,8 @@ import neurokit
 from neurokit.datasets import make_motifs
 from neurokit.decoders import FIRSmoother, WienerRegressor
 from neurokit.families import FAMILIES
-from neurokit.features import LempelZiv
+from neurokit.features import BandPower, LempelZiv
+from neurokit.metrics import footprint
 from neurokit.persistence import Saveable
 from neurokit.streaming import Stream
 from neurokit.training import Trainer
@@ -362,6 +363,20 @@ def everything(estimator, X, folder):
         estimator.save(folder / "again")
         found += outputs(type(estimator).load(folder / "again"), X)
     return found
+
+
+def test_decoders_and_features_tell_what_they_cost(name, estimator, given):
+    X, y = given
+    family = type(estimator).__module__.split(".")[1]
+    if family not in ("decoders", "features"):
+        pytest.skip(f"{family} tell no cost")
+    if name == "EarlyExitClassifier":  # what it looks with is asked for its cost too
+        estimator.set_params(estimator=make_pipeline(BandPower(), LogisticRegression()))
+    table = footprint(estimator.fit(X, y), X)
+    amounts = table[["parameters", "bytes", "dense", "macs", "acs", "nj_memory"]]
+    assert (amounts >= 0).all()
+    assert table["bytes"] >= table["parameters"]
+    assert table["macs"] + table["acs"] <= table["dense"] * (1 + 1e-12)
 
 
 def test_a_fitted_estimator_is_what_it_was_fitted_as(name, estimator, given, tmp_path):

@@ -2,19 +2,31 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 
 import neurokit
 from neurokit.decoders import (
     BesselFilter,
+    EarlyExitClassifier,
     FIRSmoother,
     KalmanRegressor,
     SmoothedRegressor,
+    SpikingClassifier,
     SpikingRegressor,
     WienerCascadeRegressor,
     WienerRegressor,
 )
-from neurokit.features import DeltaEncoder, LagWindow, LegendreHistory
+from neurokit.features import (
+    BandPower,
+    DeltaEncoder,
+    EuclideanAlignment,
+    LagWindow,
+    LegendreHistory,
+    LempelZiv,
+    LiquidState,
+)
 from neurokit.metrics.footprint import footprint, with_filter
 from neurokit.training import Trainer
 
@@ -115,9 +127,10 @@ def test_a_history_in_front_adds_its_system(session):
     assert lagged[["dense", "parameters", "bytes"]].equals(
         direct[["dense", "parameters", "bytes"]]
     )
-    other = make_pipeline(DeltaEncoder(), WienerRegressor(1)).fit(x.transpose("time", "unit"), y)
-    with pytest.raises(TypeError, match=r"behind LegendreHistory or LagWindow.*got DeltaEncoder"):
-        footprint(other, x)
+    sent = make_pipeline(DeltaEncoder(), WienerRegressor(1)).fit(x.transpose("time", "unit"), y)
+    changes = np.count_nonzero(sent[0].transform(x)) / 300
+    alone = footprint(sent[1], sent[0].transform(x))
+    assert footprint(sent, x)["acs"] - alone["acs"] == pytest.approx(6 + changes)
 
 
 def test_a_filter_can_be_added_to_a_table(session):
@@ -126,7 +139,7 @@ def test_a_filter_can_be_added_to_a_table(session):
     table = footprint(decoder, x)
     for smoother in (FIRSmoother(8, delay=2), BesselFilter(5.0), BesselFilter(5.0, mode="causal")):
         both = SmoothedRegressor(WienerRegressor(3), smoother).fit(x, y)
-        added = with_filter(footprint(both.decoder_, x), both.smoother_, 2)
+        added = with_filter(footprint(both.decoder_, x), both.smoother_)
         pd.testing.assert_series_equal(footprint(both, x), added, check_names=False)
         assert added["macs"] > table["macs"]
 
@@ -163,5 +176,56 @@ def test_counting_leaves_the_network_and_the_hooks_alone(session):
 
 def test_what_cannot_be_counted_is_refused(session):
     x, _ = session
-    with pytest.raises(TypeError, match=r"expects a fitted network.*got LagWindow"):
-        footprint(LagWindow(2).fit(x), x)
+    with pytest.raises(TypeError, match=r"expects fitted estimators that tell .* got KNeighbors"):
+        footprint(KNeighborsRegressor().fit(x.values.T, x.values.T), x)
+
+
+def trials():
+    rng = np.random.default_rng(0)
+    x = neurokit.signal(rng.normal(size=(20, 3, 100)), sampling_rate=100)
+    return x, np.arange(20) % 2
+
+
+def test_features_of_trials_and_linear_models_add_up():
+    x, y = trials()
+    cost = footprint(
+        make_pipeline(EuclideanAlignment(), BandPower(), LinearDiscriminantAnalysis()).fit(x, y), x
+    )
+    power = footprint(BandPower().fit(x), x)
+    align = footprint(EuclideanAlignment().fit(x), x)
+    assert align["macs"] == 3 * 3 * 100
+    assert cost["macs"] == power["macs"] + align["macs"] + 6
+    assert footprint(LempelZiv().fit(x), x)["macs"] == 0
+
+
+def test_an_early_exit_costs_the_looks_that_trials_take():
+    x, y = trials()
+    pipeline = make_pipeline(BandPower(), LinearDiscriminantAnalysis())
+    early = EarlyExitClassifier(pipeline, n_looks=2, cv=2).fit(x, y)
+    looks = [footprint(e, x[:, :, :n]) for e, n in zip(early.estimators_, (50, 100), strict=True)]
+    early.threshold_ = 0.0  # whatever it looks like, decide at once
+    assert footprint(early, x)["macs"] == pytest.approx(looks[0]["macs"])
+    early.threshold_ = np.inf
+    assert footprint(early, x)["macs"] == pytest.approx(looks[0]["macs"] + looks[1]["macs"])
+
+
+def test_a_liquid_costs_its_inputs_and_its_spikes(session):
+    x, _ = session
+    liquid = LiquidState(20, input_scale=2.0, random_state=0).fit(x)
+    stream = liquid.stream()
+    low = stream.push(x.values.T)
+    keep = np.exp(-0.01 / 0.05)
+    spikes = (low - np.concatenate([np.zeros((1, 20)), low[:-1]]) * keep) > 1e-9
+    reached = (liquid.recurrent_weight_ != 0).sum(0)
+    cost = footprint(liquid, x)
+    assert cost["macs"] == 20 * 6 + 2 * 20
+    assert cost["acs"] == pytest.approx((spikes[:-1] @ reached).sum() / 300)
+
+
+def test_a_spiking_classifier_costs_its_steps():
+    x, y = trials()
+    x = x.copy(data=np.random.default_rng(1).poisson(0.3, x.shape).clip(0, 1))
+    made = SpikingClassifier(8, trainer=Trainer(1, device="cpu"), random_state=0).fit(x, y)
+    cost = footprint(made, x)
+    assert cost["dense"] == 3 * 8 + 8 * 8 + 8 * 2
+    assert cost["macs"] == 0

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from neurokit.inputs.rates import match_rate, require_rate
 from neurokit.inputs.series import series
+from neurokit.metrics.cost import Cost, multiply
 from neurokit.persistence import Saveable
 from neurokit.streaming import check_chunk
 
@@ -205,6 +206,24 @@ class BesselFilter(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
                 ' "causal", "block_last" or "block_middle".'
             )
         return _Stream(np.array(self.sos_), self.taps_, self.n_features_in_)
+
+    def cost(self, X: Any) -> Cost:
+        """Return what the fitted estimator costs at each time step.
+
+        Parameters
+        ----------
+        X : object
+            Not used: the cost is the same for all.
+
+        Returns
+        -------
+        neurokit.metrics.cost.Cost
+            Every tap, or coefficient of a section, multiplies every column.
+        """
+        check_is_fitted(self)
+        size = self.sos_.size if self.taps_ is None else self.taps_.size
+        macs = self.n_features_in_ * size
+        return multiply(macs, n_parameters=size, latency=self.latency_)
 
     def _smooth(self, x: NDArray[Any]) -> NDArray[Any]:
         """Filter one stretch, rows along time."""

@@ -11,6 +11,7 @@ from neurokit.decoders.regressor import TimeRegressor
 from neurokit.decoders.wiener import WienerRegressor
 from neurokit.inputs.series import series
 from neurokit.inputs.targets import target
+from neurokit.metrics.cost import Cost
 
 
 class WienerCascadeRegressor(TimeRegressor):
@@ -144,6 +145,30 @@ class WienerCascadeRegressor(TimeRegressor):
         """
         check_is_fitted(self)
         return _Stream(self)
+
+    def cost(self, X: Any) -> Cost:
+        """Return what the fitted estimator costs at each time step.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        neurokit.metrics.cost.Cost
+            That of the linear part, and a multiply-accumulate for each coefficient of a curve.
+        """
+        check_is_fitted(self)
+        (linear,), latency = self.linear_.cost(X)
+        more = float(self.curves_.size)
+        operations = linear.operations._replace(
+            effective_macs=linear.operations.effective_macs + more,
+            dense=linear.operations.dense + more,
+        )
+        size = linear.n_parameters + self.curves_.size
+        return Cost(
+            (linear._replace(operations=operations, n_parameters=size, n_bytes=8 * size),), latency
+        )
 
     def _scale(self, linear: NDArray[Any]) -> NDArray[Any]:
         low, high = self.range_

@@ -11,6 +11,7 @@ from sklearn.model_selection import check_cv
 from neurokit.decoders.classifier import TrialClassifier, label_trials
 from neurokit.inputs.classes import find_classes, index_labels, read_labels
 from neurokit.inputs.trials import Trials, trials
+from neurokit.metrics.cost import Cost, cost_of
 
 
 class Decision(NamedTuple):
@@ -211,6 +212,29 @@ class EarlyExitClassifier(MetaEstimatorMixin, TrialClassifier):
         index_labels(self, labels)
         guesses = self._guess(self.estimators_, source, np.arange(len(labels)))
         return self._curve(guesses, labels, source)
+
+    def cost(self, X: Any) -> Cost:
+        """Return what the fitted estimator costs for each trial.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        neurokit.metrics.cost.Cost
+            In the mean over trials: every look that a trial takes costs what its classifier does.
+        """
+        source = self._read(X)
+        at, _ = self._exit(source)
+        every = np.arange(len(source.values))
+        looks = zip(self.estimators_, self.looks_, strict=True)
+        costs = [cost_of(estimator, _beginning(source, every, look)) for estimator, look in looks]
+        taken = [float((at >= k).mean()) for k in range(len(costs))]
+        total = costs[0]
+        for cost, share in zip(costs[1:], taken[1:], strict=True):
+            total = total.then(cost.times(share))
+        return total
 
     def _probabilities(self, seen: Trials) -> NDArray[Any]:
         return self._exit(seen)[1]

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from neurokit.decoders._ridge import Moments, choose_penalty, ridge
 from neurokit.inputs.series import series
 from neurokit.inputs.targets import target
+from neurokit.metrics.cost import Cost, multiply
 from neurokit.persistence import Saveable
 from neurokit.streaming import History, check_chunk
 
@@ -167,6 +168,23 @@ class FIRSmoother(Saveable, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         return _Stream(self.taps_, self.intercept_)
+
+    def cost(self, X: Any) -> Cost:
+        """Return what the fitted estimator costs at each time step.
+
+        Parameters
+        ----------
+        X : object
+            Not used: the cost is the same for all.
+
+        Returns
+        -------
+        neurokit.metrics.cost.Cost
+            Every tap of an output is a multiply-accumulate.
+        """
+        check_is_fitted(self)
+        size = self.taps_.size
+        return multiply(size, n_parameters=size, latency=self.latency_)
 
     def _solve(self, x: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], float, float]:
         """Taps, intercept and penalty of one output."""

@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 from neurokit.decoders.regressor import TimeRegressor, check_known
 from neurokit.inputs.series import Series, series
 from neurokit.inputs.targets import Target, target
+from neurokit.metrics.cost import Cost, Part, count_products
 from neurokit.streaming import check_chunk
 
 _SETTLED = 1e-13  # relative change of the error covariance below which the gain stands
@@ -164,6 +165,26 @@ class KalmanRegressor(TimeRegressor):
         """
         check_is_fitted(self)
         return _Stream(self.forward_, self.inward_, self.evidence_, self.mean_, self.intercept_)
+
+    def cost(self, X: Any) -> Cost:
+        """Return what the fitted estimator costs at each time step.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        neurokit.metrics.cost.Cost
+            One product with the counts, and two small ones with the state.
+        """
+        check_is_fitted(self)
+        rows = series(self, X, reset=False)
+        n_outputs = len(self.intercept_)
+        small = 2 * n_outputs**2
+        operations = count_products(self.evidence_[:, None], rows.values, rows.runs, small)
+        size = self.gain_.size + small + n_outputs
+        return Cost((Part(operations, size, 8 * size, n_outputs),), self.latency_)
 
     def _solve(self, sums: dict[str, Any]) -> None:
         """Least squares for the model, then the gains."""

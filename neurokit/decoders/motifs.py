@@ -18,6 +18,7 @@ from neurokit.decoders._motifs import (
 from neurokit.inputs.ranges import check_at_least
 from neurokit.inputs.series import Series, series
 from neurokit.inputs.targets import Target, target
+from neurokit.metrics.cost import Cost, Part, count_products
 from neurokit.persistence import Saveable
 from neurokit.streaming import check_chunk
 
@@ -208,6 +209,26 @@ class MotifDetector(Saveable, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         return _Stream(self._model())
+
+    def cost(self, X: Any) -> Cost:
+        """Return what the fitted estimator costs at each time step.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        neurokit.metrics.cost.Cost
+            An addition for every spike, delay and motif.
+        """
+        check_is_fitted(self)
+        rows = series(self, X, reset=False)
+        lagged = self.kernels_.transpose(0, 2, 1)  # (motif, delay, unit)
+        operations = count_products(lagged, rows.values > 0, rows.runs)
+        size = self.kernels_.size + len(self.kernels_)
+        states = self.kernels_[0].size
+        return Cost((Part(operations, size, 8 * size, states),), self.latency_)
 
     def _scores(self, X: Any) -> tuple[Series, NDArray[np.float32]]:
         check_is_fitted(self)

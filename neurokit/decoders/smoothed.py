@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from neurokit.decoders.regressor import TimeRegressor
 from neurokit.inputs.series import Series, series
 from neurokit.inputs.targets import target
+from neurokit.metrics.cost import Cost, cost_of
 
 
 class SmoothedRegressor(TimeRegressor):
@@ -128,6 +129,21 @@ class SmoothedRegressor(TimeRegressor):
         """
         check_is_fitted(self)
         return _Stream(self.decoder_.stream(), self.smoother_.stream())
+
+    def cost(self, X: Any) -> Cost:
+        """Return what the fitted estimator costs at each time step.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        neurokit.metrics.cost.Cost
+            That of the decoder, then that of the filter.
+        """
+        check_is_fitted(self)
+        return cost_of(self.decoder_, X).then(self.smoother_.cost(None))
 
 
 class _Stream:

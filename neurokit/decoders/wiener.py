@@ -11,6 +11,7 @@ from neurokit.decoders.regressor import TimeRegressor, check_known
 from neurokit.features.lags import count_lags
 from neurokit.inputs.series import Series, series
 from neurokit.inputs.targets import target
+from neurokit.metrics.cost import Cost, Part, count_products
 from neurokit.streaming import History, check_chunk
 
 
@@ -178,6 +179,25 @@ class WienerRegressor(TimeRegressor):
         """
         check_is_fitted(self)
         return _Stream(self.coef_, self.intercept_, self.mean_)
+
+    def cost(self, X: Any) -> Cost:
+        """Return what the fitted estimator costs at each time step.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        neurokit.metrics.cost.Cost
+            Products with counts; steps that see nothing but 0 and 1 cost additions.
+        """
+        check_is_fitted(self)
+        rows = series(self, X, reset=False)
+        size = self.coef_.size + self.intercept_.size
+        operations = count_products(self.coef_, rows.values, rows.runs)
+        sparsity = float((self.coef_ == 0).mean())
+        return Cost((Part(operations, size, 8 * size, sparsity=sparsity),), self.latency_)
 
     def _predict(self, rows: Series) -> NDArray[Any]:
         n_outputs, n_lags, n_units = self.coef_.shape

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from neurokit.inputs.trials import Trials, trials
+from neurokit.metrics.cost import Cost, multiply
 from neurokit.persistence import Saveable
 
 
@@ -160,6 +161,22 @@ class EuclideanAlignment(Saveable, TransformerMixin, BaseEstimator):
         xarray.DataArray or ndarray
         """
         return self.fit(X, y, groups=groups).transform(X, groups=groups)
+
+    def cost(self, X: Any) -> Cost:
+        """Return what the fitted estimator costs for each trial.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        neurokit.metrics.cost.Cost
+            One matrix on every sample; the root of an unseen domain is not counted.
+        """
+        check_is_fitted(self)
+        _, n_channels, n_times = trials(self, X, reset=False).values.shape
+        return multiply(n_channels**2 * n_times, n_parameters=n_channels**2)
 
     def _domains(self, source: Trials, groups: Any) -> NDArray[Any]:
         """Name the domain of each trial."""

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from neurokit.inputs.rates import match_rate, require_rate
 from neurokit.inputs.trials import Trials, trials
+from neurokit.metrics.cost import Cost, multiply
 from neurokit.persistence import Saveable
 
 BANDS = {"alpha": (8.0, 13.0), "beta": (13.0, 30.0)}
@@ -139,6 +140,25 @@ class BandPower(Saveable, TransformerMixin, BaseEstimator):
         bands = dict(BANDS if self.bands is None else self.bands)
         return {"bands_": bands, "method_": self.method, "bandwidth_": self.bandwidth}
 
+    def cost(self, X: Any) -> Cost:
+        """Return what the fitted estimator costs for each trial.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        neurokit.metrics.cost.Cost
+            The tapers, their Fourier transforms (1.25 n log2 n each), and the sums over bands.
+        """
+        check_is_fitted(self)
+        _, n_channels, n_times = trials(self, X, reset=False).values.shape
+        tapers, n_fft = self._tapers(n_times), self._count_fft(n_times)
+        each = n_times + 1.25 * n_fft * np.log2(n_fft) + n_fft + 2  # squares of both parts
+        macs = n_channels * (len(tapers) * each + len(self.bands_) * (n_fft // 2 + 1))
+        return multiply(macs, n_parameters=tapers.size)
+
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Return ``"channel band"`` for every column.
 
@@ -160,8 +180,7 @@ class BandPower(Saveable, TransformerMixin, BaseEstimator):
         """Power in each band, shape (n_trials, n_bands, n_channels)."""
         n_trials, n_channels, n_times = x.shape
         tapers = self._tapers(n_times)
-        narrowest = min(high - low for low, high in self.bands_.values())
-        n_fft = next_fast_len(max(n_times, int(4 * self.sampling_rate_ / narrowest)), real=True)
+        n_fft = self._count_fft(n_times)
         at = rfftfreq(n_fft, 1 / self.sampling_rate_)
         # one-sided: every line but those at 0 and half the sampling rate stands for two
         weight = np.where((at == 0) | (at == self.sampling_rate_ / 2), 1.0, 2.0) / n_fft
@@ -174,6 +193,11 @@ class BandPower(Saveable, TransformerMixin, BaseEstimator):
             density = sum(np.abs(rfft(some * taper, n_fft)) ** 2 for taper in tapers)
             out[start : start + step] = np.einsum("bf,tcf->tbc", pick, density) / len(tapers)
         return out
+
+    def _count_fft(self, n_times: int) -> int:
+        """Return the samples of a transform: four lines or more in the narrowest band."""
+        narrowest = min(high - low for low, high in self.bands_.values())
+        return next_fast_len(max(n_times, int(4 * self.sampling_rate_ / narrowest)), real=True)
 
     def _tapers(self, n_times: int) -> NDArray[Any]:
         """Tapers of unit energy, shape (n_tapers, n_times)."""

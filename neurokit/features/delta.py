@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from neurokit.inputs.series import Series, series
+from neurokit.metrics.cost import Cost, add_up
 from neurokit.persistence import Saveable
 from neurokit.streaming import check_chunk
 
@@ -128,6 +129,23 @@ class DeltaEncoder(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         """
         check_is_fitted(self)
         return _Stream(self.threshold_)
+
+    def cost(self, X: Any) -> Cost:
+        """Return what the fitted estimator costs at each time step.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        neurokit.metrics.cost.Cost
+            A difference, and an addition where a change is sent, for each channel.
+        """
+        sent = np.asarray(self.transform(X))
+        n = self.n_features_in_
+        per_step = n + np.count_nonzero(sent) * n / max(sent.size, 1)
+        return add_up(per_step, n_parameters=n, n_states=n)
 
 
 class _Stream:

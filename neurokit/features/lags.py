@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from neurokit.inputs.series import Series, series
+from neurokit.metrics.cost import NOTHING, Cost, Part
 from neurokit.persistence import Saveable
 from neurokit.streaming import History, check_chunk
 
@@ -116,6 +117,21 @@ class LagWindow(Saveable, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         return _Stream(self.n_lags_, self.mean_)
+
+    def cost(self, X: Any) -> Cost:
+        """Return what the fitted estimator costs at each time step.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        neurokit.metrics.cost.Cost
+            Nothing: it only remembers.
+        """
+        check_is_fitted(self)
+        return Cost((Part(NOTHING),))
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Return ``"unit@lag"`` for every column, lags counted in bins.

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from neurokit.inputs.rates import match_rate, require_rate
 from neurokit.inputs.series import Series, series
+from neurokit.metrics.cost import Cost, multiply
 from neurokit.persistence import Saveable
 from neurokit.streaming import check_chunk
 
@@ -169,6 +170,23 @@ class LegendreHistory(Saveable, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         return _Stream(self.transition_, self.input_, self.mean_)
+
+    def cost(self, X: Any) -> Cost:
+        """Return what the fitted estimator costs at each time step.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        neurokit.metrics.cost.Cost
+            A step of a small linear system for each unit.
+        """
+        check_is_fitted(self)
+        order, n_units = self.order_, self.n_features_in_
+        size = order**2 + order + n_units
+        return multiply((order**2 + order) * n_units, n_parameters=size, n_states=order * n_units)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Return ``"unit P0"``, ... for every column.

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from neurokit.inputs.trials import trials
+from neurokit.metrics.cost import Cost, add_up
 from neurokit.persistence import Saveable
 
 
@@ -102,6 +103,22 @@ class LempelZiv(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         words = np.array([count_words(row) for row in bits], dtype=np.float64)
         out = words.reshape(x.shape[:2]) * np.log2(max(n_times, 2)) / n_times
         return out if source.source is None else self._label(out, source)
+
+    def cost(self, X: Any) -> Cost:
+        """Return what the fitted estimator costs for each trial.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        neurokit.metrics.cost.Cost
+            A comparison and a step of an automaton for each sample: no multiplication.
+        """
+        check_is_fitted(self)
+        _, n_channels, n_times = trials(self, X, reset=False).values.shape
+        return add_up(2.0 * n_channels * n_times)
 
     def _label(self, out: NDArray[Any], source: Any) -> xr.DataArray:
         labelled = xr.DataArray(

@@ -13,6 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from neurokit.inputs.rates import match_rate, require_rate
 from neurokit.inputs.series import series
+from neurokit.metrics.cost import Cost, Part
+from neurokit.metrics.neurobench import Operations
 from neurokit.persistence import Saveable
 from neurokit.streaming import check_chunk
 
@@ -166,6 +168,36 @@ class LiquidState(Saveable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         check_is_fitted(self)
         return _Stream(self)
 
+    def cost(self, X: Any) -> Cost:
+        """Return what the fitted estimator costs at each time step.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        neurokit.metrics.cost.Cost
+            Products with the inputs and two per neuron for what leaks, and an addition for every
+            connection that a spike goes through.
+        """
+        check_is_fitted(self)
+        rows = series(self, X, reset=False)
+        n, n_units = self.input_weight_.shape
+        passed = 0
+        for run in rows.runs:
+            stream = self.stream()
+            stream.push(rows.values[run])
+            passed += stream.n_passed
+        macs = float(n * n_units + 2 * n)
+        n_connections = np.count_nonzero(self.recurrent_weight_)
+        operations = Operations(
+            macs, passed / len(rows.values), macs + n_connections, float("nan"), float(n)
+        )
+        size = n * n_units + n_connections + 2 * n_units
+        sparsity = 1 - n_connections / n**2
+        return Cost((Part(operations, size, 8 * size, 2 * n, sparsity),))
+
     @property
     def _n_features_out(self) -> int:
         return len(self.input_weight_)
@@ -190,36 +222,26 @@ class _Stream:
     """Membranes and low-passed spikes of one live recording."""
 
     def __init__(self, liquid: LiquidState) -> None:
-        import torch
+        from neurokit.features._liquid import run_liquid
 
+        self._run: Any = run_liquid
         self._liquid = liquid
-        self._recurrent = torch.from_numpy(liquid.recurrent_weight_)
+        self._weight = np.ascontiguousarray(liquid.recurrent_weight_.T)
         self._decay = math.exp(-1 / (liquid.tau_ * liquid.sampling_rate_))
         self._keep = math.exp(-1 / (liquid.tau_state_ * liquid.sampling_rate_))
-        self._state: Any = None
-        self._low: Any = None
+        self._state = [np.zeros(len(self._weight)) for _ in range(3)]
+        self.n_passed = 0  # connections that spikes went through
 
     def push(self, chunk: NDArray[Any]) -> NDArray[np.float64]:
-        import torch
-
-        from neurokit.nn.spiking import leaky, lif
-
         liquid = self._liquid
         chunk = check_chunk("LiquidState", chunk, len(liquid.mean_))
-        if len(chunk) == 0:
-            return self.flush()
         # products row by row, so that a chunk of any length gives the same bits
         scaled = (chunk - liquid.mean_) / liquid.scale_
-        current = np.einsum("tu,nu->tn", scaled, liquid.input_weight_)
-        with torch.no_grad():
-            spikes, self._state = lif(
-                torch.from_numpy(current),
-                decay=self._decay,
-                recurrent_weight=self._recurrent,
-                state=self._state,
-            )
-            low, self._low = leaky(spikes * (1 - self._keep), decay=self._keep, state=self._low)
-        return low.numpy()
+        current = np.ascontiguousarray(np.einsum("tu,nu->tn", scaled, liquid.input_weight_))
+        out = np.empty(current.shape)
+        passed = self._run(current, self._weight, self._decay, self._keep, *self._state, out)
+        self.n_passed += passed
+        return out
 
     def flush(self) -> NDArray[np.float64]:
-        return np.empty((0, len(self._liquid.input_weight_)))
+        return np.empty((0, len(self._weight)))

@@ -39,6 +39,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "parameter_count",
         ],
         "encoding": ["correlation_scores", "noise_ceiling", "two_versus_two"],
+        "cost": ["Cost", "cost_of"],
         "footprint": ["footprint"],
         "probes": [
             "code_histogram",

@@ -141,7 +141,7 @@ def evaluate(
         made, spent, waits, delay = guess, cost, 0.0, 0.0
         if name != "none":
             after = smoother(name).fit(held, y[1].values)
-            made, spent = after.transform(guess), with_filter(cost, after, y[1].sizes["feature"])
+            made, spent = after.transform(guess), with_filter(cost, after)
             # one that needs the future has no wait to speak of, and is aligned as it is
             waits = after.latency_ if np.isfinite(after.latency_) else float("nan")
             delay = after.group_delay_ if np.isfinite(after.group_delay_) else 0.0

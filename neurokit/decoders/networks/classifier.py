@@ -11,10 +11,12 @@ from sklearn.utils import compute_class_weight
 from sklearn.utils.validation import check_is_fitted
 
 from neurokit.decoders.classifier import TrialClassifier
+from neurokit.decoders.networks.counting import cost_of_network
 from neurokit.decoders.networks.learning import draw_seed, slow_down
 from neurokit.inputs.classes import find_classes, index_labels, read_labels
 from neurokit.inputs.rates import require_rate
 from neurokit.inputs.trials import Trials, trials
+from neurokit.metrics.cost import Cost
 from neurokit.persistence import Saveable
 from neurokit.streaming import check_chunk
 
@@ -113,6 +115,31 @@ class NetworkClassifier(Saveable, TrialClassifier):
                 f"{type(self).__name__}.stream: step must be one sample or more, got {step!r} s."
             )
         return _WindowStream(self, every)
+
+    def cost(self, X: Any) -> Cost:
+        """Return what the fitted estimator costs for each trial.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        neurokit.metrics.cost.Cost
+            The network is run and counted as NeuroBench counts.
+        """
+        import torch
+
+        seen = self._read(X)
+        module, x = self.module_, torch.from_numpy(self._prepare(seen.values))
+
+        def run() -> int:
+            with torch.no_grad():
+                for trial in x:
+                    self._log_probabilities(module, trial[None])
+            return 0
+
+        return cost_of_network(module, run, len(x), "float32")
 
     def make_trainer(self) -> Trainer:
         """Return the trainer that is used where none is given.

@@ -37,13 +37,6 @@ def find_connections(module: Any) -> list[Any]:
     return [p for p in module.parameters() if p.ndim == 2]
 
 
-def count_numbers(state: Any) -> int:
-    """Count the numbers in a state of nested tuples."""
-    if isinstance(state, tuple | list):
-        return sum(count_numbers(part) for part in state)
-    return 0 if state is None else int(state.numel())
-
-
 @contextmanager
 def prune(module: Any, share: float) -> Iterator[None]:
     """Set the smallest weights of every layer to zero, and keep them there in training.

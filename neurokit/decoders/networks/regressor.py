@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from neurokit.decoders.networks.counting import cost_of_network, count_numbers
 from neurokit.decoders.networks.learning import (
     average_error,
-    count_numbers,
     draw_seed,
     prune,
     slow_down,
@@ -24,6 +24,7 @@ from neurokit.decoders.regressor import TimeRegressor
 from neurokit.inputs.rates import match_rate, require_rate
 from neurokit.inputs.series import Series, series
 from neurokit.inputs.targets import Target, target
+from neurokit.metrics.cost import Cost
 
 if TYPE_CHECKING:
     from neurokit.training import Trainer
@@ -186,6 +187,22 @@ class NetworkRegressor(TimeRegressor):
             stretches = (rows.values[run].astype(np.float64) for run in rows.runs)
             twin.activation_steps_ = find_steps(twin._layers, stretches, dtype)
         return twin
+
+    def cost(self, X: Any) -> Cost:
+        """Return what the fitted estimator costs at each time step.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        neurokit.metrics.cost.Cost
+            The network is run step by step and counted as NeuroBench counts.
+        """
+        module, run, n_steps = self._calls(X)
+        rounded = getattr(self, "activation_steps_", None) is not None
+        return cost_of_network(module, run, n_steps, self.dtype_, rounded=rounded)
 
     def make_trainer(self) -> Trainer:
         """Return the trainer that is used where none is given.

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from neurokit.decoders.networks.classifier import NetworkClassifier
+from neurokit.decoders.networks.counting import cost_of_network, count_numbers
 from neurokit.decoders.networks.live import NetworkStream
 from neurokit.decoders.networks.spiking_design import (
     Design,
@@ -19,6 +20,7 @@ from neurokit.decoders.networks.spiking_design import (
 )
 from neurokit.decoders.networks.spiking_live import live_steps
 from neurokit.inputs.trials import Trials
+from neurokit.metrics.cost import Cost
 
 if TYPE_CHECKING:
     from neurokit.training import Trainer
@@ -182,6 +184,31 @@ class SpikingClassifier(NetworkClassifier):
         """
         check_is_fitted(self)
         return _TrialStream(self._layers(0), self.n_features_in_, len(self.classes_))
+
+    def cost(self, X: Any) -> Cost:
+        """Return what the fitted estimator costs at each time step.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        neurokit.metrics.cost.Cost
+            The network is run step by step and counted as NeuroBench counts.
+        """
+        import torch
+
+        x = torch.from_numpy(self._prepare(self._read(X).values)).permute(2, 0, 1)
+        module = self.module_
+
+        def run() -> int:
+            state = None
+            for step in x.split(1):
+                _, state = module(step, state)
+            return count_numbers(state) // x.shape[1]
+
+        return cost_of_network(module, run, x.shape[0] * x.shape[1], "float32")
 
     def _plan(self) -> dict[str, Any]:
         plan = design(self)
