@@ -35,7 +35,8 @@ def footprint(estimator: Any, X: Any) -> pd.Series[Any]:
         ``macs``, ``acs``, ``membrane_updates`` per step (per trial for what takes trials);
         ``nj_float32``, ``nj_int8``: energy of the arithmetic of a step in nJ, were it done with
         these types; ``nj_memory``: of fetching weights and states; ``bit_budget``: bits of
-        weights x bits of activations x operations (32 for activations, but where ``quantized`` has rounded them);
+        weights x bits of activations x operations (32 for activations, but where ``quantized``
+        has rounded them);
         ``latency``: seconds that an output waits. A table of several:
         ``pandas.DataFrame([footprint(a, X), footprint(b, X)])``.
 
