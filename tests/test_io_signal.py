@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 from neurokit import io
-from neurokit.io.formats import find_format
+from neurokit.io.formats import find
 from neurokit.recording import events, signal
 
 
@@ -30,7 +30,7 @@ def test_content_counts_more_than_the_name(edf, tmp_path):
 def test_a_byte_order_mark_does_not_hide_the_format(tmp_path):
     path = tmp_path / "a.txt"
     path.write_bytes(b"\xef\xbb\xbfBrain Vision Data Exchange Header File Version 1.0\r\n")
-    assert find_format(path) == (path, "BrainVision")
+    assert find(path) == (path, "BrainVision")
 
 
 @pytest.mark.parametrize(

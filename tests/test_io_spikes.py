@@ -157,7 +157,7 @@ def test_pickles_and_broken_archives_are_refused(tmp_path):
 
 
 def test_what_holds_no_spikes_is_sent_to_the_right_door(tmp_path, data):
-    with pytest.raises(FileNotFoundError, match="nowhere: no such file or folder"):
+    with pytest.raises(FileNotFoundError, match="nowhere: there is no such file or folder"):
         io.read_spikes(tmp_path / "nowhere")
     with pytest.raises(ValueError, match=r"is EDF, a format for signals.*io\.read_signal reads"):
         io.read_spikes(data / "mi_eegmmidb/S001R03.edf")

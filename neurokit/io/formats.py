@@ -1,13 +1,13 @@
-"""Find out what a file is, and open what MNE reads."""
+"""Find out, once, what a file is, and who reads it."""
 
 import contextlib
-import functools
-import warnings
-from collections.abc import Callable
+import importlib
+import os
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
-from neurokit.io.readers.damage import refuse_placeholder, refuse_text_transfer
+from neurokit.io.readers.damage import refuse_placeholder, refuse_special
+from neurokit.io.readers.reader import Found, Reader
 
 _BY_CONTENT = (  # how files begin, whatever they are called
     (b"0       ", "EDF"),
@@ -41,7 +41,7 @@ _BY_NAME = {  # ending, among files whose content does not tell
     ".lay": "Persyst",
     ".hdr": "NIRX",
     ".snirf": "SNIRF",
-    ".mat": "FieldTrip",
+    ".mat": "MAT",
     ".asc": "EyeLink",
     ".ds": "CTF",
     ".sqd": "KIT",
@@ -51,6 +51,13 @@ _BY_NAME = {  # ending, among files whose content does not tell
     ".mefd": "MEF",
     ".data": "Nicolet",
     ".nwb": "NWB",
+    ".nwb1": "NWB",
+    ".npz": "npz",
+    ".npy": "npy",
+    ".tsv": "table",
+    ".csv": "table",
+    ".zarr": "saved",
+    ".nc": "saved",
 }
 _BY_NAME |= dict.fromkeys((".ns1", ".ns2", ".ns3", ".ns4", ".ns5", ".ns6"), "Blackrock")
 _BY_NAME |= dict.fromkeys(  # electrophysiology that comes with spikes
@@ -66,214 +73,146 @@ _HEADERS = {  # files that hold samples or markers, and the one beside them that
     ".wl1": (".hdr",),
     ".wl2": (".hdr",),
 }
-_READERS = {
-    "GDF": "read_raw_gdf",
-    "BrainVision": "read_raw_brainvision",
-    "Neuroscan": "read_raw_cnt",
-    "ANT": "read_raw_ant",
-    "Curry": "read_raw_curry",
-    "EGI": "read_raw_egi",
-    "Nihon Kohden": "read_raw_nihon",
-    "Persyst": "read_raw_persyst",
-    "NIRX": "read_raw_nirx",
-    "SNIRF": "read_raw_snirf",
-    "EyeLink": "read_raw_eyelink",
-    "CTF": "read_raw_ctf",
-    "KIT": "read_raw_kit",
-    "eXimia": "read_raw_eximia",
-    "NEDF": "read_raw_nedf",
-    "MEF": "read_raw_mef",
-    "Nicolet": "read_raw_nicolet",
-    "Blackrock": "read_raw_nsx",
-    "Neuralynx": "read_raw_neuralynx",
+_READERS = {  # module of neurokit.io.readers; MNE's for all that is not here
+    "EDF": "edf",
+    "BDF": "edf",
+    "NWB": "nwb",
+    "Sabes": "sabes",
+    "MAT": "mat",
+    "npz": "arrays",
+    "npy": "arrays",
+    "table": "tables",
+    "saved": "saved",
+    "BIDS": "bids",
+    "Blackrock": "nsx",
+    "Neuralynx": "nsx",
+    "neo": "neo",
 }
-_TOLD = ("discontinu", "gap", "truncat", "missing", "corrupt", "overflow")  # worth a warning
+_UNREAD = ("HDF5", "XDF")
+_NO_SIGNALS = {"npz", "npy", "table", "saved", "neo", "MAT"}
 
 
-def find_format(path: Path) -> tuple[Path, str]:
+def find(path: str | os.PathLike[str]) -> Found:
     """Return the file to open and the name of its format, by content first.
+
+    The format is "folder" or "" where only neo may know it.
 
     Raises
     ------
     OSError
-        If there is no such file, or something else in its place.
-    ValueError
-        If no reader knows the format.
+        If there is no such file, something else stands in its place, or it is no regular file.
     """
+    path = Path(path)
     if not path.exists():
         beside = sorted(p.name for p in path.parent.glob(f"{path.stem}*"))[:3]
-        hint = f"; that folder has {', '.join(beside)}" if beside else ""
+        hint = f"; that folder has {', '.join(beside)}" if beside else " or folder"
         raise FileNotFoundError(f"{path}: there is no such file{hint}.")
     ending = "".join(path.suffixes[-2:]).lower()
     ending = ending if ending == ".fif.gz" else path.suffix.lower()
     if path.is_dir():
-        return path, _find_folder(path, ending)
+        return Found(path, _find_folder(path, ending))
+    refuse_special(path)
     with path.open("rb") as file:
-        head = file.read(256)
+        head = file.read(1024)
     refuse_placeholder(path, head)
     for other in _HEADERS.get(ending, ()):
         for sibling in (path.with_suffix(other), path.with_suffix(other.upper())):
             if sibling.exists():
-                return find_format(sibling)
+                return find(sibling)
+    return Found(path, _find_file(path, ending, head))
+
+
+def _find_file(path: Path, ending: str, head: bytes) -> str:
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     for begin, name in _BY_CONTENT:
         if head.startswith(begin) or text.startswith(begin):
-            return path, name
+            return name
     if head[:4] in (b"RIFF", b"RF64") and b"CNT " in head[8:16]:
-        return path, "ANT"
+        return "ANT"
     if ending == ".fif.gz":
-        return path, "FIF"
-    if head[:4] == b"\x89HDF" and ending not in (".snirf", ".set", ".mat"):
-        return path, "NWB" if ending == ".nwb" else "HDF5"
-    if ending in _BY_NAME:
-        return path, _BY_NAME[ending]
-    raise ValueError(
-        f"{path}: is of no format that io.read_signal knows"
-        f" ({', '.join(sorted({*_BY_NAME.values()} - {'neo'}))} and what neo reads); label its"
-        " array with neurokit.signal."
-    )
+        return "FIF"
+    if ending == ".mat" or (head[:4] == b"\x89HDF" and ending not in _BY_NAME):
+        from neurokit.io.readers.hdf5 import list_members
+
+        members: set[str] = set()
+        with contextlib.suppress(OSError):  # damaged: for its reader to say
+            members = list_members(path)
+        if ending == ".mat":
+            return "Sabes" if members >= {"spikes", "cursor_pos", "t"} else "MAT"
+        return "NWB" if "nwb_version" in members else "HDF5"
+    return _BY_NAME.get(ending, "")
 
 
 def _find_folder(path: Path, ending: str) -> str:
-    if ending in (".mff", ".ds", ".mefd"):
+    if ending in (".mff", ".ds", ".mefd", ".zarr", ".nwb"):
         return _BY_NAME[ending]
+    if (path / "dataset_description.json").exists():
+        return "BIDS"
+    if (path / "zarr.json").exists():
+        return "saved"
     if any(path.glob("*.ncs")):
         return "Neuralynx"
-    inside = sorted(
-        p.relative_to(path).as_posix()
-        for p in path.rglob("*")
-        if p.suffix.lower() in _BY_NAME and p.suffix.lower() not in (".mat", ".dat", ".asc")
-    )
-    hint = f", such as {inside[0]}" if inside else ""
-    raise IsADirectoryError(f"{path}: is a folder; give io.read_signal a file in it{hint}.")
+    return "BIDS" if path.name.startswith(("sub-", "ses-")) else "folder"
 
 
-def open_mne(path: Path, form: str) -> Any:
-    """Open a file with MNE's reader: a Raw that is not loaded, Epochs, or Evoked.
+def reader_of(found: Found) -> Reader:
+    """Return the reader of a format; its module is imported now."""
+    if found.form in _UNREAD:
+        return Reader()
+    name = _READERS.get(found.form, "neo" if found.form in ("", "folder") else "mne_files")
+    module = importlib.import_module(f"neurokit.io.readers.{name}")
+    reader: Reader = module.READER
+    unknown = found.form in ("", "folder")
+    return Reader(spikes=reader.spikes, session=reader.session) if unknown else reader
+
+
+def refuse(found: Found, what: str) -> NoReturn:
+    """Say why a file does not serve what a door was asked for.
 
     Raises
     ------
-    OSError
-        If the reader fails, with what it says in one sentence.
-    ImportError
-        If it needs a package that is not installed.
+    IsADirectoryError
+        If it is a folder that holds the files to be asked.
+    ValueError
+        Otherwise.
     """
-    import mne
+    path, form = found
+    if form in ("folder", "BIDS") and what != "spikes":
+        raise IsADirectoryError(
+            f"{path}: is a folder; give io.read_{what} a file in it{_name_inside(path)}."
+        )
+    if form == "HDF5" and what in ("spikes", "session"):
+        from neurokit.io.readers.arrays import say_no_layout
+        from neurokit.io.readers.hdf5 import list_members
 
-    if form not in _READERS and form not in ("FIF", "EEGLAB", "FieldTrip"):
+        raise ValueError(say_no_layout(path, sorted(list_members(path))))
+    if form == "Sabes":
+        raise ValueError(
+            f"{path}: holds spikes and behaviour and no signals; io.read_session reads it."
+        )
+    if form in _UNREAD:  # the sentence says what the file is not: a recording
         raise ValueError(
             f"{path}: holds {form}, which io.read_signal does not read; label its arrays with"
             " neurokit.signal."
         )
-    openers: dict[str, Callable[[Path], Any]] = {
-        "FIF": _open_fif,
-        "EEGLAB": _open_eeglab,
-        "FieldTrip": _open_fieldtrip,
-    }
-    opener = openers.get(form)
-    with warnings.catch_warnings(record=True) as caught, mne.utils.use_log_level("CRITICAL"):
-        warnings.simplefilter("always")
-        try:
-            inst = opener(path) if opener else getattr(mne.io, _READERS[form])(path)
-        except Exception as error:
-            _refuse(path, form, error)
-    for warning in caught:
-        said = str(warning.message)
-        if any(word in said.lower() for word in _TOLD):
-            warnings.warn(f"{path}: {_first_sentence(said)}", stacklevel=4)
-            break
-    return inst
-
-
-def _refuse(path: Path, form: str, error: Exception) -> None:
-    """Say in one sentence why a reader beneath gave up."""
-    said = _first_sentence(str(error))
-    package = getattr(error, "name", None)
-    for name in ("antio", "curryreader", "mffpy", "neo", "pymatreader", "pymef"):
-        if isinstance(error, ImportError | RuntimeError) and f"module {name}" in str(error):
-            package = name
-    if package:
-        raise ImportError(
-            f"{path}: reading {form} takes another package, `pip install {package}`."
-        ) from None
-    if form == "Neuroscan" and "bytes per sample" in str(error):
-        raise OSError(
-            f"{path}: its Neuroscan header does not fit its size (a part of a recording?), so that"
-            " samples of 16 and 32 bits cannot be told apart; if you know, pass"
-            " mne.io.read_raw_cnt(path, data_format='int16') to io.from_mne."
-        ) from None
-    if path.is_file():
-        with path.open("rb") as file:
-            refuse_text_transfer(path, file.read(1 << 18))
-    way = "; its .ncs files can be read one by one" if form == "Neuralynx" else ""
-    raise OSError(f"{path}: cannot be read as {form} ({said.rstrip('.')}){way}.") from None
-
-
-def _first_sentence(said: str) -> str:
-    line = next((line.strip() for line in said.splitlines() if line.strip()), "no reason given")
-    return line if len(line) < 300 else line[:300] + " ..."
-
-
-def _open_fif(path: Path) -> Any:
-    import mne
-
-    readers = {
-        "raw": functools.partial(mne.io.read_raw_fif, allow_maxshield=True),
-        "epochs": mne.read_epochs,
-        "evoked": mne.read_evokeds,
-    }
-    name = path.name.removesuffix(".gz").removesuffix(".fif")
-    likely = {"ave": "evoked", "epo": "epochs", "eve": "events"}.get(name[-3:], "raw")
-    if likely in readers:
-        with contextlib.suppress(ValueError):  # it holds something else
-            if (inst := readers[likely](path)) != []:
-                return inst
-    kind = mne.what(path)  # looks for one thing after another
-    if kind in readers and (inst := readers[kind](path)) != []:
-        return inst
-    raise ValueError(f"it holds {kind}, not signals")
-
-
-def _open_eeglab(path: Path) -> Any:
-    import mne
-
-    try:
-        return mne.io.read_raw_eeglab(path)
-    except TypeError as error:
-        if "epochs" not in str(error):
-            raise
-        return mne.read_epochs_eeglab(path)
-
-
-def _open_fieldtrip(path: Path) -> Any:
-    import mne
-
-    names = _variables(path)
-    if "data" not in names:
+    if what == "spikes":
+        kind, door = ("events", "events") if form == "table" else ("signals", "signal")
         raise ValueError(
-            f"a MAT file is read if it holds a FieldTrip structure named data; it has"
-            f" {', '.join(names)}, arrays to be labelled with neurokit.signal"
+            f"{path}: is {form}, a format for {kind} and not for sorted spikes; io.read_{door}"
+            " reads it."
         )
-    said = None
-    for read in (
-        mne.io.read_raw_fieldtrip,
-        mne.read_epochs_fieldtrip,
-        mne.read_evoked_fieldtrip,
-    ):
-        try:
-            return read(path, None)
-        except RuntimeError as error:  # MNE's own words; others are slips of its reader
-            said = said if said and "raw data" not in str(said) else error
-        except (KeyError, IndexError, AttributeError, TypeError, ValueError):
-            continue
-    raise said or ValueError("its variable data is no FieldTrip structure")
+    known = sorted({*_BY_NAME.values()} - _NO_SIGNALS)
+    raise ValueError(
+        f"{path}: is of no format that io.read_signal knows ({', '.join(known)} and what neo"
+        " reads); label its array with neurokit.signal."
+    )
 
 
-def _variables(path: Path) -> list[str]:
-    import h5py
-    import scipy.io
-
-    if h5py.is_hdf5(path):
-        with h5py.File(path) as file:
-            return [name for name in file if not name.startswith("#")]
-    return [name for name, _, _ in scipy.io.whosmat(path)]
+def _name_inside(path: Path) -> str:
+    inside = sorted(
+        p.relative_to(path).as_posix()
+        for p in path.rglob("*")
+        if p.suffix.lower() in _BY_NAME
+        and p.suffix.lower() not in (".mat", ".dat", ".asc", ".npy", ".npz", ".tsv", ".csv")
+    )
+    return f", such as {inside[0]}" if inside else ""

@@ -1,1 +1,1 @@
-"""Internal: one file for each format that recordings come in."""
+"""Internal: one file for each format, and what its reader can serve (`READER`)."""

@@ -1,17 +1,18 @@
 """BIDS folders, through mne-bids: signals with the channels and events of their sidecars."""
 
-import os
 import warnings
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
+from neurokit.io.readers.reader import Reader
+
 _DATATYPES = ["eeg", "ieeg", "meg", "nirs"]
 _SIDECARS = {".json", ".tsv", ".vmrk", ".fdt", ".md", ".txt", ".html", ".pos", ""}
 
 
-def read_bids_session(path: str | os.PathLike[str]) -> xr.DataTree:
+def read_bids_session(path: Path) -> xr.DataTree:
     """Read the recordings of a BIDS dataset, or of one subject or session of it.
 
     Parameters
@@ -40,7 +41,7 @@ def read_bids_session(path: str | os.PathLike[str]) -> xr.DataTree:
         raise ImportError(
             f'{path}: is read through mne-bids; pip install "neurokit-brain[bids]" brings it.'
         ) from error
-    path = Path(path).absolute()
+    path = path.absolute()
     root = next(
         (p for p in (path, *path.parents) if (p / "dataset_description.json").exists()), None
     )
@@ -93,3 +94,6 @@ def _read(one: Any, prefix: str) -> dict[str, Any]:
     if len(table):
         nodes[f"{prefix}events"] = table.rename_axis("event").to_xarray()
     return nodes
+
+
+READER = Reader(session=lambda found: read_bids_session(found.path))

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import xarray as xr
 
@@ -28,4 +29,23 @@ def label_units(x: xr.DataArray, units: Sequence[str]) -> xr.DataArray:
     kinds = x["type"].values
     common = {unit for unit, kind in zip(units, kinds, strict=True) if kind != "stim"}
     x.attrs["units"] = (common or set(units)).pop() if len(common or set(units)) == 1 else "mixed"
+    return x
+
+
+def choose_channels(path: Path, x: xr.DataArray, channels: Sequence[str] | None) -> xr.DataArray:
+    """Keep the channels of these names, in this order; all of them by None.
+
+    Raises
+    ------
+    ValueError
+        If one is missing.
+    """
+    if channels is None:
+        return x
+    names = x["channel"].values.tolist()
+    if missing := [name for name in channels if name not in names]:
+        raise ValueError(f"{path}: has no channels {missing}; it has {names}.")
+    x = x.isel(channel=[names.index(name) for name in channels])
+    if "units" in x.coords and "type" in x.coords:
+        x = label_units(x.drop_vars("units"), x["units"].values.tolist())
     return x

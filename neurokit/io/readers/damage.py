@@ -65,3 +65,18 @@ def refuse_placeholder(path: Path, head: bytes) -> None:
         raise OSError(
             f"{path}: is a web page, saved in place of the file; download the file itself."
         )
+
+
+def refuse_special(path: Path) -> None:
+    """Refuse what is neither a file nor a folder: reading a pipe may wait for ever.
+
+    Raises
+    ------
+    OSError
+        If `path` is a pipe, a socket or a device.
+    """
+    if not path.is_file():
+        raise OSError(
+            f"{path}: is a pipe, a socket or a device and no regular file; save what it gives to"
+            " a file first."
+        )

@@ -4,7 +4,6 @@ import re
 import warnings
 from collections.abc import Sequence
 from fractions import Fraction
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -14,6 +13,8 @@ import xarray as xr
 from neurokit.io.readers.channels import label_units, unique_names
 from neurokit.io.readers.edf_file import EdfFile, EdfSamples, open_edf
 from neurokit.io.readers.lazy import lazy_variable
+from neurokit.io.readers.reader import Found, Reader, name_parts, sort_events
+from neurokit.io.readers.triggers import find_steps
 from neurokit.recording.make import events, signal
 
 GAP = "BAD_ACQ_SKIP"  # MNE's word for a gap: its Epochs leave such stretches out
@@ -31,12 +32,12 @@ _KINDS = {  # how a label begins, after the standard texts of EDF+
 }
 
 
-def read_edf(path: Path, channels: Sequence[str] | None = None) -> xr.DataArray:
-    """Read the header of an EDF or BDF file; the samples follow when they are asked for.
+def label_edf(file: EdfFile, channels: Sequence[str] | None = None) -> xr.DataArray:
+    """Label the signals of an EDF or BDF file; the samples follow when they are asked for.
 
     Parameters
     ----------
-    path : Path
+    file : EdfFile
     channels : sequence of str, optional
         Names, in the order wanted. Default: all channels of one rate.
 
@@ -51,7 +52,7 @@ def read_edf(path: Path, channels: Sequence[str] | None = None) -> xr.DataArray:
     ValueError
         If it holds no signals, lacks a channel, or the rates of those asked for differ.
     """
-    file = open_edf(path)
+    path = file.path
     start = file.check_clock()
     if not file.data:
         raise ValueError(f"{path}: holds annotations and no signals; io.read_events reads them.")
@@ -82,10 +83,15 @@ def read_edf(path: Path, channels: Sequence[str] | None = None) -> xr.DataArray:
     return label_units(x, units)
 
 
-def read_edf_events(path: Path) -> pd.DataFrame:
-    """Read the annotations of an EDF+ or BDF+ file; gaps are events named ``BAD_ACQ_SKIP``."""
-    file = open_edf(path)
+def list_events(file: EdfFile) -> pd.DataFrame:
+    """Return the annotations of an EDF+ or BDF+ file, or the steps of its trigger channels.
+
+    Gaps are events named ``BAD_ACQ_SKIP``.
+    """
     notes = list(file.read_notes()) + [(begin, end - begin, GAP) for begin, end in file.gaps]
+    if not notes:
+        steps = [find_steps(label_edf(file, [name])) for name in _find_triggers(file)]
+        return sort_events(steps) if steps else events([], [], [])
     return events(
         np.array([float(onset) for onset, _, _ in notes]),
         np.array([float(duration) for _, duration, _ in notes]),
@@ -93,15 +99,28 @@ def read_edf_events(path: Path) -> pd.DataFrame:
     )
 
 
-def find_triggers(path: Path) -> list[str]:
-    """Return the names of the channels that hold triggers."""
-    file = open_edf(path)
+def _find_triggers(file: EdfFile) -> list[str]:
     names = unique_names([file.labels[i] for i in file.data])
     return [
         name
         for name, i in zip(names, file.data, strict=True)
         if _kind(file.labels[i], file.units[i]) == "stim"
     ]
+
+
+def _read_session(found: Found) -> xr.DataTree:
+    """Read signals and events; a file of annotations alone is a session, too."""
+    file = open_edf(found.path)
+    table = list_events(file)
+    x = None if len(table) and not file.data else label_edf(file)
+    return xr.DataTree.from_dict(name_parts(x, table))
+
+
+READER = Reader(
+    signal=lambda found, channels: label_edf(open_edf(found.path), channels),
+    events=lambda found: list_events(open_edf(found.path)),
+    session=_read_session,
+)
 
 
 def _choose(file: EdfFile, names: dict[int, str], channels: Sequence[str] | None) -> list[int]:

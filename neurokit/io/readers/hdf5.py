@@ -39,3 +39,11 @@ def say_which(path: Path) -> Iterator[None]:
             raise
         said = (str(error).strip() or type(error).__name__).partition("\n")[0]
         raise OSError(f"{path}: cannot be read ({said[:200].rstrip('.')}).") from error
+
+
+def list_members(path: Path) -> set[str]:
+    """Return the names of the root's members and attributes; none where it is not HDF5."""
+    if not h5py.is_hdf5(path):
+        return set()
+    with open_hdf5(path) as file:
+        return {*file, *file.attrs}

@@ -1,7 +1,7 @@
 """Neurodata Without Borders: spikes, signals, behaviour and events, read straight by h5py."""
 
-import os
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from neurokit.io.readers.channels import unique_names
+from neurokit.io.readers.channels import choose_channels, unique_names
 from neurokit.io.readers.nwb_file import (
     Table,
     find_series,
@@ -23,6 +23,8 @@ from neurokit.io.readers.nwb_file import (
     read_whole,
     text,
 )
+from neurokit.io.readers.reader import Found, Reader
+from neurokit.io.readers.saved import pick_signal
 from neurokit.recording.clock import SampleIndex, time_coordinates
 from neurokit.recording.make import behaviour, events, signal, traces
 from neurokit.recording.spikes import spikes
@@ -38,12 +40,12 @@ _BEHAVIOUR = {
 _STRAY = 30 * 24 * 3600.0  # seconds from the middle of the events that no session lasts
 
 
-def read_nwb_spikes(path: str | os.PathLike[str]) -> xr.Dataset:
+def read_nwb_spikes(path: Path) -> xr.Dataset:
     """Read the sorted units of an NWB file, of version 2 or 1.
 
     Parameters
     ----------
-    path : path-like
+    path : Path
 
     Returns
     -------
@@ -60,7 +62,6 @@ def read_nwb_spikes(path: str | os.PathLike[str]) -> xr.Dataset:
     ValueError
         If it holds no units.
     """
-    path = Path(path)
     with open_nwb(path) as file:
         if not _has_units(file):
             raise ValueError(
@@ -69,12 +70,12 @@ def read_nwb_spikes(path: str | os.PathLike[str]) -> xr.Dataset:
         return _spikes(path, file)
 
 
-def read_nwb_events(path: str | os.PathLike[str]) -> pd.DataFrame:
+def read_nwb_events(path: Path) -> pd.DataFrame:
     """Read the trials, intervals, annotations and markers of an NWB file.
 
     Parameters
     ----------
-    path : path-like
+    path : Path
 
     Returns
     -------
@@ -94,17 +95,16 @@ def read_nwb_events(path: str | os.PathLike[str]) -> pd.DataFrame:
     UserWarning
         If events lie a month or more from the others: such times come from another clock.
     """
-    path = Path(path)
     with open_nwb(path) as file:
         return _events(path, file, find_series(file))
 
 
-def read_nwb_session(path: str | os.PathLike[str]) -> xr.DataTree:
+def read_nwb_session(path: Path) -> xr.DataTree:
     """Read all of an NWB file that has a place in a session.
 
     Parameters
     ----------
-    path : path-like
+    path : Path
 
     Returns
     -------
@@ -125,7 +125,6 @@ def read_nwb_session(path: str | os.PathLike[str]) -> xr.DataTree:
     UserWarning
         If a series is left out because its samples and timestamps differ in number.
     """
-    path = Path(path)
     nodes: dict[str, Any] = {}
     left_out = []
     with open_nwb(path) as file:
@@ -429,3 +428,16 @@ def _array(
 
 def _axes(width: int) -> list[str]:
     return list("xyz"[:width]) if width <= 3 else [str(i) for i in range(width)]
+
+
+def _read_signal(found: Found, channels: Sequence[str] | None) -> xr.DataArray:
+    path = found.path
+    return choose_channels(path, pick_signal(path, read_nwb_session(path)), channels)
+
+
+READER = Reader(
+    signal=_read_signal,
+    events=lambda found: read_nwb_events(found.path),
+    spikes=lambda found: read_nwb_spikes(found.path),
+    session=lambda found: read_nwb_session(found.path),
+)

@@ -1,7 +1,6 @@
 """Reaching recordings of the Sabes lab: HDF5 files (MATLAB v7.3) of spikes and cursor."""
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from neurokit.io.readers.hdf5 import open_hdf5
+from neurokit.io.readers.reader import Found, Reader
 from neurokit.recording.clock import SampleIndex
 from neurokit.recording.make import behaviour, events
 from neurokit.recording.spikes import spikes
@@ -23,21 +23,12 @@ _FEATURES = {  # names of the rows; the finger's, if there, are z, -x, -y and th
 }
 
 
-def is_reaching(path: Path) -> bool:
-    """Whether a file has the layout of these recordings."""
-    try:
-        with h5py.File(path, "r") as file:
-            return set(file) >= _PARTS
-    except Exception:  # damaged, so it is for the reader to say
-        return False
-
-
-def read_reaching_spikes(path: str | os.PathLike[str]) -> xr.Dataset:
+def read_reaching_spikes(path: Path) -> xr.Dataset:
     """Read the spikes of a reaching recording.
 
     Parameters
     ----------
-    path : path-like
+    path : Path
         HDF5 with ``spikes``, references to spike times over (unit, channel), ``t``,
         ``cursor_pos`` and ``target_pos``.
 
@@ -54,7 +45,6 @@ def read_reaching_spikes(path: str | os.PathLike[str]) -> xr.Dataset:
     OSError
         If the file is damaged or of another layout.
     """
-    path = Path(path)
     with _open(path) as file:
         table = file["spikes"]
         names = _channel_names(file, table.shape)
@@ -82,12 +72,12 @@ def read_reaching_spikes(path: str | os.PathLike[str]) -> xr.Dataset:
     )
 
 
-def read_reaching_behaviour(path: str | os.PathLike[str]) -> xr.DataArray:
+def read_reaching_behaviour(path: Path) -> xr.DataArray:
     """Read cursor, target and, if it is there, finger of a reaching recording.
 
     Parameters
     ----------
-    path : path-like
+    path : Path
 
     Returns
     -------
@@ -99,7 +89,6 @@ def read_reaching_behaviour(path: str | os.PathLike[str]) -> xr.DataArray:
     OSError
         If the file is damaged or of another layout.
     """
-    path = Path(path)
     with _open(path) as file:
         clock = SampleIndex.from_times(file["t"][()].ravel())
         columns, names = [], []
@@ -124,12 +113,12 @@ def read_reaching_behaviour(path: str | os.PathLike[str]) -> xr.DataArray:
     )
 
 
-def read_reaching_events(path: str | os.PathLike[str]) -> pd.DataFrame:
+def read_reaching_events(path: Path) -> pd.DataFrame:
     """Find the reaches: each lasts from one change of target to the next.
 
     Parameters
     ----------
-    path : path-like
+    path : Path
 
     Returns
     -------
@@ -166,3 +155,21 @@ def _channel_names(file: h5py.File, shape: tuple[int, int]) -> list[str]:
     if table is None or table.size not in shape:
         return [f"ch{i:03d}" for i in range(shape[1])]
     return ["".join(map(chr, file[reference][()].ravel())) for reference in table[()].ravel()]
+
+
+def _read_session(found: Found) -> xr.DataTree:
+    path = found.path
+    return xr.DataTree.from_dict(
+        {
+            "spikes": read_reaching_spikes(path),
+            "behaviour": read_reaching_behaviour(path).to_dataset(name="behaviour"),
+            "events": read_reaching_events(path).rename_axis("event").to_xarray(),
+        }
+    )
+
+
+READER = Reader(
+    spikes=lambda found: read_reaching_spikes(found.path),
+    events=lambda found: read_reaching_events(found.path),
+    session=_read_session,
+)

@@ -1,0 +1,217 @@
+"""What MNE reads: a Raw that is not loaded, Epochs, Evoked, and the events in them."""
+
+import contextlib
+import functools
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import xarray as xr
+
+from neurokit.io.readers.channels import choose_channels
+from neurokit.io.readers.damage import refuse_text_transfer
+from neurokit.io.readers.mat_file import list_variables
+from neurokit.io.readers.reader import Found, Reader, name_parts
+from neurokit.io.readers.triggers import find_steps
+from neurokit.recording.make import events
+
+if TYPE_CHECKING:
+    import mne
+
+_READERS = {
+    "GDF": "read_raw_gdf",
+    "BrainVision": "read_raw_brainvision",
+    "Neuroscan": "read_raw_cnt",
+    "ANT": "read_raw_ant",
+    "Curry": "read_raw_curry",
+    "EGI": "read_raw_egi",
+    "Nihon Kohden": "read_raw_nihon",
+    "Persyst": "read_raw_persyst",
+    "NIRX": "read_raw_nirx",
+    "SNIRF": "read_raw_snirf",
+    "EyeLink": "read_raw_eyelink",
+    "CTF": "read_raw_ctf",
+    "KIT": "read_raw_kit",
+    "eXimia": "read_raw_eximia",
+    "NEDF": "read_raw_nedf",
+    "MEF": "read_raw_mef",
+    "Nicolet": "read_raw_nicolet",
+    "Blackrock": "read_raw_nsx",
+    "Neuralynx": "read_raw_neuralynx",
+}
+_TOLD = ("discontinu", "gap", "truncat", "missing", "corrupt", "overflow")  # worth a warning
+
+
+def read_signal(found: Found, channels: Sequence[str] | None) -> xr.DataArray:
+    """Read what MNE makes of a file."""
+    from neurokit.io.bridges.mne import label_mne
+
+    return choose_channels(found.path, label_mne(open_mne(*found)), channels)
+
+
+def read_events(found: Found) -> pd.DataFrame:
+    """Read its annotations and triggers, or a file of sample numbers beside its recording."""
+    path, form = found
+    if form == "FIF" and path.name.endswith(("-eve.fif", "_eve.fif", "-eve.fif.gz")):
+        return _read_samples(path)
+    return list_events(open_mne(path, form))
+
+
+def read_session(found: Found) -> xr.DataTree:
+    """Read both, the file opened once."""
+    from neurokit.io.bridges.mne import label_mne
+
+    inst = open_mne(*found)
+    return xr.DataTree.from_dict(name_parts(label_mne(inst), list_events(inst)))
+
+
+READER = Reader(signal=read_signal, events=read_events, session=read_session)
+
+
+def list_events(inst: "mne.io.BaseRaw | mne.BaseEpochs | Any") -> pd.DataFrame:
+    """Return annotations of a Raw, or the steps of its trigger channels; the trials of Epochs."""
+    import mne
+
+    from neurokit.io.bridges.mne import label_mne, mne_events
+
+    if isinstance(inst, mne.BaseEpochs):
+        x = label_mne(inst)
+        return events(x["onset"].values, 0.0, x["label"].values.astype(object))
+    found = mne_events(inst)
+    if len(found) or not isinstance(inst, mne.io.BaseRaw):
+        return found
+    return find_steps(label_mne(inst))
+
+
+def _read_samples(path: Path) -> pd.DataFrame:
+    """Read events that MNE keeps as sample numbers, with the rate of the recording beside them."""
+    import mne
+
+    stem = path.name.removesuffix(".gz").removesuffix(".fif")[:-4]
+    for name in (f"{stem}_raw.fif", f"{stem}-raw.fif", f"{stem}_meg.fif", f"{stem}.fif"):
+        if (beside := path.with_name(name)).exists():
+            rate = open_mne(beside, "FIF").info["sfreq"]
+            rows = mne.read_events(path, verbose="error")
+            return events(rows[:, 0] / rate, 0.0, rows[:, 2].astype(str).astype(object))
+    raise ValueError(
+        f"{path}: holds sample numbers and no sampling rate, and {stem}_raw.fif is not beside it;"
+        " read it with mne.read_events and divide by the rate."
+    )
+
+
+def open_mne(path: Path, form: str) -> Any:
+    """Open a file with MNE's reader: a Raw that is not loaded, Epochs, or Evoked.
+
+    Raises
+    ------
+    OSError
+        If the reader fails, with what it says in one sentence.
+    ImportError
+        If it needs a package that is not installed.
+    """
+    import mne
+
+    openers: dict[str, Callable[[Path], Any]] = {
+        "FIF": _open_fif,
+        "EEGLAB": _open_eeglab,
+        "FieldTrip": _open_fieldtrip,
+    }
+    opener = openers.get(form)
+    with warnings.catch_warnings(record=True) as caught, mne.utils.use_log_level("CRITICAL"):
+        warnings.simplefilter("always")
+        try:
+            inst = opener(path) if opener else getattr(mne.io, _READERS[form])(path)
+        except Exception as error:
+            _refuse(path, form, error)
+    for warning in caught:
+        said = str(warning.message)
+        if any(word in said.lower() for word in _TOLD):
+            warnings.warn(f"{path}: {_first_sentence(said)}", stacklevel=4)
+            break
+    return inst
+
+
+def _refuse(path: Path, form: str, error: Exception) -> None:
+    """Say in one sentence why a reader beneath gave up."""
+    said = _first_sentence(str(error))
+    package = getattr(error, "name", None)
+    for name in ("antio", "curryreader", "mffpy", "neo", "pymatreader", "pymef"):
+        if isinstance(error, ImportError | RuntimeError) and f"module {name}" in str(error):
+            package = name
+    if package:
+        raise ImportError(
+            f"{path}: reading {form} takes another package, `pip install {package}`."
+        ) from None
+    if form == "Neuroscan" and "bytes per sample" in str(error):
+        raise OSError(
+            f"{path}: its Neuroscan header does not fit its size (a part of a recording?), so that"
+            " samples of 16 and 32 bits cannot be told apart; if you know, pass"
+            " mne.io.read_raw_cnt(path, data_format='int16') to io.from_mne."
+        ) from None
+    if path.is_file():
+        with path.open("rb") as file:
+            refuse_text_transfer(path, file.read(1 << 18))
+    way = "; its .ncs files can be read one by one" if form == "Neuralynx" else ""
+    raise OSError(f"{path}: cannot be read as {form} ({said.rstrip('.')}){way}.") from None
+
+
+def _first_sentence(said: str) -> str:
+    line = next((line.strip() for line in said.splitlines() if line.strip()), "no reason given")
+    return line if len(line) < 300 else line[:300] + " ..."
+
+
+def _open_fif(path: Path) -> Any:
+    import mne
+
+    readers = {
+        "raw": functools.partial(mne.io.read_raw_fif, allow_maxshield=True),
+        "epochs": mne.read_epochs,
+        "evoked": mne.read_evokeds,
+    }
+    name = path.name.removesuffix(".gz").removesuffix(".fif")
+    likely = {"ave": "evoked", "epo": "epochs", "eve": "events"}.get(name[-3:], "raw")
+    if likely in readers:
+        with contextlib.suppress(ValueError):  # it holds something else
+            if (inst := readers[likely](path)) != []:
+                return inst
+    kind = mne.what(path)  # looks for one thing after another
+    if kind in readers and (inst := readers[kind](path)) != []:
+        return inst
+    raise ValueError(f"it holds {kind}, not signals")
+
+
+def _open_eeglab(path: Path) -> Any:
+    import mne
+
+    try:
+        return mne.io.read_raw_eeglab(path)
+    except TypeError as error:
+        if "epochs" not in str(error):
+            raise
+        return mne.read_epochs_eeglab(path)
+
+
+def _open_fieldtrip(path: Path) -> Any:
+    import mne
+
+    names = list_variables(path)
+    if "data" not in names:
+        raise ValueError(
+            f"a MAT file is read if it holds a FieldTrip structure named data; it has"
+            f" {', '.join(names)}, arrays to be labelled with neurokit.signal"
+        )
+    said = None
+    for read in (
+        mne.io.read_raw_fieldtrip,
+        mne.read_epochs_fieldtrip,
+        mne.read_evoked_fieldtrip,
+    ):
+        try:
+            return read(path, None)
+        except RuntimeError as error:  # MNE's own words; others are slips of its reader
+            said = said if said and "raw data" not in str(said) else error
+        except (KeyError, IndexError, AttributeError, TypeError, ValueError):
+            continue
+    raise said or ValueError("its variable data is no FieldTrip structure")
