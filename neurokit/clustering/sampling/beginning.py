@@ -1,0 +1,114 @@
+"""Where a chain begins: a guess at clusters and states from smoothed counts.
+
+A sampler may begin anywhere; from a random partition it would take very long to where the posterior
+lies. Units of one cluster share a space of q smoothed courses. Each unit is moved to the cluster
+whose *other* units' space explains it best, from many random partitions into two to six clusters.
+States begin as groups of bins of like activity.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+Array = NDArray[np.float64]
+_WIDTH = 3.0  # bins
+_MOST_BINS = 3000  # looked at
+
+
+def smoothed(y: Array, keep: NDArray[np.bool_], rng: np.random.Generator) -> tuple[Array, float]:
+    """Return courses (N, T) in units of their noise, and the largest square that noise alone has.
+
+    Noise is what the same bins in another order give.
+    """
+    root = np.sqrt(np.where(keep, y, 0) + 0.375)
+    seen = np.maximum(keep.sum(1, keepdims=True), 1)
+    mean = np.where(keep, root, 0).sum(1, keepdims=True) / seen
+    away = np.where(keep, root - mean, 0.0)
+    course = gaussian_filter1d(away, _WIDTH, axis=1, mode="constant")
+    noise = gaussian_filter1d(rng.permuted(away, axis=1), _WIDTH, axis=1, mode="constant")
+    spread = noise.std(1, keepdims=True)
+    spread = np.where(spread > 1e-9, spread, np.inf)
+    top = np.linalg.svd(noise / spread, compute_uv=False)[0] if len(y) else 0.0
+    return course / spread, float(top**2)
+
+
+def guess_clusters(
+    course: Array, floor: float, q: int, most: int, rng: np.random.Generator, n_starts: int = 40
+) -> NDArray[np.int64]:
+    """Guess the cluster of every unit, at most ``most`` of them."""
+    n_units = len(course)
+    most = min(most, n_units, 6)
+    if most < 2 or n_units < 3:
+        return np.zeros(n_units, np.int64)
+    step = max(1, course.shape[1] // _MOST_BINS)
+    left, size, _ = np.linalg.svd(course[:, ::step], full_matrices=False)
+    rank = min(n_units, 5 * q)
+    points = left[:, :rank] * size[:rank]
+    best, found = -np.inf, np.zeros(n_units, np.int64)
+    for start in range(max(8, min(n_starts, 40_000 // n_units**2 + 8))):
+        k = 2 + start % (most - 1)
+        z = rng.integers(k, size=n_units)
+        value, z = _improve(points, z, k, q, floor / step, rng)
+        if value > best:
+            best, found = value, z
+    return np.unique(found, return_inverse=True)[1].astype(np.int64)
+
+
+def _improve(
+    points: Array, z: NDArray[np.int64], k: int, q: int, floor: float, rng: np.random.Generator
+) -> tuple[float, NDArray[np.int64]]:
+    """Move units to where they are explained best, some of them at a time."""
+    best, found = -np.inf, z
+    rows = np.arange(len(z))
+    for _ in range(30):
+        gain = _explained(points, z, k, q, floor)
+        value = gain[rows, z].sum()
+        if value > best:
+            best, found = value, z.copy()
+        goal = gain.argmax(1)
+        if (goal == z).all():
+            break
+        z = np.where(rng.random(len(z)) < 0.6, goal, z)
+    return float(best), found
+
+
+def _explained(points: Array, z: NDArray[np.int64], k: int, q: int, floor: float) -> Array:
+    """Square of every unit that the space of each cluster's other units explains: (N, k)."""
+    out = np.zeros((len(points), k))
+    for j in range(k):
+        members = np.flatnonzero(z == j)
+        share = len(members) / len(points)
+        if not len(members):
+            continue
+        out[:, j] = _projected(points[members], points, q, floor * share)
+        for place, i in enumerate(members):
+            rest = np.delete(members, place)
+            out[i, j] = _projected(points[rest], points[[i]], q, floor * share)[0]
+    return out
+
+
+def _projected(basis: Array, targets: Array, q: int, floor: float) -> Array:
+    if not len(basis):
+        return np.zeros(len(targets))
+    size, vectors = np.linalg.eigh(basis @ basis.T)
+    size, vectors = np.maximum(size[::-1][:q], 1e-12), vectors[:, ::-1][:, :q]
+    scores = targets @ (basis.T @ vectors) / np.sqrt(size)
+    trust = np.clip(1 - floor / size, 0.0, 1.0)
+    return np.asarray((scores**2 * trust).sum(1))
+
+
+def guess_states(
+    course: Array, n_groups: int, q: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Guess the state of every bin from how strong each leading course is around it."""
+    from sklearn.cluster import KMeans
+
+    n_times = course.shape[1]
+    n_groups = min(n_groups, max(1, n_times // 20))
+    if n_groups < 2:
+        return np.zeros(n_times, np.int64)
+    left, size, _ = np.linalg.svd(course @ course.T)
+    leading = left[:, : 2 * q].T @ course
+    energy = gaussian_filter1d(leading**2, 2 * _WIDTH, axis=1).sum(0) + 1e-3 * size[0] / n_times
+    found = KMeans(n_groups, n_init=1, random_state=int(rng.integers(2**31)))
+    return found.fit_predict(np.log(energy)[:, None]).astype(np.int64)

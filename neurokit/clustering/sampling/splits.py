@@ -1,0 +1,293 @@
+"""Clusters that open and close: one unit founds a cluster, others may follow.
+
+Split, founded by unit i of cluster a: dynamics of the new cluster b are drawn (from their prior,
+or around what a cluster's trajectory says), a loading of i, and a trajectory from the Gaussian
+around its mode given the counts of i; every other unit of a goes to b or stays by its evidence
+under both trajectories, and who goes draws a loading. Merge, founded by i: all units of i's
+cluster b draw loadings under the trajectory of another cluster a; b's trajectory and dynamics are
+forgotten. Each is the other's reverse, and the exact ratio accepts (reversible jumps, Green 1995,
+Biometrika 82, 711-732; founders as in Jain and Neal 2007, Bayesian Analysis 2, 445-472).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+
+from neurokit.clustering.sampling.dynamics import (
+    Dynamics,
+    chain_precision,
+    draw_dynamics,
+    log_dynamics,
+    log_trajectories,
+    moments,
+    posterior,
+)
+from neurokit.clustering.sampling.latents import around_mode
+from neurokit.clustering.sampling.likelihood import unit_log_likelihood
+from neurokit.clustering.sampling.loadings import (
+    draw_student,
+    fit_loading,
+    log_student,
+    log_theta,
+)
+from neurokit.clustering.sampling.model import Chain, Counts, Prior
+from neurokit.clustering.sampling.partition_prior import log_block
+from neurokit.solvers.gaussian_states import log_density, solve
+
+Array = NDArray[np.float64]
+_SHARE = 0.2  # of the steps of a cluster that shape the dynamics of a new one
+_OFFSET = 0.3  # spread of a founder's offset around its mean log rate
+
+
+def split_or_merge(
+    chain: Chain, counts: Counts, prior: Prior, log_v: Array, rng: np.random.Generator
+) -> bool:
+    """Try one split or one merge, in place; tell whether it was accepted."""
+    founder = int(rng.integers(len(chain.z)))
+    if rng.random() < 0.5:
+        return _split(chain, counts, prior, log_v, founder, rng)
+    return _merge(chain, counts, prior, log_v, founder, rng)
+
+
+def _split(
+    chain: Chain,
+    counts: Counts,
+    prior: Prior,
+    log_v: Array,
+    founder: int,
+    rng: np.random.Generator,
+) -> bool:
+    a = int(chain.z[founder])
+    members = np.flatnonzero(chain.z == a)
+    t = chain.n_clusters
+    if len(members) < 2 or not np.isfinite(log_v[t + 1]):
+        return False
+    # ------------------------------------------------ what is new
+    dynamics = _propose_dynamics(chain.latents, chain.xi, counts, prior, rng)
+    theta = chain.theta.copy()
+    theta[founder] = _propose_founder(counts, prior, founder, rng)
+    found = _trajectory_of(counts, chain, dynamics, founder, theta)
+    if found is None:
+        return False
+    mode, own, back = found
+    latent = mode + solve(own, back, np.zeros_like(mode), rng.standard_normal(mode.shape))
+    forward = _log_new(chain.latents, chain, counts, prior, dynamics, theta, founder)
+    forward += log_density(own, back, mode, latent)
+    # ------------------------------------------------ who follows
+    moved = [founder]
+    reverse = 0.0
+    fits = _Fits(counts, chain, prior)
+    for j in members:
+        stays = fits(j, chain.latents[a])
+        if j != founder:
+            goes = fits(j, latent)
+            log_go = goes.evidence - np.logaddexp(goes.evidence, stays.evidence)
+            if np.isnan(log_go):
+                return False
+            if np.log(rng.random()) >= log_go:
+                forward += stays.evidence - np.logaddexp(goes.evidence, stays.evidence)
+                continue
+            draw_student(goes.mode, goes.root, rng, theta[j])
+            forward += log_go + log_student(theta[j], goes.mode, goes.root)
+            moved.append(int(j))
+        reverse += log_student(chain.theta[j], stays.mode, stays.root)
+    if len(moved) == len(members):
+        return False
+    # ------------------------------------------------ the ratio
+    ratio = reverse - np.log(t) - forward
+    ratio += log_v[t + 1] - log_v[t] + _log_sizes(len(members), len(moved), prior)
+    ratio += _log_cluster(dynamics, latent, chain, counts, prior)
+    ratio += _log_units(moved, theta, latent, chain, counts, prior)
+    ratio -= _log_units(moved, chain.theta, chain.latents[a], chain, counts, prior)
+    if not np.log(rng.random()) < ratio:
+        return False
+    chain.theta = theta
+    chain.z[moved] = t
+    chain.latents = np.concatenate([chain.latents, latent[None]])
+    parts = zip(chain.dynamics, dynamics, strict=True)
+    chain.dynamics = Dynamics(*(np.concatenate([old, new[None]]) for old, new in parts))
+    return True
+
+
+def _merge(
+    chain: Chain,
+    counts: Counts,
+    prior: Prior,
+    log_v: Array,
+    founder: int,
+    rng: np.random.Generator,
+) -> bool:
+    b = int(chain.z[founder])
+    t = chain.n_clusters - 1
+    if t == 0:
+        return False
+    a = int(rng.integers(t))
+    a += a >= b
+    members = np.flatnonzero((chain.z == a) | (chain.z == b))
+    moved = np.flatnonzero(chain.z == b)
+    others = np.delete(chain.latents, b, axis=0)
+    dynamics = Dynamics(chain.dynamics.weight[b], chain.dynamics.noise[b])
+    found = _trajectory_of(counts, chain, dynamics, founder, chain.theta)
+    if found is None:
+        return False
+    mode, own, back = found
+    latent = chain.latents[b]
+    # ------------------------------------------------ how likely the split back would be
+    reverse = _log_new(others, chain, counts, prior, dynamics, chain.theta, founder)
+    reverse += log_density(own, back, mode, latent)
+    forward = -np.log(t)
+    theta = chain.theta.copy()
+    fits = _Fits(counts, chain, prior)
+    for j in members:
+        stays = fits(j, chain.latents[a])
+        if j != founder:
+            goes = fits(j, latent)
+            norm = np.logaddexp(goes.evidence, stays.evidence)
+            here = goes if chain.z[j] == b else stays
+            reverse += here.evidence - norm
+            if chain.z[j] == b:
+                reverse += log_student(chain.theta[j], goes.mode, goes.root)
+        if chain.z[j] == b:
+            if not np.isfinite(stays.evidence):
+                return False
+            draw_student(stays.mode, stays.root, rng, theta[j])
+            forward += log_student(theta[j], stays.mode, stays.root)
+    # ------------------------------------------------ the ratio
+    ratio = reverse - forward
+    ratio -= log_v[t + 1] - log_v[t] + _log_sizes(len(members), len(moved), prior)
+    ratio -= _log_cluster(dynamics, latent, chain, counts, prior)
+    ratio -= _log_units(moved, chain.theta, latent, chain, counts, prior)
+    ratio += _log_units(moved, theta, chain.latents[a], chain, counts, prior)
+    if not np.log(rng.random()) < ratio:
+        return False
+    chain.theta = theta
+    chain.z[moved] = a
+    chain.z[chain.z > b] -= 1
+    chain.latents = others
+    chain.dynamics = Dynamics(*(np.delete(part, b, axis=0) for part in chain.dynamics))
+    return True
+
+
+class _Fit:
+    """Mode, factor and evidence of one unit under one trajectory."""
+
+    def __init__(self, mode: Array, root: Array, evidence: float) -> None:
+        self.mode = mode
+        self.root = root
+        self.evidence = evidence
+
+
+class _Fits:
+    """Fit any unit to any trajectory."""
+
+    def __init__(self, counts: Counts, chain: Chain, prior: Prior) -> None:
+        self.counts, self.chain, self.prior = counts, chain, prior
+
+    def __call__(self, unit: int, latent: Array) -> _Fit:
+        q = self.prior.q
+        mode, root = np.zeros(q), np.zeros((q, q))
+        y, keep = self.counts.y[unit], self.counts.keep[unit]
+        r = self.chain.r[unit]
+        evidence = fit_loading(y, keep, r, latent, self.prior.precision, mode, root)
+        return _Fit(mode, root, evidence)
+
+
+def _propose_dynamics(
+    latents: Array, xi: NDArray[np.int64], counts: Counts, prior: Prior, rng: np.random.Generator
+) -> Dynamics:
+    """Draw from the prior, or from a wide law around what one of the trajectories says."""
+    law = prior.wishart()
+    if rng.random() < 0.5:
+        chosen = int(rng.integers(len(latents)))
+        sums = moments(latents[[chosen]], xi, counts.first, prior.n_states)
+        drawn = draw_dynamics(posterior(law, sums, _SHARE), rng)
+    else:
+        drawn = prior.draw_dynamics(rng, 1)
+    return Dynamics(drawn.weight[0], drawn.noise[0])
+
+
+def _log_new(
+    latents: Array,
+    chain: Chain,
+    counts: Counts,
+    prior: Prior,
+    dynamics: Dynamics,
+    theta: Array,
+    founder: int,
+) -> float:
+    """Log density of drawing these dynamics and this loading of the founder."""
+    law = prior.wishart()
+    sums = moments(latents, chain.xi, counts.first, prior.n_states)
+    around = log_dynamics(posterior(law, sums, _SHARE), dynamics).sum(-1)
+    plain = log_dynamics(law, dynamics).sum()
+    mixed = logsumexp([plain, logsumexp(around) - np.log(len(latents))]) - np.log(2)
+    centre = _log_mean(counts, founder)
+    delta = theta[founder, 0]
+    offset = np.logaddexp(
+        _log_normal(delta, 0.0, prior.scale), _log_normal(delta, centre, _OFFSET)
+    )
+    return float(mixed + offset - np.log(2) + log_theta(theta[founder, 1:], prior.precision))
+
+
+def _propose_founder(
+    counts: Counts, prior: Prior, founder: int, rng: np.random.Generator
+) -> Array:
+    """Draw a loading for the founder: its offset from the prior or near its mean log rate."""
+    theta = prior.scale * rng.standard_normal(prior.q)
+    if rng.random() < 0.5:
+        theta[0] = _log_mean(counts, founder) + _OFFSET * rng.standard_normal()
+    return theta
+
+
+def _log_mean(counts: Counts, unit: int) -> float:
+    seen = counts.keep[unit]
+    return float(np.log((counts.y[unit, seen].sum() + 0.5) / (seen.sum() + 0.5)))
+
+
+def _log_normal(x: float, mean: float, spread: float) -> float:
+    return float(-0.5 * ((x - mean) / spread) ** 2 - np.log(spread * np.sqrt(2 * np.pi)))
+
+
+def _trajectory_of(
+    counts: Counts, chain: Chain, dynamics: Dynamics, founder: int, theta: Array
+) -> tuple[Array, Array, Array] | None:
+    """Mode and factor of the trajectory that one unit's counts ask for."""
+    inverse = np.linalg.inv(dynamics.noise)
+    diagonal, lower, linear = chain_precision(dynamics.weight, inverse, chain.xi, counts.first)
+    mode, own, back, ok = around_mode(
+        counts.y, counts.keep, chain.r, theta, np.array([founder]), diagonal, lower, linear
+    )
+    return (mode, own, back) if ok else None
+
+
+def _log_sizes(n_both: int, n_new: int, prior: Prior) -> float:
+    """Log ratio of the partition's blocks: two clusters against one."""
+    g = prior.concentration
+    return log_block(n_both - n_new, g) + log_block(n_new, g) - log_block(n_both, g)
+
+
+def _log_cluster(
+    dynamics: Dynamics, latent: Array, chain: Chain, counts: Counts, prior: Prior
+) -> float:
+    """Log prior of a cluster's dynamics and trajectory."""
+    wide = Dynamics(dynamics.weight[None], dynamics.noise[None])
+    value = log_dynamics(prior.wishart(), dynamics).sum()
+    return float(value + log_trajectories(latent[None], wide, chain.xi, counts.first))
+
+
+def _log_units(
+    units: NDArray[np.int64] | list[int],
+    theta: Array,
+    latent: Array,
+    chain: Chain,
+    counts: Counts,
+    prior: Prior,
+) -> float:
+    """Log likelihood and prior of units under one trajectory."""
+    total = 0.0
+    for j in units:
+        total += unit_log_likelihood(
+            counts.y[j], counts.keep[j], theta[j, 0], theta[j, 1:], chain.r[j], latent
+        )
+        total += log_theta(theta[j], prior.precision)
+    return total

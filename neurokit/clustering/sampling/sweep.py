@@ -1,0 +1,129 @@
+"""One sweep: every step in turn, each exact given all the rest."""
+
+import numpy as np
+
+from neurokit.clustering.sampling import states
+from neurokit.clustering.sampling.dynamics import (
+    Moments,
+    densities_of,
+    draw_dynamics,
+    log_dynamics,
+    log_trajectories,
+    moments,
+    posterior,
+)
+from neurokit.clustering.sampling.frames import shift, turn_axes
+from neurokit.clustering.sampling.latents import draw_around_mode, draw_by_polya_gamma
+from neurokit.clustering.sampling.likelihood import draw_shapes, log_probabilities, log_rates
+from neurokit.clustering.sampling.loadings import fit_loadings, log_theta, reassign
+from neurokit.clustering.sampling.model import Chain, Counts, Prior
+from neurokit.clustering.sampling.partition_prior import log_block
+from neurokit.clustering.sampling.splits import split_or_merge
+
+N_SPLITS = 4  # splits or merges tried in a sweep
+
+
+def sweep(chain: Chain, counts: Counts, prior: Prior, rng: np.random.Generator) -> None:
+    """Take the chain one sweep on, in place."""
+    draw_latents(chain, counts, prior, rng)
+    draw_frames_and_dynamics(chain, counts, prior, rng)
+    draw_state_chain(chain, counts, prior, rng)
+    if prior.negbin:
+        eta = log_rates(chain.theta, chain.z, chain.latents)
+        draw_shapes(counts.y, counts.keep, eta, chain.r, *prior.dispersion, rng)
+    draw_units(chain, counts, prior, rng)
+    log_v = prior.log_partition(len(chain.z))
+    n_done = sum(split_or_merge(chain, counts, prior, log_v, rng) for _ in range(N_SPLITS))
+    chain.tallies["splits and merges"] = n_done / N_SPLITS
+
+
+def draw_latents(chain: Chain, counts: Counts, prior: Prior, rng: np.random.Generator) -> None:
+    """Trajectories given counts, loadings, states and dynamics."""
+    given = (chain.r, chain.theta, chain.z, chain.latents, chain.dynamics, chain.xi)
+    if prior.negbin:
+        draw_by_polya_gamma(counts.y, counts.keep, *given, counts.first, rng)
+    else:
+        share = draw_around_mode(counts.y, counts.keep, *given, counts.first, rng)
+        chain.tallies["windows of trajectories"] = share
+
+
+def draw_frames_and_dynamics(
+    chain: Chain, counts: Counts, prior: Prior, rng: np.random.Generator
+) -> None:
+    """Zero and axes of every trajectory, then the dynamics given trajectories and states."""
+    used = np.bincount(chain.xi[~counts.first], minlength=prior.n_states) > 0
+    law = prior.wishart()
+    turned = []
+    for j in range(chain.n_clusters):
+        members = chain.z == j
+        theta = chain.theta[members]
+        own = type(chain.dynamics)(*(part[j] for part in chain.dynamics))
+        shift(chain.latents[j], theta, own, counts.first, used, prior.precision, rng)
+        sums = moments(chain.latents[[j]], chain.xi, counts.first, prior.n_states)
+        sums = Moments(*(part[0] for part in sums))
+        sums = turn_axes(
+            chain.latents[j], theta, sums, law, counts.first, prior.precision, rng
+        )
+        chain.theta[members] = theta
+        turned.append(sums)
+    stacked = Moments(*(np.stack(parts) for parts in zip(*turned, strict=True)))
+    chain.dynamics = draw_dynamics(posterior(law, stacked), rng)
+
+
+def draw_state_chain(
+    chain: Chain, counts: Counts, prior: Prior, rng: np.random.Generator
+) -> None:
+    """States given trajectories and dynamics, then the law of their steps."""
+    density = densities_of(chain.latents, chain.dynamics, counts.first)
+    chain.xi = states.draw_states(density, chain.pi, counts.first, rng)
+    steps = states.count_steps(chain.xi, counts.first, prior.n_states)
+    chain.beta, chain.pi = states.draw_transitions(
+        steps, chain.beta, prior.alpha, prior.gamma, prior.kappa, rng
+    )
+
+
+def draw_units(chain: Chain, counts: Counts, prior: Prior, rng: np.random.Generator) -> None:
+    """Cluster, offset and loading of every unit given trajectories."""
+    n_units, q = chain.theta.shape
+    n_clusters = chain.n_clusters
+    modes = np.empty((n_units, n_clusters, q))
+    roots = np.empty((n_units, n_clusters, q, q))
+    evidence = np.empty((n_units, n_clusters))
+    data = (counts.y, counts.keep, chain.r, chain.latents)
+    fit_loadings(*data, prior.precision, modes, roots, evidence)
+    sizes = np.bincount(chain.z, minlength=n_clusters)
+    accepted = reassign(
+        *data,
+        chain.z,
+        chain.theta,
+        sizes,
+        prior.concentration,
+        prior.precision,
+        modes,
+        roots,
+        evidence,
+        rng,
+    )
+    chain.tallies["loadings"] = accepted / n_units
+
+
+def log_likelihood(chain: Chain, counts: Counts) -> float:
+    """Log probability of all counts given everything else."""
+    eta = log_rates(chain.theta, chain.z, chain.latents)
+    return float(np.nansum(log_probabilities(counts.y, counts.keep, eta, chain.r)))
+
+
+def log_joint(chain: Chain, counts: Counts, prior: Prior) -> float:
+    """Log density of counts and all unknowns, up to a constant of the hidden chain's law."""
+    total = log_likelihood(chain, counts)
+    total += sum(log_theta(row, prior.precision) for row in chain.theta)
+    total += log_dynamics(prior.wishart(), chain.dynamics).sum()
+    total += log_trajectories(chain.latents, chain.dynamics, chain.xi, counts.first)
+    steps = states.count_steps(chain.xi, counts.first, prior.n_states)
+    total += float(np.sum(steps * np.log(np.maximum(chain.pi, 1e-300))))
+    if prior.negbin:
+        a, b = prior.dispersion
+        total += float(np.sum((a - 1) * np.log(chain.r) - b * chain.r))
+    total += prior.log_partition(len(chain.z))[chain.n_clusters]
+    sizes = np.bincount(chain.z)
+    return float(total + sum(log_block(int(n), prior.concentration) for n in sizes))

@@ -1,0 +1,173 @@
+"""The whole sampler against its own model: Geweke (2004), J. Am. Stat. Assoc. 99, 799-804.
+
+Draws of all unknowns and data from the model, and a chain that takes one sweep and then draws new
+data given its unknowns, have one law if and only if every step of the sweep is right. The bugs of
+the reference code, planted one by one, are all found.
+"""
+
+import numpy as np
+import pytest
+
+from neurokit.clustering.sampling import latents, splits, states, sweep
+from neurokit.clustering.sampling.dynamics import Dynamics
+from neurokit.clustering.sampling.likelihood import log_rates
+from neurokit.clustering.sampling.model import Chain, Counts, Prior
+
+N_UNITS, FIRST = 4, np.array([True, False, False, True, False, False, False])
+KEEP = np.ones((N_UNITS, len(FIRST)), bool)
+KEEP[1, 2] = KEEP[2, 4] = False
+
+
+def tame(negbin):
+    """A model without heavy tails, small enough for many sweeps."""
+    return Prior(
+        n_factors=1,
+        negbin=negbin,
+        n_states=2,
+        alpha=2.0,
+        gamma=2.0,
+        kappa=1.5,
+        scale=0.7,
+        dispersion=(6.0, 2.0),
+        noise=1.0,
+        freedom=12.0,
+        stop=0.4,
+    )
+
+
+def from_the_model(prior, rng):
+    """All unknowns, drawn in the order in which the model makes them."""
+    n_components = rng.geometric(prior.stop)
+    weights = states.dirichlet(np.full(n_components, prior.concentration), rng)
+    z = rng.choice(n_components, N_UNITS, p=weights)
+    z = np.unique(z, return_inverse=True)[1].astype(np.int64)
+    n_clusters, n_states, q = z.max() + 1, prior.n_states, prior.q
+    dynamics = prior.draw_dynamics(rng, n_clusters)
+    beta = states.dirichlet(np.full(n_states, prior.gamma / n_states), rng)
+    pi = np.stack(
+        [states.dirichlet(prior.alpha * beta + prior.kappa * row, rng) for row in np.eye(n_states)]
+    )
+    xi = np.zeros(len(FIRST), np.int64)
+    x = np.zeros((n_clusters, len(FIRST), q))
+    for t, first in enumerate(FIRST):
+        xi[t] = rng.choice(n_states, p=None if first else pi[xi[t - 1]])
+        for j in range(n_clusters):
+            if first:
+                x[j, t] = rng.standard_normal(q)
+            else:
+                w = dynamics.weight[j, xi[t]]
+                mean = w[:q].T @ x[j, t - 1] + w[q]
+                x[j, t] = rng.multivariate_normal(mean, dynamics.noise[j, xi[t]])
+    theta = prior.scale * rng.standard_normal((N_UNITS, q))
+    a, b = prior.dispersion
+    r = rng.gamma(a, 1 / b, N_UNITS) if prior.negbin else np.full(N_UNITS, np.inf)
+    return Chain(z, theta, r, x, dynamics, xi, beta, pi)
+
+
+def counts_given(chain, rng):
+    mean = np.exp(np.minimum(log_rates(chain.theta, chain.z, chain.latents), 12))
+    gain = 1.0
+    if np.isfinite(chain.r).all():
+        gain = rng.gamma(chain.r[:, None], 1 / chain.r[:, None], mean.shape)
+    y = rng.poisson(mean * gain).astype(float)
+    return Counts(np.where(KEEP, y, 0.0), KEEP, FIRST)
+
+
+def features(chain, counts):
+    """Numbers that say what the unknowns are, whatever clusters are called."""
+    x, theta = chain.latents, chain.theta
+    a = chain.dynamics.weight[..., :-1, :]
+    own = x[chain.z]  # (N, T, q)
+    xi, first = chain.xi, FIRST
+    inside = ~first[1:]
+    stay = (xi[1:] == xi[:-1])[inside]
+    sticky = np.diag(chain.pi)
+    shape = np.where(np.isfinite(chain.r), np.log(chain.r), 0.0)
+    together = chain.z[:, None] == chain.z
+    return {
+        "clusters": chain.n_clusters,
+        "units 0 and 1 together": together[0, 1],
+        "largest cluster": np.bincount(chain.z).max(),
+        "offset": theta[:, 0].mean(),
+        "offset squared": (theta[:, 0] ** 2).mean(),
+        "loading": theta[:, 1].mean(),
+        "loading squared": (theta[:, 1] ** 2).mean(),
+        "latent": np.tanh(own).mean(),
+        "latent size": np.log(own**2).mean(),
+        "latent at starts": (own[:, first] ** 2).mean(),
+        "latent change": np.log((own[:, 1:] - own[:, :-1])[:, inside] ** 2 + 1e-6).mean(),
+        "latent times loading": np.tanh(own[:, :, 1] * theta[:, 1:]).mean(),
+        "latent and dispersion": np.tanh((own[:, :, 0].mean(1) * shape).mean()),
+        "diagonal of A": a[..., 0, 0].mean(),
+        "off the diagonal of A": (a[..., 0, 1] ** 2).mean(),
+        "b": np.tanh(chain.dynamics.weight[..., -1, :]).mean(),
+        "Q": np.linalg.slogdet(chain.dynamics.noise)[1].mean(),
+        "step with its A": np.tanh(
+            np.mean(
+                [
+                    x[j, t] @ chain.dynamics.weight[j, xi[t], :-1].T @ x[j, t - 1]
+                    for j in range(len(x))
+                    for t in range(1, len(xi))
+                    if not first[t]
+                ]
+            )
+        ),
+        "stays": stay.mean(),
+        "sticky": sticky.mean(),
+        "sticky squared": (sticky**2).mean(),
+        "stays and sticky": stay.mean() * sticky.mean(),
+        "beta": (chain.beta**2).sum(),
+        "beta and pi": (chain.beta * chain.pi).sum(),
+        "beta and stays": chain.beta[xi].mean(),
+        "log dispersion": shape.mean(),
+        "log dispersion squared": (shape**2).mean(),
+        "counts": np.log1p(counts.y).mean(),
+        "counts of a pair": (np.tanh(counts.y[0]) * np.tanh(counts.y[1])).mean(),
+        "counts and offset": (np.tanh(counts.y.mean(1)) * theta[:, 0]).mean(),
+    }
+
+
+def standard_error(values, n_batches=30):
+    size = len(values) // n_batches
+    means = values[: size * n_batches].reshape(n_batches, size, -1).mean(1)
+    return means.std(0, ddof=1) / np.sqrt(n_batches)
+
+
+def z_scores(prior, n_sweeps, seed=0, take=sweep.sweep):
+    """Differences of the means of the features between both ways, in standard errors."""
+    rng = np.random.default_rng(seed)
+    plain = []
+    for _ in range(n_sweeps):
+        chain = from_the_model(prior, rng)
+        plain.append(features(chain, counts_given(chain, rng)))
+    names = list(plain[0])
+    plain = np.array([list(row.values()) for row in plain], float)
+    chain = from_the_model(prior, rng)
+    walked = np.empty_like(plain)
+    counts = counts_given(chain, rng)
+    for row in walked:
+        take(chain, counts, prior, rng)
+        counts = counts_given(chain, rng)
+        row[:] = list(features(chain, counts).values())
+    error = np.hypot(plain.std(0) / np.sqrt(len(plain)), standard_error(walked))
+    score = (walked.mean(0) - plain.mean(0)) / np.maximum(error, 1e-12)
+    return dict(zip(names, score.round(2), strict=True))
+
+
+def worst(scores):
+    name = max(scores, key=lambda key: abs(scores[key]))
+    return name, scores[name]
+
+
+@pytest.mark.parametrize("negbin", [True, False])
+def test_the_sweep_leaves_the_model_as_it_is(negbin):
+    name, score = worst(z_scores(tame(negbin), 1500))
+    assert abs(score) < 4.5, name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("negbin", [True, False])
+def test_the_sweep_leaves_the_model_as_it_is_to_a_hundredth(negbin, seed):
+    name, score = worst(z_scores(tame(negbin), 30_000, seed))
+    assert abs(score) < 4.5, name
