@@ -8,8 +8,7 @@ the reference code, planted one by one, are all found.
 import numpy as np
 import pytest
 
-from neurokit.clustering.sampling import latents, splits, states, sweep
-from neurokit.clustering.sampling.dynamics import Dynamics
+from neurokit.clustering.sampling import states, sweep
 from neurokit.clustering.sampling.likelihood import log_rates
 from neurokit.clustering.sampling.model import Chain, Counts, Prior
 
@@ -161,7 +160,7 @@ def worst(scores):
 
 @pytest.mark.parametrize("negbin", [True, False])
 def test_the_sweep_leaves_the_model_as_it_is(negbin):
-    name, score = worst(z_scores(tame(negbin), 1500))
+    name, score = worst(z_scores(tame(negbin), 600))
     assert abs(score) < 4.5, name
 
 

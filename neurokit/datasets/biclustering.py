@@ -147,9 +147,7 @@ def make_biclustering(
     return Biclustering(label_counts(rng.poisson(mean * gain), bin_width=bin_width), truth)
 
 
-def _states(
-    rng: np.random.Generator, n_times: int, n_states: int, dwell: float
-) -> np.ndarray:
+def _states(rng: np.random.Generator, n_times: int, n_states: int, dwell: float) -> np.ndarray:
     """States that take turns, each for a Poisson number of bins."""
     mean = rng.gamma(2 * dwell, 0.5, n_states)
     stays: list[np.ndarray] = []

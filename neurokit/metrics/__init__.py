@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "alarms": ["EventScores", "event_scores"],
+        "convergence": ["bulk_ess", "rank_rhat"],
         "coupling": [
             "band_coherence",
             "envelope_correlation",

@@ -4,9 +4,9 @@ A chain x_0, ..., x_{T-1} of vectors of size k has the log density, up to a cons
 
     h' x - x' P x / 2,   P with blocks diagonal[t] and lower[t] = P_{t, t-1}
 
-(lower[0] is not read). With P = F F', F block-bidiagonal, the mean is F'^{-1} F^{-1} h and a sample
-F'^{-1} (F^{-1} h + e), e standard normal: the cost grows with T k^3. All is compiled by numba and
-may be called from compiled code.
+(lower[0] is not read). With P = F F', F block-bidiagonal, the mean is F'^{-1} F^{-1} h and a
+sample F'^{-1} (F^{-1} h + e), e standard normal: the cost grows with T k^3. All is compiled by
+numba and may be called from compiled code.
 """
 
 import numpy as np

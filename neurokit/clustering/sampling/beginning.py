@@ -1,14 +1,16 @@
 """Where a chain begins: a guess at clusters and states from smoothed counts.
 
-A sampler may begin anywhere; from a random partition it would take very long to where the posterior
-lies. Units of one cluster share a space of q smoothed courses. Each unit is moved to the cluster
-whose *other* units' space explains it best, from many random partitions into two to six clusters.
-States begin as groups of bins of like activity.
+A sampler may begin anywhere, but from a random partition it would take very long to where the
+posterior lies. Units of one cluster share a space of q smoothed courses. Each unit is moved to the
+cluster whose *other* units' space explains it best, from many random partitions into two to six
+clusters. States begin as groups of bins of like activity.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
+
+from neurokit.clustering.sampling.model import Chain, Counts, Prior, start
 
 Array = NDArray[np.float64]
 _WIDTH = 3.0  # bins
@@ -45,8 +47,8 @@ def guess_clusters(
     rank = min(n_units, 5 * q)
     points = left[:, :rank] * size[:rank]
     best, found = -np.inf, np.zeros(n_units, np.int64)
-    for start in range(max(8, min(n_starts, 40_000 // n_units**2 + 8))):
-        k = 2 + start % (most - 1)
+    for trial in range(max(8, min(n_starts, 40_000 // n_units**2 + 8))):
+        k = 2 + trial % (most - 1)
         z = rng.integers(k, size=n_units)
         value, z = _improve(points, z, k, q, floor / step, rng)
         if value > best:
@@ -112,3 +114,15 @@ def guess_states(
     energy = gaussian_filter1d(leading**2, 2 * _WIDTH, axis=1).sum(0) + 1e-3 * size[0] / n_times
     found = KMeans(n_groups, n_init=1, random_state=int(rng.integers(2**31)))
     return found.fit_predict(np.log(energy)[:, None]).astype(np.int64)
+
+
+def begin(counts: Counts, prior: Prior, rng: np.random.Generator) -> Chain:
+    """Make the first state of a chain."""
+    course, floor = smoothed(counts.y, counts.keep, rng)
+    most = prior.max_clusters or len(course)
+    guess = guess_clusters(course, floor, prior.q, most, rng)
+    chain = start(counts, prior, rng, int(guess.max()) + 1)
+    chain.z = guess
+    n_groups = min(int(rng.integers(2, 5)), prior.n_states)
+    chain.xi = guess_states(course, n_groups, prior.q, rng)
+    return chain

@@ -39,7 +39,9 @@ class Moments(NamedTuple):
     own: Array  # (..., L, q, q): x x'
 
 
-def moments(latents: Array, xi: NDArray[np.int64], first: NDArray[np.bool_], n_states: int) -> Moments:
+def moments(
+    latents: Array, xi: NDArray[np.int64], first: NDArray[np.bool_], n_states: int
+) -> Moments:
     """Sum up the steps of trajectories (K, T, q), state by state."""
     n_clusters, _, q = latents.shape
     n = np.zeros((n_clusters, n_states))
@@ -74,7 +76,7 @@ def posterior(prior: Wishart, sums: Moments, share: float = 1.0) -> Wishart:
     """Add what the steps say, or a share of it, to the prior."""
     precision = prior.precision + share * sums.past
     linear = prior.precision @ prior.mean + share * sums.cross
-    mean = np.linalg.solve(precision, linear)
+    mean = np.asarray(np.linalg.solve(precision, linear), np.float64)
     transposed = np.swapaxes(mean, -1, -2)
     centre = np.swapaxes(prior.mean, -1, -2) @ prior.precision @ prior.mean
     psi = prior.psi + share * sums.own + centre - transposed @ precision @ mean
@@ -208,9 +210,7 @@ def step_densities(latents, weight, half, log_det, first):  # type: ignore[no-un
     return out
 
 
-def densities_of(
-    latents: Array, dynamics: Dynamics, first: NDArray[np.bool_]
-) -> Array:
+def densities_of(latents: Array, dynamics: Dynamics, first: NDArray[np.bool_]) -> Array:
     """Call `step_densities` with the factors that it needs."""
     half = np.linalg.cholesky(np.linalg.inv(dynamics.noise))
     return step_densities(latents, dynamics.weight, half, _log_det(dynamics.noise), first)

@@ -88,7 +88,9 @@ def turn_axes(
         loads = np.concatenate([np.ones((len(theta), 1)), theta[:, 1:]], axis=1)
         new_theta[:, 1:] = np.linalg.solve(matrix.T, loads.T).T[:, 1:]
         new_sums = _transform(sums, matrix)
-        then = _target((latents[first] @ total.T) @ matrix.T, new_theta, new_sums, prior, precision)
+        then = _target(
+            (latents[first] @ total.T) @ matrix.T, new_theta, new_sums, prior, precision
+        )
         volume = (n_times - len(theta)) * log_a.sum()
         if chance < then - now + volume:
             theta[:] = new_theta
@@ -98,14 +100,14 @@ def turn_axes(
 
 
 def _target(starts: Array, theta: Array, sums: Moments, prior: Wishart, precision: float) -> float:
-    """Log density of trajectory and loadings with the dynamics integrated out, up to a constant."""
+    """Log density of trajectory and loadings without the dynamics, up to a constant."""
     steps = log_evidence(prior, posterior(prior, sums)).sum()
     value = steps - 0.5 * (starts**2).sum() - 0.5 * precision * (theta[:, 1:] ** 2).sum()
     return float(value) if np.isfinite(value) else -np.inf
 
 
 def _transform(sums: Moments, matrix: Array) -> Moments:
-    """Sums of the steps of M x, from those of x."""
+    """Turn the sums of the steps of x into those of M x."""
     q = len(matrix)
     wide = np.eye(q + 1)
     wide[:q, :q] = matrix

@@ -64,7 +64,9 @@ def _cholesky(a, root):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def fit_loading(y, keep, r, x, precision, mode, root):  # type: ignore[no-untyped-def]
-    """Find the mode for one unit and one trajectory; return the log evidence, -inf if there is none.
+    """Find the mode for one unit and one trajectory; return the log evidence.
+
+    It is minus infinity where no mode was found.
 
     y, keep (T,); x (T, q); ``mode`` (q,) and ``root`` (q, q), the Cholesky factor of minus the
     Hessian there, are filled. The start depends on the counts and the trajectory alone.

@@ -87,13 +87,15 @@ class Chain:
         """Number of clusters, none of them empty."""
         return len(self.latents)
 
-    def copy(self) -> "Chain":
-        """Return a chain that shares no array with this one."""
-        arrays: dict[str, Any] = {
-            name: value.copy() for name, value in vars(self).items() if hasattr(value, "dtype")
-        }
-        arrays["dynamics"] = Dynamics(*(part.copy() for part in self.dynamics))
-        return Chain(**arrays, tallies=dict(self.tallies))
+    def to_state(self) -> dict[str, Any]:
+        """Return all of it as a plain dict of arrays, as the runner of chains keeps it."""
+        return vars(self) | {"dynamics": tuple(self.dynamics)}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> "Chain":
+        """Invert `to_state`; entries of other names are left out."""
+        known = {name: state[name] for name in cls.__dataclass_fields__ if name in state}
+        return cls(**(known | {"dynamics": Dynamics(*state["dynamics"])}))
 
 
 def start(counts: Counts, prior: Prior, rng: np.random.Generator, n_clusters: int) -> Chain:
@@ -101,7 +103,9 @@ def start(counts: Counts, prior: Prior, rng: np.random.Generator, n_clusters: in
     n_units, n_times = counts.y.shape
     most = min(n_units, prior.max_clusters or n_units)
     n_clusters = min(n_clusters, most)
-    z = np.concatenate([np.arange(n_clusters), rng.integers(n_clusters, size=n_units - n_clusters)])
+    z = np.concatenate(
+        [np.arange(n_clusters), rng.integers(n_clusters, size=n_units - n_clusters)]
+    )
     z = rng.permutation(z).astype(np.int64)
     seen = np.maximum(counts.keep.sum(1), 1)
     mean = (counts.y.sum(1) + 0.5) / (seen + 0.5)

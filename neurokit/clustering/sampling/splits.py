@@ -78,9 +78,9 @@ def _split(
     reverse = 0.0
     fits = _Fits(counts, chain, prior)
     for j in members:
-        stays = fits(j, chain.latents[a])
+        stays = fits(int(j), chain.latents[a])
         if j != founder:
-            goes = fits(j, latent)
+            goes = fits(int(j), latent)
             log_go = goes.evidence - np.logaddexp(goes.evidence, stays.evidence)
             if np.isnan(log_go):
                 return False
@@ -139,9 +139,9 @@ def _merge(
     theta = chain.theta.copy()
     fits = _Fits(counts, chain, prior)
     for j in members:
-        stays = fits(j, chain.latents[a])
+        stays = fits(int(j), chain.latents[a])
         if j != founder:
-            goes = fits(j, latent)
+            goes = fits(int(j), latent)
             norm = np.logaddexp(goes.evidence, stays.evidence)
             here = goes if chain.z[j] == b else stays
             reverse += here.evidence - norm

@@ -64,7 +64,7 @@ def dirichlet(concentration: Array, rng: np.random.Generator) -> Array:
 def draw_states(
     log_density: Array, pi: Array, first: NDArray[np.bool_], rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Draw the states of all runs, given the log density (T, L) of every step under every state."""
+    """Draw the states of all runs given the log density (T, L) of steps under states."""
     n_times, n_states = log_density.shape
     starts = np.append(np.flatnonzero(first), n_times)
     uniform = np.full(n_states, 1 / n_states)

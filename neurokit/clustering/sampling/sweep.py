@@ -61,18 +61,14 @@ def draw_frames_and_dynamics(
         shift(chain.latents[j], theta, own, counts.first, used, prior.precision, rng)
         sums = moments(chain.latents[[j]], chain.xi, counts.first, prior.n_states)
         sums = Moments(*(part[0] for part in sums))
-        sums = turn_axes(
-            chain.latents[j], theta, sums, law, counts.first, prior.precision, rng
-        )
+        sums = turn_axes(chain.latents[j], theta, sums, law, counts.first, prior.precision, rng)
         chain.theta[members] = theta
         turned.append(sums)
     stacked = Moments(*(np.stack(parts) for parts in zip(*turned, strict=True)))
     chain.dynamics = draw_dynamics(posterior(law, stacked), rng)
 
 
-def draw_state_chain(
-    chain: Chain, counts: Counts, prior: Prior, rng: np.random.Generator
-) -> None:
+def draw_state_chain(chain: Chain, counts: Counts, prior: Prior, rng: np.random.Generator) -> None:
     """States given trajectories and dynamics, then the law of their steps."""
     density = densities_of(chain.latents, chain.dynamics, counts.first)
     chain.xi = states.draw_states(density, chain.pi, counts.first, rng)
