@@ -11,17 +11,20 @@ from neurokit.recording.rate import sampling_rate
 TOLERANCE = 1e-3  # relative: as much as the steps of one clock may vary
 
 
-def given_rate(estimator: Any) -> float | None:
-    """Return the rate of plain arrays, the estimator's own parameter, in Hz; None if not given."""
-    rate = getattr(estimator, "sampling_rate", None)
+def given_rate(estimator: Any, *, reset: bool) -> float | None:
+    """Return the rate of plain arrays in Hz, None if unknown.
+
+    In ``fit`` it is the estimator's own parameter ``sampling_rate``, elsewhere that of ``fit``.
+    """
+    rate = getattr(estimator, "sampling_rate" if reset else "sampling_rate_", None)
     return None if rate is None else float(rate)
 
 
-def rate_of(estimator: Any, X: xr.DataArray) -> float | None:
+def rate_of(estimator: Any, X: xr.DataArray, *, reset: bool) -> float | None:
     """Return the rate of a labelled array; a single sample knows it only by an index of ours."""
     if X.sizes["time"] > 1 or isinstance(X.xindexes.get("time"), SampleIndex):
         return sampling_rate(X)
-    return given_rate(estimator)
+    return given_rate(estimator, reset=reset)
 
 
 def require_rate(estimator: Any, rate: float | None) -> float:
@@ -34,25 +37,33 @@ def require_rate(estimator: Any, rate: float | None) -> float:
     return float(rate)
 
 
-def match_rate(estimator: Any, rate: float | None) -> None:
-    """Refuse another rate than the one of ``fit``, ``sampling_rate_``; an unknown one passes.
+def match_rate(estimator: Any, rate: float | None, *, reset: bool = False) -> None:
+    """Remember the rate of ``fit``, or refuse another one; an unknown one passes.
 
     Parameters
     ----------
     estimator : estimator
-        The caller, fitted.
+        The caller; the rate is kept as ``sampling_rate_``.
     rate : float or None
         What X tells, in Hz. It may differ by a thousandth, as the steps of one clock may.
+    reset : bool, default=False
+        True in ``fit``.
 
     Raises
     ------
     ValueError
         If it differs by more.
     """
+    if reset:
+        if rate is not None:
+            estimator.sampling_rate_ = rate
+        elif hasattr(estimator, "sampling_rate_"):
+            del estimator.sampling_rate_
+        return
     known = getattr(estimator, "sampling_rate_", None)
     if rate is None or known is None or abs(rate - known) <= TOLERANCE * known:
         return
     raise ValueError(
-        f"{name_of(estimator)} was fitted at {known:g} Hz, got data at {rate:g} Hz; resample or"
-        " bin it as for fit, or fit again."
+        f"{name_of(estimator)} was fitted at {float(known):g} Hz, got data at {rate:g} Hz;"
+        " resample or bin it as for fit, or fit again."
     )

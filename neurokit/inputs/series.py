@@ -11,10 +11,10 @@ from neurokit.inputs.labels import (
     find_space,
     keep_coords,
     labelled_or_plain,
-    match_channels,
     remember_channels,
 )
-from neurokit.inputs.rates import given_rate, rate_of
+from neurokit.inputs.matching import match_labels
+from neurokit.inputs.rates import given_rate, match_rate, rate_of
 from neurokit.recording.rate import contiguous_runs
 
 
@@ -84,9 +84,11 @@ def series(estimator: Any, X: Any, *, reset: bool, allow_nan: bool = False) -> S
             estimator, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite=finite
         )
         remember_channels(estimator, None, reset=reset)
-        return Series(values, [slice(0, len(values))], given_rate(estimator), None, "unit")
+        rate = given_rate(estimator, reset=reset)
+        match_rate(estimator, rate, reset=reset)
+        return Series(values, [slice(0, len(values))], rate, None, "unit")
     space = find_space(estimator, X, "trial")
-    X = match_channels(estimator, X.transpose(..., "time", space), space, reset=reset)
+    X = match_labels(estimator, X.transpose(..., "time", space), space, reset=reset)
     n_times = X.sizes["time"]
     rows = validate_data(
         estimator,
@@ -95,7 +97,8 @@ def series(estimator: Any, X: Any, *, reset: bool, allow_nan: bool = False) -> S
         dtype=[np.float64, np.float32],
         ensure_all_finite=finite,
     )
-    rate = rate_of(estimator, X)
+    rate = rate_of(estimator, X, reset=reset)
+    match_rate(estimator, rate, reset=reset)
     within = contiguous_runs(X)
     runs = [
         slice(start + run.start, start + run.stop)

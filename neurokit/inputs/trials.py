@@ -10,11 +10,11 @@ from neurokit.inputs.labels import (
     find_space,
     keep_coords,
     labelled_or_plain,
-    match_channels,
     name_of,
     remember_channels,
 )
-from neurokit.inputs.rates import given_rate, rate_of
+from neurokit.inputs.matching import match_labels
+from neurokit.inputs.rates import given_rate, match_rate, rate_of
 
 
 class Trials(NamedTuple):
@@ -79,11 +79,15 @@ def trials(estimator: Any, X: Any, *, reset: bool, allow_nan: bool = False) -> T
             )
         remember_channels(estimator, None, reset=reset)
         values = values[:, :, None] if values.ndim == 2 else values
-        return Trials(values, given_rate(estimator), None, "channel", single=False)
+        rate = given_rate(estimator, reset=reset)
+        match_rate(estimator, rate, reset=reset)
+        return Trials(values, rate, None, "channel", single=False)
     space = find_space(estimator, X, "trial")
     single = "trial" not in X.dims
     X = X.expand_dims("trial") if single else X
-    X = match_channels(estimator, X.transpose("trial", space, "time"), space, reset=reset)
+    X = X.transpose("trial", space, "time")
+    X = match_labels(estimator, X, space, reset=reset)
     values = validate_data(estimator, X.values, reset=reset, **kinds)
-    rate = rate_of(estimator, X)
+    rate = rate_of(estimator, X, reset=reset)
+    match_rate(estimator, rate, reset=reset)
     return Trials(values, rate, X, space, single)

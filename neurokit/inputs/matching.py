@@ -1,0 +1,34 @@
+"""The labels of X against those of ``fit``: which channels, in which order, in which unit."""
+
+from typing import Any
+
+import xarray as xr
+
+from neurokit.inputs.labels import match_channels
+from neurokit.inputs.picks import pick_channels
+from neurokit.inputs.units import match_units
+
+
+def match_labels(estimator: Any, X: xr.DataArray, space: str, *, reset: bool) -> xr.DataArray:
+    """Return ``X`` as ``fit`` has seen it: its channels, in its order, in its unit.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The caller, on which ``channels_``, ``units_`` and ``left_out_`` are kept.
+    X : xarray.DataArray
+    space : str
+        The dim that holds the channels; of ``channel`` only those of the brain are taken, where
+        they are told apart.
+    reset : bool
+        True in ``fit``: what is seen is remembered. False elsewhere: it is compared.
+
+    Raises
+    ------
+    ValueError
+        If ``X`` lacks a channel, has one more, or is another quantity.
+    """
+    if space == "channel":
+        X = pick_channels(estimator, X, reset=reset)
+    X = match_channels(estimator, X, space, reset=reset)
+    return match_units(estimator, X, space, reset=reset)
