@@ -463,6 +463,75 @@ def test_channels_are_found_by_name(estimator, given):
         np.testing.assert_array_equal(values(a), values(b))
 
 
+RESAMPLED = "a recording at another rate is resampled to that of the weights"
+ANY_RATE = {
+    **dict.fromkeys(
+        ["CodecTokenizer", "MultiScaleTokenizer", "RegionTokenizer", "LinearRVQTokenizer"],
+        RESAMPLED,
+    ),
+    "ScalarTokenizer": "steps are found for each frame, whatever its rate",
+    "CodeHistogram": "tokens have no clock",
+    **dict.fromkeys(["CP", "NonnegativeCP"], "an array of any dims, whose time is one of them"),
+}
+
+
+def test_another_rate_than_in_fit_is_refused(name, estimator, given):
+    X, y = given
+    estimator.fit(X, y)
+    if name in ANY_RATE:
+        return
+    rate = neurokit.sampling_rate(X)
+    clock = neurokit.recording.clock.time_coordinates(0, rate / 2, X.sizes["time"])
+    other = X.drop_vars("time").assign_coords(clock)
+    for method in methods(estimator):
+        with pytest.raises(ValueError, match=f"{name} was fitted at {rate:g} Hz, got data at"):
+            getattr(estimator, method)(other)
+
+
+# Codecs measure and store each recording in its own unit; tokens and arrays of any dims have none.
+ANY_UNIT = {*ANY_RATE}
+
+
+def test_another_unit_is_put_right_and_another_quantity_refused(name, estimator, given):
+    X, y = given
+    estimator.fit(X, y)
+    if name in ANY_UNIT:
+        return
+    with pytest.raises(ValueError, match=f"{name} was fitted on X in .*, got 'furlong'"):
+        outputs(estimator, X.assign_attrs(units="furlong"))
+    if X.attrs["units"] == "uV":
+        expected = outputs(estimator, X)
+        found = outputs(estimator, (X / 1000).assign_attrs(units="mV"))
+        for a, b in zip(found, expected, strict=True):
+            assert np.allclose(values(a), values(b), rtol=1e-4, atol=1e-5)
+            assert not isinstance(a, xr.DataArray) or a.attrs == b.attrs
+    outputs(estimator, X.drop_attrs())  # a unit that is not told passes
+
+
+def test_channels_that_are_no_signal_are_left_out_and_told_once(name, estimator, given):
+    X, y = given
+    if "channel" not in X.dims or name in ANY_RATE:
+        return
+    X = X.assign_coords(type=("channel", ["eeg"] * X.sizes["channel"]))
+    expected = outputs(clone(estimator).fit(X, y), X)
+    names = ["STI 014", *X["channel"].values.tolist(), "Fp1"]
+    more = X.isel(channel=[0, 0, 1, 2, 2]).assign_coords(
+        channel=names,
+        type=("channel", ["stim", *["eeg"] * 4]),
+        bad=("channel", [False] * 4 + [True]),
+    )
+    more[{"channel": [0, 4]}] = 1e4 * np.random.default_rng(0).random((12, 2, 100))
+    with pytest.warns(UserWarning, match=f"{name} takes the .* of 5: STI 014 .stim., Fp1 .bad.;"):
+        estimator.fit(more, y)
+    assert estimator.left_out_ == ["STI 014", "Fp1"]
+    for given in (more, X, X.drop_vars("type")):
+        for a, b in zip(outputs(estimator, given), expected, strict=True):
+            np.testing.assert_array_equal(values(a), values(b))
+    everything = clone(estimator).fit(more.drop_vars(["type", "bad"]), y)
+    assert everything.channels_ == names
+    assert not hasattr(everything, "left_out_")
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_nan_and_infinity_are_refused(estimator, given, bad):
     X, y = given

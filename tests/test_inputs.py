@@ -155,6 +155,81 @@ def test_missing_and_unknown_channels_are_named(cut):
         trials(reader, cut.assign_coords(channel=["C3", "Oz", "C4"]), reset=False)
 
 
+def typed(x, kinds, bad=None):
+    x = x.assign_coords(type=("channel", kinds))
+    return x if bad is None else x.assign_coords(bad=("channel", bad))
+
+
+def test_channels_of_the_brain_are_taken_and_the_rest_is_named_once(cut):
+    reader = Reader()
+    x = typed(cut, ["eeg", "eog", "eeg"], [False, False, True])
+    said = r"Reader takes .* leaves out 2 of 3: Cz \(eog\), C4 \(bad\);"
+    with pytest.warns(UserWarning, match=said) as caught:
+        read = trials(reader, x, reset=True)
+    assert len(caught) == 1
+    assert read.source["channel"].values.tolist() == reader.channels_ == ["C3"]
+    assert (reader.left_out_, reader.n_features_in_) == (["Cz", "C4"], 1)
+    np.testing.assert_array_equal(read.values[:, 0], cut.values[:, 0])
+    for given in (x, x.isel(channel=[2, 1, 0]), cut, cut.isel(channel=[0])):
+        assert trials(reader, given, reset=False).values.shape == (5, 1, 20)
+    new = typed(cut.assign_coords(channel=["C3", "Oz", "C4"]), ["eeg"] * 3)
+    with pytest.raises(ValueError, match=r"has \['Oz', 'C4'\] besides"):
+        trials(reader, new, reset=False)
+    with pytest.warns(UserWarning, match=r"fitted on channels that X marks bad, \['C3'\]"):
+        trials(reader, typed(cut, ["eeg"] * 3, [True, False, False]), reset=False)
+    trials(reader, cut, reset=True)
+    assert not hasattr(reader, "left_out_")
+
+
+def test_all_channels_are_taken_where_none_is_of_the_brain_or_all_are_asked_for(cut):
+    muscles = typed(cut, ["emg", "emg", "misc"])
+    assert trials(Reader(), muscles, reset=True).values.shape == (5, 3, 20)
+    reader = Reader()
+    reader.picks = "all"
+    mixed = typed(cut, ["eeg", "stim", "eeg"], [False, False, True])
+    assert trials(reader, mixed, reset=True).values.shape == (5, 3, 20)
+    assert trials(reader, mixed, reset=False).values.shape == (5, 3, 20)
+    with pytest.raises(ValueError, match="all 3 channels of X are marked bad"):
+        trials(Reader(), typed(cut, ["eeg"] * 3, [True] * 3), reset=True)
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("mV", 1e-3), ("V", 1e-6), ("nV", 1e3), ("µV", 1)])
+def test_another_scale_is_put_right(cut, unit, factor):
+    reader = Reader()
+    expected = trials(reader, cut, reset=True)
+    scaled = (cut.astype(float) * factor).assign_attrs(units=unit)
+    read = trials(reader, scaled, reset=False)
+    np.testing.assert_allclose(read.values, expected.values, rtol=1e-6)
+    assert read.source.attrs["units"] == "uV"
+    each = scaled.assign_coords(units=("channel", ["uV", unit, "uV"])).assign_attrs(units="mixed")
+    each[:, [0, 2]] = cut.values[:, [0, 2]]
+    read = trials(reader, each, reset=False)
+    np.testing.assert_allclose(read.values, expected.values, rtol=1e-6)
+
+
+def test_decimal_steps_round_once(cut):
+    reader = Reader()
+    whole = cut.copy(data=np.round(1000 * cut.values))
+    trials(reader, whole, reset=True)
+    read = trials(reader, (whole.astype(float) / 1000).assign_attrs(units="mV"), reset=False)
+    np.testing.assert_array_equal(read.values.astype(np.float32), whole.values)
+
+
+def test_another_quantity_and_another_rate_are_refused(cut):
+    reader = Reader()
+    trials(reader, cut, reset=True)
+    with pytest.raises(ValueError, match="fitted on X in 'uV', got 'fT'; convert it"):
+        trials(reader, cut.assign_attrs(units="fT"), reset=False)
+    trials(reader, cut.drop_attrs(), reset=False)
+    half = neurokit.signal(cut.values, sampling_rate=50, channels=["C3", "Cz", "C4"])
+    with pytest.raises(ValueError, match="fitted at 100 Hz, got data at 50 Hz; resample or bin"):
+        trials(reader, half, reset=False)
+    near = neurokit.signal(cut.values, sampling_rate=100.09, channels=["C3", "Cz", "C4"])
+    assert trials(reader, near, reset=False).sampling_rate == 100.09
+    reader.sampling_rate = 50  # after fit it is not read again
+    assert trials(reader, cut.values, reset=False).sampling_rate == 100
+
+
 def test_targets_refuse(binned):
     rows = series(Reader(), binned, reset=True)
     with pytest.raises(ValueError, match="requires y to be passed"):

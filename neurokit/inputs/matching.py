@@ -15,7 +15,7 @@ def match_labels(estimator: Any, X: xr.DataArray, space: str, *, reset: bool) ->
     Parameters
     ----------
     estimator : estimator
-        The caller, on which ``channels_``, ``units_`` and ``left_out_`` are kept.
+        The caller, on which ``channels_``, ``quantity_`` and ``left_out_`` are kept.
     X : xarray.DataArray
     space : str
         The dim that holds the channels; of ``channel`` only those of the brain are taken, where

@@ -46,8 +46,13 @@ def pick_channels(estimator: Any, X: xr.DataArray, *, reset: bool) -> xr.DataArr
         return _as_in_fit(estimator, X)
     if hasattr(estimator, "left_out_"):
         del estimator.left_out_
-    reasons = _reasons(estimator, X)
-    if not any(reasons):
+    wanted = getattr(estimator, "picks", "brain")
+    if wanted not in ("brain", "all"):
+        raise ValueError(f"{name_of(estimator)}: picks must be 'brain' or 'all', got {wanted!r}.")
+    if hasattr(estimator, "picks"):
+        estimator.picks_ = wanted  # set_params after fit changes nothing
+    reasons = _reasons(X)
+    if wanted == "all" or not any(reasons):
         return X
     if all(reasons):
         raise ValueError(f"{name_of(estimator)}: all {len(reasons)} channels of X are marked bad.")
@@ -69,9 +74,9 @@ def _as_in_fit(estimator: Any, X: xr.DataArray) -> xr.DataArray:
     if known is None or "channel" not in X.coords:
         return X
     names, chosen = _names(X), set(known)
-    reasons = _reasons(estimator, X)
+    reasons = _reasons(X)
     bad = [n for n, why in zip(names, reasons, strict=True) if why == "bad" and n in chosen]
-    if bad:
+    if bad and getattr(estimator, "picks_", "brain") != "all":
         warnings.warn(
             f"{name_of(estimator)} was fitted on channels that X marks bad, {bad}, and uses them"
             " as they are; interpolate them first, or fit without them.",
@@ -90,12 +95,9 @@ def _as_in_fit(estimator: Any, X: xr.DataArray) -> xr.DataArray:
     return X.isel(channel=[k for k, name in enumerate(names) if name in chosen])
 
 
-def _reasons(estimator: Any, X: xr.DataArray) -> list[str | None]:
-    """Why each channel is left out, None where it is not."""
-    n = X.sizes["channel"]
-    if getattr(estimator, "picks", "brain") == "all":
-        return [None] * n
-    reasons: list[str | None] = [None] * n
+def _reasons(X: xr.DataArray) -> list[str | None]:
+    """Say why each channel is left out, None where it is not."""
+    reasons: list[str | None] = [None] * X.sizes["channel"]
     if "type" in X.coords and X["type"].dims == ("channel",):
         kinds = [str(kind).lower() for kind in X["type"].values]
         if any(kind in BRAIN for kind in kinds):

@@ -18,7 +18,7 @@ def match_units(estimator: Any, X: xr.DataArray, space: str, *, reset: bool) -> 
     Parameters
     ----------
     estimator : estimator
-        The caller; the unit is kept as ``units_``, a text, or a list with one for each channel.
+        The caller; the unit is kept as ``quantity_``, a text, or a list with one for each channel.
     X : xarray.DataArray
         ``attrs["units"]``, or a coordinate ``units`` along ``space``, tells the unit; an array
         that tells none is taken as it is.
@@ -39,11 +39,11 @@ def match_units(estimator: Any, X: xr.DataArray, space: str, *, reset: bool) -> 
     found = read_units(X, space)
     if reset:
         if found is not None:
-            estimator.units_ = found
-        elif hasattr(estimator, "units_"):
-            del estimator.units_
+            estimator.quantity_ = found
+        elif hasattr(estimator, "quantity_"):
+            del estimator.quantity_
         return X
-    known = getattr(estimator, "units_", None)
+    known = getattr(estimator, "quantity_", None)
     if known is None or found is None or known == found:
         return X
     n = X.sizes[space]
@@ -85,7 +85,7 @@ def scale_units(X: xr.DataArray, space: str, wanted: str | list[str]) -> xr.Data
 
 
 def power_between(one: str, other: str) -> int | None:
-    """Return by which power of ten ``one`` has to be multiplied to be ``other``, None if by none."""
+    """Return the power of ten that turns ``one`` into ``other``; None where none does."""
     if one == other:
         return 0
     a, b = (_SCALED.fullmatch(text.strip()) for text in (one, other))
