@@ -13,8 +13,10 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 Floats: TypeAlias = NDArray[np.floating]  # of any precision
+Numbers: TypeAlias = NDArray[np.number]  # whole or not
 Codes: TypeAlias = NDArray[np.integer]  # tokens, labels by number, counts, positions
 Flags: TypeAlias = NDArray[np.bool_]
+Names: TypeAlias = NDArray[np.object_]
 
 
 class MNEObject(Protocol):
@@ -26,7 +28,12 @@ class MNEObject(Protocol):
         """Return the samples, in V."""
 
 
+# What users hand in
 Recording: TypeAlias = xr.DataArray | ArrayLike | MNEObject  # channels, or units, over time
 Trials: TypeAlias = xr.DataArray | ArrayLike | MNEObject  # the same, trial by trial
 Spikes: TypeAlias = xr.Dataset | xr.DataArray | ArrayLike  # spike times, or counts in bins
 Tokens: TypeAlias = xr.DataArray | ArrayLike  # integers with a level
+Target: TypeAlias = xr.DataArray | ArrayLike  # labels of trials, or numbers along time
+
+# What they get back: labelled if what they handed in was
+Labelled: TypeAlias = xr.DataArray | NDArray[Any]

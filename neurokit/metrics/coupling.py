@@ -1,25 +1,25 @@
 """What a reconstruction does to phases, to the coupling of channels, and to events."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import xarray as xr
 from scipy import fft, signal
 
-from neurokit.metrics.fidelity import BANDS, _with_bands, pair, rate_of
+from neurokit.metrics.fidelity import BANDS, label_bands, pair, rate_of
+from neurokit.types import Labelled, Recording
 
 Bands = Mapping[str, tuple[float, float]]
 
 
 def band_coherence(
-    x: Any,
-    y: Any,
+    x: Recording,
+    y: Recording,
     *,
     sampling_rate: float | None = None,
     bands: Bands | None = None,
     window: float = 1.0,
-) -> Any:
+) -> Labelled:
     """Magnitude-squared coherence of a signal and its reconstruction, averaged over each band.
 
     Parameters
@@ -70,12 +70,12 @@ def band_coherence(
         keep = (f >= low) & (f < high)
         if keep.any() and low < rate / 2:
             out[..., i] = c[..., keep].mean(-1)
-    return _with_bands(wrap, out, bands)
+    return label_bands(wrap, out, bands)
 
 
 def phase_error(
-    x: Any, y: Any, *, sampling_rate: float | None = None, bands: Bands | None = None
-) -> Any:
+    x: Recording, y: Recording, *, sampling_rate: float | None = None, bands: Bands | None = None
+) -> Labelled:
     """Circular phase error of each band, weighted by the signal's amplitude.
 
     With the analytic signals ``z`` of a band, ``sum |z_x| |arg(z_x conj z_y)| / sum |z_x|`` over
@@ -113,11 +113,11 @@ def phase_error(
         weight = np.abs(za)
         with np.errstate(invalid="ignore"):
             out[..., i] = (weight * np.abs(np.angle(za * zb.conj()))).sum(-1) / weight.sum(-1)
-    return _with_bands(wrap, out, bands)
+    return label_bands(wrap, out, bands)
 
 
 def phase_locking(
-    x: Any, band: tuple[float, float], *, sampling_rate: float | None = None
+    x: Recording, band: tuple[float, float], *, sampling_rate: float | None = None
 ) -> np.ndarray:
     """Phase-locking value of every pair of channels in one band.
 
@@ -168,7 +168,7 @@ def phase_locking(
 
 
 def phase_locking_error(
-    x: Any, y: Any, *, sampling_rate: float | None = None, bands: Bands | None = None
+    x: Recording, y: Recording, *, sampling_rate: float | None = None, bands: Bands | None = None
 ) -> np.ndarray:
     """Error that a reconstruction makes in the phase locking of channel pairs.
 
@@ -217,12 +217,12 @@ def phase_locking_error(
 
 
 def envelope_correlation(
-    x: Any,
-    y: Any,
+    x: Recording,
+    y: Recording,
     *,
     band: tuple[float, float] = (70.0, 150.0),
     sampling_rate: float | None = None,
-) -> Any:
+) -> Labelled:
     """Correlation of the envelopes of one band, high gamma by default.
 
     Parameters
@@ -265,8 +265,8 @@ def envelope_correlation(
 
 
 def erp_latency_error(
-    x: Any, y: Any, *, window: tuple[float, float], sampling_rate: float | None = None
-) -> Any:
+    x: Recording, y: Recording, *, window: tuple[float, float], sampling_rate: float | None = None
+) -> Labelled:
     """How far a reconstruction moves the peak of the average over trials.
 
     The peak is the largest deflection from zero in the window of the average of `x`, and in that

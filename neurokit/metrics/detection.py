@@ -1,6 +1,7 @@
 """Whether events found in a signal are found again in its reconstruction."""
 
-from typing import Any, NamedTuple
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from scipy.ndimage import uniform_filter1d
 
 from neurokit.metrics.coupling import analytic
 from neurokit.metrics.fidelity import pair, rate_of
+from neurokit.types import Recording
 
 
 class DetectionF1(NamedTuple):
@@ -89,7 +91,7 @@ BURSTS: dict[str, Burst] = {
 
 
 def detect_bursts(
-    x: Any, kind: str | Burst = "spindle", *, sampling_rate: float | None = None
+    x: Recording, kind: str | Burst = "spindle", *, sampling_rate: float | None = None
 ) -> pd.DataFrame:
     """Find bursts of a rhythm: where its power, smoothed, stands out for long enough.
 
@@ -142,7 +144,7 @@ def detect_bursts(
         )
     what = BURSTS[kind] if isinstance(kind, str) else kind
     rate = rate_of(x, sampling_rate, "detect_bursts")
-    names: Any = [0]
+    names: Sequence[Hashable] = [0]
     start = 0.0
     if isinstance(x, xr.DataArray):
         x = x.transpose("channel", "time")

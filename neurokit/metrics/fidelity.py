@@ -1,13 +1,14 @@
 """How much of a signal a reconstruction keeps: in all, and band by band."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 from scipy import fft
 
 from neurokit import recording
+from neurokit.types import Labelled, Recording
 
 BANDS: dict[str, tuple[float, float]] = {
     "delta": (1.0, 4.0),
@@ -18,10 +19,10 @@ BANDS: dict[str, tuple[float, float]] = {
     "high_gamma": (70.0, 150.0),
 }
 
-Wrap = Callable[[np.ndarray], Any]
+Wrap = Callable[[np.ndarray], Labelled]
 
 
-def nmse(x: Any, y: Any) -> Any:
+def nmse(x: Recording, y: Recording) -> Labelled:
     """Squared error of a reconstruction as a share of the signal's variance.
 
     Parameters
@@ -49,7 +50,7 @@ def nmse(x: Any, y: Any) -> Any:
     return wrap(_share(_power(a - b), _power(_centred(a))))
 
 
-def snr_db(x: Any, y: Any) -> Any:
+def snr_db(x: Recording, y: Recording) -> Labelled:
     """Signal-to-noise ratio of a reconstruction, in dB: -10 log10 of `nmse`.
 
     Parameters
@@ -72,7 +73,7 @@ def snr_db(x: Any, y: Any) -> Any:
         return wrap(-10 * np.log10(_share(_power(a - b), _power(_centred(a)))))
 
 
-def prd(x: Any, y: Any) -> Any:
+def prd(x: Recording, y: Recording) -> Labelled:
     """Percentage root-mean-square difference: 100 sqrt(sum (x - y)^2 / sum x^2).
 
     An offset in `x` makes it small; `prdn` does without.
@@ -96,7 +97,7 @@ def prd(x: Any, y: Any) -> Any:
     return wrap(100 * np.sqrt(_share(_power(a - b), _power(a))))
 
 
-def prdn(x: Any, y: Any) -> Any:
+def prdn(x: Recording, y: Recording) -> Labelled:
     """Percentage root-mean-square difference with the mean removed: 100 sqrt(`nmse`).
 
     Parameters
@@ -118,7 +119,7 @@ def prdn(x: Any, y: Any) -> Any:
     return wrap(100 * np.sqrt(_share(_power(a - b), _power(_centred(a)))))
 
 
-def pearson(x: Any, y: Any) -> Any:
+def pearson(x: Recording, y: Recording) -> Labelled:
     """Correlation over time of a signal and its reconstruction.
 
     Parameters
@@ -145,14 +146,14 @@ def pearson(x: Any, y: Any) -> Any:
 class BandFidelity(NamedTuple):
     """Fidelity by band, each with ``band`` as last dim."""
 
-    nmse: Any
-    pearson: Any
-    log_power_error: Any  # dB; below zero where power was lost
+    nmse: Labelled
+    pearson: Labelled
+    log_power_error: Labelled  # dB; below zero where power was lost
 
 
 def band_fidelity(
-    x: Any,
-    y: Any,
+    x: Recording,
+    y: Recording,
     *,
     sampling_rate: float | None = None,
     bands: Mapping[str, tuple[float, float]] | None = None,
@@ -199,7 +200,7 @@ def band_fidelity(
     bands = BANDS if bands is None else bands
     rate = rate_of(x, sampling_rate, "band_fidelity")
     a, b, wrap = pair(x, y, "band_fidelity")
-    f, weight = _bins(a.shape[-1], rate)
+    f, weight = frequencies_of(a.shape[-1], rate)
     fa, fb = fft.rfft(a), fft.rfft(b)
     out = np.full((3, *a.shape[:-1], len(bands)), np.nan)
     for i, (low, high) in enumerate(bands.values()):
@@ -213,12 +214,17 @@ def band_fidelity(
         with np.errstate(divide="ignore", invalid="ignore"):
             out[1, ..., i] = (w * (u * v.conj()).real).sum(-1) / np.sqrt(pu * pv)
             out[2, ..., i] = 10 * np.log10(pv / pu)
-    return BandFidelity(*(_with_bands(wrap, values, bands) for values in out))
+    return BandFidelity(*(label_bands(wrap, values, bands) for values in out))
 
 
 def boundary_nmse_ratio(
-    x: Any, y: Any, window: float, *, edge: float = 0.1, sampling_rate: float | None = None
-) -> Any:
+    x: Recording,
+    y: Recording,
+    window: float,
+    *,
+    edge: float = 0.1,
+    sampling_rate: float | None = None,
+) -> Labelled:
     """Error near the boundaries of a codec's windows over the error in their middle.
 
     A codec that treats windows one by one often joins them badly: a ratio well above 1 tells.
@@ -276,7 +282,7 @@ def boundary_nmse_ratio(
 # Shared with the other metrics
 
 
-def pair(x: Any, y: Any, caller: str) -> tuple[np.ndarray, np.ndarray, Wrap]:
+def pair(x: Recording, y: Recording, caller: str) -> tuple[np.ndarray, np.ndarray, Wrap]:
     """Return two signals as floats, time last, and what labels a result without time."""
     if isinstance(x, xr.DataArray) != isinstance(y, xr.DataArray):
         raise TypeError(
@@ -284,7 +290,7 @@ def pair(x: Any, y: Any, caller: str) -> tuple[np.ndarray, np.ndarray, Wrap]:
             f" {type(y).__name__}; pass both of one kind."
         )
     wrap: Wrap = _plain
-    if isinstance(x, xr.DataArray):
+    if isinstance(x, xr.DataArray) and isinstance(y, xr.DataArray):
         if "time" not in x.dims or set(x.dims) != set(y.dims):
             raise ValueError(
                 f"{caller}: expects signals of the same dims, time among them, got {x.dims} and"
@@ -307,7 +313,7 @@ def pair(x: Any, y: Any, caller: str) -> tuple[np.ndarray, np.ndarray, Wrap]:
     return a, b, wrap
 
 
-def rate_of(x: Any, sampling_rate: float | None, caller: str) -> float:
+def rate_of(x: Recording, sampling_rate: float | None, caller: str) -> float:
     """Return the sampling rate in Hz, off the labels or as given."""
     if isinstance(x, xr.DataArray):
         return recording.sampling_rate(x)
@@ -318,7 +324,7 @@ def rate_of(x: Any, sampling_rate: float | None, caller: str) -> float:
     return float(sampling_rate)
 
 
-def _plain(values: np.ndarray) -> Any:
+def _plain(values: np.ndarray) -> Labelled:
     return values
 
 
@@ -329,15 +335,17 @@ def _labeller(rest: xr.DataArray) -> Wrap:
     return label
 
 
-def _with_bands(wrap: Wrap, values: np.ndarray, bands: Mapping[str, tuple[float, float]]) -> Any:
+def label_bands(
+    wrap: Wrap, values: np.ndarray, bands: Mapping[str, tuple[float, float]]
+) -> Labelled:
     """Label values whose last axis is the band."""
     if wrap is _plain:
         return values
-    each = [wrap(values[..., i]) for i in range(values.shape[-1])]
+    each = [xr.DataArray(wrap(values[..., i])) for i in range(values.shape[-1])]
     return xr.concat(each, dim=xr.Variable("band", list(bands))).transpose(..., "band")
 
 
-def _bins(n_times: int, rate: float) -> tuple[np.ndarray, np.ndarray]:
+def frequencies_of(n_times: int, rate: float) -> tuple[np.ndarray, np.ndarray]:
     """Frequencies of a real transform, and how often each stands in the full one."""
     f = fft.rfftfreq(n_times, 1 / rate)
     weight = np.full(len(f), 2.0)

@@ -1,23 +1,31 @@
 """Frozen probes: how much of a label can be read from features by a linear classifier."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import ArrayLike
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, cohen_kappa_score, roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.preprocessing import StandardScaler
 
-from neurokit.metrics.fidelity import BANDS, _bins, pair, rate_of
+from neurokit.metrics.fidelity import BANDS, frequencies_of, pair, rate_of
+from neurokit.types import Recording, Target, Tokens
+
+if TYPE_CHECKING:
+    import torch
+
+# Features of all trials, or what makes them for the trials and seed of a fold
+Source: TypeAlias = "ArrayLike | Callable[[np.ndarray, int], ArrayLike]"
 
 
 def probe(
-    features: Mapping[str, Any],
-    y: Any,
-    groups: Any,
+    features: Mapping[str, Source],
+    y: Target,
+    groups: ArrayLike | None,
     *,
     seeds: Sequence[int] = (0, 1, 2, 3, 4),
     n_splits: int = 5,
@@ -123,9 +131,9 @@ def probe(
     return out if reference is None else out.join(_differences(found, labels, reference))
 
 
-def _table(source: Any, name: str, train: np.ndarray, seed: int, n_trials: int) -> np.ndarray:
+def _table(source: Source, name: str, train: np.ndarray, seed: int, n_trials: int) -> np.ndarray:
     """Features of all trials, made for this fold where they depend on it."""
-    table = _rows(source(train, seed)) if callable(source) else source
+    table = _rows(source(train, seed) if callable(source) else source)
     if len(table) != n_trials or not np.isfinite(table).all():
         raise ValueError(
             f"probe: expects finite features of {n_trials} trials, got NaN, infinity or shape"
@@ -220,7 +228,7 @@ def _differences(
 
 
 def log_band_power(
-    X: Any,
+    X: Recording,
     *,
     sampling_rate: float | None = None,
     bands: Mapping[str, tuple[float, float]] | None = None,
@@ -256,7 +264,7 @@ def log_band_power(
     """
     rate = rate_of(X, sampling_rate, "log_band_power")
     a, _, _ = pair(X, X, "log_band_power")
-    f, weight = _bins(a.shape[-1], rate)
+    f, weight = frequencies_of(a.shape[-1], rate)
     density = weight * np.abs(np.fft.rfft(a)) ** 2 / a.shape[-1] ** 2
     kept = [(f >= low) & (f < high) for low, high in (BANDS if bands is None else bands).values()]
     if not any(k.any() for k in kept):
@@ -267,7 +275,7 @@ def log_band_power(
 
 
 def layer_outputs(
-    module: Any, call: Callable[[], object], layers: Sequence[str]
+    module: "torch.nn.Module", call: Callable[[], object], layers: Sequence[str]
 ) -> dict[str, np.ndarray]:
     """Collect what some layers of a network give while something runs, for a sweep of probes.
 
@@ -303,7 +311,7 @@ def layer_outputs(
         raise ValueError(f"layer_outputs: no layers {missing}. The module has {list(known)}.")
     found: dict[str, list[np.ndarray]] = {name: [] for name in layers}
 
-    def listen(name: str) -> Callable[[Any, Any, Any], None]:
+    def listen(name: str) -> "Callable[[object, object, torch.Tensor], None]":
         return lambda _, __, output: found[name].append(output.detach().cpu().numpy())
 
     handles = [known[name].register_forward_hook(listen(name)) for name in layers]
@@ -317,7 +325,7 @@ def layer_outputs(
     return {name: np.concatenate(outputs) for name, outputs in found.items()}
 
 
-def concatenation_pool(features: Any, n_segments: int) -> np.ndarray:
+def concatenation_pool(features: Recording, n_segments: int) -> np.ndarray:
     """Average features over each of several stretches of time and put the averages side by side.
 
     One average over a whole trial forgets when things happened; this keeps it at the price of
@@ -355,7 +363,9 @@ def concatenation_pool(features: Any, n_segments: int) -> np.ndarray:
     return np.concatenate([part.mean(-2) for part in parts], axis=-1)
 
 
-def code_histogram(tokens: Any, codebook_sizes: Sequence[int], n_segments: int = 1) -> np.ndarray:
+def code_histogram(
+    tokens: Tokens, codebook_sizes: Sequence[int], n_segments: int = 1
+) -> np.ndarray:
     """One-hot codes pooled over time: how often each code of each level occurs.
 
     Parameters
@@ -400,6 +410,6 @@ def code_histogram(tokens: Any, codebook_sizes: Sequence[int], n_segments: int =
     return np.concatenate(parts, axis=1).reshape(*codes.shape[:2], -1)
 
 
-def _rows(values: Any) -> np.ndarray:
+def _rows(values: ArrayLike) -> np.ndarray:
     array = np.asarray(values, dtype=np.float64)
     return array.reshape(len(array), -1)

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from scipy import fft
+from sklearn.base import BaseEstimator
 
 from neurokit.metrics.fidelity import band_fidelity, nmse
+from neurokit.types import Labelled, Recording, Tokens
 
 
 def nominal_rate(codebook_sizes: Sequence[float], frame_rate: float | Sequence[float]) -> float:
@@ -112,11 +114,11 @@ def compression_ratio(
 class TokenEntropy(NamedTuple):
     """Entropy of each level, in bits per token."""
 
-    marginal: Any  # H(token)
-    conditional: Any  # H(token | token of the frame before)
+    marginal: Labelled  # H(token)
+    conditional: Labelled  # H(token | token of the frame before)
 
 
-def token_entropy(tokens: Any) -> TokenEntropy:
+def token_entropy(tokens: Tokens) -> TokenEntropy:
     """Empirical entropy of tokens, alone and given the frame before.
 
     Plug-in estimates from counts, pooled over trials and channels: with few frames for many
@@ -153,7 +155,7 @@ def token_entropy(tokens: Any) -> TokenEntropy:
     return TokenEntropy(np.array(marginal), np.array(conditional))
 
 
-def codebook_report(tokens: Any, codebook_sizes: Sequence[int]) -> pd.DataFrame:
+def codebook_report(tokens: Tokens, codebook_sizes: Sequence[int]) -> pd.DataFrame:
     """Use that tokens make of their codebooks, level by level.
 
     Parameters
@@ -202,10 +204,10 @@ def codebook_report(tokens: Any, codebook_sizes: Sequence[int]) -> pd.DataFrame:
 
 
 def rate_distortion(
-    tokenizer: Any,
-    X: Any,
+    tokenizer: BaseEstimator,
+    X: xr.DataArray,
     *,
-    n_bytes: Callable[[Any], float] | None = None,
+    n_bytes: Callable[[xr.DataArray], float] | None = None,
     bands: Mapping[str, tuple[float, float]] | None = None,
 ) -> pd.DataFrame:
     """Distortion against rate, by decoding the first stage, the first two, and so on.
@@ -245,7 +247,7 @@ def rate_distortion(
         with np.errstate(divide="ignore"):
             row["snr_db"] = float(-10 * np.log10(error))
         if bands is not None:
-            kept = band_fidelity(X, decoded, bands=bands).pearson
+            kept = xr.DataArray(band_fidelity(X, decoded, bands=bands).pearson)
             row |= {name: float(kept.sel(band=name).median()) for name in bands}
         rows.append(row)
     return pd.DataFrame(rows, index=pd.RangeIndex(1, n_levels + 1, name="n_levels"))
@@ -284,7 +286,9 @@ _ECS_TIERS: dict[str, tuple[float, float, float, tuple[tuple[float, float], ...]
 }
 
 
-def openecs_grade(x: Any, y: Any, n_bytes: int, *, sampling_rate: float) -> OpenECSGrade:
+def openecs_grade(
+    x: Recording, y: Recording, n_bytes: int, *, sampling_rate: float
+) -> OpenECSGrade:
     """Grade a reconstruction and its size by OpenECS 1.0, with the plain int16 ratio beside it.
 
     OpenECS counts an original sample as eight bytes, so its ratios are four times those against
@@ -378,12 +382,12 @@ def _entropy(counts: np.ndarray) -> float:
     return float(-(p * np.log2(p)).sum()) + 0.0
 
 
-def _promised_bytes(tokens: Any) -> float:
+def _promised_bytes(tokens: xr.DataArray) -> float:
     n_levels = tokens.sizes["level"]
     return float(token_entropy(tokens).marginal.sum() * tokens.size / n_levels / 8)
 
 
-def _frames_last(tokens: Any, caller: str) -> np.ndarray:
+def _frames_last(tokens: Tokens, caller: str) -> np.ndarray:
     """Integers of shape (sequences, frames, levels)."""
     if isinstance(tokens, xr.DataArray):
         if "frame" not in tokens.dims or "level" not in tokens.dims:

@@ -1,24 +1,27 @@
 """How well a movement was decoded: in real time, and with the decoder's delay forgiven."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 from sklearn.metrics import r2_score
 
 from neurokit import recording
+from neurokit.types import Labelled, Target
 
 
 class DecodingR2(NamedTuple):
     """Both scores of a decoded movement."""
 
-    realtime: Any  # each prediction against the movement at the moment it is made
-    aligned: Any  # each prediction against the movement `delay` before: what it looks like plotted
+    realtime: Labelled | float  # each prediction against the movement at the moment it is made
+    aligned: (
+        Labelled | float
+    )  # each prediction against the movement `delay` before: what it looks like plotted
 
 
 def decoding_r2(
-    y_true: Any,
-    y_pred: Any,
+    y_true: Target,
+    y_pred: Target,
     *,
     delay: float = 0.0,
     sampling_rate: float | None = None,
@@ -90,7 +93,7 @@ def decoding_r2(
     )
 
 
-def _rows(y: Any) -> np.ndarray:
+def _rows(y: Target) -> np.ndarray:
     """Stand the samples as rows, trials one below the other."""
     if isinstance(y, xr.DataArray):
         others = [dim for dim in y.dims if dim not in ("trial", "time")]
@@ -100,7 +103,7 @@ def _rows(y: Any) -> np.ndarray:
     return y[:, None] if y.ndim == 1 else y
 
 
-def _like(y: Any, other: Any) -> Any:
+def _like(y: Target, other: Target) -> Target:
     """Put dims in the other's order, where both are labelled."""
     if (
         isinstance(y, xr.DataArray)
@@ -111,7 +114,7 @@ def _like(y: Any, other: Any) -> Any:
     return y
 
 
-def _clock(y: Any, given: float | None) -> tuple[float | None, list[slice] | None]:
+def _clock(y: Target, given: float | None) -> tuple[float | None, list[slice] | None]:
     """Find the rate in Hz and the stretches of the rows of `_rows`."""
     if not isinstance(y, xr.DataArray) or "time" not in y.coords or y.sizes["time"] < 2:
         return given, None

@@ -3,18 +3,19 @@
 import pickle
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from sklearn.base import BaseEstimator
 
 from neurokit.recording.checks import check_dims
 from neurokit.recording.rate import sampling_rate
 
 
-def coding_speed(tokenizer: Any, X: xr.DataArray, *, n_repeats: int = 3) -> pd.Series:
+def coding_speed(tokenizer: BaseEstimator, X: xr.DataArray, *, n_repeats: int = 3) -> pd.Series:
     """Measure how long a fitted tokenizer takes, to code, to decode, and for a live frame.
 
     Parameters
@@ -84,13 +85,13 @@ def coding_speed(tokenizer: Any, X: xr.DataArray, *, n_repeats: int = 3) -> pd.S
     return pd.Series(row, dtype=float)
 
 
-def _took(call: Any) -> float:
+def _took(call: Callable[[], object]) -> float:
     began = time.perf_counter()
     call()
     return time.perf_counter() - began
 
 
-def _size(tokenizer: Any) -> int:
+def _size(tokenizer: BaseEstimator) -> int:
     if not hasattr(tokenizer, "save"):
         return len(pickle.dumps(tokenizer))
     with tempfile.TemporaryDirectory() as folder:

@@ -1,7 +1,7 @@
 """What was decoded, beside what happened."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -90,7 +90,7 @@ def plot_confusion(
     y_true: ArrayLike,
     y_pred: ArrayLike,
     *,
-    labels: Sequence[Any] | None = None,
+    labels: Sequence[object] | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
     """Draw which classes were taken for which: shares of each true class, with the numbers.
@@ -138,9 +138,10 @@ def plot_confusion(
         color = "white" if share[i, j] > 0.55 else "black"
         text = f"{share[i, j]:.0%}\n{number[i, j]}" if len(names) <= 8 else f"{number[i, j]}"
         ax.text(j, i, text, ha="center", va="center", color=color, fontsize=size)
-    turned = max(len(str(name)) for name in names) * len(names) > 40
-    ax.set_xticks(range(len(names)), names, rotation=45 if turned else 0)
-    ax.set_yticks(range(len(names)), names)
+    texts = [str(name) for name in names]
+    turned = max(map(len, texts)) * len(texts) > 40
+    ax.set_xticks(range(len(texts)), texts, rotation=45 if turned else 0)
+    ax.set_yticks(range(len(texts)), texts)
     ax.tick_params(length=0)
     accuracy = np.trace(number) / max(number.sum(), 1)
     ax.set(xlabel="Predicted", ylabel="True")

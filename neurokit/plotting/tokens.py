@@ -1,7 +1,7 @@
 """What tokens cost, what they keep, and how they use their alphabet."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ from neurokit.plotting._style import (
     thinning,
 )
 from neurokit.recording.checks import check_dims
+from neurokit.types import Recording, Tokens
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -128,8 +129,8 @@ def plot_reconstruction(
 
 
 def plot_band_fidelity(
-    x: Any,
-    y: Any,
+    x: Recording,
+    y: Recording | Mapping[str, Recording],
     *,
     measure: str = "pearson",
     bands: Mapping[str, tuple[float, float]] | None = None,
@@ -302,7 +303,7 @@ def plot_rate_distortion(
 
 
 def plot_codebook_use(
-    tokens: Any,
+    tokens: Tokens,
     codebook_sizes: Sequence[int],
     *,
     names: Sequence[str] | None = None,
