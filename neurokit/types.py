@@ -13,6 +13,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 Floats: TypeAlias = NDArray[np.floating]  # of any precision
+Doubles: TypeAlias = NDArray[np.float64]  # what compiled loops take
 Numbers: TypeAlias = NDArray[np.number]  # whole or not
 Codes: TypeAlias = NDArray[np.integer]  # tokens, labels by number, counts, positions
 Flags: TypeAlias = NDArray[np.bool_]
@@ -33,7 +34,7 @@ Recording: TypeAlias = xr.DataArray | ArrayLike | MNEObject  # channels, or unit
 Trials: TypeAlias = xr.DataArray | ArrayLike | MNEObject  # the same, trial by trial
 Spikes: TypeAlias = xr.Dataset | xr.DataArray | ArrayLike  # spike times, or counts in bins
 Tokens: TypeAlias = xr.DataArray | ArrayLike  # integers with a level
-Target: TypeAlias = xr.DataArray | ArrayLike  # labels of trials, or numbers along time
+Targets: TypeAlias = xr.DataArray | ArrayLike  # labels of trials, or numbers along time
 
 # What they get back: labelled if what they handed in was
-Labelled: TypeAlias = xr.DataArray | NDArray[Any]
+Labelled: TypeAlias = xr.DataArray | Floats

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import eigh
+
+from neurokit.types import Floats
 
 _GRID = np.logspace(-7, 3, 21)  # penalties tried, in units of the mean variance of a feature
 
@@ -14,18 +15,18 @@ class Moments(NamedTuple):
     """Sums over samples that determine every ridge regression on them."""
 
     n: float
-    x: NDArray[Any]  # (n_features,)
-    y: NDArray[Any]  # (n_outputs,)
-    xx: NDArray[Any]  # (n_features, n_features)
-    xy: NDArray[Any]  # (n_features, n_outputs)
-    yy: NDArray[Any]  # (n_outputs,)
+    x: Floats  # (n_features,)
+    y: Floats  # (n_outputs,)
+    xx: Floats  # (n_features, n_features)
+    xy: Floats  # (n_features, n_outputs)
+    yy: Floats  # (n_outputs,)
 
     def plus(self, other: "Moments", weight: float = 1.0) -> "Moments":
         """Return the sums over both, those of ``other`` times ``weight``."""
         pairs: Any = zip(self, other, strict=True)
         return Moments(*(a + weight * b for a, b in pairs))
 
-    def about(self, x: NDArray[Any], y: NDArray[Any]) -> "Moments":
+    def about(self, x: Floats, y: Floats) -> "Moments":
         """Return the sums over samples with ``x`` and ``y`` taken off them."""
         return Moments(
             self.n,
@@ -42,7 +43,7 @@ class Moments(NamedTuple):
 
 
 def lagged_moments(
-    x: NDArray[Any], y: NDArray[Any], runs: Sequence[slice], n_lags: int, n_blocks: int
+    x: Floats, y: Floats, runs: Sequence[slice], n_lags: int, n_blocks: int
 ) -> list[Moments]:
     """Sum products of ``[x(t), x(t-1), ..., x(t-n_lags+1)]`` and ``y(t)``, for blocks of time.
 
@@ -102,7 +103,7 @@ def lagged_moments(
     return found
 
 
-def choose_penalty(blocks: Sequence[Moments]) -> NDArray[Any]:
+def choose_penalty(blocks: Sequence[Moments]) -> Floats:
     """Choose each output's ridge penalty by cross-validation over blocks of time.
 
     Every block is predicted from the others, for all penalties at once, from the sums alone.
@@ -137,7 +138,7 @@ def choose_penalty(blocks: Sequence[Moments]) -> NDArray[Any]:
     return scale * _GRID[errors.argmin(0)]
 
 
-def ridge(moments: Moments, penalty: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+def ridge(moments: Moments, penalty: Floats) -> tuple[Floats, Floats]:
     """Solve for weights and intercepts, one penalty for each output.
 
     Parameters

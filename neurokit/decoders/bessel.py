@@ -4,7 +4,6 @@ from typing import Any, Self
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.signal import bessel, sosfilt, sosfilt_zi, sosfiltfilt, sosfreqz
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
@@ -15,6 +14,7 @@ from neurokit.inputs.series import series
 from neurokit.metrics.cost import Cost, multiply
 from neurokit.persistence import Saveable
 from neurokit.streaming import check_chunk
+from neurokit.types import Doubles, Recording
 
 _MODES = ("causal", "offline", "block_last", "block_middle")
 _ROOM = 256  # samples a stream takes before the past moves to the front of its buffer
@@ -121,7 +121,7 @@ class BesselFilter(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         self.norm = norm
         self.sampling_rate = sampling_rate
 
-    def fit(self, X: Any, y: object = None) -> Self:
+    def fit(self, X: Recording, y: object = None) -> Self:
         """Design the filter for the sampling rate of ``X``.
 
         Parameters
@@ -141,7 +141,7 @@ class BesselFilter(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         self._keep_plan()
         self.sos_ = bessel(self.order, self.cutoff, norm=self.norm, output="sos", fs=rate)
         self.sampling_rate_ = rate
-        self.taps_: NDArray[Any] | None = None
+        self.taps_: Doubles | None = None
         if self.mode.startswith("block"):
             keep = self.block - 1 if self.mode == "block_last" else self.block // 2 - 1
             # row `keep` of "filter a block", read backwards: the newest sample's weight first
@@ -155,7 +155,7 @@ class BesselFilter(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         self.cutoff_3db_ = self._cutoff_3db()
         return self
 
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: Recording) -> Any:
         """Smooth ``X``.
 
         Parameters
@@ -207,7 +207,7 @@ class BesselFilter(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
             )
         return _Stream(np.array(self.sos_), self.taps_, self.n_features_in_)
 
-    def cost(self, X: Any) -> Cost:
+    def cost(self, X: Recording | None = None) -> Cost:
         """Return what the fitted estimator costs at each time step.
 
         Parameters
@@ -225,7 +225,7 @@ class BesselFilter(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         macs = self.n_features_in_ * size
         return multiply(macs, n_parameters=size, latency=self.latency_)
 
-    def _smooth(self, x: NDArray[Any]) -> NDArray[Any]:
+    def _smooth(self, x: Doubles) -> Doubles:
         """Filter one stretch, rows along time."""
         sos = np.array(
             self.sos_
@@ -279,19 +279,19 @@ class BesselFilter(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
 class _Stream:
     """State of one live recording: the last samples, or the filter's own memory."""
 
-    def __init__(self, sos: NDArray[Any], taps: NDArray[Any] | None, n_features: int) -> None:
+    def __init__(self, sos: Doubles, taps: Doubles | None, n_features: int) -> None:
         self._sos = sos
         self._taps = taps
         self._n_features = n_features
-        self._rows: NDArray[Any] | None = None
+        self._rows: Doubles | None = None
         self._end = 0
-        self._memory: NDArray[Any] | None = None
+        self._memory: Doubles | None = None
         if taps is not None:
             from neurokit.decoders._fir import convolve_next
 
             self._convolve_next = convolve_next
 
-    def push(self, chunk: NDArray[Any]) -> NDArray[Any]:
+    def push(self, chunk: Doubles) -> Doubles:
         plain = type(chunk) is np.ndarray and chunk.ndim == 2 and chunk.dtype.kind == "f"
         if not plain or not chunk.flags.c_contiguous:
             chunk = _as_chunk(chunk)
@@ -321,11 +321,11 @@ class _Stream:
                 out[start : start + _ROOM] = self.push(chunk[start : start + _ROOM])
         return out
 
-    def flush(self) -> NDArray[Any]:
+    def flush(self) -> Doubles:
         return np.empty((0, self._n_features))
 
 
-def _as_chunk(chunk: Any) -> NDArray[Any]:
+def _as_chunk(chunk: Recording) -> Doubles:
     if isinstance(chunk, xr.DataArray):
         chunk = chunk.transpose("time", ...).values
     chunk = np.asarray(chunk)
@@ -336,19 +336,19 @@ def _as_chunk(chunk: Any) -> NDArray[Any]:
     return np.ascontiguousarray(chunk, None if chunk.dtype.kind == "f" else np.float64)
 
 
-def _standing(sos: NDArray[Any], first: NDArray[Any]) -> NDArray[Any]:
+def _standing(sos: Doubles, first: Doubles) -> Doubles:
     """Memory of a filter that has seen ``first`` for ever."""
     return sosfilt_zi(sos)[:, :, None] * first
 
 
-def _both_ways(sos: NDArray[Any], x: NDArray[Any]) -> NDArray[Any]:
+def _both_ways(sos: Doubles, x: Doubles) -> Doubles:
     """Filter forward and backward, as SciPy pads by default, or by less where ``x`` is short."""
     zeros = min((sos[:, 2] == 0).sum(), (sos[:, 5] == 0).sum())
     usual = 3 * (2 * len(sos) + 1 - zeros)
     return sosfiltfilt(sos, x, axis=0, padlen=min(usual, len(x) - 1))
 
 
-def _group_delay(sos: NDArray[Any]) -> float:
+def _group_delay(sos: Doubles) -> float:
     """Group delay at 0 Hz in samples: minus the slope of the phase there, section by section."""
     powers = np.arange(3)
     b, a = sos[:, :3], sos[:, 3:]

@@ -4,7 +4,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.polynomial import polynomial
-from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from neurokit.decoders.regressor import TimeRegressor
@@ -12,6 +11,7 @@ from neurokit.decoders.wiener import WienerRegressor
 from neurokit.inputs.series import series
 from neurokit.inputs.targets import target
 from neurokit.metrics.cost import Cost
+from neurokit.types import Floats, Recording, Targets
 
 
 class WienerCascadeRegressor(TimeRegressor):
@@ -83,7 +83,7 @@ class WienerCascadeRegressor(TimeRegressor):
         self.alpha = alpha
         self.sampling_rate = sampling_rate
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Recording, y: Targets | None) -> Self:
         """Fit the linear part, then the curve on its predictions.
 
         Parameters
@@ -119,7 +119,7 @@ class WienerCascadeRegressor(TimeRegressor):
         self.latency_ = 0.0
         return self
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: Recording) -> Any:
         """Predict the movement at every time step.
 
         Parameters
@@ -146,7 +146,7 @@ class WienerCascadeRegressor(TimeRegressor):
         check_is_fitted(self)
         return _Stream(self)
 
-    def cost(self, X: Any) -> Cost:
+    def cost(self, X: Recording) -> Cost:
         """Return what the fitted estimator costs at each time step.
 
         Parameters
@@ -170,12 +170,12 @@ class WienerCascadeRegressor(TimeRegressor):
             (linear._replace(operations=operations, n_parameters=size, n_bytes=8 * size),), latency
         )
 
-    def _scale(self, linear: NDArray[Any]) -> NDArray[Any]:
+    def _scale(self, linear: Floats) -> Floats:
         low, high = self.range_
         half = np.maximum((high - low) / 2, np.finfo(np.float64).tiny)
         return np.clip((linear - (low + high) / 2) / half, -1.0, 1.0)
 
-    def _bend(self, linear: NDArray[Any]) -> NDArray[Any]:
+    def _bend(self, linear: Floats) -> Floats:
         return polynomial.polyval(self._scale(linear), self.curves_[:, None, :], tensor=False)
 
 
@@ -186,8 +186,8 @@ class _Stream:
         self._linear = cascade.linear_.stream()
         self._bend = cascade._bend
 
-    def push(self, chunk: NDArray[Any]) -> NDArray[Any]:
+    def push(self, chunk: Floats) -> Floats:
         return self._bend(self._linear.push(chunk))
 
-    def flush(self) -> NDArray[Any]:
+    def flush(self) -> Floats:
         return self._linear.flush()

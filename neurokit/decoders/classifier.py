@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from neurokit.inputs.rates import match_rate
 from neurokit.inputs.trials import Trials, trials
+from neurokit.types import Floats, Recording
 
 _SMALLEST = np.finfo(np.float64).tiny
 
@@ -21,9 +21,9 @@ class TrialClassifier(ClassifierMixin, BaseEstimator):
     likely each class is for trials that were read (`_probabilities`).
     """
 
-    classes_: NDArray[Any]
+    classes_: Floats
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: Recording) -> Any:
         """Return the likeliest label of every trial.
 
         Parameters
@@ -37,7 +37,7 @@ class TrialClassifier(ClassifierMixin, BaseEstimator):
         seen = self._read(X)
         return label_trials(self.classes_[self._probabilities(seen).argmax(1)], seen)
 
-    def predict_proba(self, X: Any) -> Any:
+    def predict_proba(self, X: Recording) -> Any:
         """Return the probability of every class, in the order of ``classes_``.
 
         Parameters
@@ -51,7 +51,7 @@ class TrialClassifier(ClassifierMixin, BaseEstimator):
         seen = self._read(X)
         return label_trials(self._probabilities(seen), seen, self.classes_)
 
-    def decision_function(self, X: Any) -> Any:
+    def decision_function(self, X: Recording) -> Any:
         """Return the logarithm of the probability of every class; of two, their difference.
 
         Parameters
@@ -71,18 +71,18 @@ class TrialClassifier(ClassifierMixin, BaseEstimator):
 
     # ------------------------------------------------------------ for the subclasses
 
-    def _read(self, X: Any) -> Trials:
+    def _read(self, X: Recording) -> Trials:
         """Read trials as those of ``fit``, or refuse them."""
         check_is_fitted(self)
         seen = trials(self, X, reset=False)
         match_rate(self, seen.sampling_rate)
         return seen
 
-    def _probabilities(self, seen: Trials) -> NDArray[Any]:
+    def _probabilities(self, seen: Trials) -> Floats:
         """Return the probabilities, shape (n_trials, n_classes)."""
         raise NotImplementedError
 
-    def _decisions(self, seen: Trials) -> NDArray[Any]:
+    def _decisions(self, seen: Trials) -> Floats:
         """Return the logarithms of the probabilities, shape (n_trials, n_classes)."""
         return np.log(np.maximum(self._probabilities(seen), _SMALLEST))
 
@@ -92,7 +92,7 @@ class TrialClassifier(ClassifierMixin, BaseEstimator):
         return tags
 
 
-def label_trials(values: NDArray[Any], seen: Trials, classes: Any = None) -> Any:
+def label_trials(values: Floats, seen: Trials, classes: Any = None) -> Any:
     """Give one row per trial the labels of the input; plain input, plain output.
 
     Parameters

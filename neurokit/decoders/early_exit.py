@@ -4,14 +4,15 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from sklearn.base import MetaEstimatorMixin, clone
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.model_selection import check_cv
 
 from neurokit.decoders.classifier import TrialClassifier, label_trials
 from neurokit.inputs.classes import find_classes, index_labels, read_labels
 from neurokit.inputs.trials import Trials, trials
 from neurokit.metrics.cost import Cost, cost_of
+from neurokit.types import Codes, Floats, Recording, Targets
 
 
 class Decision(NamedTuple):
@@ -106,7 +107,7 @@ class EarlyExitClassifier(MetaEstimatorMixin, TrialClassifier):
 
     def __init__(
         self,
-        estimator: Any,
+        estimator: BaseEstimator,
         *,
         n_looks: int = 8,
         tolerance: float = 0.01,
@@ -119,7 +120,7 @@ class EarlyExitClassifier(MetaEstimatorMixin, TrialClassifier):
         self.cv = cv
         self.sampling_rate = sampling_rate
 
-    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
+    def fit(self, X: Recording, y: Targets | None, groups: ArrayLike | None = None) -> Self:
         """Fit the classifier for every length, and choose the threshold.
 
         Parameters
@@ -152,7 +153,7 @@ class EarlyExitClassifier(MetaEstimatorMixin, TrialClassifier):
         self.looks_ = np.unique(ends.astype(int))
         self.threshold_ = np.inf
         if len(self.looks_) > 1:
-            guesses = np.zeros((len(self.looks_), len(labels), len(self.classes_)))
+            guesses: Floats = np.zeros((len(self.looks_), len(labels), len(self.classes_)))
             folds = check_cv(self.cv, labels, classifier=True)
             held = np.zeros(len(labels), bool)
             for train, test in folds.split(np.zeros(len(labels)), labels, groups):
@@ -169,7 +170,7 @@ class EarlyExitClassifier(MetaEstimatorMixin, TrialClassifier):
             self.curve_ = self._curve(guesses, labels, source)
         return self
 
-    def decide(self, X: Any) -> Decision:
+    def decide(self, X: Recording) -> Decision:
         """Return label, confidence and time read of every trial.
 
         Parameters
@@ -190,7 +191,7 @@ class EarlyExitClassifier(MetaEstimatorMixin, TrialClassifier):
         )
         return Decision(*(label_trials(part, source) for part in parts))
 
-    def curve(self, X: Any, y: Any) -> pd.DataFrame:
+    def curve(self, X: Recording, y: Targets | None) -> pd.DataFrame:
         """Return accuracy against the time read, for all thresholds.
 
         Parameters
@@ -213,7 +214,7 @@ class EarlyExitClassifier(MetaEstimatorMixin, TrialClassifier):
         guesses = self._guess(self.estimators_, source, np.arange(len(labels)))
         return self._curve(guesses, labels, source)
 
-    def cost(self, X: Any) -> Cost:
+    def cost(self, X: Recording) -> Cost:
         """Return what the fitted estimator costs for each trial.
 
         Parameters
@@ -236,7 +237,7 @@ class EarlyExitClassifier(MetaEstimatorMixin, TrialClassifier):
             total = total.then(cost.times(share))
         return total
 
-    def _probabilities(self, seen: Trials) -> NDArray[Any]:
+    def _probabilities(self, seen: Trials) -> Floats:
         return self._exit(seen)[1]
 
     def _exit(self, source: Trials) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
@@ -253,7 +254,7 @@ class EarlyExitClassifier(MetaEstimatorMixin, TrialClassifier):
                 still = still[~done]
         return at, proba
 
-    def _read(self, X: Any) -> Trials:
+    def _read(self, X: Recording) -> Trials:
         source = super()._read(X)
         if source.values.shape[2] < self.looks_[-1]:
             raise ValueError(
@@ -262,25 +263,25 @@ class EarlyExitClassifier(MetaEstimatorMixin, TrialClassifier):
             )
         return source
 
-    def _fit_looks(self, source: Trials, y: NDArray[Any], rows: NDArray[Any]) -> list[Any]:
+    def _fit_looks(self, source: Trials, y: Floats, rows: Codes) -> list[Any]:
         return [
             clone(self.estimator).fit(_beginning(source, rows, look), y[rows])
             for look in self.looks_
         ]
 
-    def _guess(self, fitted: list[Any], source: Trials, rows: NDArray[Any]) -> NDArray[Any]:
+    def _guess(self, fitted: list[Any], source: Trials, rows: Codes) -> Floats:
         looks = zip(fitted, self.looks_, strict=True)
         return np.stack([self._look(estimator, source, rows, look) for estimator, look in looks])
 
     def _look(
-        self, estimator: Any, source: Trials, rows: NDArray[Any], look: int
+        self, estimator: BaseEstimator, source: Trials, rows: Codes, look: int
     ) -> NDArray[np.float64]:
         proba = np.zeros((len(rows), len(self.classes_)))
         columns = np.searchsorted(self.classes_, estimator.classes_)
         proba[:, columns] = np.asarray(estimator.predict_proba(_beginning(source, rows, look)))
         return proba
 
-    def _curve(self, guesses: NDArray[Any], labels: NDArray[Any], source: Trials) -> pd.DataFrame:
+    def _curve(self, guesses: Floats, labels: Floats, source: Trials) -> pd.DataFrame:
         confidence = guesses.max(2)  # (look, trial)
         right = self.classes_[guesses.argmax(2)] == labels
         levels = np.unique(np.quantile(confidence, np.linspace(0, 1, 101)))
@@ -298,7 +299,7 @@ class EarlyExitClassifier(MetaEstimatorMixin, TrialClassifier):
         return pd.DataFrame(rows, columns=["threshold", "accuracy", "loss", "loss_error", "time"])
 
 
-def _beginning(source: Trials, rows: NDArray[Any], look: int) -> Any:
+def _beginning(source: Trials, rows: Codes, look: int) -> Any:
     """Return the first samples of some trials, labelled where the input was."""
     if source.source is not None:
         return source.source.isel(trial=rows, time=slice(0, look))

@@ -3,7 +3,6 @@
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -13,6 +12,7 @@ from neurokit.inputs.targets import target
 from neurokit.metrics.cost import Cost, multiply
 from neurokit.persistence import Saveable
 from neurokit.streaming import History, check_chunk
+from neurokit.types import Floats, Recording, Targets
 
 
 class FIRSmoother(Saveable, TransformerMixin, BaseEstimator):
@@ -80,7 +80,7 @@ class FIRSmoother(Saveable, TransformerMixin, BaseEstimator):
         self.alpha = alpha
         self.sampling_rate = sampling_rate
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Recording, y: Targets | None) -> Self:
         """Fit the taps.
 
         Parameters
@@ -122,7 +122,7 @@ class FIRSmoother(Saveable, TransformerMixin, BaseEstimator):
         self.latency_ = self.group_delay_ = self.delay / (rows.sampling_rate or 1.0)
         return self
 
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: Recording) -> Any:
         """Smooth predictions.
 
         Parameters
@@ -144,7 +144,7 @@ class FIRSmoother(Saveable, TransformerMixin, BaseEstimator):
         labelled = rows.source.copy(data=out.reshape(rows.source.shape))
         return labelled.transpose(*getattr(X, "dims", (rows.space, "time")))
 
-    def fit_transform(self, X: Any, y: Any) -> Any:
+    def fit_transform(self, X: Recording, y: Targets | None) -> Any:
         """Fit, and smooth the same predictions.
 
         Parameters
@@ -169,7 +169,7 @@ class FIRSmoother(Saveable, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         return _Stream(self.taps_, self.intercept_)
 
-    def cost(self, X: Any) -> Cost:
+    def cost(self, X: Recording | None = None) -> Cost:
         """Return what the fitted estimator costs at each time step.
 
         Parameters
@@ -186,7 +186,7 @@ class FIRSmoother(Saveable, TransformerMixin, BaseEstimator):
         size = self.taps_.size
         return multiply(size, n_parameters=size, latency=self.latency_)
 
-    def _solve(self, x: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], float, float]:
+    def _solve(self, x: Floats, y: Floats) -> tuple[Floats, float, float]:
         """Taps, intercept and penalty of one output."""
         n_blocks = min(5, len(x) // 2) if self.alpha == "auto" else 1
         parts = np.array_split(np.arange(len(x)), max(n_blocks, 1))
@@ -208,12 +208,12 @@ class FIRSmoother(Saveable, TransformerMixin, BaseEstimator):
 class _Stream:
     """The last predictions of one live recording."""
 
-    def __init__(self, taps: NDArray[Any], intercept: NDArray[Any]) -> None:
+    def __init__(self, taps: Floats, intercept: Floats) -> None:
         self._taps = np.ascontiguousarray(taps[::-1].T)  # (n_outputs, n_taps), oldest first
         self._intercept = intercept
         self._history: History | None = None
 
-    def push(self, chunk: NDArray[Any]) -> NDArray[Any]:
+    def push(self, chunk: Floats) -> Floats:
         chunk = check_chunk("FIRSmoother", chunk, len(self._taps), "predictions")
         if not len(chunk):
             return self.flush()
@@ -224,15 +224,15 @@ class _Stream:
         windows = np.lib.stride_tricks.sliding_window_view(rows, n_taps, axis=0)
         return np.einsum("tok,ok->to", windows, self._taps) + self._intercept
 
-    def flush(self) -> NDArray[Any]:
+    def flush(self) -> Floats:
         return np.empty((0, len(self._intercept)))
 
 
-def _windows(x: NDArray[Any], n_taps: int) -> NDArray[Any]:
+def _windows(x: Floats, n_taps: int) -> Floats:
     """Last ``n_taps`` samples at each time, newest first, shape (n, n_outputs, n_taps)."""
     x = np.concatenate([np.repeat(x[:1], n_taps - 1, axis=0), x])
     return np.lib.stride_tricks.sliding_window_view(x, n_taps, axis=0)[:, :, ::-1]
 
 
-def _moments(x: NDArray[Any], y: NDArray[Any]) -> Moments:
+def _moments(x: Floats, y: Floats) -> Moments:
     return Moments(float(len(x)), x.sum(0), y.sum(0), x.T @ x, x.T @ y, (y**2).sum(0))

@@ -3,7 +3,6 @@
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from neurokit.decoders.regressor import TimeRegressor, check_known
@@ -11,6 +10,7 @@ from neurokit.inputs.series import Series, series
 from neurokit.inputs.targets import Target, target
 from neurokit.metrics.cost import Cost, Part, count_products
 from neurokit.streaming import check_chunk
+from neurokit.types import Doubles, Recording, Targets
 
 _SETTLED = 1e-13  # relative change of the error covariance below which the gain stands
 
@@ -94,7 +94,7 @@ class KalmanRegressor(TimeRegressor):
         self.process_scale = process_scale
         self.memory = memory
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Recording, y: Targets | None) -> Self:
         """Fit the four matrices.
 
         Parameters
@@ -115,7 +115,7 @@ class KalmanRegressor(TimeRegressor):
         self._solve(_moments(rows, truth))
         return self
 
-    def partial_fit(self, X: Any, y: Any) -> Self:
+    def partial_fit(self, X: Recording, y: Targets | None) -> Self:
         """Learn from more data, such as a new day's, as if fitted on all of it at once.
 
         Parameters
@@ -136,7 +136,7 @@ class KalmanRegressor(TimeRegressor):
         self._solve({name: new[name] + self.memory * self.moments_[name] for name in new})
         return self
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: Recording) -> Any:
         """Filter: the movement at every step, given the counts up to it.
 
         Parameters
@@ -166,7 +166,7 @@ class KalmanRegressor(TimeRegressor):
         check_is_fitted(self)
         return _Stream(self.forward_, self.inward_, self.evidence_, self.mean_, self.intercept_)
 
-    def cost(self, X: Any) -> Cost:
+    def cost(self, X: Recording) -> Cost:
         """Return what the fitted estimator costs at each time step.
 
         Parameters
@@ -259,11 +259,11 @@ class _Stream:
 
     def __init__(
         self,
-        forward: NDArray[Any],
-        inward: NDArray[Any],
-        evidence: NDArray[Any],
-        mean: NDArray[Any],
-        intercept: NDArray[Any],
+        forward: Doubles,
+        inward: Doubles,
+        evidence: Doubles,
+        mean: Doubles,
+        intercept: Doubles,
     ) -> None:
         from neurokit.features._recursion import recur
 
@@ -275,7 +275,7 @@ class _Stream:
         self._state = np.zeros(len(intercept))
         self._step = 0
 
-    def push(self, chunk: NDArray[Any]) -> NDArray[Any]:
+    def push(self, chunk: Doubles) -> Doubles:
         chunk = check_chunk("KalmanRegressor", chunk, len(self._weights))
         seen = chunk @ self._weights - self._offset
         out = np.empty(seen.shape)
@@ -284,7 +284,7 @@ class _Stream:
         out += self._intercept
         return out
 
-    def flush(self) -> NDArray[Any]:
+    def flush(self) -> Doubles:
         return np.empty((0, len(self._intercept)))
 
 
@@ -311,14 +311,12 @@ def _moments(rows: Series, truth: Target) -> dict[str, Any]:
     }
 
 
-def _about(
-    products: NDArray[Any], left: NDArray[Any], right: NDArray[Any], mean: NDArray[Any], n: float
-) -> NDArray[Any]:
+def _about(products: Doubles, left: Doubles, right: Doubles, mean: Doubles, n: float) -> Doubles:
     """Sum of products of what is left when ``mean`` is taken off both sides."""
     return products - np.outer(left, mean) - np.outer(mean, right) + n * np.outer(mean, mean)
 
 
-def _shrink(covariance: NDArray[Any], n: float) -> NDArray[Any]:
+def _shrink(covariance: Doubles, n: float) -> Doubles:
     """Shrink correlations towards none, by the OAS formula (eq. 23 of reference 2)."""
     scale = np.sqrt(np.maximum(np.diag(covariance), 0.0))  # two steps: zero, but for rounding
     active = scale > 0
@@ -334,7 +332,7 @@ def _shrink(covariance: NDArray[Any], n: float) -> NDArray[Any]:
     return shrunk
 
 
-def _floor(covariance: NDArray[Any]) -> NDArray[Any]:
+def _floor(covariance: Doubles) -> Doubles:
     """Lift variances that are zero (a silent unit) a little, so that the inverse exists."""
     size = max(float(np.trace(covariance)) / len(covariance), np.finfo(np.float64).tiny * 1e20)
     return covariance + 1e-9 * size * np.eye(len(covariance))

@@ -21,6 +21,7 @@ from neurokit.inputs.targets import Target, target
 from neurokit.metrics.cost import Cost, Part, count_products
 from neurokit.persistence import Saveable
 from neurokit.streaming import check_chunk
+from neurokit.types import Floats, Recording, Targets
 
 
 class MotifDetector(Saveable, TransformerMixin, BaseEstimator):
@@ -111,7 +112,7 @@ class MotifDetector(Saveable, TransformerMixin, BaseEstimator):
         self.min_interval = min_interval
         self.sampling_rate = sampling_rate
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Recording, y: Targets | None = None) -> Self:
         """Learn motifs from their occurrences, or discover them.
 
         Parameters
@@ -145,7 +146,7 @@ class MotifDetector(Saveable, TransformerMixin, BaseEstimator):
     def _plan(self) -> dict[str, Any]:
         return {"min_interval_": self.min_interval}
 
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: Recording) -> Any:
         """Return the log-odds that each motif begins at each time step.
 
         Parameters
@@ -159,7 +160,7 @@ class MotifDetector(Saveable, TransformerMixin, BaseEstimator):
         rows, scores = self._scores(X)
         return rows.label(scores, "motif", self.motifs_)
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: Recording) -> Any:
         """Return where each motif begins: log-odds above 0, and ``min_interval`` kept.
 
         Parameters
@@ -176,7 +177,7 @@ class MotifDetector(Saveable, TransformerMixin, BaseEstimator):
             begins[run] = peaks(scores[run], 0.0, self.min_interval_)
         return rows.label(begins, "motif", self.motifs_)
 
-    def score(self, X: Any, y: Any) -> float:
+    def score(self, X: Recording, y: Targets | None) -> float:
         """Return the F1 score over all motifs: a beginning counts in its very bin only.
 
         Parameters
@@ -210,7 +211,7 @@ class MotifDetector(Saveable, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         return _Stream(self._model())
 
-    def cost(self, X: Any) -> Cost:
+    def cost(self, X: Recording) -> Cost:
         """Return what the fitted estimator costs at each time step.
 
         Parameters
@@ -225,12 +226,12 @@ class MotifDetector(Saveable, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         rows = series(self, X, reset=False)
         lagged = self.kernels_.transpose(0, 2, 1)  # (motif, delay, unit)
-        operations = count_products(lagged, rows.values > 0, rows.runs)
+        operations = count_products(lagged, (rows.values > 0).astype(float), rows.runs)
         size = self.kernels_.size + len(self.kernels_)
         states = self.kernels_[0].size
         return Cost((Part(operations, size, 8 * size, states),), self.latency_)
 
-    def _scores(self, X: Any) -> tuple[Series, NDArray[np.float32]]:
+    def _scores(self, X: Recording) -> tuple[Series, NDArray[np.float32]]:
         check_is_fitted(self)
         rows = series(self, X, reset=False)
         raster, model = rows.values > 0, self._model()
@@ -272,7 +273,7 @@ class _Stream:
         _, n_units, self._n_delays = model.kernels.shape
         self._rest = np.zeros((0, n_units), bool)
 
-    def push(self, chunk: NDArray[Any]) -> NDArray[np.float32]:
+    def push(self, chunk: Floats) -> NDArray[np.float32]:
         chunk = check_chunk("MotifDetector", chunk, self._rest.shape[1])
         raster = np.concatenate([self._rest, chunk > 0])
         n_whole = max(len(raster) - self._n_delays + 1, 0)

@@ -3,19 +3,19 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 
 from neurokit.inputs.series import Series
 from neurokit.inputs.targets import Target
 from neurokit.metrics.regression import decoding_r2
 from neurokit.persistence import Saveable
+from neurokit.types import Floats, Recording, Targets
 
 
 class TimeRegressor(Saveable, RegressorMixin, BaseEstimator):
     """Base of the regressors that predict behaviour at every time step."""
 
-    def score(self, X: Any, y: Any, sample_weight: None = None) -> float:
+    def score(self, X: Recording, y: Targets, sample_weight: None = None) -> float:
         """Return the mean R2 over outputs, in real time: no prediction is moved back.
 
         Parameters
@@ -35,7 +35,7 @@ class TimeRegressor(Saveable, RegressorMixin, BaseEstimator):
         self.feature_dim_ = y.dim
         self.flat_ = y.flat
 
-    def _label(self, rows: Series, out: NDArray[Any]) -> Any:
+    def _label(self, rows: Series, out: Floats) -> Any:
         if self.flat_:
             return rows.label(out[:, 0], self.feature_dim_, None)
         return rows.label(out, self.feature_dim_, self.features_)
@@ -47,7 +47,7 @@ class TimeRegressor(Saveable, RegressorMixin, BaseEstimator):
         return tags
 
 
-def check_known(estimator: Any, y: Target) -> None:
+def check_known(estimator: BaseEstimator, y: Target) -> None:
     """Refuse another number of outputs than ``fit`` has seen."""
     if y.values.shape[1] != len(np.atleast_1d(estimator.intercept_)):
         raise ValueError(

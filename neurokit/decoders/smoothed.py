@@ -4,7 +4,6 @@ from typing import Any, Self
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
@@ -12,6 +11,7 @@ from neurokit.decoders.regressor import TimeRegressor
 from neurokit.inputs.series import Series, series
 from neurokit.inputs.targets import target
 from neurokit.metrics.cost import Cost, cost_of
+from neurokit.types import Floats, Recording, Targets
 
 
 class SmoothedRegressor(TimeRegressor):
@@ -64,7 +64,7 @@ class SmoothedRegressor(TimeRegressor):
         self.smoother = smoother
         self.n_blocks = n_blocks
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Recording, y: Targets | None) -> Self:
         """Fit the filter on held-out predictions, and the decoder on everything.
 
         Parameters
@@ -99,7 +99,7 @@ class SmoothedRegressor(TimeRegressor):
         self.latency_, self.group_delay_ = (own + delay for delay in delays)
         return self
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: Recording) -> Any:
         """Decode and smooth.
 
         Parameters
@@ -130,7 +130,7 @@ class SmoothedRegressor(TimeRegressor):
         check_is_fitted(self)
         return _Stream(self.decoder_.stream(), self.smoother_.stream())
 
-    def cost(self, X: Any) -> Cost:
+    def cost(self, X: Recording) -> Cost:
         """Return what the fitted estimator costs at each time step.
 
         Parameters
@@ -152,10 +152,10 @@ class _Stream:
     def __init__(self, decoder: Any, smoother: Any) -> None:
         self._decoder, self._smoother = decoder, smoother
 
-    def push(self, chunk: NDArray[Any]) -> NDArray[Any]:
+    def push(self, chunk: Floats) -> Floats:
         return self._smoother.push(self._decoder.push(chunk))
 
-    def flush(self) -> NDArray[Any]:
+    def flush(self) -> Floats:
         return self._smoother.push(self._decoder.flush())
 
 

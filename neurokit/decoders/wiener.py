@@ -3,7 +3,6 @@
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from neurokit.decoders._ridge import Moments, choose_penalty, lagged_moments, ridge
@@ -13,6 +12,7 @@ from neurokit.inputs.series import Series, series
 from neurokit.inputs.targets import target
 from neurokit.metrics.cost import Cost, Part, count_products
 from neurokit.streaming import History, check_chunk
+from neurokit.types import Floats, Recording, Targets
 
 
 class WienerRegressor(TimeRegressor):
@@ -94,7 +94,7 @@ class WienerRegressor(TimeRegressor):
         self.memory = memory
         self.sampling_rate = sampling_rate
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Recording, y: Targets | None) -> Self:
         """Solve for the weights.
 
         Parameters
@@ -128,7 +128,7 @@ class WienerRegressor(TimeRegressor):
         self._solve(moments, n_lags)
         return self
 
-    def partial_fit(self, X: Any, y: Any) -> Self:
+    def partial_fit(self, X: Recording, y: Targets | None) -> Self:
         """Learn from more data, such as a new day's, as if fitted on all of it at once.
 
         Penalty, window and the mean that stands for unknown bins stay those of ``fit``. With
@@ -153,7 +153,7 @@ class WienerRegressor(TimeRegressor):
         self._solve(new.plus(Moments(*self.moments_), self.memory), n_lags)
         return self
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: Recording) -> Any:
         """Predict the movement at every time step.
 
         Parameters
@@ -180,7 +180,7 @@ class WienerRegressor(TimeRegressor):
         check_is_fitted(self)
         return _Stream(self.coef_, self.intercept_, self.mean_)
 
-    def cost(self, X: Any) -> Cost:
+    def cost(self, X: Recording) -> Cost:
         """Return what the fitted estimator costs at each time step.
 
         Parameters
@@ -199,7 +199,7 @@ class WienerRegressor(TimeRegressor):
         sparsity = float((self.coef_ == 0).mean())
         return Cost((Part(operations, size, 8 * size, sparsity=sparsity),), self.latency_)
 
-    def _predict(self, rows: Series) -> NDArray[Any]:
+    def _predict(self, rows: Series) -> Floats:
         n_outputs, n_lags, n_units = self.coef_.shape
         out = np.tile(self.intercept_, (len(rows.values), 1))
         weights = self.coef_.transpose(2, 1, 0).reshape(n_units, -1)
@@ -232,7 +232,7 @@ class WienerRegressor(TimeRegressor):
 class _Stream:
     """The last bins of one live recording, and the weights laid out for one product."""
 
-    def __init__(self, coef: NDArray[Any], intercept: NDArray[Any], mean: NDArray[Any]) -> None:
+    def __init__(self, coef: Floats, intercept: Floats, mean: Floats) -> None:
         n_outputs, n_lags, n_units = coef.shape
         self._weights = np.ascontiguousarray(coef[:, ::-1].reshape(n_outputs, -1).T)
         self._offset = intercept - coef.sum(1) @ mean
@@ -240,7 +240,7 @@ class _Stream:
         self._shape = n_lags * n_units
         self._n_units = n_units
 
-    def push(self, chunk: NDArray[Any]) -> NDArray[Any]:
+    def push(self, chunk: Floats) -> Floats:
         chunk = check_chunk("WienerRegressor", chunk, self._n_units)
         rows = self._history.push(chunk).reshape(-1)
         n = len(chunk)
@@ -251,5 +251,5 @@ class _Stream:
         windows = np.lib.stride_tricks.sliding_window_view(rows, self._shape)
         return windows[:: self._n_units] @ self._weights + self._offset
 
-    def flush(self) -> NDArray[Any]:
+    def flush(self) -> Floats:
         return np.empty((0, len(self._offset)))

@@ -1,21 +1,20 @@
 """Leaky integrate-and-fire units with random connections, step by step and without torch."""
 
-from typing import Any
-
 from numba import njit
-from numpy.typing import NDArray
+
+from neurokit.types import Floats
 
 
 @njit(cache=True, fastmath={"contract"}, error_model="numpy", nogil=True)
 def run_liquid(
-    current: NDArray[Any],
-    weight: NDArray[Any],
+    current: Floats,
+    weight: Floats,
     decay: float,
     keep: float,
-    v: NDArray[Any],
-    s: NDArray[Any],
-    low: NDArray[Any],
-    out: NDArray[Any],
+    v: Floats,
+    s: Floats,
+    low: Floats,
+    out: Floats,
 ) -> int:
     """Run all units through all steps; fill ``out`` with their low-passed spikes.
 

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from neurokit.inputs.trials import Trials, trials
 from neurokit.metrics.cost import Cost, multiply
 from neurokit.persistence import Saveable
+from neurokit.types import Floats, Recording
 
 
 class EuclideanAlignment(Saveable, TransformerMixin, BaseEstimator):
@@ -77,7 +78,7 @@ class EuclideanAlignment(Saveable, TransformerMixin, BaseEstimator):
         self.by = by
         self.unseen = unseen
 
-    def fit(self, X: Any, y: object = None, *, groups: Any = None) -> Self:
+    def fit(self, X: Recording, y: object = None, *, groups: ArrayLike | None = None) -> Self:
         """Learn the mean covariance of each domain.
 
         Parameters
@@ -108,7 +109,7 @@ class EuclideanAlignment(Saveable, TransformerMixin, BaseEstimator):
     def _plan(self) -> dict[str, Any]:
         return {"by_": list(self.by), "unseen_": self.unseen}
 
-    def transform(self, X: Any, *, groups: Any = None) -> Any:
+    def transform(self, X: Recording, *, groups: ArrayLike | None = None) -> Any:
         """Align trials.
 
         Parameters
@@ -149,7 +150,9 @@ class EuclideanAlignment(Saveable, TransformerMixin, BaseEstimator):
         aligned.attrs |= {"units": "1", "alignment": "; ".join(said)}
         return aligned.isel(trial=0) if source.single else aligned
 
-    def fit_transform(self, X: Any, y: object = None, *, groups: Any = None) -> Any:
+    def fit_transform(
+        self, X: Recording, y: object = None, *, groups: ArrayLike | None = None
+    ) -> Any:
         """Fit, and align the same trials.
 
         Parameters
@@ -162,7 +165,7 @@ class EuclideanAlignment(Saveable, TransformerMixin, BaseEstimator):
         """
         return self.fit(X, y, groups=groups).transform(X, groups=groups)
 
-    def cost(self, X: Any) -> Cost:
+    def cost(self, X: Recording) -> Cost:
         """Return what the fitted estimator costs for each trial.
 
         Parameters
@@ -178,7 +181,7 @@ class EuclideanAlignment(Saveable, TransformerMixin, BaseEstimator):
         _, n_channels, n_times = trials(self, X, reset=False).values.shape
         return multiply(n_channels**2 * n_times, n_parameters=n_channels**2)
 
-    def _domains(self, source: Trials, groups: Any) -> NDArray[Any]:
+    def _domains(self, source: Trials, groups: ArrayLike | None) -> Floats:
         """Name the domain of each trial."""
         n_trials = len(source.values)
         if groups is not None:
@@ -205,7 +208,7 @@ class EuclideanAlignment(Saveable, TransformerMixin, BaseEstimator):
         return tags
 
 
-def _mean_covariance(x: NDArray[Any], domain: str) -> NDArray[Any]:
+def _mean_covariance(x: Floats, domain: str) -> Floats:
     """Mean of ``X X' / T`` over trials, in float64."""
     x = x.astype(np.float64, copy=False)
     mean = np.mean(x @ x.transpose(0, 2, 1), axis=0) / x.shape[2]
@@ -216,7 +219,7 @@ def _mean_covariance(x: NDArray[Any], domain: str) -> NDArray[Any]:
     return mean
 
 
-def _inverse_root(covariance: NDArray[Any]) -> NDArray[Any]:
+def _inverse_root(covariance: Floats) -> Floats:
     """Inverse square root on the directions that have variance; what is flat stays exactly so."""
     live = np.ix_(*2 * (covariance.any(axis=0),))  # a solver may leak rounding into the others
     values, vectors = np.linalg.eigh(covariance[live])

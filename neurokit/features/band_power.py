@@ -5,7 +5,6 @@ from typing import Any, Self
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from scipy.fft import next_fast_len, rfft, rfftfreq
 from scipy.signal.windows import dpss, hann
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -15,6 +14,7 @@ from neurokit.inputs.rates import match_rate, require_rate
 from neurokit.inputs.trials import Trials, trials
 from neurokit.metrics.cost import Cost, multiply
 from neurokit.persistence import Saveable
+from neurokit.types import Floats, Names, Recording
 
 BANDS = {"alpha": (8.0, 13.0), "beta": (13.0, 30.0)}
 
@@ -84,7 +84,7 @@ class BandPower(Saveable, TransformerMixin, BaseEstimator):
         self.bandwidth = bandwidth
         self.sampling_rate = sampling_rate
 
-    def fit(self, X: Any, y: object = None) -> Self:
+    def fit(self, X: Recording, y: object = None) -> Self:
         """Check the bands against the sampling rate; nothing is learnt from the data.
 
         Parameters
@@ -114,7 +114,7 @@ class BandPower(Saveable, TransformerMixin, BaseEstimator):
         self._check_length(source)
         return self
 
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: Recording) -> Any:
         """Return the log power in each band.
 
         Parameters
@@ -140,7 +140,7 @@ class BandPower(Saveable, TransformerMixin, BaseEstimator):
         bands = dict(BANDS if self.bands is None else self.bands)
         return {"bands_": bands, "method_": self.method, "bandwidth_": self.bandwidth}
 
-    def cost(self, X: Any) -> Cost:
+    def cost(self, X: Recording) -> Cost:
         """Return what the fitted estimator costs for each trial.
 
         Parameters
@@ -159,7 +159,7 @@ class BandPower(Saveable, TransformerMixin, BaseEstimator):
         macs = n_channels * (len(tapers) * each + len(self.bands_) * (n_fft // 2 + 1))
         return multiply(macs, n_parameters=tapers.size)
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+    def get_feature_names_out(self, input_features: object = None) -> Names:
         """Return ``"channel band"`` for every column.
 
         Parameters
@@ -176,7 +176,7 @@ class BandPower(Saveable, TransformerMixin, BaseEstimator):
         names = [f"{channel} {band}" for band in self.bands_ for channel in channels]
         return np.array(names, dtype=object)
 
-    def _power(self, x: NDArray[Any]) -> NDArray[Any]:
+    def _power(self, x: Floats) -> Floats:
         """Power in each band, shape (n_trials, n_bands, n_channels)."""
         n_trials, n_channels, n_times = x.shape
         tapers = self._tapers(n_times)
@@ -199,7 +199,7 @@ class BandPower(Saveable, TransformerMixin, BaseEstimator):
         narrowest = min(high - low for low, high in self.bands_.values())
         return next_fast_len(max(n_times, int(4 * self.sampling_rate_ / narrowest)), real=True)
 
-    def _tapers(self, n_times: int) -> NDArray[Any]:
+    def _tapers(self, n_times: int) -> Floats:
         """Tapers of unit energy, shape (n_tapers, n_times)."""
         product = self.bandwidth_ / 2 * n_times / self.sampling_rate_  # time x half bandwidth
         if self.method_ == "multitaper" and 1 <= product < n_times / 2:
@@ -216,7 +216,7 @@ class BandPower(Saveable, TransformerMixin, BaseEstimator):
                 f" cycle at {lowest:g} Hz, an edge of a band; cut longer trials."
             )
 
-    def _label(self, out: NDArray[Any], source: Trials) -> xr.DataArray:
+    def _label(self, out: Floats, source: Trials) -> xr.DataArray:
         n_bands = len(self.bands_)
         names = source.source[source.space].values  # type: ignore[index]
         labelled = xr.DataArray(

@@ -3,7 +3,6 @@
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -11,6 +10,7 @@ from neurokit.inputs.series import Series, series
 from neurokit.metrics.cost import Cost, add_up
 from neurokit.persistence import Saveable
 from neurokit.streaming import check_chunk
+from neurokit.types import Floats, Recording
 
 
 class DeltaEncoder(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -57,7 +57,7 @@ class DeltaEncoder(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
     def __init__(self, threshold: float = 0.5) -> None:
         self.threshold = threshold
 
-    def fit(self, X: Any, y: object = None) -> Self:
+    def fit(self, X: Recording, y: object = None) -> Self:
         """Learn the spread of every channel.
 
         Parameters
@@ -80,7 +80,7 @@ class DeltaEncoder(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         self.threshold_ = self.threshold * rows.values.std(0, dtype=np.float64)
         return self
 
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: Recording) -> Any:
         """Return the changes sent.
 
         Parameters
@@ -99,7 +99,7 @@ class DeltaEncoder(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
             out[run] = self.stream().push(rows.values[run])
         return _like(X, rows, out)
 
-    def inverse_transform(self, X: Any) -> Any:
+    def inverse_transform(self, X: Recording) -> Any:
         """Add up changes: the signal as the receiver knows it.
 
         Parameters
@@ -130,7 +130,7 @@ class DeltaEncoder(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         check_is_fitted(self)
         return _Stream(self.threshold_)
 
-    def cost(self, X: Any) -> Cost:
+    def cost(self, X: Recording) -> Cost:
         """Return what the fitted estimator costs at each time step.
 
         Parameters
@@ -151,12 +151,12 @@ class DeltaEncoder(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
 class _Stream:
     """What the receiver of one live recording holds."""
 
-    def __init__(self, threshold: NDArray[Any]) -> None:
+    def __init__(self, threshold: Floats) -> None:
         self._threshold = threshold
         self._held = np.zeros(len(threshold))
         self._begun = False
 
-    def push(self, chunk: NDArray[Any]) -> NDArray[Any]:
+    def push(self, chunk: Floats) -> Floats:
         chunk = check_chunk("DeltaEncoder", chunk, len(self._threshold), "samples")
         out = np.zeros(chunk.shape, chunk.dtype if chunk.dtype.kind == "f" else np.float64)
         for t, row in enumerate(chunk):
@@ -167,11 +167,11 @@ class _Stream:
             self._begun = True
         return out
 
-    def flush(self) -> NDArray[Any]:
+    def flush(self) -> Floats:
         return np.empty((0, len(self._threshold)))
 
 
-def _like(X: Any, rows: Series, out: NDArray[Any]) -> Any:
+def _like(X: Recording, rows: Series, out: Floats) -> Any:
     """Give ``out`` the labels and dims of ``X``."""
     if rows.source is None:
         return out

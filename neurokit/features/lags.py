@@ -4,7 +4,6 @@ from typing import Any, Self
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -12,6 +11,7 @@ from neurokit.inputs.series import Series, series
 from neurokit.metrics.cost import NOTHING, Cost, Part
 from neurokit.persistence import Saveable
 from neurokit.streaming import History, check_chunk
+from neurokit.types import Floats, Names, Recording
 
 
 class LagWindow(Saveable, TransformerMixin, BaseEstimator):
@@ -67,7 +67,7 @@ class LagWindow(Saveable, TransformerMixin, BaseEstimator):
         self.window = window
         self.sampling_rate = sampling_rate
 
-    def fit(self, X: Any, y: object = None) -> Self:
+    def fit(self, X: Recording, y: object = None) -> Self:
         """Learn the mean of every unit.
 
         Parameters
@@ -85,7 +85,7 @@ class LagWindow(Saveable, TransformerMixin, BaseEstimator):
         self.mean_ = rows.values.mean(0, dtype=np.float64)
         return self
 
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: Recording) -> Any:
         """Return the window of every bin.
 
         Parameters
@@ -118,7 +118,7 @@ class LagWindow(Saveable, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         return _Stream(self.n_lags_, self.mean_)
 
-    def cost(self, X: Any) -> Cost:
+    def cost(self, X: Recording) -> Cost:
         """Return what the fitted estimator costs at each time step.
 
         Parameters
@@ -133,7 +133,7 @@ class LagWindow(Saveable, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         return Cost((Part(NOTHING),))
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+    def get_feature_names_out(self, input_features: object = None) -> Names:
         """Return ``"unit@lag"`` for every column, lags counted in bins.
 
         Parameters
@@ -163,7 +163,7 @@ class LagWindow(Saveable, TransformerMixin, BaseEstimator):
         )
 
 
-def count_lags(estimator: Any, rate: float | None) -> int:
+def count_lags(estimator: BaseEstimator, rate: float | None) -> int:
     """Return the bins in an estimator's window, from its ``n_lags`` or its ``window``."""
     name = type(estimator).__name__
     if estimator.window is None:
@@ -183,7 +183,7 @@ def count_lags(estimator: Any, rate: float | None) -> int:
     return int(n_lags)
 
 
-def _windows(x: NDArray[Any], n_lags: int, before: NDArray[Any]) -> NDArray[Any]:
+def _windows(x: Floats, n_lags: int, before: Floats) -> Floats:
     """Rows of ``[x(t), x(t-1), ...]``, with ``before`` where there is no past."""
     n, n_units = x.shape
     out = np.empty((n, n_lags, n_units), x.dtype)
@@ -196,17 +196,17 @@ def _windows(x: NDArray[Any], n_lags: int, before: NDArray[Any]) -> NDArray[Any]
 class _Stream:
     """The last bins of one live recording."""
 
-    def __init__(self, n_lags: int, mean: NDArray[Any]) -> None:
+    def __init__(self, n_lags: int, mean: Floats) -> None:
         self._n_lags, self._n_units = n_lags, len(mean)
         self._n_features = n_lags * len(mean)
         self._history = History(np.tile(mean, (n_lags - 1, 1)))
 
-    def push(self, chunk: NDArray[Any]) -> NDArray[Any]:
+    def push(self, chunk: Floats) -> Floats:
         chunk = check_chunk("LagWindow", chunk, self._n_units)
         rows, n = self._history.push(chunk), len(chunk)
         newest = self._n_lags - 1
         lagged = [rows[newest - lag : newest - lag + n] for lag in range(self._n_lags)]
         return np.concatenate(lagged, axis=1)
 
-    def flush(self) -> NDArray[Any]:
+    def flush(self) -> Floats:
         return np.empty((0, self._n_lags * self._n_units))

@@ -4,7 +4,6 @@ from typing import Any, Self
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from scipy.linalg import expm
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
@@ -14,6 +13,7 @@ from neurokit.inputs.series import Series, series
 from neurokit.metrics.cost import Cost, multiply
 from neurokit.persistence import Saveable
 from neurokit.streaming import check_chunk
+from neurokit.types import Floats, Names, Recording
 
 
 class LegendreHistory(Saveable, TransformerMixin, BaseEstimator):
@@ -78,7 +78,7 @@ class LegendreHistory(Saveable, TransformerMixin, BaseEstimator):
         self.window = window
         self.sampling_rate = sampling_rate
 
-    def fit(self, X: Any, y: object = None) -> Self:
+    def fit(self, X: Recording, y: object = None) -> Self:
         """Discretise the system for the sampling rate, and learn the mean of every unit.
 
         Parameters
@@ -115,7 +115,7 @@ class LegendreHistory(Saveable, TransformerMixin, BaseEstimator):
     def _plan(self) -> dict[str, Any]:
         return {"order_": self.order, "window_": self.window}
 
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: Recording) -> Any:
         """Return the coefficients at every time step.
 
         Parameters
@@ -139,7 +139,7 @@ class LegendreHistory(Saveable, TransformerMixin, BaseEstimator):
         labelled = rows.label(out, "feature", None)
         return labelled if rows.source is None else self._name(labelled, rows)
 
-    def reconstruct(self, coefficients: Any, back: Any) -> NDArray[Any]:
+    def reconstruct(self, coefficients: Any, back: Any) -> Floats:
         """Return what the coefficients say of the past.
 
         Parameters
@@ -171,7 +171,7 @@ class LegendreHistory(Saveable, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         return _Stream(self.transition_, self.input_, self.mean_)
 
-    def cost(self, X: Any) -> Cost:
+    def cost(self, X: Recording) -> Cost:
         """Return what the fitted estimator costs at each time step.
 
         Parameters
@@ -188,7 +188,7 @@ class LegendreHistory(Saveable, TransformerMixin, BaseEstimator):
         size = order**2 + order + n_units
         return multiply((order**2 + order) * n_units, n_parameters=size, n_states=order * n_units)
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+    def get_feature_names_out(self, input_features: object = None) -> Names:
         """Return ``"unit P0"``, ... for every column.
 
         Parameters
@@ -218,13 +218,13 @@ class LegendreHistory(Saveable, TransformerMixin, BaseEstimator):
 class _Stream:
     """The coefficients of one live recording."""
 
-    def __init__(self, transition: NDArray[Any], inward: NDArray[Any], mean: NDArray[Any]) -> None:
+    def __init__(self, transition: Floats, inward: Floats, mean: Floats) -> None:
         self._transition, self._input = transition, inward[:, None]
         constant = np.zeros((len(inward), 1))
         constant[0] = 1.0  # a unit that always stood at its mean
         self._state = constant * mean
 
-    def push(self, chunk: NDArray[Any]) -> NDArray[Any]:
+    def push(self, chunk: Floats) -> Floats:
         chunk = check_chunk("LegendreHistory", chunk, self._state.shape[1])
         out = np.empty((len(chunk), *self._state.shape))
         for t, row in enumerate(chunk):
@@ -232,5 +232,5 @@ class _Stream:
             out[t] = self._state
         return out.reshape(len(chunk), self._state.size)
 
-    def flush(self) -> NDArray[Any]:
+    def flush(self) -> Floats:
         return np.empty((0, self._state.size))

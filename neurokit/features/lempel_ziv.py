@@ -4,13 +4,13 @@ from typing import Any, Self
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from neurokit.inputs.trials import trials
 from neurokit.metrics.cost import Cost, add_up
 from neurokit.persistence import Saveable
+from neurokit.types import Floats, Recording
 
 
 class LempelZiv(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -57,7 +57,7 @@ class LempelZiv(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
     def __init__(self, *, binarize: str = "median") -> None:
         self.binarize = binarize
 
-    def fit(self, X: Any, y: object = None) -> Self:
+    def fit(self, X: Recording, y: object = None) -> Self:
         """Remember the channels; nothing else is learnt.
 
         Parameters
@@ -81,7 +81,7 @@ class LempelZiv(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
     def _plan(self) -> dict[str, Any]:
         return {"binarize_": self.binarize}
 
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: Recording) -> Any:
         """Return the complexity of every channel.
 
         Parameters
@@ -104,7 +104,7 @@ class LempelZiv(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         out = words.reshape(x.shape[:2]) * np.log2(max(n_times, 2)) / n_times
         return out if source.source is None else self._label(out, source)
 
-    def cost(self, X: Any) -> Cost:
+    def cost(self, X: Recording) -> Cost:
         """Return what the fitted estimator costs for each trial.
 
         Parameters
@@ -120,7 +120,7 @@ class LempelZiv(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         _, n_channels, n_times = trials(self, X, reset=False).values.shape
         return add_up(2.0 * n_channels * n_times)
 
-    def _label(self, out: NDArray[Any], source: Any) -> xr.DataArray:
+    def _label(self, out: Floats, source: Any) -> xr.DataArray:
         labelled = xr.DataArray(
             out,
             dims=("trial", source.space),

@@ -17,6 +17,7 @@ from neurokit.metrics.cost import Cost, Part
 from neurokit.metrics.neurobench import Operations
 from neurokit.persistence import Saveable
 from neurokit.streaming import check_chunk
+from neurokit.types import Floats, Recording
 
 
 class LiquidState(Saveable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -101,7 +102,7 @@ class LiquidState(Saveable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         self.sampling_rate = sampling_rate
         self.random_state = random_state
 
-    def fit(self, X: Any, y: object = None) -> Self:
+    def fit(self, X: Recording, y: object = None) -> Self:
         """Draw the connections, and learn mean and spread of every unit.
 
         Parameters
@@ -136,7 +137,7 @@ class LiquidState(Saveable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     def _plan(self) -> dict[str, Any]:
         return {"tau_": self.tau, "tau_state_": self.tau_state}
 
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: Recording) -> Any:
         """Return the low-passed spikes of every neuron at every time step.
 
         Parameters
@@ -168,7 +169,7 @@ class LiquidState(Saveable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         check_is_fitted(self)
         return _Stream(self)
 
-    def cost(self, X: Any) -> Cost:
+    def cost(self, X: Recording) -> Cost:
         """Return what the fitted estimator costs at each time step.
 
         Parameters
@@ -232,7 +233,7 @@ class _Stream:
         self._state = [np.zeros(len(self._weight)) for _ in range(3)]
         self.n_passed = 0  # connections that spikes went through
 
-    def push(self, chunk: NDArray[Any]) -> NDArray[np.float64]:
+    def push(self, chunk: Floats) -> NDArray[np.float64]:
         liquid = self._liquid
         chunk = check_chunk("LiquidState", chunk, len(liquid.mean_))
         # products row by row, so that a chunk of any length gives the same bits

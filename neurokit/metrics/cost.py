@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 
 from neurokit.metrics.neurobench import Operations
+from neurokit.types import Floats, Recording
 
 NOTHING = Operations(0.0, 0.0, 0.0, float("nan"), 0.0)
 
@@ -81,7 +82,7 @@ class Cost(NamedTuple):
 class TellsCost(Protocol):
     """An estimator that tells what it costs."""
 
-    def cost(self, X: Any) -> Cost:
+    def cost(self, X: Recording) -> Cost:
         """Return what the fitted estimator costs on these recordings."""
 
 
@@ -111,7 +112,7 @@ def add_up(acs: float, *, n_parameters: int = 0, n_states: int = 0) -> Cost:
     return Cost((Part(operations, n_parameters, 8 * n_parameters, n_states),))
 
 
-def cost_of(estimator: Any, X: Any) -> Cost:
+def cost_of(estimator: BaseEstimator, X: Recording) -> Cost:
     """Return what an estimator costs, a pipeline of such estimators included.
 
     Parameters
@@ -153,9 +154,7 @@ def cost_of(estimator: Any, X: Any) -> Cost:
     )
 
 
-def count_products(
-    coef: NDArray[Any], rows: NDArray[Any], runs: Sequence[slice], more: int = 0
-) -> Operations:
+def count_products(coef: Floats, rows: Floats, runs: Sequence[slice], more: int = 0) -> Operations:
     """Count the products of (output, lag, unit) weights with lagged counts.
 
     Parameters

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
+from sklearn.base import BaseEstimator
 
-from neurokit.metrics.cost import Cost, Part, TellsCost, cost_of
+from neurokit.metrics.cost import Cost, Part, cost_of
 from neurokit.metrics.neurobench import bit_budget, memory_energy, operation_energy
+from neurokit.types import Recording
 
 _SUMS = ("parameters", "bytes", "dense", "macs", "acs")
 
 
-def footprint(estimator: Any, X: Any) -> pd.Series[Any]:
+def footprint(estimator: BaseEstimator, X: Recording) -> pd.Series[Any]:
     """Say what a fitted decoder costs on these recordings.
 
     Each estimator tells its own cost. Networks are run and counted as NeuroBench counts [1]_: one
@@ -96,7 +98,7 @@ def tabulate(cost: Cost) -> pd.Series[Any]:
     return table
 
 
-def with_filter(table: pd.Series[Any], smoother: TellsCost) -> pd.Series[Any]:
+def with_filter(table: pd.Series[Any], smoother: BaseEstimator) -> pd.Series[Any]:
     """Add what a filter behind a decoder costs to what the decoder costs.
 
     Parameters

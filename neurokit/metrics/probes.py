@@ -13,7 +13,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.preprocessing import StandardScaler
 
 from neurokit.metrics.fidelity import BANDS, frequencies_of, pair, rate_of
-from neurokit.types import Recording, Target, Tokens
+from neurokit.types import Recording, Targets, Tokens
 
 if TYPE_CHECKING:
     import torch
@@ -24,7 +24,7 @@ Source: TypeAlias = "ArrayLike | Callable[[np.ndarray, int], ArrayLike]"
 
 def probe(
     features: Mapping[str, Source],
-    y: Target,
+    y: Targets,
     groups: ArrayLike | None,
     *,
     seeds: Sequence[int] = (0, 1, 2, 3, 4),

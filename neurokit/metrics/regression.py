@@ -7,7 +7,7 @@ import xarray as xr
 from sklearn.metrics import r2_score
 
 from neurokit import recording
-from neurokit.types import Labelled, Target
+from neurokit.types import Labelled, Targets
 
 
 class DecodingR2(NamedTuple):
@@ -20,8 +20,8 @@ class DecodingR2(NamedTuple):
 
 
 def decoding_r2(
-    y_true: Target,
-    y_pred: Target,
+    y_true: Targets,
+    y_pred: Targets,
     *,
     delay: float = 0.0,
     sampling_rate: float | None = None,
@@ -93,7 +93,7 @@ def decoding_r2(
     )
 
 
-def _rows(y: Target) -> np.ndarray:
+def _rows(y: Targets) -> np.ndarray:
     """Stand the samples as rows, trials one below the other."""
     if isinstance(y, xr.DataArray):
         others = [dim for dim in y.dims if dim not in ("trial", "time")]
@@ -103,7 +103,7 @@ def _rows(y: Target) -> np.ndarray:
     return y[:, None] if y.ndim == 1 else y
 
 
-def _like(y: Target, other: Target) -> Target:
+def _like(y: Targets, other: Targets) -> Targets:
     """Put dims in the other's order, where both are labelled."""
     if (
         isinstance(y, xr.DataArray)
@@ -114,7 +114,7 @@ def _like(y: Target, other: Target) -> Target:
     return y
 
 
-def _clock(y: Target, given: float | None) -> tuple[float | None, list[slice] | None]:
+def _clock(y: Targets, given: float | None) -> tuple[float | None, list[slice] | None]:
     """Find the rate in Hz and the stretches of the rows of `_rows`."""
     if not isinstance(y, xr.DataArray) or "time" not in y.coords or y.sizes["time"] < 2:
         return given, None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import compute_class_weight
 from sklearn.utils.validation import check_is_fitted
 
@@ -19,8 +20,11 @@ from neurokit.inputs.trials import Trials, trials
 from neurokit.metrics.cost import Cost
 from neurokit.persistence import Saveable
 from neurokit.streaming import check_chunk
+from neurokit.types import Floats, Recording, Targets
 
 if TYPE_CHECKING:
+    from torch import Tensor, nn
+
     from neurokit.training import Trainer
 
 _BATCH = 256  # trials that are decoded at once
@@ -38,7 +42,7 @@ class NetworkClassifier(Saveable, TrialClassifier):
     """
 
     sampling_rate: float | None
-    class_weight: Any
+    class_weight: Mapping[Any, float] | str | None
     augmentation: Any
     trainer: Trainer | None
     random_state: int | np.random.RandomState | None
@@ -47,7 +51,7 @@ class NetworkClassifier(Saveable, TrialClassifier):
     _standardised = True  # whether channels are brought to mean 0 and spread 1
     _any_length = False  # whether later trials may have another length
 
-    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
+    def fit(self, X: Recording, y: Targets | None, groups: ArrayLike | None = None) -> Self:
         """Train the network from the start.
 
         Parameters
@@ -70,7 +74,13 @@ class NetworkClassifier(Saveable, TrialClassifier):
         """
         return self._begin(X, y, None, groups)
 
-    def partial_fit(self, X: Any, y: Any, classes: Any = None, groups: Any = None) -> Self:
+    def partial_fit(
+        self,
+        X: Recording,
+        y: Targets | None,
+        classes: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Go on learning from more trials of the same classes, such as a new day's.
 
         The network starts from what it is, with a quarter of the epochs and of the learning rate.
@@ -116,7 +126,7 @@ class NetworkClassifier(Saveable, TrialClassifier):
             )
         return _WindowStream(self, every)
 
-    def cost(self, X: Any) -> Cost:
+    def cost(self, X: Recording) -> Cost:
         """Return what the fitted estimator costs for each trial.
 
         Parameters
@@ -154,16 +164,18 @@ class NetworkClassifier(Saveable, TrialClassifier):
 
     # ------------------------------------------------------------ for the subclasses
 
-    def _initialise(self, module: Any, x: NDArray[np.float32]) -> None:
+    def _initialise(self, module: nn.Module, x: NDArray[np.float32]) -> None:
         """Fit the start of the network to the statistics of its input, (trial, channel, time)."""
 
-    def _log_probabilities(self, module: Any, x: Any) -> Any:
+    def _log_probabilities(self, module: nn.Module, x: Tensor) -> Tensor:
         """Return the logarithm of each class's probability, for trials (trial, channel, time)."""
         return module(x).log_softmax(-1)
 
     # ------------------------------------------------------------ inside
 
-    def _begin(self, X: Any, y: Any, classes: Any, groups: Any) -> Self:
+    def _begin(
+        self, X: Recording, y: Targets | None, classes: ArrayLike | None, groups: ArrayLike | None
+    ) -> Self:
         from neurokit.training import import_torch
 
         import_torch(type(self).__name__)
@@ -188,7 +200,12 @@ class NetworkClassifier(Saveable, TrialClassifier):
         return self._learn(seen, index, groups, self.trainer or self.make_trainer(), seed)
 
     def _learn(
-        self, seen: Trials, index: NDArray[np.intp], groups: Any, trainer: Trainer, seed: int
+        self,
+        seen: Trials,
+        index: NDArray[np.intp],
+        groups: ArrayLike | None,
+        trainer: Trainer,
+        seed: int,
     ) -> Self:
         import torch
 
@@ -218,20 +235,20 @@ class NetworkClassifier(Saveable, TrialClassifier):
         """Return the weight of every trial, 1 in the mean."""
         present = np.unique(index)
         wanted = self.class_weight
-        if not isinstance(wanted, str):
+        if wanted is not None and not isinstance(wanted, str):
             wanted = {k: wanted.get(c, 1.0) for k, c in enumerate(self.classes_.tolist())}
         by_class = np.ones(len(self.classes_))
         by_class[present] = compute_class_weight(wanted, classes=present, y=index)
         weight = by_class[index]
         return (weight / weight.mean()).astype(np.float32)
 
-    def _prepare(self, values: NDArray[Any]) -> NDArray[np.float32]:
+    def _prepare(self, values: Floats) -> NDArray[np.float32]:
         """Return trials as the network takes them."""
         if self._standardised:
             values = (values - self.mean_[:, None]) / self.scale_[:, None]
         return np.ascontiguousarray(values, np.float32)
 
-    def _read(self, X: Any) -> Trials:
+    def _read(self, X: Recording) -> Trials:
         seen = super()._read(X)
         if not self._any_length and seen.values.shape[2] != self.n_times_:
             raise ValueError(
@@ -240,13 +257,13 @@ class NetworkClassifier(Saveable, TrialClassifier):
             )
         return seen
 
-    def _decisions(self, seen: Trials) -> NDArray[Any]:
+    def _decisions(self, seen: Trials) -> Floats:
         return self._decide(seen.values)
 
-    def _probabilities(self, seen: Trials) -> NDArray[Any]:
+    def _probabilities(self, seen: Trials) -> Floats:
         return np.exp(self._decide(seen.values))
 
-    def _decide(self, values: NDArray[Any]) -> NDArray[np.float64]:
+    def _decide(self, values: Floats) -> NDArray[np.float64]:
         """Return the logarithms of the probabilities, a few trials at once."""
         import torch
 
@@ -272,7 +289,7 @@ class _WindowStream:
         self._rows = np.empty((0, classifier.n_features_in_))
         self._wait = classifier.n_times_  # samples that must stand before the next decision
 
-    def push(self, chunk: NDArray[Any]) -> NDArray[Any]:
+    def push(self, chunk: Floats) -> Floats:
         classifier = self._classifier
         name, n_times = type(classifier).__name__, classifier.n_times_
         chunk = check_chunk(name, chunk, self._rows.shape[1], "samples")
@@ -287,11 +304,11 @@ class _WindowStream:
             return self.flush()
         return np.exp(classifier._decide(np.stack(windows)))
 
-    def flush(self) -> NDArray[Any]:
+    def flush(self) -> Floats:
         return np.empty((0, len(self._classifier.classes_)))
 
 
-def find_groups(seen: Trials, groups: Any) -> NDArray[Any] | None:
+def find_groups(seen: Trials, groups: ArrayLike | None) -> Floats | None:
     """Return what a held-out split keeps together: subjects, else sessions, where several are."""
     if groups is not None:
         return np.asarray(groups)

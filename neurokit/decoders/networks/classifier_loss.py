@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from neurokit.nn.draws import Draws, generator
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor, nn
 
 
 class TrialLoss(NamedTuple):
     """How unlikely the true labels are, and how often the likeliest is right."""
 
-    log_probabilities: Callable[[Any, Any], Any]
-    augment: Callable[[Any, Any], Any] | None
+    log_probabilities: Callable[[nn.Module, Tensor], Tensor]
+    augment: Callable[[Tensor, Generator], Tensor] | None
 
-    def __call__(self, module: Any, x: Any, index: Any, weight: Any = None) -> Any:
+    def __call__(
+        self, module: nn.Module, x: Tensor, index: Tensor, weight: Tensor | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the mean over trials, and their accuracy beside it.
 
         Parameters

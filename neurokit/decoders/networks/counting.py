@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neurokit.decoders.networks.learning import find_connections
 from neurokit.metrics.cost import Cost, Part
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _BITS = {"float32": 32, "float16": 16, "int8": 8}
 
 
 def cost_of_network(
-    module: Any, run: Callable[[], int], n_steps: int, dtype: str, *, rounded: bool = False
+    module: nn.Module, run: Callable[[], int], n_steps: int, dtype: str, *, rounded: bool = False
 ) -> Cost:
     """Run a network and count as NeuroBench counts.
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
 if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor, nn
+
     from neurokit.training import Trainer
 
 
-def draw_seed(random_state: Any) -> int:
+def draw_seed(random_state: int | np.random.RandomState | None) -> int:
     """Draw the seed of one fit."""
     return int(check_random_state(random_state).randint(2**31))
 
@@ -26,19 +29,19 @@ def slow_down(trainer: Trainer) -> Trainer:
     return trainer
 
 
-def average_error(output: Any, y: Any, mask: Any) -> Any:
+def average_error(output: Tensor, y: Tensor, mask: Tensor) -> Tensor:
     """Average the squared error over the steps that ``mask`` (example, time) counts."""
     error = ((output - y) ** 2).mean(-1)
     return (error * mask).sum() / mask.sum().clamp(min=1)
 
 
-def find_connections(module: Any) -> list[Any]:
+def find_connections(module: nn.Module) -> list[Tensor]:
     """Return the weight matrices between units of a network."""
     return [p for p in module.parameters() if p.ndim == 2]
 
 
 @contextmanager
-def prune(module: Any, share: float) -> Iterator[None]:
+def prune(module: nn.Module, share: float) -> Iterator[None]:
     """Set the smallest weights of every layer to zero, and keep them there in training.
 
     Parameters

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurokit.streaming import History, check_chunk
+from neurokit.types import Floats
+
+if TYPE_CHECKING:
+    pass
 
 
 class NetworkStream:
@@ -19,15 +23,15 @@ class NetworkStream:
         name: str,
         layers: Sequence[Any],
         n_units: int,
-        mean: NDArray[Any],
-        scale: NDArray[Any],
+        mean: Floats,
+        scale: Floats,
     ) -> None:
         self._name, self._layers = name, layers
         self._n_units = n_units
         self._mean, self._scale = mean, scale
         self._buffer = Buffer(n_units)
 
-    def push(self, chunk: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]:
+    def push(self, chunk: Floats, out: Floats | None = None) -> Floats:
         """Return the predictions for the next counts."""
         chunk = check_chunk(self._name, chunk, self._n_units)
         x = self._buffer.rows(len(chunk))
@@ -40,7 +44,7 @@ class NetworkStream:
         out += self._mean
         return out
 
-    def flush(self) -> NDArray[Any]:
+    def flush(self) -> Floats:
         """Return no more: every prediction was made with its step."""
         return np.empty((0, len(self._mean)))
 
@@ -51,7 +55,7 @@ class Buffer:
     def __init__(self, *shape: int) -> None:
         self._values = np.empty((1, *shape))
 
-    def rows(self, n: int) -> NDArray[Any]:
+    def rows(self, n: int) -> Floats:
         """Return ``n`` rows to write to; they are overwritten by the next steps."""
         if n > len(self._values):
             self._values = np.empty((n, *self._values.shape[1:]))
@@ -66,9 +70,7 @@ def to_array(tensor: Any) -> NDArray[np.float64]:
 class Dense:
     """Weighted sums of the units of each row."""
 
-    def __init__(
-        self, weight: NDArray[Any], bias: NDArray[Any], *, rectified: bool = False
-    ) -> None:
+    def __init__(self, weight: Floats, bias: Floats, *, rectified: bool = False) -> None:
         from neurokit.decoders.networks.live_kernels import dense_layer
 
         self._run = dense_layer
@@ -76,7 +78,7 @@ class Dense:
         self._bias, self._rectified = bias, rectified
         self._buffer = Buffer(len(bias))
 
-    def push(self, x: NDArray[Any]) -> NDArray[Any]:
+    def push(self, x: Floats) -> Floats:
         """Return the sums of every row."""
         out = self._buffer.rows(len(x))
         self._run(x, self._weight, self._bias, self._rectified, out)
@@ -94,7 +96,7 @@ class Windows:
         self._width = width
         self._buffer = Buffer(n_parts, n_units)
 
-    def push(self, x: NDArray[Any]) -> NDArray[Any]:
+    def push(self, x: Floats) -> Floats:
         """Return the parts of the windows that end at the new rows."""
         rows = self._history.push(x)
         out = self._buffer.rows(len(x))

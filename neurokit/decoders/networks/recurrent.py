@@ -6,12 +6,14 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neurokit.decoders.networks.live import Buffer, Dense, to_array
 from neurokit.decoders.networks.regressor import NetworkRegressor
+from neurokit.types import Floats
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from neurokit.training import Trainer
 
 CELLS = ("gru", "lstm", "elm")
@@ -115,7 +117,7 @@ class RecurrentRegressor(NetworkRegressor):
                 )
         return {f"{name}_": getattr(self, name) for name in wanted}
 
-    def _build_module(self, name: str) -> Any:
+    def _build_module(self, name: str) -> nn.Module:
         from torch import nn
 
         from neurokit.nn.recurrent import ELM, Recurrent
@@ -131,7 +133,7 @@ class RecurrentRegressor(NetworkRegressor):
         readout = nn.Linear(self.hidden_, len(self.target_mean_))
         return SpikingSequential(layer, nn.Dropout(self.dropout_), readout)
 
-    def _initialise(self, module: Any, x: NDArray[Any]) -> None:
+    def _initialise(self, module: Any, x: Floats) -> None:
         """Start as if the counts were standardised; units that are silent get no weight."""
         import torch
 
@@ -176,7 +178,7 @@ class _Gates:
         self.hidden = self._fixed[4]  # what is multiplied by weights at the next step
         self._buffer = Buffer(n_units)
 
-    def push(self, x: NDArray[Any]) -> NDArray[Any]:
+    def push(self, x: Floats) -> Floats:
         """Return the units at the new steps."""
         out = self._buffer.rows(len(x))
         self._run(x, *self._fixed, out)
@@ -209,7 +211,7 @@ class _Memories:
         self.hidden = self._fixed[8]
         self._buffer = Buffer(n_memories)
 
-    def push(self, x: NDArray[Any]) -> NDArray[Any]:
+    def push(self, x: Floats) -> Floats:
         """Return the memories at the new steps."""
         out = self._buffer.rows(len(x))
         self._run(x, *self._fixed, out)

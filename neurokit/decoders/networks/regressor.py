@@ -25,9 +25,13 @@ from neurokit.inputs.rates import match_rate, require_rate
 from neurokit.inputs.series import Series, series
 from neurokit.inputs.targets import Target, target
 from neurokit.metrics.cost import Cost
+from neurokit.types import Floats, Recording, Targets
 
 if TYPE_CHECKING:
+    from torch import Tensor, nn
+
     from neurokit.training import Trainer
+    from neurokit.training.trainer import Loss
 
 _N_BLOCKS = 10  # of successive time, of which a trainer may hold some out
 
@@ -48,7 +52,7 @@ class NetworkRegressor(TimeRegressor):
     _begins_anew = False  # whether the network forgets after every step
     _pruned = 0.0  # share of the weights that is set to zero after training
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Recording, y: Targets | None) -> Self:
         """Train the network from the start.
 
         Parameters
@@ -86,7 +90,7 @@ class NetworkRegressor(TimeRegressor):
         self.module_ = module
         return self._learn(rows, truth, self.trainer or self.make_trainer(), seed)
 
-    def partial_fit(self, X: Any, y: Any) -> Self:
+    def partial_fit(self, X: Recording, y: Targets | None) -> Self:
         """Go on learning from more data, such as a few minutes of a new day.
 
         The network starts from what it is, with a quarter of the epochs and of the learning rate.
@@ -113,7 +117,7 @@ class NetworkRegressor(TimeRegressor):
         self.module_ = deepcopy(self.module_)
         return self._learn(rows, truth, trainer, draw_seed(self.random_state))
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: Recording) -> Any:
         """Predict the movement at every time step, from it and those before.
 
         Parameters
@@ -152,7 +156,7 @@ class NetworkRegressor(TimeRegressor):
             self.target_scale_,
         )
 
-    def quantized(self, dtype: str, X: Any = None) -> Self:
+    def quantized(self, dtype: str, X: Recording | None = None) -> Self:
         """Return a copy whose weights have been rounded, to be scored again.
 
         Parameters
@@ -188,7 +192,7 @@ class NetworkRegressor(TimeRegressor):
             twin.activation_steps_ = find_steps(twin._layers, stretches, dtype)
         return twin
 
-    def cost(self, X: Any) -> Cost:
+    def cost(self, X: Recording) -> Cost:
         """Return what the fitted estimator costs at each time step.
 
         Parameters
@@ -217,24 +221,24 @@ class NetworkRegressor(TimeRegressor):
 
     # ------------------------------------------------------------ for the subclasses
 
-    def _initialise(self, module: Any, x: NDArray[Any]) -> None:
+    def _initialise(self, module: nn.Module, x: Floats) -> None:
         """Fit the start of the network to the statistics of the input."""
 
     def _layers(self) -> list[Any]:
         """Return the live steps of the network."""
         raise NotImplementedError
 
-    def _problem(self, rows: Series, y: NDArray[Any]) -> tuple[tuple[Any, ...], Any]:
+    def _problem(self, rows: Series, y: Floats) -> tuple[tuple[Tensor, ...], Loss]:
         """Return what to learn from, the examples first, and the loss of a batch of it."""
         return self._windows(rows, y), _windows_error
 
-    def _inputs(self, x: NDArray[Any]) -> Iterator[NDArray[np.float32]]:
+    def _inputs(self, x: Floats) -> Iterator[NDArray[np.float32]]:
         """Yield what the module sees at each step of a stretch, (time, 1, ...)."""
         yield from x.astype(np.float32)[:, None, None]
 
     # ------------------------------------------------------------ inside
 
-    def _windows(self, rows: Series, y: NDArray[Any]) -> tuple[Any, ...]:
+    def _windows(self, rows: Series, y: Floats) -> tuple[Tensor, ...]:
         """Cut windows of ``window_`` seconds to learn from."""
         import torch
 
@@ -256,7 +260,7 @@ class NetworkRegressor(TimeRegressor):
         self.__dict__.pop("activation_steps_", None)
         return self
 
-    def _calls(self, X: Any) -> tuple[Any, Callable[[], int], int]:
+    def _calls(self, X: Recording) -> tuple[Any, Callable[[], int], int]:
         """Return the module, a function that runs it step by step over X, and the steps.
 
         The function returns how many numbers the network keeps from step to step.
@@ -286,6 +290,6 @@ class NetworkRegressor(TimeRegressor):
         return tags
 
 
-def _windows_error(module: Any, x: Any, y: Any, mask: Any) -> Any:
+def _windows_error(module: nn.Module, x: Tensor, y: Tensor, mask: Tensor) -> Tensor:
     """Average the squared error over the steps that count; data have the examples first."""
     return average_error(module(x.transpose(0, 1))[0].transpose(0, 1), y, mask)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurokit.decoders.networks.learning import find_connections
+from neurokit.types import Floats
+
+if TYPE_CHECKING:
+    from torch import nn
 
 TYPES = ("float16", "int8")
 _TOP = 127  # of the numbers of 8 bits
 
 
-def round_weights(module: Any, dtype: str) -> None:
+def round_weights(module: nn.Module, dtype: str) -> None:
     """Round the connections of a network in place; "int8" has one scale for each unit's weights.
 
     Parameters
@@ -76,9 +80,9 @@ class Rounded:
 
     def __init__(self, layer: Any, step: float) -> None:
         self._layer, self._step = layer, step
-        self._hidden: NDArray[Any] | None = getattr(layer, "hidden", None)
+        self._hidden: Floats | None = getattr(layer, "hidden", None)
 
-    def push(self, x: NDArray[Any]) -> NDArray[Any]:
+    def push(self, x: Floats) -> Floats:
         """Return the rounded outputs of the new rows."""
         if self._layer is None:
             return self._round(x)
@@ -90,7 +94,7 @@ class Rounded:
             out[t] = self._round(self._hidden)
         return out
 
-    def _round(self, x: NDArray[Any]) -> NDArray[Any]:
+    def _round(self, x: Floats) -> Floats:
         if self._step == 0:
             x[:] = x.astype(np.float16)
         else:

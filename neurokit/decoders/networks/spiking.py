@@ -15,8 +15,11 @@ from neurokit.decoders.networks.spiking_live import live_steps
 from neurokit.decoders.networks.spiking_losses import LastStepLoss, Limit, WindowsLoss
 from neurokit.decoders.networks.windows import gather_windows, part_width, running_sums
 from neurokit.inputs.series import Series
+from neurokit.types import Floats
 
 if TYPE_CHECKING:
+    from torch import Tensor, nn
+
     from neurokit.training import Trainer
 
 CREDITS = ("bptt", "sltt", "sltt-k", "tess")
@@ -233,11 +236,11 @@ class SpikingRegressor(NetworkRegressor):
         kept = getattr(self, "design_", None)
         return design(self) if kept is None else Design(**kept)
 
-    def _build_module(self, name: str) -> Any:
+    def _build_module(self, name: str) -> nn.Module:
         step = max(self.width_, 1) / self.sampling_rate_
         return build(Design(**self.design_), self.n_features_in_, len(self.target_mean_), step)
 
-    def _initialise(self, module: Any, x: NDArray[Any]) -> None:
+    def _initialise(self, module: Any, x: Floats) -> None:
         import torch
 
         n_parts, width = self.design_["parts"], self.width_
@@ -250,7 +253,7 @@ class SpikingRegressor(NetworkRegressor):
         else:
             initialise(module, torch.from_numpy(sample.astype(np.float32))[:, None])
 
-    def _problem(self, rows: Series, y: NDArray[Any]) -> tuple[tuple[Any, ...], Any]:
+    def _problem(self, rows: Series, y: Floats) -> tuple[tuple[Tensor, ...], Any]:
         import torch
 
         n_parts, width = self.design_["parts"], self.width_
@@ -274,7 +277,7 @@ class SpikingRegressor(NetworkRegressor):
     def _pruned(self) -> float:  # type: ignore[override]
         return self.prune_
 
-    def _inputs(self, x: NDArray[Any]) -> Iterator[NDArray[np.float32]]:
+    def _inputs(self, x: Floats) -> Iterator[NDArray[np.float32]]:
         if not self.width_:
             yield from super()._inputs(x)
             return

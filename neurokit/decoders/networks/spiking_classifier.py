@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,8 +22,11 @@ from neurokit.decoders.networks.spiking_design import (
 from neurokit.decoders.networks.spiking_live import live_steps
 from neurokit.inputs.trials import Trials
 from neurokit.metrics.cost import Cost
+from neurokit.types import Floats, Recording
 
 if TYPE_CHECKING:
+    from torch import Tensor, nn
+
     from neurokit.training import Trainer
 
 _TRIALS = 64  # trials that the start of a network is fitted on
@@ -138,7 +142,7 @@ class SpikingClassifier(NetworkClassifier):
         dropout: float = 0.0,
         max_delay: float = 0.0,
         preset: str | None = None,
-        class_weight: Any = None,
+        class_weight: Mapping[object, float] | str | None = None,
         augmentation: Any = None,
         sampling_rate: float | None = None,
         trainer: Trainer | None = None,
@@ -185,7 +189,7 @@ class SpikingClassifier(NetworkClassifier):
         check_is_fitted(self)
         return _TrialStream(self._layers(0), self.n_features_in_, len(self.classes_))
 
-    def cost(self, X: Any) -> Cost:
+    def cost(self, X: Recording) -> Cost:
         """Return what the fitted estimator costs at each time step.
 
         Parameters
@@ -219,7 +223,7 @@ class SpikingClassifier(NetworkClassifier):
             )
         return {"design_": plan._asdict()}
 
-    def _build_module(self, name: str) -> Any:
+    def _build_module(self, name: str) -> nn.Module:
         plan, n_classes = Design(**self.design_), len(self.classes_)
         return build(plan, self.n_features_in_, n_classes, 1 / self.sampling_rate_)
 
@@ -228,14 +232,14 @@ class SpikingClassifier(NetworkClassifier):
 
         initialise(module, torch.from_numpy(x[:_TRIALS]).permute(2, 0, 1).contiguous())
 
-    def _log_probabilities(self, module: Any, x: Any) -> Any:
+    def _log_probabilities(self, module: Any, x: Tensor) -> Tensor:
         output, _ = run_network(module, x.permute(2, 0, 1).contiguous(), len(self.classes_))
         return output.softmax(-1).mean(0).clamp(min=1e-12).log()
 
-    def _decisions(self, seen: Trials) -> NDArray[Any]:
+    def _decisions(self, seen: Trials) -> Floats:
         return np.log(np.maximum(self._probabilities(seen), 1e-300))
 
-    def _probabilities(self, seen: Trials) -> NDArray[Any]:
+    def _probabilities(self, seen: Trials) -> Floats:
         n_trials, n_units, n_times = seen.values.shape
         rows = seen.values.transpose(0, 2, 1).reshape(-1, n_units).astype(np.float64)
         for layer in self._layers(n_times):
@@ -257,7 +261,7 @@ class _TrialStream:
         self._total = np.zeros(n_classes)
         self._n = 0
 
-    def push(self, chunk: NDArray[Any]) -> NDArray[Any]:
+    def push(self, chunk: Floats) -> Floats:
         sums = self._total + _softmax(self._network.push(chunk)).cumsum(0)
         if len(sums):
             self._total = sums[-1]
@@ -265,10 +269,10 @@ class _TrialStream:
         self._n += len(sums)
         return sums / steps[:, None]
 
-    def flush(self) -> NDArray[Any]:
+    def flush(self) -> Floats:
         return self._network.flush()
 
 
-def _softmax(x: NDArray[Any]) -> NDArray[Any]:
+def _softmax(x: Floats) -> Floats:
     e = np.exp(x - x.max(-1, keepdims=True))
     return e / e.sum(-1, keepdims=True)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from neurokit.inputs.ranges import check_positive
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from neurokit.nn.spiking import SpikingSequential
 
 # What one layer is given is given to all; published designs differ from layer to layer.
 PRESETS: dict[str, dict[str, Any]] = {
@@ -115,7 +121,7 @@ class Design(NamedTuple):
     bias: bool
 
 
-def design(estimator: Any) -> Design:
+def design(estimator: BaseEstimator) -> Design:
     """Read the design off the parameters of an estimator, and refuse what cannot be."""
     name = type(estimator).__name__
     preset = estimator.preset
@@ -204,7 +210,7 @@ def build(plan: Design, n_inputs: int, n_outputs: int, step: float) -> Any:
     return SpikingSequential(*layers, nn.Linear(width, n_heads, bias=plan.bias), readout)
 
 
-def initialise(module: Any, x: Any) -> None:
+def initialise(module: SpikingSequential, x: Tensor) -> None:
     """Scale the weights so that units fire on these inputs from the start, and learn at once.
 
     Each unit's potential, were it not to fire, gets mean 0 and the standard deviation of one
@@ -257,7 +263,9 @@ def initialise(module: Any, x: Any) -> None:
                 x = layer(x)
 
 
-def run_network(module: Any, x: Any, n_outputs: int) -> tuple[Any, list[Any]]:
+def run_network(
+    module: SpikingSequential, x: Tensor, n_outputs: int
+) -> tuple[Tensor, list[Tensor]]:
     """Run the network; return the mean over its readouts, and the spikes of every layer.
 
     Parameters
@@ -280,7 +288,7 @@ def run_network(module: Any, x: Any, n_outputs: int) -> tuple[Any, list[Any]]:
     return average_readouts(output, n_outputs), spikes
 
 
-def average_readouts(x: Any, n_outputs: int) -> Any:
+def average_readouts(x: Tensor, n_outputs: int) -> Tensor:
     """Average over the readouts."""
     return x.unflatten(-1, (-1, n_outputs)).mean(-2)
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neurokit.decoders.networks.live import Buffer, Dense, Windows, to_array
 from neurokit.decoders.networks.spiking_design import Design
 from neurokit.streaming import History
+from neurokit.types import Floats
+
+if TYPE_CHECKING:
+    from neurokit.nn.spiking import SpikingSequential
 
 
 def live_steps(
-    module: Any, plan: Design, n_inputs: int, n_outputs: int, width: int, every: int = 0
+    module: SpikingSequential,
+    plan: Design,
+    n_inputs: int,
+    n_outputs: int,
+    width: int,
+    every: int = 0,
 ) -> list[Any]:
     """Return the steps of the network without torch.
 
@@ -80,7 +88,7 @@ class _Layer:
         )
         self._buffer = Buffer(n_units)
 
-    def push(self, x: NDArray[Any]) -> NDArray[Any]:
+    def push(self, x: Floats) -> Floats:
         """Return the spikes or potentials of the new steps."""
         out = self._buffer.rows(len(x))
         self._run(x, *self._fixed, out)
@@ -99,7 +107,7 @@ class _Delayed:
         self._every = every
         self._buffer = Buffer(layer.in_features)
 
-    def push(self, x: NDArray[Any]) -> NDArray[Any]:
+    def push(self, x: Floats) -> Floats:
         """Return the inputs that arrive at the new steps."""
         out = self._buffer.rows(len(x))
         self._run(self._history.push(x), self._delay, self._every, out)
@@ -115,7 +123,7 @@ class _Norm:
         self._run = normalise
         self._fixed = to_array(layer.norm.weight), to_array(layer.norm.bias), layer.norm.eps
 
-    def push(self, x: NDArray[Any]) -> NDArray[Any]:
+    def push(self, x: Floats) -> Floats:
         """Return the parts of all windows as rows."""
         self._run(x, *self._fixed)
         return x.reshape(-1, x.shape[-1])
@@ -127,6 +135,6 @@ class _Last:
     def __init__(self, every: int) -> None:
         self._every = every
 
-    def push(self, x: NDArray[Any]) -> NDArray[Any]:
+    def push(self, x: Floats) -> Floats:
         """Return one row per window."""
         return x[self._every - 1 :: self._every]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from neurokit.decoders.networks.learning import average_error
 from neurokit.decoders.networks.spiking_design import average_readouts, run_network
 from neurokit.decoders.networks.windows import gather_windows
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from neurokit.nn.spiking import SpikingSequential
 
 
 class Limit(NamedTuple):
@@ -16,7 +21,7 @@ class Limit(NamedTuple):
     weight: float
     rate: float  # steps per second
 
-    def punish(self, spikes: list[Any]) -> Any:
+    def punish(self, spikes: list[Tensor]) -> Tensor | float:
         """Punish the units that fire more often than they may."""
         if self.rate_max is None:
             return 0.0
@@ -32,7 +37,7 @@ class WindowsLoss(NamedTuple):
     limit: Limit
     credit: str
 
-    def __call__(self, module: Any, x: Any, y: Any, mask: Any) -> Any:
+    def __call__(self, module: SpikingSequential, x: Tensor, y: Tensor, mask: Tensor) -> Tensor:
         """Average the squared error over the steps that ``mask`` (example, time) counts."""
         import torch
 
@@ -46,18 +51,20 @@ class LastStepLoss(NamedTuple):
     """Error at the last step of windows that are gathered from running sums."""
 
     limit: Limit
-    sums: Any
+    sums: Tensor
     n_parts: int
     width: int
 
-    def __call__(self, module: Any, at: Any, truth: Any) -> Any:
+    def __call__(self, module: SpikingSequential, at: Tensor, truth: Tensor) -> Tensor:
         """Average the squared error over the windows that end at the rows ``at``."""
         x = gather_windows(self.sums.to(at.device), at, self.n_parts, self.width)
         output, spikes = run_network(module, x.transpose(0, 1), truth.shape[-1])
         return ((output[-1] - truth) ** 2).mean() + self.limit.punish(spikes)
 
 
-def local_loss(module: Any, x: Any, y: Any, mask: Any, credit: str) -> Any:
+def local_loss(
+    module: SpikingSequential, x: Tensor, y: Tensor, mask: Tensor, credit: str
+) -> Tensor:
     """Return a loss whose gradient is that of a rule in constant memory.
 
     Parameters
@@ -76,7 +83,7 @@ def local_loss(module: Any, x: Any, y: Any, mask: Any, credit: str) -> Any:
     weights = mask * (mask.numel() / mask.sum().clamp(min=1))
     goal = torch.cat((y, weights[..., None]), -1).transpose(0, 1)
 
-    def loss(output: Any, goal: Any) -> Any:
+    def loss(output: Tensor, goal: Tensor) -> Tensor:
         error = (average_readouts(output, y.shape[-1]) - goal[..., :-1]) ** 2
         return (error.mean(-1) * goal[..., -1]).mean()
 
@@ -87,5 +94,5 @@ def local_loss(module: Any, x: Any, y: Any, mask: Any, credit: str) -> Any:
         module, x.transpose(0, 1).contiguous(), goal, loss, credit=credit
     )
     grads = [torch.zeros_like(p) if p.grad is None else p.grad.clone() for p in parameters]
-    line = sum((p * g).sum() for p, g in zip(parameters, grads, strict=True))
+    line = torch.stack([(p * g).sum() for p, g in zip(parameters, grads, strict=True)]).sum()
     return line - line.detach() + value  # value of the one, gradient of the other

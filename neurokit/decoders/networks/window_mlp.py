@@ -13,9 +13,13 @@ from neurokit.decoders.networks.live import Dense, Windows, to_array
 from neurokit.decoders.networks.regressor import NetworkRegressor
 from neurokit.decoders.networks.windows import gather_windows, part_width, running_sums
 from neurokit.inputs.series import Series
+from neurokit.types import Floats
 
 if TYPE_CHECKING:
+    from torch import Tensor, nn
+
     from neurokit.training import Trainer
+    from neurokit.training.trainer import Loss
 
 
 class WindowMLPRegressor(NetworkRegressor):
@@ -133,7 +137,7 @@ class WindowMLPRegressor(NetworkRegressor):
             "dropout_": self.dropout,
         }
 
-    def _build_module(self, name: str) -> Any:
+    def _build_module(self, name: str) -> nn.Module:
         from torch import nn
 
         from neurokit.nn.spiking import SpikingSequential
@@ -147,7 +151,7 @@ class WindowMLPRegressor(NetworkRegressor):
             *layers, nn.Dropout(self.dropout_), nn.Linear(width, len(self.target_mean_))
         )
 
-    def _initialise(self, module: Any, x: NDArray[Any]) -> None:
+    def _initialise(self, module: Any, x: Floats) -> None:
         """Start as if the counts were standardised; units that are silent get no weight."""
         import torch
 
@@ -160,13 +164,13 @@ class WindowMLPRegressor(NetworkRegressor):
             module[0].weight.mul_(torch.where(spread > 0, 1 / spread, 0.0))
             module[0].bias.sub_(module[0].weight @ seen.mean(0))
 
-    def _problem(self, rows: Series, y: NDArray[Any]) -> tuple[tuple[Any, ...], Any]:
+    def _problem(self, rows: Series, y: Floats) -> tuple[tuple[Tensor, ...], Loss]:
         import torch
 
         n_parts, width = self.n_parts_, self.width_
         sums, where = running_sums(rows.values, rows.runs, n_parts * width)
 
-        def loss(module: Any, at: Any, truth: Any) -> Any:
+        def loss(module: nn.Module, at: Tensor, truth: Tensor) -> Tensor:
             if len(at) == 1:  # one example has no spread to normalise by
                 at, truth = at.repeat(2), truth.repeat(2, 1)
             x = gather_windows(sums.to(at.device), at, n_parts, width)
@@ -174,7 +178,7 @@ class WindowMLPRegressor(NetworkRegressor):
 
         return (where, torch.from_numpy(y)), loss
 
-    def _inputs(self, x: NDArray[Any]) -> Iterator[NDArray[np.float32]]:
+    def _inputs(self, x: Floats) -> Iterator[NDArray[np.float32]]:
         windows = Windows(x.shape[1], self.n_parts_, self.width_)
         for row in x[:, None]:
             yield windows.push(row).reshape(1, -1).astype(np.float32)
@@ -200,6 +204,6 @@ class WindowMLPRegressor(NetworkRegressor):
 class _Flat:
     """Parts of a window side by side."""
 
-    def push(self, x: NDArray[Any]) -> NDArray[Any]:
+    def push(self, x: Floats) -> Floats:
         """Return one row per window."""
         return x.reshape(len(x), x.shape[1] * x.shape[2])

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+from neurokit.types import Floats
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _WARM_UP = 4  # a window but the first of a stretch learns from its last (_WARM_UP - 1) / _WARM_UP
 
 
 def cut_windows(
-    x: NDArray[Any], y: NDArray[Any], runs: Sequence[slice], size: int
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    x: Floats, y: Floats, runs: Sequence[slice], size: int
+) -> tuple[Floats, Floats, Floats]:
     """Cut windows of ``size`` steps that overlap by a quarter, never across a jump.
 
     The overlap warms the state up and is not learned from, but in the first window of a stretch.
@@ -63,7 +67,7 @@ def part_width(window: float, n_parts: int, rate: float, caller: str) -> int:
     return width
 
 
-def gather_windows(sums: Any, rows: Any, n_parts: int, width: int) -> Any:
+def gather_windows(sums: Tensor, rows: Tensor, n_parts: int, width: int) -> Tensor:
     """Gather windows (row, part, unit) that end at ``rows``, from sums with a zero row in front.
 
     ``rows`` are numbered so that ``sums[r + 1]`` includes row ``r``; as many rows as a window is
@@ -76,7 +80,7 @@ def gather_windows(sums: Any, rows: Any, n_parts: int, width: int) -> Any:
     return (at[:, 1:] - at[:, :-1]).float()
 
 
-def running_sums(x: NDArray[Any], runs: Sequence[slice], size: int) -> tuple[Any, Any]:
+def running_sums(x: Floats, runs: Sequence[slice], size: int) -> tuple[Tensor, Tensor]:
     """Sum ``x`` up, with silence before each stretch; say where each row stands in the sums.
 
     Parameters
