@@ -1,7 +1,6 @@
 """What functions that take a recording refuse."""
 
 from collections.abc import Hashable, Sequence
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -24,7 +23,7 @@ def check_dims(x: xr.DataArray, dims: Sequence[str], *, caller: str) -> xr.DataA
     return x.transpose(*dims)
 
 
-def check_spikes(x: Any, caller: str) -> xr.Dataset:
+def check_spikes(x: object, caller: str) -> xr.Dataset:
     """Return ``x`` if it is a Dataset of ragged spikes, each unit with its own.
 
     Parameters
@@ -98,7 +97,7 @@ def plain_spikes(x: xr.Dataset) -> xr.Dataset:
     return plain.assign({TIMES: x[TIMES].variable, "spike_count": plain["spike_count"].variable})
 
 
-def span_of(x: xr.Dataset) -> Any:
+def span_of(x: xr.Dataset) -> tuple[object, ...]:
     """Return what was observed, to be compared: span, intervals."""
     edges = [x[name].values.tolist() for name in ("start", "stop") if name in x.coords]
     more = [x[name].values.tobytes() for name in list(_ALONG)[:2] if name in x.coords]

@@ -60,7 +60,7 @@ def _simplest(value: Fraction, around: Fraction) -> Fraction:
     return found
 
 
-def _seconds(label: Any) -> np.ndarray:
+def _seconds(label: Hashable) -> np.ndarray:
     """Return labels of ``time`` as floats, or say why they are none."""
     given = np.asarray(label)
     if given.dtype.kind not in "iufO":
@@ -411,7 +411,7 @@ class SampleIndex(CoordinateTransformIndex):
             return slice(stop - 1, start - 1 if start else None, label.step)
         return slice(start, stop, label.step)
 
-    def _edge(self, label: Any) -> float:
+    def _edge(self, label: Hashable) -> float:
         """Position of an end of a slice, at most one sample outside."""
         time = np.clip(_seconds(label), -1e200, 1e200)  # an infinite end is one, too
         return min(max(float(self._nearby(time)), -1.0), float(self.size))

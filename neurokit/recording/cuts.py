@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from neurokit.recording.bins import check_room
 from neurokit.recording.checks import check_spikes, unit_coords
@@ -13,6 +12,7 @@ from neurokit.recording.edges import count_whole, round_to_sample, slack
 from neurokit.recording.observed import watched_windows
 from neurokit.recording.rate import clock_of, contiguous_runs, rate_of_bins, sampling_rate
 from neurokit.recording.seconds import second
+from neurokit.types import Flags
 
 
 class SignalCut:
@@ -27,7 +27,12 @@ class SignalCut:
     """
 
     def __init__(
-        self, x: xr.DataArray, onsets: np.ndarray, tmin: float, tmax: float, bin_width: Any
+        self,
+        x: xr.DataArray,
+        onsets: np.ndarray,
+        tmin: float,
+        tmax: float,
+        bin_width: Any,
     ) -> None:
         if bin_width is not None:
             raise ValueError("epoch: bin_width is for spikes; a signal keeps its own rate.")
@@ -53,7 +58,7 @@ class SignalCut:
         self.before = round(exact(tmin) * rate)
         self.size = round(exact(tmax) * rate) - self.before
         self.starts = centres.astype(np.int64) + self.before
-        self.inside: NDArray[Any] = np.zeros(len(self.starts), dtype=bool)
+        self.inside: Flags = np.zeros(len(self.starts), dtype=bool)
         for run in contiguous_runs(x):
             self.inside |= (self.starts >= run.start) & (self.starts + self.size <= run.stop)
         span = f"{x['time'].values[0]:g} to {x['time'].values[-1]:g} s"
@@ -109,7 +114,12 @@ class SpikesCut:
     """
 
     def __init__(
-        self, x: xr.Dataset, onsets: np.ndarray, tmin: float, tmax: float, bin_width: Any
+        self,
+        x: xr.Dataset,
+        onsets: np.ndarray,
+        tmin: float,
+        tmax: float,
+        bin_width: Any,
     ) -> None:
         x = check_spikes(x, "epoch")
         if bin_width is None:
@@ -125,7 +135,7 @@ class SpikesCut:
         self.begins, self.ends = onsets + float(tmin), onsets + float(tmax)
         start, stop = float(x["start"]), float(x["stop"])
         self.watched = watched_windows(x, self.begins, self.ends)
-        alone: NDArray[Any] = (self.begins >= start) & (self.ends <= stop)
+        alone: Flags = (self.begins >= start) & (self.ends <= stop)
         self.inside = np.asarray(self.watched.any(0)) if x.sizes["unit"] else alone
         if not self.inside.any():
             raise ValueError(

@@ -1,17 +1,16 @@
 """Recordings cut around events."""
 
 import warnings
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from neurokit.recording.cuts import SignalCut, SpikesCut
 from neurokit.recording.marks import find_marks, touch_marks
 from neurokit.recording.seconds import second
+from neurokit.types import Flags
 
 
 def epoch(
@@ -20,7 +19,7 @@ def epoch(
     *,
     tmin: float,
     tmax: float,
-    labels: Sequence[Any] | None = None,
+    labels: Sequence[Hashable] | None = None,
     label: str = "label",
     bin_width: float | None = None,
     keep_bad: bool = False,
@@ -84,7 +83,7 @@ def epoch(
         cut = SpikesCut(x, onsets, tmin, tmax, bin_width)
     else:
         cut = SignalCut(x, onsets, tmin, tmax, bin_width)
-    kept: NDArray[Any] = cut.inside
+    kept: Flags = cut.inside
     if not kept.all():
         warnings.warn(
             f"epoch: {(~kept).sum()} of {len(kept)} windows leave the recording or cross a"
@@ -107,7 +106,7 @@ def epoch(
 
 
 def _choose(
-    events: pd.DataFrame, labels: Sequence[Any] | None, label: str, *, keep_bad: bool
+    events: pd.DataFrame, labels: Sequence[Hashable] | None, label: str, *, keep_bad: bool
 ) -> pd.DataFrame:
     if not isinstance(events, pd.DataFrame) or "onset" not in events:
         raise TypeError(
@@ -136,7 +135,7 @@ def _choose(
 
 def _clean(
     events: pd.DataFrame,
-    labels: Sequence[Any] | None,
+    labels: Sequence[Hashable] | None,
     kept: np.ndarray,
     cut: SpikesCut | SignalCut,
 ) -> np.ndarray:

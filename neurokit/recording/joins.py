@@ -1,7 +1,6 @@
 """Recordings put together: units, channels and quantities made to match first."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 import xarray as xr
@@ -37,8 +36,8 @@ def join(pieces: Sequence[xr.Dataset], dim: str = "unit") -> xr.Dataset:
     if dim != "unit":
         raise ValueError(f"join: spikes are put together along 'unit', got {dim!r}.")
     read = [check_spikes(piece, "join") for piece in pieces]
-    trains: dict[Any, np.ndarray] = {}
-    intervals: dict[Any, np.ndarray] = {}
+    trains: dict[Hashable, np.ndarray] = {}
+    intervals: dict[Hashable, np.ndarray] = {}
     for x in read:
         ends = np.cumsum(x["spike_count"].values)
         ids = x["unit"].values.tolist()

@@ -1,7 +1,6 @@
 """Labels along a dim: names that differ, one value each, places."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,7 +8,7 @@ from numpy.typing import ArrayLike
 
 
 def name_each(
-    caller: str, dim: str, names: Sequence[Any] | None, size: int, prefix: str | None = None
+    caller: str, dim: str, names: Sequence[Hashable] | None, size: int, prefix: str | None = None
 ) -> np.ndarray:
     """Return names along a dim, all different; numbers, or ``prefix`` and a number, if None."""
     if names is None:
@@ -22,7 +21,9 @@ def name_each(
     return array
 
 
-def one_each(caller: str, what: str, values: Any, size: int, dim: str) -> np.ndarray:
+def one_each(
+    caller: str, what: str, values: Sequence[object] | ArrayLike, size: int, dim: str
+) -> np.ndarray:
     """Return values of which there is one for each position along ``dim``."""
     array = np.asarray(values)
     if array.shape != (size,):
@@ -30,7 +31,9 @@ def one_each(caller: str, what: str, values: Any, size: int, dim: str) -> np.nda
     return array
 
 
-def label_places(caller: str, positions: ArrayLike | None, size: int, dim: str) -> dict[str, Any]:
+def label_places(
+    caller: str, positions: ArrayLike | None, size: int, dim: str
+) -> dict[str, object]:
     """Return the coordinates x, y and z along ``dim``, in mm; none where none are known."""
     if positions is None:
         return {}

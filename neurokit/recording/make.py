@@ -1,13 +1,13 @@
 """What a recording is: xarray objects with named dims, exact time, SI coordinates and units."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from neurokit.recording.clock import exact, time_coordinates
 from neurokit.recording.labels import label_places, name_each, one_each
@@ -18,7 +18,7 @@ UNIT_DIMS = ("trial", "unit", "time")
 
 
 def signal(
-    values: Any,
+    values: ArrayLike,
     *,
     sampling_rate: float | Fraction,
     channels: Sequence[str] | None = None,
@@ -27,7 +27,7 @@ def signal(
     types: str | Sequence[str] | None = None,
     positions: ArrayLike | None = None,
     regions: Sequence[str] | None = None,
-    trials: Mapping[str, Any] | None = None,
+    trials: Mapping[str, ArrayLike] | None = None,
 ) -> xr.DataArray:
     """Label an array as a recorded signal: EEG, iEEG, MEG, LFP.
 
@@ -86,15 +86,15 @@ def signal(
 
 
 def traces(
-    values: Any,
+    values: ArrayLike,
     *,
     sampling_rate: float | Fraction,
-    ids: Sequence[Any] | None = None,
+    ids: Sequence[Hashable] | None = None,
     units: str = "dF/F",
     start: float | Fraction = 0.0,
     regions: Sequence[str] | None = None,
     positions: ArrayLike | None = None,
-    trials: Mapping[str, Any] | None = None,
+    trials: Mapping[str, ArrayLike] | None = None,
 ) -> xr.DataArray:
     """Label an array as the activity of units over time: calcium traces, firing rates.
 
@@ -140,12 +140,12 @@ def traces(
 
 
 def counts(
-    values: Any,
+    values: ArrayLike,
     *,
     bin_width: float | Fraction,
-    ids: Sequence[Any] | None = None,
+    ids: Sequence[Hashable] | None = None,
     start: float | Fraction = 0.0,
-    trials: Mapping[str, Any] | None = None,
+    trials: Mapping[str, ArrayLike] | None = None,
 ) -> xr.DataArray:
     """Label an array as spikes already counted in bins.
 
@@ -186,7 +186,7 @@ def counts(
 
 
 def behaviour(
-    values: Any,
+    values: ArrayLike,
     *,
     sampling_rate: float | Fraction,
     features: Sequence[str] | None = None,
@@ -267,13 +267,13 @@ def _label(
     *,
     rate: Any,
     start: float | Fraction,
-    names: Sequence[Any] | None,
+    names: Sequence[Hashable] | None,
     prefix: str | None = None,
     attrs: Mapping[str, str] | None = None,
-    along: Mapping[str, Any] | None = None,
+    along: Mapping[str, ArrayLike | Sequence[str] | None] | None = None,
     positions: ArrayLike | None = None,
-    trials: Mapping[str, Any] | None = None,
-    dtype: Any = np.float32,
+    trials: Mapping[str, ArrayLike] | None = None,
+    dtype: DTypeLike | None = np.float32,
 ) -> xr.DataArray:
     """Give ``values`` dims and coordinates, after checking that they fit."""
     if isinstance(values, xr.Variable):
@@ -306,7 +306,7 @@ def _label(
         )
     n_names, n_times = shape[dims.index(space)], shape[dims.index("time")]
     coords = time_coordinates(exact(start) * rate, rate, n_times)
-    extra: dict[str, Any] = {space: name_each(caller, space, names, n_names, prefix)}
+    extra: dict[str, object] = {space: name_each(caller, space, names, n_names, prefix)}
     for name, value in (along or {}).items():
         if value is not None:
             value = [value] * n_names if isinstance(value, str) else value

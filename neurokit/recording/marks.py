@@ -1,13 +1,14 @@
 """Marks in a table of events that say where a recording is bad or was cut."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from neurokit.recording.edges import slack
+from neurokit.types import Floats
 
 
 class Marks(NamedTuple):
@@ -19,7 +20,7 @@ class Marks(NamedTuple):
     labels: list[str]
 
 
-def is_mark(label: Any) -> bool:
+def is_mark(label: Hashable) -> bool:
     """Tell whether a label marks a bad stretch or a cut, as MNE, EEGLAB and BrainVision write it.
 
     Parameters
@@ -36,7 +37,7 @@ def is_mark(label: Any) -> bool:
     return text == "bad" or text.startswith(("bad_", "bad ", "bad-")) or _is_cut(label)
 
 
-def find_marks(events: pd.DataFrame, wanted: Sequence[Any] | None) -> Marks:
+def find_marks(events: pd.DataFrame, wanted: Sequence[Hashable] | None) -> Marks:
     """Return the marks among events, but those that are ``wanted`` as events themselves."""
     labels = events["label"] if "label" in events else pd.Series([], dtype=object)
     names = [label for label in labels.unique() if is_mark(label)]
@@ -54,9 +55,7 @@ def find_marks(events: pd.DataFrame, wanted: Sequence[Any] | None) -> Marks:
     return Marks(starts[known], stops[known], cuts[known], kept)
 
 
-def touch_marks(
-    marks: Marks, begins: NDArray[Any], ends: NDArray[Any]
-) -> tuple[NDArray[np.bool_], list[str]]:
+def touch_marks(marks: Marks, begins: Floats, ends: Floats) -> tuple[NDArray[np.bool_], list[str]]:
     """Tell which windows touch a mark, and the names of the marks that were touched.
 
     A window touches a bad stretch if they share more than an edge; one that begins or ends at a
@@ -78,7 +77,7 @@ def touch_marks(
     return touched, names
 
 
-def _is_cut(label: Any) -> bool:
+def _is_cut(label: Hashable) -> bool:
     text = str(label).strip().lower()
     return text in ("boundary", "edge", "bad boundary", "bad_boundary") or text.startswith(
         ("edge ", "edge_", "new segment")

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from neurokit.recording.edges import slack
 from neurokit.recording.seconds import in_seconds
+from neurokit.types import Flags, Floats
 
 Spans = NDArray[np.float64]  # (n, 2): start and stop of each interval, sorted, apart
 
@@ -45,7 +46,7 @@ def merge_spans(spans: Any, caller: str) -> Spans:
 
 def interval_coords(
     spans: Sequence[Spans], start: float, stop: float
-) -> dict[str, tuple[Any, ...]]:
+) -> dict[str, tuple[object, ...]]:
     """Return the coordinates that say who was observed when; none where one span says it all.
 
     Parameters
@@ -67,7 +68,7 @@ def interval_coords(
         seen = np.stack([inside(one, middles, middles, 0.0) for one in spans])
         kept = seen.any(0)
         pieces, seen = np.c_[edges[:-1], edges[1:]][kept], seen[:, kept]
-    coords: dict[str, tuple[Any, ...]] = {
+    coords: dict[str, tuple[object, ...]] = {
         "interval_start": ("interval", pieces[:, 0], {"units": "s"}),
         "interval_stop": ("interval", pieces[:, 1], {"units": "s"}),
     }
@@ -93,12 +94,12 @@ def spans_of(x: xr.Dataset) -> list[Spans]:
     return [made[row.tobytes()] for row in seen]
 
 
-def inside(spans: Spans, starts: NDArray[Any], stops: NDArray[Any], near: float) -> NDArray[Any]:
+def inside(spans: Spans, starts: Floats, stops: Floats, near: float) -> Flags:
     """Tell which windows lie inside one of ``spans``; ``near`` seconds may stand out."""
     if not len(spans):
         return np.zeros(len(starts), dtype=bool)
     which = np.searchsorted(spans[:, 0], starts + near, side="right") - 1
-    found: NDArray[Any] = (which >= 0) & (stops <= spans[which, 1] + near)
+    found: Flags = (which >= 0) & (stops <= spans[which, 1] + near)
     return found
 
 

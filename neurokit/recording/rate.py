@@ -1,7 +1,7 @@
 """The rate of a recording, and where its clock jumps."""
 
 import itertools
-from typing import Any
+from fractions import Fraction
 
 import numpy as np
 import xarray as xr
@@ -73,7 +73,7 @@ def clock_of(x: xr.DataArray | xr.Dataset, caller: str) -> SampleIndex | np.ndar
     return index if isinstance(index, SampleIndex) else np.atleast_1d(x["time"].values)
 
 
-def rate_of_bins(caller: str, bin_width: Any) -> Any:
+def rate_of_bins(caller: str, bin_width: float | Fraction) -> Fraction:
     """Return the exact rate of bins of ``bin_width`` seconds, in Hz."""
     try:
         width = exact(bin_width)

@@ -1,6 +1,6 @@
 """Spikes of sorted units: made, and chosen by unit and by time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,10 +19,10 @@ def spikes(
     *,
     stop: float | None = None,
     start: float | None = None,
-    intervals: Any = None,
+    intervals: object = None,
     units: str | None = None,
-    ids: Sequence[Any] | None = None,
-    channels: Sequence[Any] | None = None,
+    ids: Sequence[Hashable] | None = None,
+    channels: Sequence[Hashable] | None = None,
     regions: Sequence[str] | None = None,
     positions: ArrayLike | None = None,
 ) -> xr.Dataset:
@@ -99,7 +99,7 @@ def spikes(
     ends = np.cumsum(number)
     if not np.isin(late, ends).all():
         flat = flat[np.lexsort((flat, np.repeat(np.arange(len(trains)), number)))]
-    coords: dict[str, Any] = {"unit": names}
+    coords: dict[str, object] = {"unit": names}
     for name, along in (("channel", channels), ("region", regions)):
         if along is not None:
             coords[name] = ("unit", one_each("spikes", f"{name}s", along, len(trains), "unit"))
@@ -118,7 +118,7 @@ def spikes(
     )
 
 
-def select_units(x: xr.Dataset, chosen: Any) -> xr.Dataset:
+def select_units(x: xr.Dataset, chosen: object) -> xr.Dataset:
     """Keep some units and their spikes; ``x.sel(unit=chosen)`` in one word more.
 
     Parameters
@@ -226,11 +226,11 @@ def _spacing(times: Sequence[Any], scale: int) -> float:
     return spacing
 
 
-def _is_float32(unit: Any) -> bool:
+def _is_float32(unit: object) -> bool:
     return getattr(unit, "dtype", None) == np.float32
 
 
-def _spans(intervals: Any, ids: list[Any], scale: int) -> list[np.ndarray] | None:
+def _spans(intervals: Any, ids: list[Hashable], scale: int) -> list[np.ndarray] | None:
     """Return the intervals of each unit, merged; None where there are none."""
     if intervals is None:
         return None

@@ -1,6 +1,6 @@
 """Recordings of several animals side by side, their units joined by name."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,7 @@ def stack(recordings: Mapping[Any, xr.DataArray], dim: str = "animal") -> xr.Dat
         for name, x in recordings.items()
     }
     first_name, first = next(iter(pieces.items()))
-    places: dict[Any, int] = {}
+    places: dict[Hashable, int] = {}
     for name, x in pieces.items():
         _check(name, x, first_name, first)
         for unit in x["unit"].values.tolist():
@@ -70,7 +70,7 @@ def stack(recordings: Mapping[Any, xr.DataArray], dim: str = "animal") -> xr.Dat
     return xr.DataArray(values, coords, (dim, "unit", "time"), attrs=first.attrs)
 
 
-def _check(name: Any, x: xr.DataArray, first_name: Any, first: xr.DataArray) -> None:
+def _check(name: Hashable, x: xr.DataArray, first_name: Hashable, first: xr.DataArray) -> None:
     """Refuse a recording that cannot lie beside the first."""
     if "time" not in x.coords:
         raise TypeError(
@@ -116,7 +116,7 @@ def _clock(x: xr.DataArray) -> str:
     return f"{n_times} samples at {sampling_rate(x):g} Hz from {float(x['time'][0]):g} s"
 
 
-def _shared(pieces: list[xr.DataArray], places: Mapping[Any, int]) -> dict[str, Any]:
+def _shared(pieces: list[xr.DataArray], places: Mapping[Hashable, int]) -> dict[str, Any]:
     """Coordinates of the units on which all animals that have a unit agree."""
     found: dict[str, pd.Series] = {}
     dropped = set()
