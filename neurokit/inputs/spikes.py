@@ -38,7 +38,7 @@ def take_spikes(estimator: BaseEstimator, X: Spikes, *, bin_width: float, reset:
     X : xarray.Dataset of spikes, or counts: DataArray with dims (unit, time) or (time, unit)
         array-like
     bin_width : float
-        Of plain counts, which carry no clock, in s.
+        Width of the bins of plain counts, which carry no clock, in s.
     reset : bool
         True in ``fit``.
 

@@ -89,9 +89,10 @@ def _parts(obj: Any) -> dict[str, Any]:
     if isinstance(obj, xr.DataArray):
         return {"signal/signal": _check_signal(obj)}
     if isinstance(obj, xr.Dataset):
-        if not check_spikes(obj, "write_nwb").sizes["unit"]:
+        held = check_spikes(obj, "write_nwb")
+        if not held.sizes["unit"]:
             raise ValueError("write_nwb takes spikes of at least one unit, got none.")
-        return {"spikes": obj}
+        return {"spikes": held}
     if not isinstance(obj, xr.DataTree):
         raise TypeError(
             "write_nwb takes spikes, a signal or a DataTree of a session, got"

@@ -54,7 +54,9 @@ class SignalCut:
                 )
             nearest = np.clip(np.searchsorted(clock, onsets), 1, len(clock) - 1)
             nearest -= onsets - clock[nearest - 1] <= clock[nearest] - onsets + near
-            centres = nearest + round_to_sample((onsets - clock[nearest]) * float(rate), 0.0)
+            centres = nearest + round_to_sample(
+                (onsets - clock[nearest]) * float(rate), near * float(rate)
+            )
         self.before = round(exact(tmin) * rate)
         self.size = round(exact(tmax) * rate) - self.before
         self.starts = centres.astype(np.int64) + self.before

@@ -65,9 +65,16 @@ def second(value: Any, caller: str, what: str) -> Any:
     return value
 
 
-def divide_by(units: str, caller: str) -> int:
-    """Return how many of ``units`` make a second."""
-    name = _NAMES.get(units)
+def find_scale(units: str | None, sampling_rate: float | None, caller: str) -> float:
+    """Return how many of ``units``, or of samples, make a second."""
+    if sampling_rate is not None:
+        if units is not None or not 0 < sampling_rate < float("inf"):
+            raise ValueError(
+                f"{caller}: give units= or a positive sampling_rate= in Hz, got {units!r} and"
+                f" {sampling_rate!r}."
+            )
+        return float(sampling_rate)
+    name = "s" if units is None else _NAMES.get(units)
     if name is None:
         raise ValueError(f"{caller}: units must be 's', 'ms', 'us' or 'ns', got {units!r}.")
     return _DIVISORS[name]
@@ -80,8 +87,8 @@ def ask_if_whole(times: np.ndarray, caller: str) -> None:
     if (times[:1000] == np.round(times[:1000])).all() and (times == np.round(times)).all():
         raise ValueError(
             f"{caller}: all {len(times)} times are whole numbers, up to {np.abs(times).max():g}:"
-            " samples or milliseconds? Give units='ms', divide samples by their rate, or give"
-            " units='s' if they are seconds."
+            " samples or milliseconds? Give sampling_rate= in Hz, units='ms', or units='s' if they"
+            " are seconds."
         )
 
 

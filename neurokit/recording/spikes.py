@@ -11,7 +11,7 @@ from neurokit.recording.checks import carry_spikes, check_spikes
 from neurokit.recording.edges import slack
 from neurokit.recording.labels import label_places, name_each, one_each
 from neurokit.recording.observed import inside, interval_coords, merge_spans, spans_of
-from neurokit.recording.seconds import ask_if_whole, divide_by, in_seconds, tell_if_coarse
+from neurokit.recording.seconds import ask_if_whole, find_scale, in_seconds, tell_if_coarse
 
 
 def spikes(
@@ -21,6 +21,7 @@ def spikes(
     start: float | None = None,
     intervals: object = None,
     units: str | None = None,
+    sampling_rate: float | None = None,
     ids: Sequence[Hashable] | None = None,
     channels: Sequence[Hashable] | None = None,
     regions: Sequence[str] | None = None,
@@ -43,6 +44,8 @@ def spikes(
         Unit of plain numbers among ``times``, ``intervals``, ``start`` and ``stop``. Default:
         seconds; but times that are all whole numbers and reach 1000 are asked about. Times with a
         unit of their own (neo, quantities, pint, ``timedelta64``, ``attrs["units"]``) keep it.
+    sampling_rate : float, optional
+        In Hz, where plain numbers are positions of samples; they are divided by it.
     ids : sequence, optional
         Names of the units, all different. Default: the keys of a mapping, or 0, 1, ...
     channels, regions : sequence, optional
@@ -83,7 +86,7 @@ def spikes(
     if isinstance(times, Mapping):
         ids = list(times) if ids is None else ids
         times = list(times.values())
-    scale = 1 if units is None else divide_by(units, "spikes")
+    scale = find_scale(units, sampling_rate, "spikes")
     trains = [_seconds(unit, scale) for unit in times]
     if wrong := [unit.shape for unit in trains if unit.ndim != 1]:
         raise ValueError(f"spikes: each unit needs a 1-D array of times, got shape {wrong[0]}.")
@@ -92,7 +95,7 @@ def spikes(
     pieces = _spans(intervals, names.tolist(), scale)
     start, stop = _span(start, stop, pieces, scale)
     flat = np.concatenate(trains) if trains else np.empty(0)
-    if units is None:
+    if units is None and sampling_rate is None:
         ask_if_whole(flat, "spikes")
     flat = _inside_span(flat, start, stop, _spacing(times, scale))
     late = np.flatnonzero(np.diff(flat) < 0) + 1
@@ -207,7 +210,7 @@ def select_time(x: xr.Dataset, start: float, stop: float) -> xr.Dataset:
     return carry_spikes(made.assign(more).assign_coords(interval_coords(pieces, start, stop)))
 
 
-def _seconds(unit: Any, scale: int) -> np.ndarray:
+def _seconds(unit: Any, scale: float) -> np.ndarray:
     plain = not hasattr(unit, "magnitude") and not (
         hasattr(unit, "attrs") and "units" in unit.attrs
     )
@@ -215,7 +218,7 @@ def _seconds(unit: Any, scale: int) -> np.ndarray:
     return values / scale if scale != 1 and plain else values
 
 
-def _spacing(times: Sequence[Any], scale: int) -> float:
+def _spacing(times: Sequence[Any], scale: float) -> float:
     """Return how far apart the latest times are where some came as float32; warn if far."""
     coarse = [np.abs(unit).max() for unit in times if _is_float32(unit) and len(unit)]
     if not coarse:
@@ -230,7 +233,7 @@ def _is_float32(unit: object) -> bool:
     return getattr(unit, "dtype", None) == np.float32
 
 
-def _spans(intervals: Any, ids: list[Hashable], scale: int) -> list[np.ndarray] | None:
+def _spans(intervals: Any, ids: list[Hashable], scale: float) -> list[np.ndarray] | None:
     """Return the intervals of each unit, merged; None where there are none."""
     if intervals is None:
         return None
@@ -245,12 +248,12 @@ def _spans(intervals: Any, ids: list[Hashable], scale: int) -> list[np.ndarray] 
     return [merge_spans(_scaled(intervals, scale), "spikes")] * len(ids)
 
 
-def _scaled(spans: Any, scale: int) -> Any:
+def _scaled(spans: Any, scale: float) -> Any:
     return spans if scale == 1 or not np.size(spans) else in_seconds(spans, "spikes") / scale
 
 
 def _span(
-    start: Any, stop: Any, pieces: list[np.ndarray] | None, scale: int
+    start: Any, stop: Any, pieces: list[np.ndarray] | None, scale: float
 ) -> tuple[float, float]:
     edges = [edge for one in pieces or [] for edge in one.ravel().tolist()]
     if stop is None and not edges:
