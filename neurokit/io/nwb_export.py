@@ -1,11 +1,15 @@
 """Export of spikes, signals, behaviour and events to NWB, through pynwb."""
 
+from __future__ import annotations
+
 import datetime
 import os
 import uuid
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +18,9 @@ import xarray as xr
 from neurokit.atomic import atomic_path
 from neurokit.recording.checks import check_spikes, unit_coords
 from neurokit.recording.clock import SampleIndex
+
+if TYPE_CHECKING:
+    import pynwb
 
 _LARGE = 2**26  # bytes from which a signal is written in blocks of this size
 _UNKNOWN = "1970-01-01T00:00:00+00:00"
@@ -84,7 +91,7 @@ def write_nwb(path: str | os.PathLike[str], obj: xr.Dataset | xr.DataArray | xr.
     return path
 
 
-def _parts(obj: Any) -> dict[str, Any]:
+def _parts(obj: object) -> dict[str, Any]:
     """Return what is to be written by its place in a session."""
     if isinstance(obj, xr.DataArray):
         return {"signal/signal": _check_signal(obj)}
@@ -143,7 +150,7 @@ def _check_signal(x: xr.DataArray) -> xr.DataArray:
     return x.transpose("channel", "time")
 
 
-def _new_file(pynwb: Any, attrs: dict[str, Any]) -> Any:
+def _new_file(pynwb: ModuleType, attrs: Mapping[str, object]) -> pynwb.NWBFile:
     start = datetime.datetime.fromisoformat(str(attrs.get("session_start_time", _UNKNOWN)))
     subject = None
     if about := {k: str(attrs[k]) for k in ("subject", "species") if k in attrs}:
@@ -158,7 +165,9 @@ def _new_file(pynwb: Any, attrs: dict[str, Any]) -> Any:
     )
 
 
-def _add_electrodes(file: Any, known: dict[str, int], names: Any, where: Any) -> list[int]:
+def _add_electrodes(
+    file: pynwb.NWBFile, known: dict[str, int], names: np.ndarray, where: xr.DataArray | xr.Dataset
+) -> list[int]:
     """Return the rows of the electrodes of these names, adding those that are not there yet."""
     if not known:
         device = file.create_device("device")
@@ -175,7 +184,7 @@ def _add_electrodes(file: Any, known: dict[str, int], names: Any, where: Any) ->
     return [known[str(name)] for name in names]
 
 
-def _add_units(file: Any, x: xr.Dataset, electrodes: dict[str, int]) -> None:
+def _add_units(file: pynwb.NWBFile, x: xr.Dataset, electrodes: dict[str, int]) -> None:
     rows = None
     placed = {"channel", "x"} & set(x.coords)
     if placed:
@@ -197,7 +206,7 @@ def _add_units(file: Any, x: xr.Dataset, electrodes: dict[str, int]) -> None:
     times = np.split(x["spike_time"].values, ends[:-1]) if len(ends) else []
     span = [[float(x["start"]), float(x["stop"])]]
     for i, unit in enumerate(times):
-        about: dict[str, Any] = {name: values[i] for name, values in extra.items()}
+        about: dict[str, object] = {name: values[i] for name, values in extra.items()}
         if named:
             about["unit_name"] = str(x["unit"].values[i])
         else:
@@ -207,7 +216,7 @@ def _add_units(file: Any, x: xr.Dataset, electrodes: dict[str, int]) -> None:
         file.add_unit(spike_times=unit, obs_intervals=span, **about)
 
 
-def _clock(x: xr.DataArray) -> dict[str, Any]:
+def _clock(x: xr.DataArray) -> dict[str, float | np.ndarray]:
     index = x.xindexes["time"]
     if isinstance(index, SampleIndex):
         return {
@@ -218,7 +227,7 @@ def _clock(x: xr.DataArray) -> dict[str, Any]:
 
 
 def _add_signal(
-    pynwb: Any, file: Any, name: str, x: xr.DataArray, electrodes: dict[str, int]
+    pynwb: ModuleType, file: pynwb.NWBFile, name: str, x: xr.DataArray, electrodes: dict[str, int]
 ) -> None:
     rows = _add_electrodes(file, electrodes, x["channel"].values, x)
     large = x.nbytes > _LARGE
@@ -250,7 +259,7 @@ def _in_blocks(x: xr.DataArray) -> Any:
     return Blocks(buffer_gb=_LARGE / 1e9)
 
 
-def _add_behaviour(pynwb: Any, file: Any, x: xr.DataArray) -> None:
+def _add_behaviour(pynwb: ModuleType, file: pynwb.NWBFile, x: xr.DataArray) -> None:
     x = x.transpose("time", "feature")
     if "behavior" not in file.processing:
         file.create_processing_module("behavior", "movement and other behaviour")
@@ -263,7 +272,7 @@ def _add_behaviour(pynwb: Any, file: Any, x: xr.DataArray) -> None:
     file.processing["behavior"].add(container)
 
 
-def _add_events(pynwb: Any, file: Any, table: pd.DataFrame) -> None:
+def _add_events(pynwb: ModuleType, file: pynwb.NWBFile, table: pd.DataFrame) -> None:
     columns = {
         str(name): column.astype(str).to_numpy(object) if column.dtype.kind == "O" else column
         for name, column in table.items()

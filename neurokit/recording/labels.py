@@ -8,7 +8,11 @@ from numpy.typing import ArrayLike
 
 
 def name_each(
-    caller: str, dim: str, names: Sequence[Hashable] | None, size: int, prefix: str | None = None
+    caller: str,
+    dim: str,
+    names: Sequence[Hashable] | np.ndarray | None,
+    size: int,
+    prefix: str | None = None,
 ) -> np.ndarray:
     """Return names along a dim, all different; numbers, or ``prefix`` and a number, if None."""
     if names is None:

@@ -22,7 +22,7 @@ def spikes(
     intervals: object = None,
     units: str | None = None,
     sampling_rate: float | None = None,
-    ids: Sequence[Hashable] | None = None,
+    ids: Sequence[Hashable] | np.ndarray | None = None,
     channels: Sequence[Hashable] | None = None,
     regions: Sequence[str] | None = None,
     positions: ArrayLike | None = None,

@@ -1,5 +1,7 @@
 """MNE's Raw, Epochs and Evoked as labelled arrays, and back."""
 
+from __future__ import annotations
+
 import datetime
 import json
 import threading
@@ -21,6 +23,9 @@ from neurokit.recording.rate import contiguous_runs
 
 if TYPE_CHECKING:
     import mne
+    from numpy.typing import ArrayLike
+
+    from neurokit.types import MNEObject
 
 _LOCK = threading.Lock()  # MNE's readers share file handles
 _FROM_SI = {  # FIFF's code of a unit: what it is in, and how many of that make one
@@ -39,7 +44,7 @@ _OWN = ("trial", "label", "onset", "code")  # trial coordinates that are not met
 class _RawSamples:
     """Samples of a Raw that is not loaded (`neurokit.io.readers.lazy.Reader`)."""
 
-    raw: Any
+    raw: mne.io.BaseRaw
     scale: np.ndarray
 
     @property
@@ -68,7 +73,7 @@ class _RawSamples:
         return values.astype(np.float32)
 
 
-def from_mne(inst: Any) -> xr.DataArray:
+def from_mne(inst: MNEObject) -> xr.DataArray:
     """Label an MNE object: the same samples, in microvolts, with names, places and times.
 
     Parameters
@@ -113,7 +118,7 @@ def from_mne(inst: Any) -> xr.DataArray:
     return x
 
 
-def label_mne(inst: Any) -> xr.DataArray:
+def label_mne(inst: MNEObject) -> xr.DataArray:
     """Do what `from_mne` does, without the annotations."""
     import mne
 
@@ -141,7 +146,7 @@ def label_mne(inst: Any) -> xr.DataArray:
     )
 
 
-def mne_events(inst: Any) -> pd.DataFrame:
+def mne_events(inst: MNEObject) -> pd.DataFrame:
     """Return the annotations of a Raw as events, on the clock that `from_mne` gives it."""
     found = getattr(inst, "annotations", None)
     if found is None or not len(found):
@@ -149,7 +154,7 @@ def mne_events(inst: Any) -> pd.DataFrame:
     return events(found.onset, found.duration, np.asarray(found.description, dtype=object))
 
 
-def to_mne(x: xr.DataArray, events: pd.DataFrame | None = None) -> Any:
+def to_mne(x: xr.DataArray, events: pd.DataFrame | None = None) -> mne.io.BaseRaw | mne.BaseEpochs:
     """Make an MNE object of a labelled signal.
 
     Parameters
@@ -227,7 +232,11 @@ def to_mne(x: xr.DataArray, events: pd.DataFrame | None = None) -> Any:
     return raw
 
 
-def _label(inst: Any, first: Fraction, trials: Mapping[str, Any] | None = None) -> xr.DataArray:
+def _label(
+    inst: mne.io.BaseRaw | mne.BaseEpochs | mne.Evoked,
+    first: Fraction,
+    trials: Mapping[str, ArrayLike] | None = None,
+) -> xr.DataArray:
     import mne
 
     info = inst.info
@@ -262,7 +271,7 @@ def _rational(rate: float) -> Fraction:
     return simple if float(simple) == rate else Fraction(rate)
 
 
-def _units(info: Any, kinds: Sequence[str]) -> tuple[list[str], np.ndarray]:
+def _units(info: mne.Info, kinds: Sequence[str]) -> tuple[list[str], np.ndarray]:
     units, scale = [], np.ones(len(kinds))
     for i, (channel, kind) in enumerate(zip(info["chs"], kinds, strict=True)):
         unit, factor = _FROM_SI.get(int(channel["unit"]), ("", 1.0))
@@ -275,7 +284,7 @@ def _units(info: Any, kinds: Sequence[str]) -> tuple[list[str], np.ndarray]:
     return units, scale
 
 
-def _positions(info: Any) -> np.ndarray | None:
+def _positions(info: mne.Info) -> np.ndarray | None:
     """Places in the head frame, mm; MEG sensors are brought there from the frame of the dewar."""
     places = np.full((len(info["chs"]), 3), np.nan)
     to_head = info["dev_head_t"]
@@ -291,7 +300,7 @@ def _positions(info: Any) -> np.ndarray | None:
     return places * 1e3 if np.isfinite(places).any() else None
 
 
-def _fiducials(info: Any) -> dict[str, list[float]]:
+def _fiducials(info: mne.Info) -> dict[str, list[float]]:
     names = {1: "lpa", 2: "nasion", 3: "rpa"}
     return {
         names[int(point["ident"])]: [round(float(v) * 1e3, 6) for v in point["r"]]
@@ -300,12 +309,12 @@ def _fiducials(info: Any) -> dict[str, list[float]]:
     }
 
 
-def _trials(epochs: Any) -> dict[str, Any]:
+def _trials(epochs: mne.BaseEpochs) -> dict[str, ArrayLike]:
     names = {code: name for name, code in epochs.event_id.items()}
     if not epochs.preload:
         epochs.load_data()  # only now does MNE know which are rejected
     codes = epochs.events[:, 2]
-    trials: dict[str, Any] = {
+    trials: dict[str, ArrayLike] = {
         "label": [names[code] for code in codes],
         "onset": epochs.events[:, 0] / epochs.info["sfreq"],
         "code": codes,
@@ -321,7 +330,7 @@ def _trials(epochs: Any) -> dict[str, Any]:
     return trials
 
 
-def _info(x: xr.DataArray, rate: float) -> "mne.Info":
+def _info(x: xr.DataArray, rate: float) -> mne.Info:
     import mne
 
     names = [str(name) for name in x["channel"].values]
@@ -363,7 +372,9 @@ def _scale(x: xr.DataArray) -> np.ndarray:
     return np.array([_TO_SI.get(unit.replace("µ", "u").replace("μ", "u"), 1.0) for unit in units])
 
 
-def _epochs(x: xr.DataArray, values: np.ndarray, info: Any, rate: float, first: int) -> Any:
+def _epochs(
+    x: xr.DataArray, values: np.ndarray, info: mne.Info, rate: float, first: int
+) -> mne.BaseEpochs:
     import mne
 
     n_trials = x.sizes["trial"]

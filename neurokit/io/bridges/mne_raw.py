@@ -1,14 +1,19 @@
 """A Raw of MNE that reads from a lazy signal."""
 
+from __future__ import annotations
+
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
+if TYPE_CHECKING:
+    import mne
+
 
 @functools.cache
-def lazy_raw() -> Any:
+def lazy_raw() -> type[mne.io.BaseRaw]:
     """Make the class ``RawSignal(x, to_si, info, first)``; MNE is imported only here.
 
     ``x`` is a signal of dims ("channel", "time"), ``to_si`` what its channels are multiplied by,
@@ -19,7 +24,7 @@ def lazy_raw() -> Any:
     class RawSignal(mne.io.BaseRaw):
         """Raw whose samples are those of a labelled signal."""
 
-        def __init__(self, x: xr.DataArray, to_si: np.ndarray, info: Any, first: int) -> None:
+        def __init__(self, x: xr.DataArray, to_si: np.ndarray, info: mne.Info, first: int) -> None:
             last = first + x.sizes["time"] - 1
             extras = [{"signal": x, "to_si": to_si[:, None]}]  # all that a read may see
             super().__init__(

@@ -1,7 +1,9 @@
 """Neo's objects as recordings."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,9 @@ from neurokit.io.readers.neo import TO_UV
 from neurokit.io.readers.reader import sort_events
 from neurokit.recording.make import events, signal
 from neurokit.recording.spikes import spikes
+
+if TYPE_CHECKING:
+    import neo
 
 
 def from_neo(obj: Any) -> Any:
@@ -65,8 +70,8 @@ def from_neo(obj: Any) -> Any:
     )
 
 
-def _segment(segment: Any) -> dict[str, Any]:
-    nodes: dict[str, Any] = {}
+def _segment(segment: neo.Segment) -> dict[str, xr.Dataset]:
+    nodes: dict[str, xr.Dataset] = {}
     for i, analog in enumerate(segment.analogsignals):
         name = (analog.name or f"signal-{i}").replace("/", "-")
         name = name if f"signal/{name}" not in nodes else f"{name}-{i}"
@@ -80,7 +85,7 @@ def _segment(segment: Any) -> dict[str, Any]:
     return nodes
 
 
-def _analog(analog: Any) -> xr.DataArray:
+def _analog(analog: neo.AnalogSignal) -> xr.DataArray:
     unit = str(analog.units.dimensionality)
     scale = TO_UV.get(unit)
     names = analog.array_annotations.get("channel_names")
@@ -93,7 +98,7 @@ def _analog(analog: Any) -> xr.DataArray:
     )
 
 
-def _trains(trains: list[Any]) -> xr.Dataset:
+def _trains(trains: list[neo.SpikeTrain]) -> xr.Dataset:
     times = [np.asarray(train.rescale("s").magnitude, dtype=np.float64) for train in trains]
     names = [str(train.name or train.annotations.get("id", "")) for train in trains]
     distinct = all(names) and len(set(names)) == len(names)
@@ -105,7 +110,7 @@ def _trains(trains: list[Any]) -> xr.Dataset:
     )
 
 
-def _marks(mark: Any) -> pd.DataFrame:
+def _marks(mark: neo.Event | neo.Epoch) -> pd.DataFrame:
     onset = np.atleast_1d(mark.rescale("s").magnitude)
     durations = getattr(mark, "durations", None)
     duration = 0.0 if durations is None else np.atleast_1d(durations.rescale("s").magnitude)

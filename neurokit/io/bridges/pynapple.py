@@ -1,6 +1,9 @@
 """To and from pynapple's objects."""
 
-from typing import Any
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +13,9 @@ from neurokit.recording.checks import check_spikes, unit_coords
 from neurokit.recording.clock import SampleIndex, time_coordinates
 from neurokit.recording.make import behaviour, events, signal, traces
 from neurokit.recording.spikes import spikes
+
+if TYPE_CHECKING:
+    import pynapple as nap
 
 
 def from_pynapple(obj: Any, *, kind: str = "behaviour") -> Any:
@@ -62,10 +68,10 @@ def from_pynapple(obj: Any, *, kind: str = "behaviour") -> Any:
     columns = list(obj.columns) if name == "TsdFrame" else None
     texts = None if columns is None else [str(column) for column in columns]
     try:
-        clock: Any = SampleIndex.from_times(obj.times())
+        clock: SampleIndex | np.ndarray = SampleIndex.from_times(obj.times())
     except ValueError:
         clock = np.asarray(obj.times())
-    rate: Any = clock.rate if isinstance(clock, SampleIndex) else 1
+    rate = clock.rate if isinstance(clock, SampleIndex) else 1
     if kind == "behaviour":
         x = behaviour(values, sampling_rate=rate, features=texts)
     elif kind == "signal":
@@ -83,7 +89,7 @@ def from_pynapple(obj: Any, *, kind: str = "behaviour") -> Any:
     return x.drop_vars("time").assign_coords(time=("time", clock, {"units": "s"}))
 
 
-def _units(trains: list[Any], ids: list[Any], support: Any) -> xr.Dataset:
+def _units(trains: list[nap.Ts], ids: list[Hashable], support: nap.IntervalSet) -> xr.Dataset:
     return spikes(
         [np.asarray(train.times()) for train in trains],
         start=float(support.start[0]),

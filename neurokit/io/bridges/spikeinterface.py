@@ -1,6 +1,8 @@
 """From SpikeInterface's recordings and sortings."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -9,6 +11,9 @@ from neurokit.io.readers.lazy import lazy_variable
 from neurokit.recording.clock import exact
 from neurokit.recording.make import signal
 from neurokit.recording.spikes import spikes
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording, BaseSorting
 
 
 def from_spikeinterface(obj: Any, *, segment: int = 0) -> xr.DataArray | xr.Dataset:
@@ -48,7 +53,7 @@ def from_spikeinterface(obj: Any, *, segment: int = 0) -> xr.DataArray | xr.Data
     return _recording(obj, segment) if hasattr(obj, "get_traces") else _sorting(obj, segment)
 
 
-def _recording(obj: Any, segment: int) -> xr.DataArray:
+def _recording(obj: BaseRecording, segment: int) -> xr.DataArray:
     reader = _Traces(obj, segment)
     places = None
     if getattr(obj, "has_probe", lambda: True)() and hasattr(obj, "get_channel_locations"):
@@ -66,7 +71,7 @@ def _recording(obj: Any, segment: int) -> xr.DataArray:
     )
 
 
-def _sorting(obj: Any, segment: int) -> xr.Dataset:
+def _sorting(obj: BaseSorting, segment: int) -> xr.Dataset:
     ids = list(obj.get_unit_ids())
     times = [
         np.asarray(
@@ -85,7 +90,7 @@ def _sorting(obj: Any, segment: int) -> xr.Dataset:
 class _Traces:
     """Reader of one segment of a recording."""
 
-    def __init__(self, obj: Any, segment: int) -> None:
+    def __init__(self, obj: BaseRecording, segment: int) -> None:
         self.obj, self.segment = obj, segment
         self.ids = np.asarray(obj.get_channel_ids())
         self.n_channels = len(self.ids)

@@ -1,7 +1,6 @@
 """Spike times among named arrays: NumPy's files, and what others find in MATLAB's."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -26,7 +25,7 @@ def _read_session(found: Found) -> xr.DataTree:
 READER = Reader(spikes=_read_spikes, session=_read_session)
 
 
-def _npz(path: Path) -> dict[str, Any]:
+def _npz(path: Path) -> dict[str, np.ndarray]:
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
@@ -49,12 +48,12 @@ def say_no_layout(path: Path, names: list[str]) -> str:
     )
 
 
-def spikes_of_arrays(path: Path, arrays: dict[str, Any]) -> xr.Dataset:
+def spikes_of_arrays(path: Path, arrays: dict[str, np.ndarray]) -> xr.Dataset:
     """Find spike times among named arrays: flat with ``unit``, or one array for each unit."""
     name = next((name for name in _TIMES if name in arrays), None)
     times = np.asarray(arrays[name]) if name is not None else np.empty(0, dtype=object)
     per_unit: list[np.ndarray] | None = None
-    ids: Any = None
+    ids: np.ndarray | None = None
     if name is not None and times.dtype.kind in "fiu" and times.ndim == 1 and "unit" in arrays:
         unit = np.asarray(arrays["unit"])
         if unit.shape != times.shape:
@@ -95,17 +94,17 @@ def spikes_of_arrays(path: Path, arrays: dict[str, Any]) -> xr.Dataset:
         raise ValueError(f"{path}: {error}") from error
 
 
-def _alone(name: str, times: np.ndarray, arrays: dict[str, Any]) -> bool:
+def _alone(name: str, times: np.ndarray, arrays: dict[str, np.ndarray]) -> bool:
     """Whether nothing beside flat times could say which spike is whose."""
     sizes = [np.size(value) for other, value in arrays.items() if other != name]
     return times.ndim < 2 and times.size not in sizes
 
 
-def _fields(value: Any) -> tuple[str, ...]:
+def _fields(value: object) -> tuple[str, ...]:
     return (getattr(getattr(value, "dtype", None), "names", None)) or ()
 
 
-def _span(per_unit: list[np.ndarray], arrays: dict[str, Any]) -> tuple[float, float]:
+def _span(per_unit: list[np.ndarray], arrays: dict[str, np.ndarray]) -> tuple[float, float]:
     """Return the span of the spikes and of the clocks beside them."""
     reach = [t for unit in per_unit if unit.size for t in (unit.min(), unit.max())]
     for name in ("time", "t", "pos_t", "start", "stop"):

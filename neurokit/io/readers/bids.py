@@ -1,12 +1,17 @@
 """BIDS folders, through mne-bids: signals with the channels and events of their sidecars."""
 
+from __future__ import annotations
+
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import xarray as xr
 
 from neurokit.io.readers.reader import Reader
+
+if TYPE_CHECKING:
+    import mne_bids
 
 _DATATYPES = ["eeg", "ieeg", "meg", "nirs"]
 _SIDECARS = {".json", ".tsv", ".vmrk", ".fdt", ".md", ".txt", ".html", ".pos", ""}
@@ -56,7 +61,7 @@ def read_bids_session(path: Path) -> xr.DataTree:
         raise FileNotFoundError(
             f"{path}: holds no recording of EEG, iEEG, MEG or NIRS as BIDS names them."
         )
-    nodes: dict[str, Any] = {}
+    nodes: dict[str, xr.Dataset] = {}
     for one in found:
         nodes |= _read(one, _prefix(one) if len(found) > 1 else "")
     return xr.DataTree.from_dict(nodes)
@@ -68,14 +73,14 @@ def _is_data(path: Path) -> bool:
     return path.suffix not in _SIDECARS
 
 
-def _prefix(one: Any) -> str:
+def _prefix(one: mne_bids.BIDSPath) -> str:
     folders = [f"sub-{one.subject}"] + ([f"ses-{one.session}"] if one.session else [])
     named = {"task": one.task, "acq": one.acquisition, "run": one.run, "split": one.split}
     inner = "_".join(f"{key}-{value}" for key, value in named.items() if value)
     return "/".join([*folders, inner or one.datatype]) + "/"
 
 
-def _read(one: Any, prefix: str) -> dict[str, Any]:
+def _read(one: mne_bids.BIDSPath, prefix: str) -> dict[str, xr.Dataset]:
     import mne_bids
 
     from neurokit.io.bridges.mne import label_mne, mne_events

@@ -43,7 +43,7 @@ class _LazyArray(BackendArray):
             key, self.shape, indexing.IndexingSupport.OUTER, self._read
         )
 
-    def _read(self, key: tuple[Any, Any]) -> np.ndarray:
+    def _read(self, key: tuple[Any, ...]) -> np.ndarray:
         rows, columns = key
         channels = np.atleast_1d(np.arange(self.shape[0])[rows])
         if isinstance(columns, slice) and columns.step in (None, 1):

@@ -5,7 +5,7 @@ import functools
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import xarray as xr
@@ -70,7 +70,7 @@ def read_session(found: Found) -> xr.DataTree:
 READER = Reader(signal=read_signal, events=read_events, session=read_session)
 
 
-def list_events(inst: "mne.io.BaseRaw | mne.BaseEpochs | Any") -> pd.DataFrame:
+def list_events(inst: "mne.io.BaseRaw | mne.BaseEpochs") -> pd.DataFrame:
     """Return annotations of a Raw, or the steps of its trigger channels; the trials of Epochs."""
     import mne
 
@@ -101,7 +101,7 @@ def _read_samples(path: Path) -> pd.DataFrame:
     )
 
 
-def open_mne(path: Path, form: str) -> Any:
+def open_mne(path: Path, form: str) -> "mne.io.BaseRaw | mne.BaseEpochs":
     """Open a file with MNE's reader: a Raw that is not loaded, Epochs, or Evoked.
 
     Raises
@@ -113,7 +113,7 @@ def open_mne(path: Path, form: str) -> Any:
     """
     import mne
 
-    openers: dict[str, Callable[[Path], Any]] = {
+    openers: dict[str, Callable[[Path], mne.io.BaseRaw | mne.BaseEpochs]] = {
         "FIF": _open_fif,
         "EEGLAB": _open_eeglab,
         "FieldTrip": _open_fieldtrip,
@@ -162,7 +162,7 @@ def _first_sentence(said: str) -> str:
     return line if len(line) < 300 else line[:300] + " ..."
 
 
-def _open_fif(path: Path) -> Any:
+def _open_fif(path: Path) -> "mne.io.BaseRaw | mne.BaseEpochs":
     import mne
 
     readers = {
@@ -182,7 +182,7 @@ def _open_fif(path: Path) -> Any:
     raise ValueError(f"it holds {kind}, not signals")
 
 
-def _open_eeglab(path: Path) -> Any:
+def _open_eeglab(path: Path) -> "mne.io.BaseRaw | mne.BaseEpochs":
     import mne
 
     try:
@@ -193,7 +193,7 @@ def _open_eeglab(path: Path) -> Any:
         return mne.read_epochs_eeglab(path)
 
 
-def _open_fieldtrip(path: Path) -> Any:
+def _open_fieldtrip(path: Path) -> "mne.io.BaseRaw | mne.BaseEpochs":
     import mne
 
     names = list_variables(path)

@@ -1,10 +1,12 @@
 """Blackrock, Plexon, Neuralynx, Spike2, Micromed and the rest, through neo."""
 
+from __future__ import annotations
+
 import inspect
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +20,9 @@ from neurokit.io.readers.saved import pick_events, pick_signal
 from neurokit.recording.clock import exact
 from neurokit.recording.make import events, signal
 from neurokit.recording.spikes import spikes
+
+if TYPE_CHECKING:
+    from neo.rawio.baserawio import BaseRawIO
 
 _GAP = 0.5  # ms between records that Neuralynx files lack by rounding, not by interruption
 TO_UV = {"V": 1e6, "mV": 1e3, "uV": 1.0, "µV": 1.0, "nV": 1e-3}
@@ -52,9 +57,9 @@ def _read_events(found: Found) -> pd.DataFrame:
     return pick_events(_read_session(found))
 
 
-def _raw_nodes(raw: Any) -> dict[str, Any]:
+def _raw_nodes(raw: BaseRawIO) -> dict[str, xr.Dataset]:
     n_segments = raw.header["nb_segment"][0]
-    nodes: dict[str, Any] = {}
+    nodes: dict[str, xr.Dataset] = {}
     for segment in range(n_segments):
         prefix = f"segment-{segment}/" if n_segments > 1 else ""
         for stream in range(len(raw.header["signal_streams"])):
@@ -117,7 +122,7 @@ def _open(path: Path) -> Any:
 class _RawSamples:
     """Reader of one stream of one segment."""
 
-    def __init__(self, raw: Any, segment: int, stream: int, scale: np.ndarray) -> None:
+    def __init__(self, raw: BaseRawIO, segment: int, stream: int, scale: np.ndarray) -> None:
         self.raw, self.segment, self.stream, self.scale = raw, segment, stream, scale
         self.n_channels = len(scale)
         self.n_times = int(raw.get_signal_size(0, segment, stream))
@@ -134,7 +139,7 @@ class _RawSamples:
         return (values * self.scale[channels]).T.astype(np.float32)
 
 
-def _raw_signal(raw: Any, segment: int, stream: int) -> xr.DataArray:
+def _raw_signal(raw: BaseRawIO, segment: int, stream: int) -> xr.DataArray:
     identity = raw.header["signal_streams"]["id"][stream]
     channels = raw.header["signal_channels"]
     channels = channels[channels["stream_id"] == identity]
@@ -151,7 +156,7 @@ def _raw_signal(raw: Any, segment: int, stream: int) -> xr.DataArray:
     return x if len(set(units)) == 1 else x.assign_coords(units=("channel", units))
 
 
-def _raw_spikes(raw: Any, segments: Sequence[int]) -> xr.Dataset | None:
+def _raw_spikes(raw: BaseRawIO, segments: Sequence[int]) -> xr.Dataset | None:
     channels = raw.header["spike_channels"]
     if not len(channels):
         return None
@@ -171,7 +176,7 @@ def _raw_spikes(raw: Any, segments: Sequence[int]) -> xr.Dataset | None:
     return spikes(times, start=begin, stop=end, ids=ids)
 
 
-def _raw_events(raw: Any, segment: int) -> pd.DataFrame:
+def _raw_events(raw: BaseRawIO, segment: int) -> pd.DataFrame:
     tables = []
     for channel, about in enumerate(raw.header["event_channels"]):
         stamps, lengths, labels = raw.get_event_timestamps(0, segment, channel)

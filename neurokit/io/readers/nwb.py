@@ -125,7 +125,7 @@ def read_nwb_session(path: Path) -> xr.DataTree:
     UserWarning
         If a series is left out because its samples and timestamps differ in number.
     """
-    nodes: dict[str, Any] = {}
+    nodes: dict[str, xr.Dataset] = {}
     left_out = []
     with open_nwb(path) as file:
         series = find_series(file)
@@ -165,7 +165,7 @@ def _reason(error: Exception) -> str:
     return str(error) if isinstance(error, ValueError) else "no readable clock"
 
 
-def _free(name: str, nodes: dict[str, Any], series: h5py.Group) -> str:
+def _free(name: str, nodes: dict[str, xr.Dataset], series: h5py.Group) -> str:
     """Return a name that no node has yet: the series' own, its container's, or numbered."""
     parts = series.name.split("/")
     tries = [name, "/".join([name.split("/")[0], parts[-2]])]
@@ -199,7 +199,7 @@ def _cells(file: h5py.File) -> dict[str, h5py.Group]:
     modules = list(processing.values()) if isinstance(processing, h5py.Group) else []
     found = {}
     for module in modules:
-        units: Any = module.get("UnitTimes", {}) if isinstance(module, h5py.Group) else {}
+        units = module.get("UnitTimes", {}) if isinstance(module, h5py.Group) else {}
         for name in units:
             if isinstance(units[name], h5py.Group) and "times" in units[name]:
                 found[name] = units[name]
@@ -242,7 +242,7 @@ def _spikes(path: Path, file: h5py.File) -> xr.Dataset:
     return found.assign_coords({name: ("unit", column) for name, column in columns.items()})
 
 
-def _sites(file: h5py.File, table: Table, columns: dict[str, np.ndarray]) -> dict[str, Any]:
+def _sites(file: h5py.File, table: Table, columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return channel, region and place of each unit: those of its first electrode."""
     electrodes, rows = read_electrodes(file), table.ragged("electrodes")
     if electrodes is not None and rows and all(len(r) for r in rows):
@@ -396,7 +396,7 @@ def _place(series: h5py.Group) -> str | None:
 def _array(
     series: h5py.Group, place: str, clock: SampleIndex | np.ndarray, electrodes: Any
 ) -> xr.Dataset:
-    rate: Any = clock.rate if isinstance(clock, SampleIndex) else 1
+    rate = clock.rate if isinstance(clock, SampleIndex) else 1
     x: xr.DataArray
     if place == "behaviour":
         values, unit = read_whole(series)
