@@ -159,7 +159,8 @@ def test_damage_is_refused_and_leaves_no_file(tmp_path, eeg):
 def test_a_wrong_decode_keeps_the_old_file(tmp_path, eeg, monkeypatch):
     write_edf(tmp_path / "a.edf", [("Cz", eeg[0].reshape(60, 100))], n_records=60)
     (tmp_path / "a.ntok").write_bytes(b"old")
-    monkeypatch.setattr(lossless, "unpack_samples", lambda packed: unpack_samples(packed) ^ 1)
+    whole = lossless._unpack
+    monkeypatch.setattr(lossless, "_unpack", lambda *packed: whole(*packed) ^ 1)
     with pytest.raises(OSError, match="does not decode to it"):
         compress(tmp_path / "a.edf", tmp_path / "a.ntok")
     assert (tmp_path / "a.ntok").read_bytes() == b"old"

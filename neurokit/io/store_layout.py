@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import uuid
 import zlib
 from collections.abc import Hashable, Mapping
@@ -17,6 +18,7 @@ from neurokit.recording.clock import SampleIndex
 
 KEY = "neurokit"  # the one attribute, JSON, that holds what zarr and netCDF cannot say
 _SHOWN = ("units", "long_name", "description", "sample_dimension")  # also left readable to others
+_FRACTION = re.compile(r"-?\d{1,700}(/\d{1,700})?", re.ASCII)
 _BLOCK = 2**22  # bytes of one chunk on disk
 _LARGE = 2**26  # bytes from which an array is written block by block, never loaded whole
 
@@ -117,7 +119,7 @@ def unpack(packed: xr.Dataset) -> xr.Dataset:
         else:
             node[name].attrs = attrs
     for name, clock in held["clocks"].items():
-        first, rate = Fraction(clock["first"]), Fraction(clock["rate"])
+        first, rate = read_fraction(clock["first"]), read_fraction(clock["rate"])
         index = SampleIndex(first, rate, clock["size"], name, clock["dim"])
         node = node.assign_coords(xr.Coordinates.from_xindex(index))
         node[name].attrs = from_json(clock["attrs"])
@@ -204,6 +206,19 @@ def read_note(text: str) -> dict[str, Any]:
     return note["held"]
 
 
+def read_fraction(text: str) -> Fraction:
+    """Return the fraction that ``str`` wrote: digits alone, as "1e999999999" would never end.
+
+    Raises
+    ------
+    ValueError
+        If it is something else, or has more digits than any clock.
+    """
+    if not isinstance(text, str) or not _FRACTION.fullmatch(text):
+        raise ValueError(f"{str(text)[:20]!r} is no fraction")
+    return Fraction(text)
+
+
 def _shown(attrs: Mapping[Any, Any]) -> dict[str, str]:
     return {name: attrs[name] for name in _SHOWN if isinstance(attrs.get(name), str)}
 
@@ -237,7 +252,7 @@ def from_json(value: Any) -> Any:
     if "/tuple" in value:
         return tuple(from_json(value["/tuple"]))
     if "/fraction" in value:
-        return Fraction(value["/fraction"])
+        return read_fraction(value["/fraction"])
     if "/array" in value:
         return np.array(value["/array"], dtype=value["dtype"])
     if "/scalar" in value:

@@ -1,5 +1,6 @@
 """Blocks of a file of tokens: where they lie, what is in them, and reading those touched."""
 
+import math
 import os
 import struct
 from collections.abc import Iterator, Sequence
@@ -187,7 +188,7 @@ def _unpack_levels(
         more = True
         while more:
             code |= (payload[at] & 127) << shift
-            more, shift, at = payload[at] > 127, shift + 7, at + 1
+            more, shift, at = payload[at] > 127 and shift < 63, shift + 7, at + 1
         low[k] = -(code + 1) // 2 if code & 1 else code // 2
     return low, widths, at
 
@@ -195,18 +196,35 @@ def _unpack_levels(
 class StoredTokens(BackendArray):
     """The array that xarray indexes; it decodes the blocks that are touched."""
 
-    def __init__(self, container: Container) -> None:
+    def __init__(self, container: Container, *, whole: bool = True) -> None:
         self.container = container
         self.shape = tuple(container.header["shape"])
         self.dtype = np.dtype(container.header["dtype"])
         self.step = container.header["step"]
+        self._check(whole)
         self.digits = None
         if stages := container.header.get("stages"):
             attrs = from_json(container.header["attrs"])
             self.digits = digits_of(attrs["code_digits"], stages)
+            if len(self.digits) != self.shape[3]:
+                raise ValueError(f"digits of {len(self.digits)} levels instead of {self.shape[3]}")
+
+    def _check(self, whole: bool) -> None:
+        """Hold what the header says against itself and, of a whole file, its blocks."""
+        numbers = [*self.shape, *self.step]
+        if len(self.shape) != 4 or len(self.step) != 3 or self.dtype.kind not in "iu":
+            raise ValueError("tokens are integers of four dims, in blocks along three")
+        if not all(type(n) is int and 0 <= n < 2**48 for n in numbers) or 0 in self.step:
+            raise ValueError(f"shape {self.shape} and blocks {self.step}")
+        if math.prod(self.step) * self.shape[3] > max(4 * _TOKENS, _GROUP * self.shape[3]):
+            raise ValueError(f"blocks of {self.step}, larger than any that are written")
+        if whole and len(self.container.blocks) != len(self) + 1:
+            raise ValueError(f"{len(self.container.blocks)} blocks instead of {len(self) + 1}")
+        if len(self) > 2**24 or self.shape[3] > 2**20 or max(self.shape) > 2**36:
+            raise ValueError(f"shape {self.shape}")
 
     def __len__(self) -> int:
-        return len(_corners(self.shape, self.step))
+        return math.prod(-(-n // s) for n, s in zip(self.shape, self.step, strict=False))
 
     def __deepcopy__(self, memo: object) -> Self:
         return self  # a file, read only: nothing to copy
@@ -256,7 +274,9 @@ class StoredTokens(BackendArray):
         for i, begin, extent in self._blocks(*axes) if out.size else ():
             n_trials, n_channels, n_frames = extent
             shape = (n_trials * n_frames, n_channels, self.shape[3])
-            block = _decode_block(self.container.read(i), shape, self.dtype, self.digits)
+            payload = self.container.read(i)
+            with self.container.blame(f"block {i}"):
+                block = _decode_block(payload, shape, self.dtype, self.digits)
             block = block.reshape(n_trials, n_frames, n_channels, -1).transpose(0, 2, 1, 3)
             inside = [
                 np.flatnonzero((w >= b) & (w < b + n))

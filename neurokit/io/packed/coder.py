@@ -20,6 +20,7 @@ _RUN = 4  # this context asks whether a token repeats the one before
 _WEIGHT = 11500  # of each context at first, in 2**-16
 _LEARN = 13  # a weight moves by the error times the log odds, shifted by this
 MAX_WIDTH = 16  # bits of a token that is still worth modelling
+_MOST_BITS = 31  # of a packed token
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 # Log odds in 1/256 and probabilities in 2**-15; no entry lies near a half, so rounding is safe.
@@ -259,7 +260,15 @@ def encode_tokens(tokens: NDArray[np.int32], widths: NDArray[np.int64]) -> bytes
 def decode_tokens(
     data: bytes, widths: NDArray[np.int64], shape: tuple[int, int, int]
 ) -> NDArray[np.int32]:
-    """Undo `encode_tokens`."""
+    """Undo `encode_tokens`.
+
+    Raises
+    ------
+    ValueError
+        If the bytes are not what it gave.
+    """
+    if widths.max(initial=0) > _MOST_BITS or widths.min(initial=0) < 0:
+        raise ValueError("a block of tokens has levels of more than 31 bits")
     tokens = np.zeros(shape, np.int32)
     if data[:1] == b"P":
         packed = np.frombuffer(data, np.uint8, offset=1)

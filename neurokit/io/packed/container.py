@@ -12,13 +12,17 @@ Nothing in a file is executed on reading. Each block can be read without the oth
 2 were never released.
 """
 
+import contextlib
 import json
+import lzma
 import os
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
+
+from neurokit.io.readers.damage import refuse_special
 
 MAGIC, END, VERSION = b"NTOK", b"KOTN", 3
 _HEAD = struct.Struct("<4sHHII")
@@ -41,6 +45,12 @@ _USUAL = (
 )
 
 
+NONSENSE = (  # what numbers that nobody wrote lead to
+    *(ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError),
+    *(ValueError, struct.error, zlib.error, lzma.LZMAError),
+)
+
+
 class Block(NamedTuple):
     """Where a block lies and what it must add up to."""
 
@@ -54,9 +64,14 @@ def write_container(
     file: BinaryIO, header: dict[str, Any], blocks: Iterable[tuple[int, bytes]]
 ) -> None:
     """Write `header` and the (start, payload) pairs of `blocks` to an open file."""
-    plain = json.dumps(header, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    plain = json.dumps(header, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     deflate = zlib.compressobj(9, wbits=-15, zdict=_USUAL)
-    text = deflate.compress(plain.encode()) + deflate.flush()
+    text = deflate.compress(plain) + deflate.flush()
+    if len(plain) > _longest(len(text)):
+        raise ValueError(
+            f"the header of an .ntok file takes up to {_longest(len(text))} bytes, got"
+            f" {len(plain)}; drop what is long among its attributes or events."
+        )
     head = _HEAD.pack(MAGIC, VERSION, 0, len(text), 0)[:12]
     file.write(head + struct.pack("<I", zlib.crc32(text, zlib.crc32(head))) + text)
     index = b""
@@ -69,6 +84,11 @@ def write_container(
         n += 1
     tail = _TAIL.pack(file.tell(), n, 0, END)[:12]
     file.write(index + tail + struct.pack("<I", zlib.crc32(tail, zlib.crc32(index))) + END)
+
+
+def _longest(packed: int) -> int:
+    """Return the longest header that so many packed bytes may hold: small files stay small."""
+    return (1 << 24) + 10 * packed
 
 
 class Container:
@@ -89,6 +109,8 @@ class Container:
 
     def __init__(self, path: str | os.PathLike[str], *, recover: bool = False) -> None:
         self.path = Path(path)
+        if self.path.exists():
+            refuse_special(self.path)
         self.size = self.path.stat().st_size
         with self.path.open("rb") as file:
             self.header, first = self._read_header(file)
@@ -122,8 +144,31 @@ class Container:
                 f"{self.path}: is of version {version}, and this release reads version {VERSION};"
                 + (" update neurokit." if version > VERSION else " write it again.")
             )
-        text = zlib.decompressobj(wbits=-15, zdict=_USUAL).decompress(text)
-        return json.loads(text), _HEAD.size + length
+        most = _longest(length)
+        try:
+            plain = zlib.decompressobj(wbits=-15, zdict=_USUAL).decompress(text, most + 1)
+            header = json.loads(plain) if len(plain) <= most else None
+        except (ValueError, RecursionError, zlib.error):
+            header = None
+        if not isinstance(header, dict):
+            raise OSError(
+                f"{self.path}: its header is no table of facts of up to {most} bytes; neurokit did"
+                " not write it."
+            )
+        return header, _HEAD.size + length
+
+    @contextlib.contextmanager
+    def blame(self, part: str = "header") -> Iterator[None]:
+        """Turn what nonsense in the file leads to into an OSError of one sentence."""
+        try:
+            yield
+        except OSError:
+            raise
+        except NONSENSE as error:
+            said = (str(error).strip() or type(error).__name__).splitlines()[0][:200].rstrip(".")
+            raise OSError(
+                f"{self.path}: its {part} is not as neurokit writes it ({said}); get another copy."
+            ) from error
 
     def _read_index(self, file: BinaryIO) -> list[Block]:
         file.seek(max(self.size - _TAIL.size, 0))
@@ -170,6 +215,8 @@ class Container:
         OSError
             If the block is not what its checksum says.
         """
+        if i >= len(self.blocks):
+            raise OSError(f"{self.path}: ends before block {i}; get another copy.")
         offset, start, length, crc = self.blocks[i]
         with self.path.open("rb") as file:
             file.seek(offset)

@@ -18,6 +18,8 @@ _LOW = np.uint64(1 << 31)
 # Residual tokens: magnitude classes after a shift that follows the local scale.
 _N_TOKENS = 24
 _ESCAPE = _N_TOKENS - 1
+_LARGEST = 1 << 31
+VALUES_PER_WORD = 8000  # at most: the likeliest token takes log2(32768 / 32676) bits of 32
 _N_SCALES = 160
 _N_TRENDS = 3
 _CDF_BITS = 24
@@ -192,8 +194,13 @@ def encode_residuals(r):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def decode_residuals(words, raw, n_times, n_channels):  # type: ignore[no-untyped-def]
-    """Undo `encode_residuals`; `raw` must carry eight spare bytes at its end."""
+    """Undo `encode_residuals`.
+
+    Streams that no encoder wrote give no rows, and touch nothing outside the arrays.
+    """
     r = np.empty((n_times, n_channels), np.int32)
+    if words.size < 2:
+        return r[:0]
     cdf, uses = _fresh_models()
     fast = np.full(n_channels, 16 << 8, np.int64)
     slow = np.full(n_channels, 16 << 8, np.int64)
@@ -209,6 +216,8 @@ def decode_residuals(words, raw, n_times, n_channels):  # type: ignore[no-untype
         for c in range(n_channels):
             s, trend = _context(fast[c], slow[c], near)
             index, k = _scale_index(s, octave[c])
+            if index >= _N_SCALES:
+                return r[:0]
             octave[c] = k
             m = index * _N_TRENDS + trend
             cut = max(k - 3, 0)
@@ -244,6 +253,8 @@ def decode_residuals(words, raw, n_times, n_channels):  # type: ignore[no-untype
                 negative = (low & 1) == 1
                 low >>= 1
             size = low if token == _ESCAPE else low + (_FIRST[token] << cut)
+            if size > _LARGEST:  # samples have 32 bits, so scales beyond the tables are no one's
+                return r[:0]
             r[t, c] = -size if negative else size
             near = min((size << 12) // (s + 5), 1024)
             fast[c] += ((size << 8) - fast[c]) >> 4

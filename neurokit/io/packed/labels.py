@@ -2,9 +2,9 @@
 
 import base64
 import json
+import math
 import struct
 import zlib
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from neurokit.io.packed.container import Container
-from neurokit.io.store_layout import from_json, to_json
+from neurokit.io.store_layout import from_json, read_fraction, to_json
 from neurokit.recording.clock import SampleIndex
 
 
@@ -69,14 +69,24 @@ def _difference(flat: np.ndarray) -> np.ndarray:
 
 
 def _unpack_array(spec: dict[str, Any], data: bytes) -> np.ndarray:
-    raw = zlib.decompress(data)
-    dtype, shape = np.dtype(spec["dtype"]), spec["shape"]
-    if dtype.kind in "OU":
+    dtype, shape = np.dtype(spec["dtype"]), [int(n) for n in spec["shape"]]
+    n = math.prod(shape)
+    if dtype.kind not in "OUbiufmMc" or min(shape, default=0) < 0:
+        raise ValueError(f"labels of type {dtype} and shape {shape}")
+    texts = dtype.kind in "OU"
+    most = (1 << 24) + 20 * len(data) if texts else n * dtype.itemsize
+    if texts and n * dtype.itemsize > 4 * most:
+        raise ValueError(f"{n} labels of type {dtype} in {len(data)} bytes")
+    raw = zlib.decompressobj().decompress(data, most + 1)
+    if len(raw) > most:
+        raise ValueError(f"labels of more than {most} bytes")
+    if texts:
         values = json.loads(raw)
+        if len(values) != n:
+            raise ValueError(f"{len(values)} labels instead of {n}")
         out = np.empty(len(values), dtype)
         out[:] = values
         return out.reshape(shape)
-    n = int(np.prod(shape))
     flat = np.ascontiguousarray(np.frombuffer(raw, np.uint8).reshape(dtype.itemsize, n).T)
     if dtype.itemsize in (1, 2, 4, 8):
         bits = flat.view(f"<u{dtype.itemsize}").reshape(-1)
@@ -94,14 +104,20 @@ def unpack_coordinates(container: Container) -> xr.Coordinates:
         sections.append(payload[at + 4 : at + 4 + length])
         at += 4 + length
     parts = iter(sections)
+    sizes = dict(
+        zip(("trial", "channel", "frame", "level"), container.header["shape"], strict=True)
+    )
     variables: dict[Any, xr.Variable] = {}
     indexes: dict[Any, xr.Index] = {}
     for spec in container.header["coords"]:
         name = from_json(spec["name"])
+        expected = [sizes[dim] for dim in spec["dims"]]
+        if expected != ([spec["size"]] if "first" in spec else list(spec["shape"])):
+            raise ValueError(f"the labels {str(name)[:50]!r} are not as many as the tokens")
         if "first" in spec:
             index = SampleIndex(
-                Fraction(spec["first"]),
-                Fraction(spec["rate"]),
+                read_fraction(spec["first"]),
+                read_fraction(spec["rate"]),
                 spec["size"],
                 name,
                 spec["dims"][0],

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neurokit.atomic import atomic_path
-from neurokit.io.packed.container import Container, write_container
+from neurokit.io.packed.container import NONSENSE, Container, write_container
 from neurokit.io.readers.edf_file import EdfFile, open_edf
 
 _SAMPLES = 1 << 14  # per channel in one block
@@ -120,33 +120,56 @@ def unpack_samples(packed: bytes) -> NDArray[Any]:
     ValueError
         If the bytes are not what `pack_samples` wrote.
     """
-    from neurokit.io.packed import entropy, predictor
-
     try:
-        head, *parts = _split(packed)
-        dtype, n_channels, n_times, *order = json.loads(head)
-        if len(parts) == 1:
-            plain = np.frombuffer(lzma.decompress(parts[0]), dtype)
-            return plain.reshape((n_channels, n_times), order=order[0]).copy()
-        side, words, free = parts
-        side = zlib.decompress(side)
-        first, unit = _from_planes(side[: 16 * n_channels], "<i8").reshape(2, n_channels)
-        live = unit > 0
-        n_live = int(live.sum())
-        told = _from_planes(side[16 * n_channels :], "<i4").astype(np.int32)
-        octaves, coefs = np.split(told.reshape(n_live, 1 + predictor.ORDER), [1], axis=1)
-        r = entropy.decode_residuals(
-            np.frombuffer(words, "<u4").astype(np.uint32),
-            np.frombuffer(free, np.uint8),
-            n_times,
-            n_live,
-        )
-        if r.shape[0] != n_times:
-            raise ValueError("the stream ends early")
-    except (ValueError, TypeError, struct.error, zlib.error, lzma.LZMAError) as error:
+        return _unpack(packed)
+    except NONSENSE as error:
         raise ValueError(
             f"unpack_samples: expects the bytes that pack_samples gave, got others ({error})."
         ) from None
+
+
+def _unpack(packed: bytes, shape: tuple[int, int] | None = None) -> NDArray[Any]:
+    """Undo `pack_samples`, insisting on a shape where it is known.
+
+    Nothing is believed before it is held against the bytes that are there.
+    """
+    from neurokit.io.packed import entropy, predictor
+
+    head, *parts = _split(packed)
+    kind, n_channels, n_times, *order = json.loads(head)
+    dtype = np.dtype(kind)
+    sizes = (n_channels, n_times)
+    if dtype.kind not in "iu" or any(type(n) is not int or not 0 <= n < 2**40 for n in sizes):
+        raise ValueError(f"samples of type {kind!s:.20} and shape {sizes}")
+    if shape is not None and sizes != shape:
+        raise ValueError(f"samples of shape {sizes} instead of {shape}")
+    if len(parts) == 1:
+        if order not in (["C"], ["F"]):
+            raise ValueError("no order of samples")
+        layout: Any = order[0]
+        n_bytes = n_channels * n_times * dtype.itemsize
+        plain = np.frombuffer(_inflate_lzma(parts[0], n_bytes), dtype)
+        return plain.reshape(sizes, order=layout).copy()
+    side, words, free = parts
+    told_bytes = n_channels * (16 + 4 * (1 + predictor.ORDER))
+    if told_bytes > 1100 * len(side) + 64:  # more than deflate can hold
+        raise ValueError(f"{n_channels} channels told in {len(side)} bytes")
+    side = _inflate(side, told_bytes, exact=False)
+    first, unit = _from_planes(side[: 16 * n_channels], "<i8").reshape(2, n_channels)
+    live = unit > 0
+    n_live = int(live.sum())
+    told = _from_planes(side[16 * n_channels :], "<i4").astype(np.int32)
+    octaves, coefs = np.split(told.reshape(n_live, 1 + predictor.ORDER), [1], axis=1)
+    if octaves.size and not 0 <= octaves.min() <= octaves.max() <= predictor.LARGEST_OCTAVE:
+        raise ValueError("a size of residuals that no block has")
+    stream = np.frombuffer(words, "<u4").astype(np.uint32)
+    if n_live * n_times > entropy.VALUES_PER_WORD * (len(stream) + 2):
+        raise ValueError("the stream ends early")
+    if shape is None and n_channels * n_times * dtype.itemsize > 2**31 + 10**6 * len(packed):
+        raise ValueError(f"{n_channels} channels of {n_times} samples in {len(packed)} bytes")
+    r = entropy.decode_residuals(stream, np.frombuffer(free, np.uint8), n_times, n_live)
+    if r.shape[0] != n_times:
+        raise ValueError("the stream ends early")
     x = predictor.restore(
         r, np.ascontiguousarray(coefs), octaves[:, 0].copy(), predictor.n_taps(n_live)
     )
@@ -160,6 +183,21 @@ def unpack_samples(packed: bytes) -> NDArray[Any]:
     else:
         values[live] += steps
     return values.astype(dtype, copy=False)
+
+
+def _inflate(data: bytes, size: int, *, exact: bool = True) -> bytes:
+    """Inflate up to `size` bytes; what holds more, or less where it must not, is refused."""
+    plain = zlib.decompressobj().decompress(data, size + 1)
+    if len(plain) > size or (exact and len(plain) < size):
+        raise ValueError(f"a section of another size than {size} bytes")
+    return plain
+
+
+def _inflate_lzma(data: bytes, size: int) -> bytes:
+    plain = lzma.LZMADecompressor(memlimit=1 << 27).decompress(data, size + 1)
+    if len(plain) != size:
+        raise ValueError(f"a section of another size than {size} bytes")
+    return plain
 
 
 def compress(path_in: str | os.PathLike[str], path_out: str | os.PathLike[str]) -> Path:
@@ -203,6 +241,8 @@ def compress(path_in: str | os.PathLike[str], path_out: str | os.PathLike[str]) 
     with atomic_path(path) as part:
         with source.open("rb") as handle, part.open("wb") as out:
             write_container(out, header, _blocks(handle, header))
+        if source.stat().st_size != size:
+            raise OSError(f"{source}: grew while it was read; compress it again.")
         with source.open("rb") as handle:
             for piece in _pieces(Container(part)):
                 if handle.read(len(piece)) != piece:
@@ -277,13 +317,52 @@ def _blocks(handle: BinaryIO, header: dict[str, Any]) -> Iterator[tuple[int, byt
 
 
 def _pieces(container: Container) -> Iterator[bytes]:
-    """Yield the bytes of the source, in order."""
-    for i in range(len(container.blocks)):
-        payload = container.read(i)
-        if payload[:1] == b"B":
-            yield lzma.decompress(payload[1:])
-        else:
-            yield _unpack_records(payload[1:], container.header)
+    """Yield the bytes of the source, in order.
+
+    Raises
+    ------
+    OSError
+        If a block does not give as many bytes as the file says that it holds.
+    """
+    header, blocks = container.header, container.blocks
+    with container.blame():
+        _check_layout(header)
+        ends = [*(block.start for block in blocks[1:]), header["size"]]
+        if header["size"] and (not blocks or blocks[0].start):
+            raise ValueError("no block that begins the recording")
+        record = sum(header.get("n_samples", [])) * header.get("width", 0)
+        step = max(1, _SAMPLES // max(header["n_samples"])) if record else 0
+        most = max(_BYTES, header.get("header_bytes", 0)), step * record
+    for i, (block, end) in enumerate(zip(blocks, ends, strict=False)):
+        payload, size = container.read(i), end - block.start
+        with container.blame(f"block {i}"):
+            plain = payload[:1] == b"B"
+            if not 0 <= size <= most[0 if plain else 1]:
+                raise ValueError(f"{size} bytes in one block")
+            if plain:
+                piece = _inflate_lzma(payload[1:], size)
+            else:
+                piece = _unpack_records(payload[1:], header, size // max(1, record))
+            if len(piece) != size:
+                raise ValueError(f"{len(piece)} bytes instead of {size}")
+        yield piece
+
+
+def _check_layout(header: dict[str, Any]) -> None:
+    """Refuse a layout that `_layout` cannot have written."""
+    if type(header["size"]) is not int or header["size"] < 0:
+        raise ValueError(f"a recording of {header['size']!s:.20} bytes")
+    if "width" not in header:
+        return
+    counts, notes = header["n_samples"], header["notes"]
+    if header["width"] not in (2, 3) or not counts or len(counts) > 9999:
+        raise ValueError("samples of a width or channels of a number that EDF does not have")
+    if any(type(n) is not int or not 0 <= n < 10**8 for n in counts) or not sum(counts):
+        raise ValueError("samples per record that EDF does not have")
+    if len({*notes}) != len(notes) or not {*notes} <= {*range(len(counts))}:
+        raise ValueError("annotations in channels that are not there")
+    if header["header_bytes"] != 256 * (1 + len(counts)):
+        raise ValueError("a header of another size")
 
 
 def _groups(header: dict[str, Any]) -> list[list[int]]:
@@ -310,24 +389,20 @@ def _pack_records(data: bytes, header: dict[str, Any]) -> bytes:
     return _join(sections)
 
 
-def _unpack_records(payload: bytes, header: dict[str, Any]) -> bytes:
+def _unpack_records(payload: bytes, header: dict[str, Any], n_records: int) -> bytes:
     width, n_samples = header["width"], header["n_samples"]
     *sections, notes = _split(payload)
     ends = np.cumsum(n_samples) * width
-    text = np.frombuffer(zlib.decompress(notes), np.uint8)
+    sizes = [n_records * n_samples[i] * width for i in header["notes"]]
+    text = np.frombuffer(_inflate(notes, sum(sizes)), np.uint8)
     columns: dict[int, NDArray[Any]] = {}
-    n_records = None
     for group, section in zip(_groups(header), sections, strict=True):
-        x = unpack_samples(section)
-        n_records = x.shape[1] // n_samples[group[0]]
+        x = _unpack(section, (len(group), n_records * n_samples[group[0]]))
         x = x.reshape(len(group), n_records, -1)
         for row, i in zip(x, group, strict=True):
             columns[i] = row.astype("<i2").view(np.uint8) if width == 2 else _to_24(row)
-    if n_records is None:  # annotations alone
-        n_records = len(text) // (sum(n_samples) * width)
     at = 0
-    for i in header["notes"]:
-        size = n_records * n_samples[i] * width
+    for i, size in zip(header["notes"], sizes, strict=True):
         columns[i] = text[at : at + size].reshape(n_records, -1)
         at += size
     records = np.empty((n_records, sum(n_samples) * width), np.uint8)

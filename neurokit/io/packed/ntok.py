@@ -1,5 +1,6 @@
 """Files of tokens: small, checked, and read only where they are needed."""
 
+import math
 import os
 import warnings
 from collections.abc import Sequence
@@ -168,20 +169,15 @@ def read_tokens(
     """
     container = _open(path, recover=recover)
     header = container.header
-    if expect_model is not None and header["model"] != expect_model and not force:
+    model = header.get("model")
+    if expect_model is not None and model != expect_model and not force:
         raise ValueError(
-            f"read_tokens: {container.path} holds tokens of model {header['model']!r}, expected"
+            f"read_tokens: {container.path} holds tokens of model {model!r}, expected"
             f" {expect_model!r}; decode them with their own model, or pass force=True."
         )
-    reader = StoredTokens(container)
-    tokens = xr.DataArray(
-        xr.Variable(DIMS, indexing.LazilyIndexedArray(reader)), name=from_json(header["name"])
-    )
-    gone = [d for d in DIMS if d not in header["dims"]]
-    tokens = tokens.isel(dict.fromkeys(gone, 0)).transpose(*header["dims"])
-    tokens = tokens.assign_coords(unpack_coordinates(container)).assign_attrs(
-        from_json(header["attrs"])
-    )
+    with container.blame():
+        reader = StoredTokens(container, whole=not recover)
+        tokens = _label(container, reader)
     rows = np.arange(reader.shape[1])
     if channels is not None:
         rows = _find(tokens, channels, container.path)
@@ -200,6 +196,16 @@ def read_tokens(
         )
         return tokens.isel(frame=np.flatnonzero(keep[first:last]) + first)
     return tokens.isel(frame=slice(first, last))
+
+
+def _label(container: Container, reader: StoredTokens) -> xr.DataArray:
+    header = container.header
+    stored = xr.Variable(DIMS, indexing.LazilyIndexedArray(reader))
+    tokens = xr.DataArray(stored, name=from_json(header["name"]))
+    gone = [d for d in DIMS if d not in header["dims"]]
+    tokens = tokens.isel(dict.fromkeys(gone, 0)).transpose(*header["dims"])
+    tokens = tokens.assign_coords(unpack_coordinates(container))
+    return tokens.assign_attrs(from_json(header["attrs"]))
 
 
 def token_info(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -223,14 +229,16 @@ def token_info(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     container = _open(path)
     header = container.header
-    sizes = dict(zip(DIMS, header["shape"], strict=True))
-    return {
-        "sizes": {d: sizes[d] for d in header["dims"]},
-        "model_hash": header["model"],
-        "events": None if header["events"] is None else unpack_events(header["events"]),
-        "bytes": container.size,
-        "bits_per_token": 8 * container.size / max(1, int(np.prod(header["shape"]))),
-    }
+    with container.blame():
+        reader = StoredTokens(container, whole=False)
+        sizes = dict(zip(DIMS, reader.shape, strict=True))
+        return {
+            "sizes": {d: sizes[d] for d in header["dims"]},
+            "model_hash": header["model"],
+            "events": None if header["events"] is None else unpack_events(header["events"]),
+            "bytes": container.size,
+            "bits_per_token": 8 * container.size / max(1, math.prod(reader.shape)),
+        }
 
 
 def _open(path: str | os.PathLike[str], *, recover: bool = False) -> Container:

@@ -12,6 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 ORDER = 16  # taps of stage 1
+LARGEST_OCTAVE = 24  # of the residuals' size
 _COEF_BITS = 16
 _MU = 768  # settled step of stage 2, in units of 2**-20
 
@@ -166,5 +167,5 @@ def fit(x: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
                 coefs[c] = np.round(fitted * (1 << _COEF_BITS))
             else:
                 mean = fixed
-        octaves[c] = min(max(round(np.log2(mean)), 0), 24)
+        octaves[c] = min(max(round(np.log2(mean)), 0), LARGEST_OCTAVE)
     return coefs, octaves
