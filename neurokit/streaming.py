@@ -4,7 +4,9 @@ import math
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from neurokit.types import Doubles, Recording
 
 
 @runtime_checkable
@@ -17,14 +19,14 @@ class Stream(Protocol):
     (n_times, n_units) for decoders along time, (n_channels, n_times) for tokenizers.
     """
 
-    def push(self, chunk: Any) -> Any:
+    def push(self, chunk: Recording) -> Any:
         """Take the next samples; return the outputs that are now decided."""
 
     def flush(self) -> Any:
         """End the recording; return the outputs that waited for more samples."""
 
 
-def check_chunk(caller: str, chunk: Any, n_columns: int, what: str = "counts") -> NDArray[Any]:
+def check_chunk(caller: str, chunk: ArrayLike, n_columns: int, what: str = "counts") -> Doubles:
     """Return a chunk as an array, or refuse it: NaN would stay in the state for good."""
     chunk = np.asarray(chunk)
     if chunk.ndim != 2 or chunk.shape[1] != n_columns:

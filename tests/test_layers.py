@@ -37,7 +37,7 @@ ALLOWED["decoders"] |= {"features"}  # what stands before a decoder may stand in
 FILES = {
     "atomic": set(),
     "families": set(),
-    "streaming": set(),
+    "streaming": {"types"},
     "types": set(),
     "persistence": RECORDING | {"atomic", "families"},
 }

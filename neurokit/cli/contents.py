@@ -2,9 +2,9 @@
 
 import hashlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -80,7 +80,7 @@ def open_session(path: Path) -> Session:
 
 def _join(parts: dict[str, xr.DataArray]) -> dict[str, xr.DataArray]:
     """Lay behaviour that files keep apart side by side, where it has one clock."""
-    clocks: dict[Any, list[str]] = {}
+    clocks: dict[Hashable, list[str]] = {}
     for name, x in parts.items():
         time = x["time"].values
         clocks.setdefault((len(time), *time[:2].tolist(), *time[-1:].tolist()), []).append(name)
@@ -312,10 +312,11 @@ def _jumps(x: xr.DataArray) -> list[str]:
     return [f"The clock jumps {_many(len(runs) - 1, 'time')}: {len(runs)} stretches."]
 
 
-def _span(*parts: Any) -> tuple[float, float] | None:
+def _span(
+    signals: Mapping[str, xr.DataArray], spikes: xr.Dataset | None, behaviour: xr.DataArray | None
+) -> tuple[float, float] | None:
     """Find from when to when anything was recorded."""
     ends: list[tuple[float, float]] = []
-    signals, spikes, behaviour = parts
     for x in (*signals.values(), behaviour):
         if x is not None and "trial" not in x.dims and x.sizes["time"]:
             time = x["time"]
@@ -368,12 +369,12 @@ def _duration(seconds: float) -> str:
     return f"{int(minutes)} min {rest:.0f} s" if minutes else f"{rest:.4g} s"
 
 
-def _names(names: list[Any], most: int = 12) -> str:
+def _names(names: Sequence[Hashable], most: int = 12) -> str:
     words = ", ".join(str(name) for name in names[:most])
     return words + (f", ... ({len(names)} in all)" if len(names) > most else "")
 
 
-def _tally(values: list[Any]) -> str:
+def _tally(values: Sequence[Hashable]) -> str:
     number = pd.Series([str(value) for value in values]).value_counts(sort=False)
     return _names([f"{name} ({count})" for name, count in number.items()])
 

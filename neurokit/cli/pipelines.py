@@ -1,14 +1,15 @@
 """The first pipelines on a recording, scored as a careful reader would have it."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 from scipy.stats import binom
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.pipeline import make_pipeline
 
@@ -16,13 +17,17 @@ from neurokit import recording
 from neurokit.decoders import BesselFilter, WienerRegressor
 from neurokit.features import BandPower
 from neurokit.metrics import decoding_r2
+from neurokit.types import Codes
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 
 class Classified(NamedTuple):
     """Scores of pipelines on trials, and what each of them predicted."""
 
     table: pd.DataFrame  # one row for each pipeline
-    predictions: dict[str, NDArray[Any]]  # by pipeline, one label for each trial
+    predictions: dict[str, np.ndarray]  # by pipeline, one label for each trial
 
 
 class Decoded(NamedTuple):
@@ -38,15 +43,15 @@ def lda() -> LinearDiscriminantAnalysis:
     return LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
 
 
-def band_power() -> Any:
+def band_power() -> Pipeline:
     """Make the pipeline for rhythms: log power in bands, then LDA."""
     return make_pipeline(BandPower(), lda())
 
 
 def classify(
     trials: xr.DataArray,
-    pipelines: Mapping[str, Any],
-    splits: Iterable[tuple[NDArray[Any], NDArray[Any]]],
+    pipelines: Mapping[str, BaseEstimator],
+    splits: Iterable[tuple[Codes, Codes]],
 ) -> Classified:
     """Fit each pipeline on the training trials of each split, and score it on the others.
 
@@ -59,7 +64,7 @@ def classify(
     _, number = np.unique(y[tested], return_counts=True)
     chance = number.max() / number.sum()
     lucky = binom.ppf(0.95, len(tested), chance) / len(tested)
-    rows: list[dict[str, Any]] = [
+    rows: list[dict[str, object]] = [
         {"pipeline": "chance (commonest label)", "accuracy": chance},
         {"pipeline": "guessing, luckiest of twenty", "accuracy": lucky},
     ]
@@ -83,7 +88,7 @@ def classify(
     return Classified(pd.DataFrame(rows), predictions)
 
 
-def blocks_of_time(y: NDArray[Any], n_blocks: int) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+def blocks_of_time(y: np.ndarray, n_blocks: int) -> list[tuple[Codes, Codes]]:
     """Split trials into blocks of successive trials of each label; train on all blocks but one."""
     block = np.empty(len(y), int)
     for label in np.unique(y):
@@ -113,7 +118,7 @@ def decode_movement(
     cut = int(train_share * rows_x.sizes["time"])
     early, late = slice(None, cut), slice(cut, None)
     truth = movement.isel(time=late)
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
 
     def add(name: str, prediction: xr.DataArray, delay: float = 0.0) -> None:
         score = decoding_r2(truth, prediction, delay=delay)

@@ -78,7 +78,7 @@ class Report:
         """Add lines of code, as they are."""
         self._add(f"<pre><code>{html.escape(code)}</code></pre>")
 
-    def facts(self, facts: Mapping[str, Any]) -> None:
+    def facts(self, facts: Mapping[str, object]) -> None:
         """Add a list of names and what they are."""
         rows = (
             f"<dt>{html.escape(str(name))}</dt><dd>{html.escape(str(value))}</dd>"

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -200,7 +199,7 @@ def _events(
 def _classes(
     report: Report,
     name: str,
-    x: Any,
+    x: xr.DataArray,
     events: pd.DataFrame,
     window: Sequence[float],
     words: str,
@@ -250,12 +249,12 @@ def _verdict(table: pd.DataFrame) -> str:
     return f"Better than guessing: {'; '.join(above)}."
 
 
-def _flat(x: xr.DataArray) -> NDArray[Any]:
+def _flat(x: xr.DataArray) -> np.ndarray:
     """Square roots of counts, whose spread does not depend on the rate."""
     return np.sqrt(np.asarray(x, float).reshape(len(x), -1))
 
 
-def _evoked(x: xr.DataArray) -> NDArray[Any]:
+def _evoked(x: xr.DataArray) -> np.ndarray:
     """Means over windows of 100 ms, less each channel's mean over the trial."""
     values = np.asarray(x.transpose("trial", "channel", "time").values, np.float64)
     size = max(1, round(0.1 * recording.sampling_rate(x)))

@@ -61,7 +61,7 @@ class LIFState(NamedTuple):
         return LIFState(self.potential.detach(), current, spikes)
 
 
-class _Neuron(NamedTuple):
+class Neuron(NamedTuple):
     """How a unit fires and resets: plain numbers, the same for all units."""
 
     firing: int
@@ -217,7 +217,7 @@ def leaky(
     >>> leaky(torch.ones(3, 1), decay=0.5)[0][:, 0].tolist()
     [1.0, 1.5, 1.75]
     """
-    neuron = _Neuron(_IDENTITY, 1.0, 1.0, 0.0, 0.0, 0.0)
+    neuron = Neuron(_IDENTITY, 1.0, 1.0, 0.0, 0.0, 0.0)
     parameters = _Parameters(decay, 1.0, synaptic_decay)
     return _run(neuron, current, _Weights(), parameters, state, backend, "leaky")
 
@@ -532,7 +532,7 @@ def _per_unit(values: float | Tensor, n_units: int, caller: str, name: str) -> T
 @lru_cache
 def _neuron(
     reset: str, detach_reset: bool, surrogate: str, scale: float, max_spikes: int | None
-) -> _Neuron:
+) -> Neuron:
     for name, value, known in (("reset", reset, RESETS), ("surrogate", surrogate, SURROGATES)):
         if value not in known:
             raise ValueError(f"lif: {name} must be one of {known}, got {value!r}.")
@@ -546,7 +546,7 @@ def _neuron(
                 f" got max_spikes={max_spikes!r} and reset={reset!r}."
             )
         firing = _INTEGER
-    return _Neuron(
+    return Neuron(
         firing,
         float(scale),
         float(max_spikes or 1),
@@ -557,7 +557,7 @@ def _neuron(
 
 
 def _run(
-    neuron: _Neuron,
+    neuron: Neuron,
     x: Tensor,
     weights: _Weights,
     parameters: _Parameters,
@@ -667,7 +667,7 @@ def _state_dtype(current: Tensor) -> torch.dtype:
 
 
 def _reference(
-    neuron: _Neuron,
+    neuron: Neuron,
     current: Tensor,
     decay: float | Tensor,
     threshold: float | Tensor,
@@ -701,7 +701,7 @@ def _reference(
     return torch.stack(spikes).to(current.dtype), LIFState(v, i_last, spikes_last)
 
 
-def _fire(neuron: _Neuron, h: Tensor, threshold: float | Tensor) -> Tensor:
+def _fire(neuron: Neuron, h: Tensor, threshold: float | Tensor) -> Tensor:
     if neuron.firing == _IDENTITY:
         return h
     if neuron.firing == _SOFT:

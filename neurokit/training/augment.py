@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ STRENGTHS = {
 class Montage(NamedTuple):
     """What augmentations must know of the trials."""
 
-    channels: list[Any] | None  # names
-    scale: Any  # Tensor (n_channels, 1): standard deviation of each channel
+    channels: list[Hashable] | None  # names
+    scale: Tensor  # (n_channels, 1): standard deviation of each channel
     sampling_rate: float  # Hz
 
 
@@ -150,7 +150,7 @@ _MAKERS = {
 _SHARES = ("channel_dropout", "sign_flip", "hemisphere_flip")
 
 
-def mirror_channels(caller: str, channels: Sequence[Any] | None) -> list[int]:
+def mirror_channels(caller: str, channels: Sequence[Hashable] | None) -> list[int]:
     """Return the place of each channel's counterpart on the other side, or its own.
 
     Names of the 10-20 system tell the side: odd numbers are left, the next even one stands

@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neurokit.persistence import read_tensors, write_tensors
 
-Arrays = Mapping[str, NDArray[Any]]
+Arrays = Mapping[str, np.ndarray]
 
 
 class Checkpoint:
@@ -33,7 +32,7 @@ class Checkpoint:
     def __init__(self, folder: str | os.PathLike[str], fingerprint: str) -> None:
         self.path = Path(folder) / f"{fingerprint}.safetensors"
 
-    def read(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:
+    def read(self) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
         """Return header and arrays of this very computation, or None where there is no file."""
         return read_tensors(self.path) if self.path.exists() else None
 
@@ -47,7 +46,7 @@ class Checkpoint:
         self.path.unlink(missing_ok=True)
 
 
-def fingerprint_of(*parts: Any) -> str:
+def fingerprint_of(*parts: object) -> str:
     """Return one name for all parts: arrays by their bytes, others by their ``repr``.
 
     Parameters
@@ -90,7 +89,7 @@ def interruption_waits(wanted: bool) -> Iterator[Callable[[], bool]]:
         yield lambda: False
         return
 
-    def handler(number: int, frame: Any) -> None:
+    def handler(number: int, frame: object) -> None:
         pressed.append(number)
         if len(pressed) > 1:
             raise KeyboardInterrupt

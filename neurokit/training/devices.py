@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
 
-def import_torch(caller: str) -> Any:
+def import_torch(caller: str) -> ModuleType:
     """Import torch, or say in one sentence how to get it.
 
     Parameters
@@ -38,7 +39,7 @@ def import_torch(caller: str) -> Any:
     return torch
 
 
-def resolve_device(name: str) -> Any:
+def resolve_device(name: str) -> torch.device:
     """Torch device for ``"auto"`` (CUDA where there is one), ``"cpu"``, ``"cuda"``, ...
 
     Parameters

@@ -8,13 +8,14 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from neurokit.training.checkpoint import fingerprint_of
 from neurokit.training.devices import bring_near, import_torch
 
 if TYPE_CHECKING:
     import torch
+    import xarray as xr
     from torch import Tensor
 
 Rows = NDArray[np.intp]
@@ -142,12 +143,12 @@ class LazyExamples(Examples):
 
     def __init__(
         self,
-        recordings: Sequence[Any],
+        recordings: Sequence[xr.DataArray],
         *,
         window: int,
         step: int | None = None,
         along: str = "time",
-        targets: Sequence[Any] | None = None,
+        targets: Sequence[ArrayLike] | None = None,
     ) -> None:
         step = window if step is None else step
         if window < 1 or step < 1:
@@ -164,7 +165,7 @@ class LazyExamples(Examples):
                 f"LazyExamples: no recording holds a window of {window} samples, got"
                 f" {[x.sizes[along] for x in self.recordings]}; give a shorter window."
             )
-        self.targets: NDArray[Any] | None = None
+        self.targets: np.ndarray | None = None
         if targets is not None:
             self.targets = np.concatenate([np.asarray(part) for part in targets])
             if len(self.targets) != len(self.starts):
@@ -188,7 +189,7 @@ class LazyExamples(Examples):
     def fingerprint(self) -> str:
         """Return a name for sizes, labels, targets, and the values of a few examples."""
         spread = np.unique(np.linspace(0, len(self) - 1, _PROBED).astype(int))
-        parts: list[Any] = [(x.sizes, x.dtype.str) for x in self.recordings]
+        parts: list[object] = [(x.sizes, x.dtype.str) for x in self.recordings]
         parts += [np.asarray(self._read(k)) for k in spread]
         if self.targets is not None:
             parts.append(self.targets)
@@ -200,7 +201,7 @@ class LazyExamples(Examples):
         return self.recordings[self.owners[k]].isel(window).values
 
 
-def as_examples(data: Any) -> Examples:
+def as_examples(data: Examples | Tensor | Sequence[Tensor]) -> Examples:
     """Return ``data`` as examples: a tensor, several, or examples already."""
     if isinstance(data, Examples):
         if len(data) == 0:
@@ -210,11 +211,11 @@ def as_examples(data: Any) -> Examples:
     return TensorExamples(*((data,) if isinstance(data, torch.Tensor) else tuple(data)))
 
 
-def describe(*tensors: Any) -> list[Any]:
+def describe(*tensors: Tensor) -> list[object]:
     """Return type, shape and bytes of each tensor, for `fingerprint_of`."""
     import torch
 
-    found: list[Any] = []
+    found: list[object] = []
     for tensor in tensors:
         values = tensor.detach().cpu().contiguous()
         found += [
@@ -238,7 +239,7 @@ def read_ahead(examples: Examples, parts: Sequence[Rows]) -> Iterator[tuple[Tens
     ready: queue.Queue[Any] = queue.Queue(_AHEAD)
     stop = threading.Event()
 
-    def hand_over(item: Any) -> None:
+    def hand_over(item: object) -> None:
         while not stop.is_set():
             try:
                 ready.put(item, timeout=0.1)

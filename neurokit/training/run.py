@@ -86,7 +86,7 @@ class Run:
             self.checkpoint.remove()
         return self.history
 
-    def _epoch(self, bar: Any, interrupted: Callable[[], bool]) -> None:
+    def _epoch(self, bar: tqdm[Any], interrupted: Callable[[], bool]) -> None:
         epoch, size = len(self.history), self.settings.batch_size
         shuffle = torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) % 2**63)
         order = self.train_set[torch.randperm(len(self.train_set), generator=shuffle).numpy()]
@@ -276,7 +276,7 @@ class Run:
         self.best_loss = float(header["best_loss"])
 
 
-def _by_rate(module: nn.Module, parameters: list[nn.Parameter]) -> list[dict[str, Any]]:
+def _by_rate(module: nn.Module, parameters: list[nn.Parameter]) -> list[dict[str, object]]:
     """Parameters grouped by how many times the learning rate they learn at."""
     factor = {
         id(layer.get_parameter(name)): value

@@ -1,13 +1,11 @@
 """Which examples are learned from, and which are held out to watch."""
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 
 def split_groups(
-    n: int, fraction: float, groups: Any, seed: int
+    n: int, fraction: float, groups: ArrayLike | None, seed: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return rows to train on and rows held out: whole groups, at least one on either side.
 

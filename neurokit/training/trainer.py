@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from neurokit.training.devices import import_torch, reproducible, resolve_device
@@ -126,7 +127,7 @@ class Trainer(BaseEstimator):
         data: Tensor | Sequence[Tensor] | Examples,
         *,
         seed: int,
-        groups: Any = None,
+        groups: ArrayLike | None = None,
     ) -> History:
         """Train ``module`` in place; it comes back on the CPU, in eval mode.
 

@@ -6,9 +6,9 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from neurokit.atomic import atomic_path
 from neurokit.cli.bench.recordings import RATE, Recording, find_recordings, read_recording
@@ -17,7 +17,7 @@ from neurokit.cli.bench.rows import Rows
 _WINDOW = 0.2  # s that the linear decoder looks back, as the dense baselines do
 
 
-def decoders() -> dict[str, Callable[[], Any]]:
+def decoders() -> dict[str, Callable[[], BaseEstimator]]:
     """Return what makes each decoder of the table."""
     from sklearn.pipeline import make_pipeline
 
@@ -30,7 +30,7 @@ def decoders() -> dict[str, Callable[[], Any]]:
     )
     from neurokit.features import LegendreHistory
 
-    made: dict[str, Callable[[], Any]] = {
+    made: dict[str, Callable[[], BaseEstimator]] = {
         "wiener": lambda: make_pipeline(LegendreHistory(3, _WINDOW), WienerRegressor(1)),
         "kalman": KalmanRegressor,
         "ann2d": WindowMLPRegressor,
@@ -71,7 +71,7 @@ FILTERS = (
 )
 
 
-def smoother(name: str) -> Any:
+def smoother(name: str) -> BaseEstimator:
     """Make the filter of a name: 32 predictions, 6.25 Hz, as in the Bessel paper."""
     from neurokit.decoders import BesselFilter, FIRSmoother
 
@@ -91,7 +91,7 @@ def evaluate(
     epochs: int | None = None,
     count: int | None = None,
     device: str = "auto",
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[dict[str, object]]:
     """Train a decoder on one recording, and yield a row of figures for each filter behind it.
 
     The decoder learns from the training part, a fitted filter from predictions for the validation

@@ -57,11 +57,11 @@ class Rows:
         if self.path.exists():
             self.rows = self._read(self.path)
 
-    def known(self, **key: Any) -> bool:
+    def known(self, **key: object) -> bool:
         """Whether the row of these values of ``KEY`` is there."""
         return any(all(row[k] == v for k, v in key.items()) for row in self.rows)
 
-    def add(self, row: Mapping[str, Any]) -> None:
+    def add(self, row: Mapping[str, object]) -> None:
         """Add a row, and write all: beside, then rename."""
         self.rows.append({name: row[name] for name in (*KEY, *FIGURES)})
         if self.path is None:
@@ -93,7 +93,7 @@ class Rows:
             ) from error
 
 
-def _value(name: str, value: Any) -> Any:
+def _value(name: str, value: str) -> object:
     if name in KEY[:3]:
         return str(value)
     if value in ("", None):
@@ -101,6 +101,6 @@ def _value(name: str, value: Any) -> Any:
     return int(value) if name in _WHOLE else float(value)
 
 
-def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+def _plain(row: Mapping[str, object]) -> dict[str, Any]:
     """NaN is no JSON."""
     return {k: None if isinstance(v, float) and np.isnan(v) else v for k, v in row.items()}

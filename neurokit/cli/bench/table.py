@@ -74,7 +74,7 @@ _BESIDE = {"ann2d": "ANN2D", "ann3d": "ANN3D", "snn2": "SNN2", "snn3d": "SNN3"}
 _MEANS = [name for name in FIGURES if name not in ("execution_rate", "n_test", "fit_s")]
 
 
-def summary(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def summary(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
     """Average rows of the benchmark over seeds, then over the recordings of each monkey and all.
 
     Parameters
@@ -125,7 +125,7 @@ def published(recordings: Iterable[str]) -> pd.DataFrame:
     return pd.DataFrame(made)
 
 
-def as_text(rows: Sequence[Mapping[str, Any]]) -> str:
+def as_text(rows: Sequence[Mapping[str, object]]) -> str:
     """Lay the summary out for the screen, NeuroBench's own networks under the same ones here.
 
     Parameters
@@ -192,7 +192,7 @@ def _number(value: Any, form: str) -> str:
     return "-" if value is None or np.isnan(value) else format(value, form)
 
 
-def as_rst(rows: Sequence[Mapping[str, Any]]) -> str:
+def as_rst(rows: Sequence[Mapping[str, object]]) -> str:
     """Write the rows that NeuroBench's leaderboard.rst would have: two lines, one per monkey.
 
     Parameters

@@ -37,7 +37,7 @@ def run(x, weights, parameters, state, neuron):
         Decay, threshold, and synaptic decay or None: numbers, or tensors (unit,).
     state : tuple
         Potential, synaptic current and spikes (..., unit) to go on from; or None.
-    neuron : _Neuron
+    neuron : Neuron
         How a unit fires and resets.
 
     Returns

@@ -4,22 +4,33 @@ A small layer is over sooner than Python can say what to do, so little is done h
 stays the same from call to call is worked out once.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from torch import Tensor
 
 from neurokit.nn.kernels import lif_triton as kernels
 
+if TYPE_CHECKING:
+    from neurokit.nn.spiking import Neuron
+
+Number: TypeAlias = Tensor | float | None  # one for each unit, one for all, or none
+
 _FILL = 132 * 4 * 128  # columns that keep the multiprocessors of a large device busy
 _SAVED = object()  # stands for a tensor that autograd keeps
 
 
 def run(
-    x: Tensor, weight: Tensor | None, parameters: Sequence[Any], state: Sequence[Any], neuron: Any
+    x: Tensor,
+    weight: Tensor | None,
+    parameters: Sequence[Number],
+    state: Sequence[Tensor | None],
+    neuron: Neuron,
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """Run all steps of a layer; return spikes, last potential and last synaptic current."""
     fixed = neuron, torch.is_grad_enabled()
@@ -35,7 +46,14 @@ class _Layer(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, decay: Any, threshold: Any, synaptic: Any, v: Any, i: Any, fixed: Any
+        ctx: Any,
+        x: Tensor,
+        decay: Number,
+        threshold: Number,
+        synaptic: Number,
+        v: Tensor | None,
+        i: Tensor | None,
+        fixed: tuple[Neuron, bool],
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         neuron, training = fixed
         keep = training and any(ctx.needs_input_grad)
@@ -65,9 +83,14 @@ class Plan:
     """
 
     def __init__(
-        self, shape: Any, dtype: Any, device: Any, per_unit: tuple[bool, ...], filtered: bool,
-        neuron: Any,
-    ) -> None:  # fmt: skip
+        self,
+        shape: torch.Size,
+        dtype: torch.dtype,
+        device: torch.device,
+        per_unit: tuple[bool, ...],
+        filtered: bool,
+        neuron: Neuron,
+    ) -> None:
         n_times, n_units, n_columns = shape[0], shape[-1], math.prod(shape[1:])
         block, self.warps, segment = _layout(n_times, n_columns)
         bits = sum(bit for bit, there in zip((1, 2, 4), per_unit, strict=True) if there)
@@ -84,7 +107,12 @@ class Plan:
         self.compiled: dict[Any, Any] = {}
 
     def run(
-        self, x: Tensor, parameters: Sequence[Any], v: Any, i: Any, keep: bool
+        self,
+        x: Tensor,
+        parameters: Sequence[Number],
+        v: Tensor | None,
+        i: Tensor | None,
+        keep: bool,
     ) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
         """Return spikes, last potential, last synaptic current, and marks to run again from."""
         spikes = torch.empty_like(x)
@@ -99,9 +127,15 @@ class Plan:
         return spikes, v_last, i_last, marks
 
     def run_backward(
-        self, x: Tensor, marks: Any, parameters: Sequence[Any], v: Any, i: Any, grads: Any,
+        self,
+        x: Tensor,
+        marks: Tensor | None,
+        parameters: Sequence[Number],
+        v: Tensor | None,
+        i: Tensor | None,
+        grads: Sequence[Tensor | None],
         learned: bool,
-    ) -> tuple[Any, ...]:  # fmt: skip
+    ) -> tuple[Tensor | None, ...]:
         """Return the gradients of x, decay, threshold, synaptic decay (by column), v and i."""
         gx = torch.empty_like(x)
         by_column: Any = None
@@ -117,7 +151,9 @@ class Plan:
         self._launch(kernels.backward, self.backward, pointers)
         return gx, *(by_column if learned else (None, None, None)), gv, gi
 
-    def _launch(self, kernel: Any, options: Any, pointers: Any) -> None:
+    def _launch(
+        self, kernel: Any, options: tuple[object, ...], pointers: tuple[object, ...]
+    ) -> None:
         """Launch a kernel over all columns. Pointers are new tensors or those of `plain`."""
         if self.device.index != torch.cuda.current_device():
             with torch.cuda.device(self.device):
@@ -136,7 +172,7 @@ class Plan:
 _plan = lru_cache(256)(Plan)
 
 
-def plan_of(x: Tensor, parameters: Sequence[Any], neuron: Any) -> Plan:
+def plan_of(x: Tensor, parameters: Sequence[Number], neuron: Neuron) -> Plan:
     """Return the plan for such a layer."""
     decay, threshold, synaptic = parameters
     tensors = (
@@ -163,7 +199,7 @@ def _layout(n_times: int, n_columns: int) -> tuple[int, int, int]:
     return block, warps, min(16, 1 << (n_times - 1).bit_length())
 
 
-def per_unit_or_number(value: Any, n_units: int) -> Any:
+def per_unit_or_number(value: Number, n_units: int) -> Number:
     """Return a parameter as the kernels take it."""
     if isinstance(value, Tensor):
         return single(value.expand(n_units))
@@ -181,7 +217,7 @@ def single(x: Tensor | None) -> Tensor | None:
     return None if x is None else plain(x.float())
 
 
-def save(ctx: Any, values: tuple[Any, ...]) -> None:
+def save(ctx: Any, values: tuple[object, ...]) -> None:
     """Save the tensors among `values` for backward, and the rest beside them."""
     ctx.save_for_backward(*[x for x in values if isinstance(x, Tensor)])
     ctx.rest = [_SAVED if isinstance(x, Tensor) else x for x in values]
@@ -193,10 +229,12 @@ def saved(ctx: Any) -> list[Any]:
     return [next(tensors) if x is _SAVED else x for x in ctx.rest]
 
 
-def shaped(wanted: Any, inputs: tuple[Any, ...], grads: Any) -> list[Tensor | None]:
+def shaped(
+    wanted: Sequence[bool], inputs: tuple[Tensor, ...], grads: Sequence[Tensor | None]
+) -> list[Tensor | None]:
     """Give every wanted gradient the shape and type of its input, summing over the batch."""
     return [
-        _shaped_like(x, grad) if want else None
+        None if grad is None or not want else _shaped_like(x, grad)
         for want, x, grad in zip(wanted, inputs, grads, strict=False)
     ]
 

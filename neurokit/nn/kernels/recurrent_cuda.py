@@ -1,13 +1,16 @@
 """Recurrent spiking layers on CUDA: one kernel for all steps, or for wide layers one per step."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from neurokit.nn.kernels import recurrent_triton as kernels
 from neurokit.nn.kernels.lif_cuda import (
+    Number,
     per_unit_or_number,
     plain,
     plan_of,
@@ -16,6 +19,9 @@ from neurokit.nn.kernels.lif_cuda import (
     shaped,
     single,
 )
+
+if TYPE_CHECKING:
+    from neurokit.nn.spiking import Neuron
 
 _MOST_UNITS = 128  # whose weights fit into a multiprocessor
 _ROWS = 16  # of a batch per program: the fewest that its matrix units take
@@ -26,9 +32,17 @@ class Recurrent(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, decay: Any, threshold: Any, synaptic: Any,
-        v: Any, i: Any, s: Any, fixed: Any,
-    ) -> tuple[Tensor, Tensor, Tensor | None]:  # fmt: skip
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        decay: Number,
+        threshold: Number,
+        synaptic: Number,
+        v: Tensor | None,
+        i: Tensor | None,
+        s: Tensor | None,
+        fixed: tuple[Neuron, bool],
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
         neuron, training = fixed
         keep = training and any(ctx.needs_input_grad)
         parameters = decay, threshold, synaptic
@@ -46,6 +60,7 @@ class Recurrent(torch.autograd.Function):
         wanted = ctx.needs_input_grad
         parameters = decay, threshold, synaptic
         run = _backward if len(weight) <= _MOST_UNITS else _backward_by_steps
+        gx: Any
         gx, *rest = run(kept, weight, parameters, v, i, grads, ctx.neuron, any(wanted[2:5]))
         g_weight = g_s = None
         if wanted[1]:
@@ -59,9 +74,15 @@ class Recurrent(torch.autograd.Function):
 
 
 def _forward(
-    x: Tensor, weight: Tensor, parameters: Sequence[Any], v: Any, i: Any, s: Any, neuron: Any,
+    x: Tensor,
+    weight: Tensor,
+    parameters: Sequence[Number],
+    v: Tensor | None,
+    i: Tensor | None,
+    s: Tensor | None,
+    neuron: Neuron,
     keep: bool,
-) -> tuple[Tensor, Tensor, Tensor | None, tuple[Tensor | None]]:  # fmt: skip
+) -> tuple[Tensor, Tensor, Tensor | None, tuple[Tensor | None]]:
     """Return spikes, last potential, last synaptic current, and the potentials."""
     values, grid, sizes, options = _prepare(x.shape, parameters, neuron)
     spikes = torch.empty_like(x)
@@ -78,9 +99,15 @@ def _forward(
 
 
 def _backward(
-    kept: Sequence[Any], weight: Tensor, parameters: Sequence[Any], v: Any, i: Any, grads: Any,
-    neuron: Any, learned: bool,
-) -> tuple[Any, ...]:  # fmt: skip
+    kept: Sequence[Tensor],
+    weight: Tensor,
+    parameters: Sequence[Number],
+    v: Tensor | None,
+    i: Tensor | None,
+    grads: Sequence[Tensor | None],
+    neuron: Neuron,
+    learned: bool,
+) -> tuple[Tensor | None, ...]:
     """Return the gradients of x, decay, threshold, synaptic decay (by column), v and i."""
     (potentials,) = kept
     values, grid, sizes, options = _prepare(potentials.shape, parameters, neuron)
@@ -102,7 +129,7 @@ def _backward(
 
 
 def _prepare(
-    shape: Any, parameters: Sequence[Any], neuron: Any
+    shape: torch.Size, parameters: Sequence[Number], neuron: Neuron
 ) -> tuple[list[Any], tuple[int], tuple[Any, ...], tuple[Any, ...]]:
     n_times, n_units, n_rows = shape[0], shape[-1], shape[1:-1].numel()
     values = [per_unit_or_number(p, n_units) for p in parameters]
@@ -119,9 +146,15 @@ def _prepare(
 
 
 def _forward_by_steps(
-    x: Tensor, weight: Tensor, parameters: Sequence[Any], v: Any, i: Any, s: Any, neuron: Any,
+    x: Tensor,
+    weight: Tensor,
+    parameters: Sequence[Number],
+    v: Tensor | None,
+    i: Tensor | None,
+    s: Tensor | None,
+    neuron: Neuron,
     keep: bool,
-) -> tuple[Tensor, Tensor, Tensor | None, tuple[Any, ...]]:  # fmt: skip
+) -> tuple[Tensor, Tensor, Tensor | None, tuple[Any, ...]]:
     """Run as one matrix product and one step of the layer after the other."""
     currents = x.float()
     spikes, kept = torch.empty_like(currents), []
@@ -141,9 +174,15 @@ def _forward_by_steps(
 
 
 def _backward_by_steps(
-    kept: Sequence[Any], weight: Tensor, parameters: Sequence[Any], v: Any, i: Any, grads: Any,
-    neuron: Any, learned: bool,
-) -> tuple[Any, ...]:  # fmt: skip
+    kept: Sequence[Tensor],
+    weight: Tensor,
+    parameters: Sequence[Number],
+    v: Tensor | None,
+    i: Tensor | None,
+    grads: Sequence[Tensor | None],
+    neuron: Neuron,
+    learned: bool,
+) -> tuple[Tensor | None, ...]:
     """Return the gradients of x, decay, threshold, synaptic decay (by column), v and i."""
     grad_s, gv, gi = grads
     w = weight.float()
@@ -155,6 +194,7 @@ def _backward_by_steps(
         gs = torch.zeros_like(gx[t]) if grad_s is None else grad_s[t].float()
         if t < len(gx) - 1:
             gs = gs + gx[t + 1] @ w
+        g: Any
         g, *by_column, gv, gi = plan.run_backward(
             step, None, parameters, v_before, i_before, (gs[None], gv, gi), learned
         )
