@@ -62,6 +62,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "speed": ["coding_speed"],
         "retrieval": ["retrieval_scores", "scaling_fit"],
+        "sparse_codes": ["false_match_probability", "union_false_match"],
+        "temporal_graphs": ["temporal_graph_measures"],
         "transfer": ["itr"],
         "regression": ["DecodingR2", "decoding_r2"],
     },
