@@ -7,6 +7,14 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "affinity": ["Affinity", "differential_affinity"],
         "cp": ["CP", "NonnegativeCP"],
+        "dynamic": ["DynamicConnectome"],
+        "graphs": [
+            "from_mne_connectivity",
+            "from_networkx",
+            "louvain",
+            "to_mne_connectivity",
+            "to_networkx",
+        ],
         "ranks": ["choose_rank", "core_consistency"],
     },
 )

@@ -10,12 +10,21 @@ from scipy.ndimage import gaussian_filter1d
 from neurokit.recording.rate import contiguous_runs, sampling_rate
 
 SCALES = ("mad", "std", None)
+REACH = 2.5  # standard deviations from an end to where a slope is as noisy as anywhere
 
 
 def rates_of_change(
-    traces: xr.DataArray, *, smoothing: float, normalize: str | None, caller: str
+    traces: xr.DataArray,
+    *,
+    smoothing: float,
+    normalize: str | None,
+    caller: str,
+    whole: bool = True,
 ) -> xr.DataArray:
     """Return the rate of change of each trace, (unit, time[, animal]) float32, NaN where unknown.
+
+    Near the ends of a recording, and near jumps of its clock, a smoothed slope is noisier, in all
+    units at once, which would look as if they changed together. Those times are left out.
 
     Parameters
     ----------
@@ -24,41 +33,54 @@ def rates_of_change(
         Standard deviation of the Gaussian before the difference, in seconds.
     normalize : {"mad", "std", None}
     caller : str
+    whole : bool, default=True
+        Whether every unit has to be known somewhere, and something of every animal.
 
     Returns
     -------
     xarray.DataArray
     """
-    traces = _checked(traces, caller)
+    traces = _checked(traces, caller, whole)
     rate = sampling_rate(traces)
     if normalize not in SCALES:
         raise ValueError(f"{caller}: normalize must be one of {SCALES}, got {normalize!r}.")
     if not 0 <= smoothing < np.inf:
         raise ValueError(f"{caller}: smoothing must be 0 s or more, got {smoothing!r}.")
     width = smoothing * rate  # in samples
-    least = max(3, int(np.ceil(2 * width)) + 1)
-    slopes = np.full(traces.shape, np.nan, np.float64)
-    runs = contiguous_runs(traces)
-    if max(run.stop - run.start for run in runs) < least:
-        raise ValueError(
-            f"{caller} needs at least {least} time steps for a smoothing of {smoothing:g} s at"
-            f" {rate:g} Hz, got {traces.sizes['time']}; smooth less or record longer."
-        )
-    for run in runs:  # a difference must not reach across a jump of the clock
+    margin = 1 + int(np.ceil(REACH * width))
+    slopes, kept = [], []
+    for run in contiguous_runs(traces):
         piece = traces.values[:, run].astype(np.float64)
-        if piece.shape[1] < least:
+        if piece.shape[1] < 2 * margin + 3:
             continue
         if width > 0:
             piece = gaussian_filter1d(piece, width, axis=1, mode="nearest")
-        slopes[:, run] = np.gradient(piece, axis=1) * rate
+        inner = slice(margin, piece.shape[1] - margin)
+        slopes.append(np.gradient(piece, axis=1)[:, inner] * rate)
+        kept.append(np.arange(run.start, run.stop)[inner])
+    if not kept:
+        raise ValueError(
+            f"{caller} needs at least {2 * margin + 3} time steps without a jump for a smoothing"
+            f" of {smoothing:g} s at {rate:g} Hz, got {traces.sizes['time']}; smooth less or"
+            " record longer."
+        )
+    return _scaled(
+        traces.isel(time=np.concatenate(kept)), np.concatenate(slopes, 1), normalize, caller, whole
+    )
+
+
+def _scaled(
+    traces: xr.DataArray, slopes: np.ndarray, normalize: str | None, caller: str, whole: bool
+) -> xr.DataArray:
+    """Check the slopes, and bring each unit's to a scale of its own."""
     known = np.isfinite(slopes)
-    _check_change(traces, slopes, known, caller)
+    _check_change(traces, slopes, known, caller, whole)
     if normalize is not None:
         slopes /= _scale(slopes, known, normalize)
     return traces.copy(data=slopes.astype(np.float32))
 
 
-def _checked(traces: Any, caller: str) -> xr.DataArray:
+def _checked(traces: Any, caller: str, whole: bool) -> xr.DataArray:
     if not isinstance(traces, xr.DataArray):
         raise TypeError(
             f"{caller} takes traces as a labelled array, got {type(traces).__name__};"
@@ -78,14 +100,14 @@ def _checked(traces: Any, caller: str) -> xr.DataArray:
         raise ValueError(f"{caller}: traces must be real numbers without infinity.")
     for dim in others:
         empty = traces.isnull().all(("unit", "time")).values
-        if empty.any():
+        if empty.any() and whole:
             names = traces[dim].values[empty].tolist()
             raise ValueError(f"{caller}: nothing is known of {dim} {names}; leave it out.")
     return traces
 
 
 def _check_change(
-    traces: xr.DataArray, slopes: np.ndarray, known: np.ndarray, caller: str
+    traces: xr.DataArray, slopes: np.ndarray, known: np.ndarray, caller: str, whole: bool
 ) -> None:
     """Refuse traces that never change, and say which are the same trace twice."""
     present = np.any(known, axis=1)
@@ -99,7 +121,7 @@ def _check_change(
             " animal where they are flat."
         )
     lost = ~present.reshape(len(present), -1).any(1)
-    if lost.any():
+    if lost.any() and whole:
         raise ValueError(
             f"{caller}: units {names[lost].tolist()} are missing everywhere; drop them."
         )
@@ -118,7 +140,7 @@ def _check_change(
             f"{caller}: {len(twins)} pairs of units hold the same trace, {twins[0]} first; one"
             " cell found twice would look like a community.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
 

@@ -14,7 +14,6 @@ from neurokit.connectomes.tensors.backend import Array
 from neurokit.connectomes.tensors.packed import Pairs
 from neurokit.connectomes.tensors.presence import Presence
 from neurokit.connectomes.tensors.separable import Separable
-from neurokit.connectomes.tensors.symmetric import Symmetric
 
 KINDS = ("geometric", "product", "min")
 TILE = 2**20  # entries
@@ -51,7 +50,8 @@ def differential_affinity(
         Whether to add the affinity of opposite changes (:math:`g_i^+` with :math:`g_j^-`) along
         a further dim ``phase``.
     smoothing : float, default=1.0
-        Standard deviation of the Gaussian that smooths the traces first, in seconds.
+        Standard deviation of the Gaussian that smooths the traces first, in seconds. The first
+        and last 2.5 of them are left out, where a slope is noisier in all units at once.
     normalize : {"mad", "std", None}, default="mad"
         What each unit's rate of change is divided by in each animal: its median absolute value
         times 1.4826, its root mean square, or nothing.
@@ -84,7 +84,7 @@ def differential_affinity(
     >>> from neurokit.datasets import make_calcium
     >>> affinity = differential_affinity(make_calcium(30, n_units=20, random_state=0).traces)
     >>> affinity
-    <Affinity geometric (source: 20, target: 20, time: 300), traces of 0.0 MiB>
+    <Affinity geometric (source: 20, target: 20, time: 248), traces of 0.0 MiB>
     >>> bool(affinity.to_dense().isel(source=3, target=3).isnull().all())
     True
     """
@@ -249,6 +249,37 @@ class Affinity:
             i, j = source[start : start + size], target[start : start + size]
             yield i, j, self._values(rates[i], rates[j])
 
+    def average(self, weights: Any = None) -> xr.DataArray:
+        """Average the affinity of each pair over all cells in which both units are known.
+
+        Parameters
+        ----------
+        weights : array-like of shape (n_cells, ...), the modes of ``cell_dims``, optional
+            How much each cell counts, zero or more; default: all alike.
+
+        Returns
+        -------
+        xarray.DataArray of dims ("source", "target")
+            NaN for a unit with itself, and for pairs that are never known where weights are.
+        """
+        cells = self.shape[2:]
+        weight = np.ones(cells) if weights is None else np.asarray(weights, dtype=np.float64)
+        if weight.shape != cells:
+            raise ValueError(
+                f"Affinity.average takes weights of shape {cells}, one for each cell, got"
+                f" {weight.shape}."
+            )
+        known = np.isfinite(self.rates.values)
+        apart = known[..., None] if self.signed else known
+        total = np.broadcast_to(apart, (len(known), *cells)).reshape(len(known), -1)
+        total = (total * weight.ravel()) @ total.T.astype(np.float64)
+        summed = self.operand(np.dtype(np.float64)).towards_pairs(weight.ravel())
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = np.where(total > 0, summed / total, np.nan)
+        np.fill_diagonal(mean, np.nan)
+        coords = {dim: self.coords[dim] for dim in ("source", "target")}
+        return xr.DataArray(mean, coords, ("source", "target"), name="affinity")
+
     def row(self, i: int) -> np.ndarray:
         """Affinities of unit i with itself (NaN) and all behind it: (n_units - i, *cells)."""
         rates = self.rates.values
@@ -269,7 +300,7 @@ class Affinity:
             dense[j, i] = values
         return xr.DataArray(dense, self.coords, self.dims, name="affinity")
 
-    def operand(self, dtype: np.dtype[Any], device: Any = None) -> Symmetric:
+    def operand(self, dtype: np.dtype[Any], device: Any = None) -> Separable | Pairs:
         """Return the products that factorisation needs; implicit where the kind is separable."""
         rates = self.rates.values
         known = np.isfinite(rates)

@@ -13,6 +13,7 @@ from neurokit.connectomes.tensors.backend import (
     like,
     module_of,
     side_by_side,
+    to_host,
     zeros,
 )
 from neurokit.connectomes.tensors.missing import Missing
@@ -73,6 +74,16 @@ class Pairs(Symmetric):
         for rows, values in self._blocks(flat.shape[1]):
             total += cast(values, flat).T @ self._products(flat, rows, weighted=True)
         return total.reshape(len(total), len(units), -1)
+
+    def towards_pairs(self, weights: np.ndarray) -> np.ndarray:
+        """Sum of ``x_ijc w_c`` over c: (n_units, n_units)."""
+        n_units = self.sizes[0]
+        out = np.zeros((n_units, n_units))
+        for rows, values in self.tiles():
+            summed = to_host(values).astype(np.float64) @ weights
+            out[self.source[rows], self.target[rows]] = summed
+            out[self.target[rows], self.source[rows]] = summed
+        return out
 
     def impute_units(self, units: Array, cells: Array) -> Array:
         """See `Symmetric`."""

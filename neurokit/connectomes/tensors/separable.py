@@ -8,6 +8,7 @@ from neurokit.connectomes.tensors.backend import (
     double,
     module_of,
     side_by_side,
+    to_host,
     zeros,
 )
 from neurokit.connectomes.tensors.presence import Presence
@@ -86,6 +87,22 @@ class Separable(Symmetric):
                 found[-1] = module_of(same).stack([same, 2 * with_up * with_down], 1)
         total = module_of(flat).concatenate(found)
         return total.reshape(self.n_cells, len(units), -1)
+
+    def towards_pairs(self, weights: np.ndarray) -> np.ndarray:
+        """Sum of ``x_ijc w_c`` over c: (n_units, n_units), the diagonal being meaningless."""
+        n_units = len(self.traces)
+        out = np.zeros((n_units, n_units))
+        for block in self._blocks():
+            traces = to_host(self.traces[:, block]).astype(np.float64)
+            up, down = traces.clip(0), (-traces).clip(0)
+            if not self.phases:
+                out += (up * weights[block]) @ up.T + (down * weights[block]) @ down.T
+                continue
+            same, opposite = weights[0::2][block], weights[1::2][block]
+            out += (up * same) @ up.T + (down * same) @ down.T
+            crossed = (up * opposite) @ down.T
+            out += crossed + crossed.T
+        return out
 
     def _blocks(self) -> list[slice]:
         n_units, n_cells = self.traces.shape

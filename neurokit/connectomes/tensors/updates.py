@@ -37,7 +37,7 @@ def hals(factor: Array, product: Array, gram: Array, penalty: float = 0.0) -> Ar
         else:
             fitted, scale = (factor * gram[..., r]).sum(-1), gram[..., r, r]
         step = (product[..., r] - fitted - penalty) / scale.clip(TINY)
-        factor[..., r] = (factor[..., r] + step).clip(0)
+        factor[..., r] = (factor[..., r] + step).clip(0) * (scale > TINY)  # nothing known: zero
     return factor
 
 
