@@ -105,6 +105,8 @@ class DynamicConnectome(Saveable, TransformerMixin, BaseEstimator):
     excess_ : xarray.DataArray of dims ("component",)
         Share of the tensor's norm along each component beyond that of shifted units.
     model_ : NonnegativeCP
+    n_iter_ : int
+        Sweeps of its best restart.
     sampling_rate_ : float
     n_features_in_ : int
     channels_ : list
@@ -199,6 +201,7 @@ class DynamicConnectome(Saveable, TransformerMixin, BaseEstimator):
         )
         self.model_ = model.fit(affinity)
         self.factors_ = self.model_.factors_
+        self.n_iter_ = self.model_.n_iter_
         chance = expected(affinity, rng)
         self.excess_ = self._per_component(_excess(self.model_, affinity, chance))
         self._group(affinity, chance, seed)
