@@ -1,4 +1,5 @@
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
@@ -556,3 +557,26 @@ def test_other_streams_are_refused(codec):
 def test_unknown_weights_are_refused():
     with pytest.raises(ValueError, match=r"name must be one of \['eeg-small'\], got 'eeg-huge'"):
         CodecTokenizer.from_pretrained("eeg-huge")
+
+
+def test_fits_in_threads_are_fits_alone():
+    x = eeg(2, seconds=4)
+    estimators = [tiny(random_state=seed, trainer=Trainer(1, device="cpu")) for seed in (0, 1)]
+    alone = [clone(est).fit(x).transform(x) for est in estimators]
+    with ThreadPoolExecutor(2) as pool:
+        beside = list(pool.map(lambda est: est.fit(x).transform(x), estimators))
+    for a, b in zip(alone, beside, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(*alone)
+
+
+def test_a_fitted_codec_is_what_it_was_fitted_as(codec, tmp_path):
+    x = eeg(2, seconds=3)
+    changed = pickle.loads(pickle.dumps(codec))
+    tokens = changed.transform(x)
+    changed.set_params(causal=False, n_levels=1, frame_rate=10.0, model_rate=200.0, stretch=False)
+    xr.testing.assert_identical(changed.transform(x), tokens)
+    again = CodecTokenizer.load(changed.save(tmp_path / "changed.safetensors"))
+    xr.testing.assert_identical(again.transform(x), tokens)
+    assert again.n_levels == 1  # what the next fit will do
+    assert again.fit(x).transform(x).sizes["level"] == 3

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Hashable
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -90,7 +91,7 @@ def take_spikes(estimator: BaseEstimator, X: Spikes, *, bin_width: float, reset:
     )
 
 
-def known_units(estimator: BaseEstimator) -> list[Any]:
+def known_units(estimator: BaseEstimator) -> list[Hashable]:
     """Return the ids of the units that ``fit`` has seen; their numbers where they have none."""
     names = getattr(estimator, "channels_", None)
     return list(range(estimator.n_features_in_)) if names is None else list(names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import xarray as xr
@@ -12,12 +12,15 @@ from sklearn.base import BaseEstimator
 from neurokit.inputs.labels import match_channels, name_of
 from neurokit.types import Codes, Tokens
 
+if TYPE_CHECKING:
+    import dask.array as da
+
 DIMS = ("channel", "frame", "level")
 
 
 def take_tokens(
     caller: str, tokens: Tokens, columns: dict[str, int], least: int
-) -> tuple[Any, xr.DataArray | None]:
+) -> tuple[np.ndarray | da.Array, xr.DataArray | None]:
     """Take tokens with ``least`` columns or more.
 
     Parameters
@@ -149,8 +152,8 @@ def stage_of(column: str) -> int:
     return int(number) if number.isdigit() else 0
 
 
-def _values_of(tokens: Tokens, source: xr.DataArray | None) -> Any:
+def _values_of(tokens: Tokens, source: xr.DataArray | None) -> np.ndarray | da.Array:
     """Numbers of tokens; a dask array stays one."""
     if source is not None:
         return source.data if source.chunks else source.values
-    return tokens if hasattr(tokens, "dask") else np.asarray(tokens)
+    return cast("da.Array", tokens) if hasattr(tokens, "dask") else np.asarray(tokens)

@@ -12,8 +12,8 @@ SUFFIX = "_factor"
 
 
 def factor_match_score(
-    a: Sequence[ArrayLike] | Mapping[str, Any] | xr.Dataset,
-    b: Sequence[ArrayLike] | Mapping[str, Any] | xr.Dataset,
+    a: Sequence[ArrayLike] | Mapping[str, ArrayLike] | xr.Dataset,
+    b: Sequence[ArrayLike] | Mapping[str, ArrayLike] | xr.Dataset,
     *,
     weights: bool = True,
 ) -> float:

@@ -11,6 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
+    from torch.utils.hooks import RemovableHandle
 
 # Energy of one operation in pJ, 45 nm (Horowitz, ISSCC 2014): multiply-accumulate, accumulate.
 PICOJOULES = {"float32": (4.6, 0.9), "float16": (1.5, 0.4), "int8": (0.23, 0.03)}
@@ -157,7 +158,7 @@ class OperationCounter:
         self._macs = self._acs = self._dense = 0
         self._active = self._outputs = self._updates = 0
         self._begun: set[nn.Module] = set()
-        self._hooks: list[Any] = []
+        self._hooks: list[RemovableHandle] = []
 
     def __enter__(self) -> Self:
         from torch import nn
@@ -235,7 +236,7 @@ class OperationCounter:
             dense = total(torch.ones_like(weight), torch.ones_like(x))
         self._add(effective, dense, x)
 
-    def _cell(self, layer: Any, inputs: tuple[Any, ...], output: Any) -> None:
+    def _cell(self, layer: Any, inputs: tuple[Tensor, ...], output: Any) -> None:
         """Count a recurrent cell: both products, and what its gates do to each unit."""
         x, state = inputs[0], inputs[1] if len(inputs) > 1 else None
         if state is None:
@@ -243,7 +244,7 @@ class OperationCounter:
         hidden, memory = state if isinstance(state, tuple) else (state, state)
         self._recurrence(layer, layer.weight_ih, layer.weight_hh, x, hidden, memory)
 
-    def _recurrent(self, layer: Any, inputs: tuple[Any, ...], output: Any) -> None:
+    def _recurrent(self, layer: Any, inputs: tuple[Tensor, ...], output: Any) -> None:
         """Count a recurrent layer of torch as its cells, unrolled."""
         import torch
 

@@ -1,7 +1,5 @@
 """How well embeddings decoded from brains find what was heard or seen, and how that grows."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -77,14 +75,14 @@ def retrieval_scores(
     right = best[np.arange(len(best)), column]
     rank = (best >= right[:, None]).sum(axis=1)
     hits = rank[:, None] <= np.array(k)
-    found: dict[str, Any] = {
+    found: dict[str, object] = {
         "top_k": ("k", hits.mean(axis=0)),
         "chance": ("k", np.minimum(np.array(k) / len(unique), 1.0)),
         "median_rank": float(np.median(rank)),
         "mean_reciprocal_rank": float((1 / rank).mean()),
         "rank": ("trial", rank),
     }
-    coords: dict[str, Any] = {"k": list(k)}
+    coords: dict[str, object] = {"k": list(k)}
     if groups is not None:
         people, mine = np.unique(np.asarray(groups), return_inverse=True)
         by = np.stack([hits[mine == person].mean(axis=0) for person in range(len(people))])

@@ -23,9 +23,9 @@ def accumulate_gradients(
     *,
     credit: str = "bptt",
     n_grad_steps: int = 1,
-    state: Any = None,
+    state: object = None,
     generator: torch.Generator | None = None,
-) -> tuple[float, Any]:
+) -> tuple[float, object]:
     """Add the gradients of a loss over time to the parameters of a network.
 
     Parameters
@@ -127,7 +127,7 @@ def _tess(
     y: Tensor,
     loss: Callable[[Tensor, Tensor], Tensor],
     states: Any,
-) -> tuple[float, Any]:
+) -> tuple[float, object]:
     layers: list[Any] = list(network) if isinstance(network, SpikingSequential) else []
     spiking = [k for k, layer in enumerate(layers) if isinstance(layer, LIF)]
     fits = [

@@ -85,7 +85,7 @@ class Draws:
             self.generator(device if kind != "cpu" else "cpu").set_state(state)
 
     @contextmanager
-    def serve(self, module: nn.Module) -> Iterator[Callable[[], AbstractContextManager[Any]]]:
+    def serve(self, module: nn.Module) -> Iterator[Callable[[], AbstractContextManager[object]]]:
         """Let a module draw from these generators while it is trained.
 
         Parameters
@@ -123,7 +123,7 @@ class Draws:
             for layer in served:
                 del layer.forward
 
-    def _dropping(self, layer: Any) -> Callable[[Tensor], Tensor]:
+    def _dropping(self, layer: nn.Dropout) -> Callable[[Tensor], Tensor]:
         shared = _SHARED[type(layer)]
 
         def forward(x: Tensor) -> Tensor:

@@ -1,7 +1,6 @@
 """Recurrent and windowed layers with explicit state, time first, as the spiking ones have it."""
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -111,7 +110,7 @@ class Recurrent(nn.Module):
         super().__init__()
         self.layer = {"gru": nn.GRU, "lstm": nn.LSTM}[cell](in_features, n_units)
 
-    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+    def forward(self, x: Tensor, state: object = None) -> tuple[Tensor, object]:
         """Return the output of every step and the state after the last."""
         return self.layer(x, state)
 

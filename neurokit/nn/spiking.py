@@ -448,17 +448,17 @@ class SpikingSequential(nn.Sequential):
     """
 
     def forward(
-        self, x: Tensor, states: tuple[Any, ...] | None = None
-    ) -> tuple[Tensor, tuple[Any, ...]]:
+        self, x: Tensor, states: tuple[object, ...] | None = None
+    ) -> tuple[Tensor, tuple[object, ...]]:
         """Return the last layer's output of every step and all states after the last."""
-        after: list[Any] = [None] * len(self)
+        after: list[object] = [None] * len(self)
         for k, output, state in self.walk(x, states):
             x, after[k] = output, state
         return x, tuple(after)
 
     def walk(
-        self, x: Tensor, states: tuple[Any, ...] | None = None
-    ) -> Iterator[tuple[int, Tensor, Any]]:
+        self, x: Tensor, states: tuple[object, ...] | None = None
+    ) -> Iterator[tuple[int, Tensor, object]]:
         """Yield the place, output and last state of one layer after the other.
 
         A linear layer before a `LIF` is applied in that layer's pass and yields nothing, unless

@@ -40,7 +40,7 @@ class Learnt(NamedTuple):
 
     montage: Montage
     n_signals: int  # that a row of tokens stands for
-    found: dict[str, Any]  # fitted attributes
+    found: dict[str, object]  # fitted attributes
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -22,7 +23,10 @@ from neurokit.tokenizers.framing.frames import Frames
 from neurokit.tokenizers.framing.labels import label_frames, label_signal
 from neurokit.tokenizers.framing.lazy import decode_lazily, encode_lazily
 from neurokit.tokenizers.montages.each_channel import EachChannel, Montage, Montages
-from neurokit.types import Codes, Recording, Tokens
+from neurokit.types import Codes, Floats, Recording, Tokens
+
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
 
 
 class SignalTokenizer(Saveable, TransformerMixin, BaseEstimator):
@@ -95,7 +99,7 @@ class SignalTokenizer(Saveable, TransformerMixin, BaseEstimator):
         tokens = encode_lazily(coding, signal) if signal.is_dask else coding.encode(signal)
         names = list(coding.columns)
         out = label_frames(signal, coding.frames, coding.montage, tokens, "level", names)
-        return out if signal.source is None else out.rename("tokens")
+        return out.rename("tokens") if isinstance(out, xr.DataArray) else out
 
     def inverse_transform(self, tokens: Tokens, n_levels: int | None = None) -> Any:
         """Decode tokens to the signal they stand for, in its own unit, rate and length.
@@ -142,10 +146,11 @@ class SignalTokenizer(Saveable, TransformerMixin, BaseEstimator):
         n_times = int(attrs.get("signal_samples", self.n_times_))
         if coding.frames.count(n_times) != values.shape[-2]:  # they were cut
             n_times = int(values.shape[-2] / coding.frames.frame_rate * rate)
-        if hasattr(values, "dask"):
-            decoded = decode_lazily(coding, values, n_levels, n_times)
-        else:
-            decoded = coding.decode(values, n_levels, 0, n_times)
+        decoded = (
+            coding.decode(values, n_levels, 0, n_times)
+            if isinstance(values, np.ndarray)
+            else decode_lazily(coding, values, n_levels, n_times)
+        )
         return decoded if source is None else label_signal(source, montage, decoded, rate)
 
     def score(self, X: Recording, y: object = None) -> float:
@@ -226,7 +231,7 @@ class SignalTokenizer(Saveable, TransformerMixin, BaseEstimator):
         report = {"frame_rate": rate, "codes": codes, "level": side, "total": codes + side}
         self.rate_report_ = report
 
-    def _embed(self, X: Recording, vectors: Any) -> Any:
+    def _embed(self, X: Recording, vectors: Callable[[Floats], Floats]) -> Any:
         """Label what ``vectors`` makes of levelled frames, block by block."""
         check_is_fitted(self)
         signal = self._read(X, self.plain_rate_)
@@ -234,7 +239,7 @@ class SignalTokenizer(Saveable, TransformerMixin, BaseEstimator):
         found = coding.embed(signal, vectors)
         return label_frames(signal, coding.frames, coding.montage, found, "latent", None)
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = []  # tokens are integers

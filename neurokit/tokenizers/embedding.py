@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import xarray as xr
@@ -17,6 +17,9 @@ from neurokit.persistence import Saveable
 from neurokit.recording.checks import check_spikes
 from neurokit.recording.clock import exact, time_coordinates
 from neurokit.types import Floats, Spikes
+
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
 
 _COORDINATES = ("x", "y", "z")
 _WINDOWS = 4096  # that are looked at together
@@ -237,7 +240,7 @@ class EventEmbedding(Saveable, TransformerMixin, BaseEstimator):
             vectors[:, k] = np.sin(turn) if k % 2 == 0 else np.cos(turn)
         return vectors
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.positive_only = True
         return tags

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import fields
 from fractions import Fraction
@@ -44,7 +45,7 @@ class NetworkTokenizer(SignalTokenizer):
     random_state: int | np.random.RandomState | None
     design_: dict[str, Any]
     module_: Codec
-    history_: list[dict[str, Any]]
+    history_: list[dict[str, float]]
 
     def fit(self, X: Recording, y: object = None, *, groups: ArrayLike | None = None) -> Self:
         """Learn networks and codebooks.
@@ -189,7 +190,7 @@ class NetworkTokenizer(SignalTokenizer):
         trainer: Trainer,
         seed: int,
         groups: ArrayLike | None,
-        found: dict[str, Any],
+        found: Mapping[str, object],
     ) -> Self:
         """Train ``module`` on levelled frames of the rows; keep it, and what was ``found``."""
         import torch

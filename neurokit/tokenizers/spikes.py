@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from fractions import Fraction
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import xarray as xr
@@ -17,6 +17,9 @@ from neurokit.persistence import Saveable
 from neurokit.recording.clock import SampleIndex, exact, time_coordinates
 from neurokit.recording.spikes import spikes
 from neurokit.types import Codes, Spikes, Tokens
+
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
 
 PAD, END = 0, 1  # tokens of the level "unit" that are no unit
 _FIRST_UNIT = 2
@@ -283,7 +286,7 @@ class SpikeTokenizer(Saveable, TransformerMixin, BaseEstimator):
             window = np.cumsum(ended) - ended
         return flat[:, 0], flat[:, 1], window
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.positive_only = True
         tags.transformer_tags.preserves_dtype = []  # tokens are integers

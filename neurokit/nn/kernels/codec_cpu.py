@@ -57,7 +57,7 @@ def _decode_parts(branches: list[Network], x: Tensor, memory: Memory) -> Tensor:
     return torch.stack([b(part, memory.part(k)) for k, (b, part) in parts]).sum(0)
 
 
-def _stack(network: Any) -> tuple[list[Layer], Layer | None]:
+def _stack(network: Encoder | Decoder) -> tuple[list[Layer], Layer | None]:
     direct = None if network.direct is None else _layer(network.direct)
     return [_layer(layer) for layer in network.layers], direct
 

@@ -130,7 +130,7 @@ def _backward(
 
 def _prepare(
     shape: torch.Size, parameters: Sequence[Number], neuron: Neuron
-) -> tuple[list[Any], tuple[int], tuple[Any, ...], tuple[Any, ...]]:
+) -> tuple[list[Number], tuple[int], tuple[float, ...], tuple[float, ...]]:
     n_times, n_units, n_rows = shape[0], shape[-1], shape[1:-1].numel()
     values = [per_unit_or_number(p, n_units) for p in parameters]
     per_unit = sum(
@@ -154,7 +154,7 @@ def _forward_by_steps(
     s: Tensor | None,
     neuron: Neuron,
     keep: bool,
-) -> tuple[Tensor, Tensor, Tensor | None, tuple[Any, ...]]:
+) -> tuple[Tensor, Tensor, Tensor | None, tuple[Tensor | None, ...]]:
     """Run as one matrix product and one step of the layer after the other."""
     currents = x.float()
     spikes, kept = torch.empty_like(currents), []

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING
 
+import numpy as np
 import xarray as xr
 
 from neurokit.inputs.signal import Signal
@@ -12,15 +13,18 @@ from neurokit.recording.clock import SampleIndex, exact, time_coordinates
 from neurokit.tokenizers.framing.frames import Frames
 from neurokit.tokenizers.montages.each_channel import Montage
 
+if TYPE_CHECKING:
+    import dask.array as da
+
 
 def label_frames(
     signal: Signal,
     frames: Frames,
     montage: Montage,
-    values: Any,
+    values: np.ndarray | da.Array,
     dim: str,
     names: list[str] | None,
-) -> Any:
+) -> xr.DataArray | np.ndarray | da.Array:
     """Label ``values`` (trial, row, frame, ``dim``) as ``signal`` is; plain stays plain."""
     values = values[0] if signal.single else values
     if signal.source is None:
@@ -43,7 +47,7 @@ def label_frames(
 
 
 def label_signal(
-    source: xr.DataArray, montage: Montage, values: Any, rate: Fraction
+    source: xr.DataArray, montage: Montage, values: np.ndarray | da.Array, rate: Fraction
 ) -> xr.DataArray:
     """Label decoded ``values`` (..., time) as their tokens ``source`` are."""
     source = montage.label_channels(source)

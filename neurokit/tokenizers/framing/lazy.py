@@ -6,7 +6,7 @@ import math
 import uuid
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -18,11 +18,14 @@ from neurokit.tokenizers.framing.level import SMOOTH
 from neurokit.tokenizers.framing.resample import Resampler
 from neurokit.types import Codes, Floats
 
+if TYPE_CHECKING:
+    import dask.array as da
+
 _PERIODS = 60  # of a block, at least
 _VALUES = 2**16  # of a decoded block, at least: large enough to be a chunk of a file as it is
 
 
-def encode_lazily(coding: Coding, signal: Signal) -> Any:
+def encode_lazily(coding: Coding, signal: Signal) -> da.Array:
     """Code a dask array as one: every block of time codes what it needs of the one before."""
     frames, n_times = coding.frames, signal.n_times
     period = frames.level_period
@@ -41,7 +44,7 @@ def encode_lazily(coding: Coding, signal: Signal) -> Any:
     return by_pieces(pieces, signal.values, -1, coding, lead, (len(coding.columns),), np.uint16)
 
 
-def decode_lazily(coding: Coding, tokens: Any, n_levels: int, n_times: int) -> Any:
+def decode_lazily(coding: Coding, tokens: da.Array, n_levels: int, n_times: int) -> da.Array:
     """Decode tokens (..., frame, level) that are a dask array to a signal that is one."""
     frames, n_frames = coding.frames, tokens.shape[-2]
     back = Resampler(frames.model_rate, frames.rate)
@@ -83,7 +86,7 @@ def by_pieces(
     lead: tuple[int, ...],
     tail: tuple[int, ...],
     dtype: DTypeLike,
-) -> Any:
+) -> da.Array:
     """Make a dask array (*lead, time, *tail) of ``pieces``.
 
     Each calls its function with ``held`` and its stretch of ``source`` along ``axis``. It is one
