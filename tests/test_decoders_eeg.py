@@ -187,8 +187,8 @@ def test_every_column_tells_channel_and_band(subjects):
     assert out["label"].values.tolist() == subjects["label"].values.tolist()
     assert power.get_feature_names_out()[4] == "ch0 beta"
     one = power.transform(subjects[3])
-    assert one.dims == ("feature",)
-    np.testing.assert_allclose(one, out[3])
+    assert one.dims == ("trial", "feature")  # one row for one recording
+    np.testing.assert_allclose(one, out[[3]])
 
 
 def test_it_joins_a_grid_search_over_its_bands(subjects):

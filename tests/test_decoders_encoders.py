@@ -215,7 +215,7 @@ def test_complexity_keeps_trials_and_channels(rng):
     assert out.dims == ("trial", "channel")
     assert out["label"].values.tolist() == list("abab")
     assert out["channel"].values.tolist() == ["ch0", "ch1"]
-    np.testing.assert_array_equal(LempelZiv().fit(x).transform(x[1]), out[1])
+    np.testing.assert_array_equal(LempelZiv().fit(x).transform(x[1]), out[[1]])
     spikes = LempelZiv(binarize="zero").fit_transform(np.maximum(x.values, 0))
     assert not np.array_equal(spikes, LempelZiv().fit_transform(np.maximum(x.values, 0)))
     with pytest.raises(ValueError, match='must be "median" or "zero", got \'mean\''):

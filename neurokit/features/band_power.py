@@ -229,7 +229,7 @@ class BandPower(Saveable, TransformerMixin, BaseEstimator):
         )
         unit = source.source.attrs.get("units")  # type: ignore[union-attr]
         labelled.attrs["units"] = f"log({unit}^2)" if unit else "log"
-        return labelled.isel(trial=0) if source.single else labelled
+        return labelled
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

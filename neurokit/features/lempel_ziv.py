@@ -126,8 +126,7 @@ class LempelZiv(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
             dims=("trial", source.space),
             coords=source.coords("trial", source.space),
         )
-        labelled = labelled.drop_vars("time", errors="ignore")
-        return labelled.isel(trial=0) if source.single else labelled
+        return labelled.drop_vars("time", errors="ignore")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

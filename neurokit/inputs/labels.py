@@ -2,7 +2,9 @@
 
 from typing import Any
 
+import numpy as np
 import xarray as xr
+from sklearn.utils.validation import validate_data
 
 SPACES = ("channel", "unit", "feature")  # the dim that estimators see as features
 
@@ -101,6 +103,42 @@ def keep_coords(source: xr.DataArray | None, dims: tuple[str, ...]) -> Any:
         return {}
     drop = [name for name, c in source.coords.items() if not set(c.dims) <= set(dims)]
     return source.coords.to_dataset().drop_vars(drop).coords
+
+
+def check_values(estimator: Any, X: xr.DataArray, values: Any, **options: Any) -> Any:
+    """Check numbers as scikit-learn does; of NaN say where they are and where they come from.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The caller, on which ``n_features_in_`` is kept.
+    X : xarray.DataArray
+        Whose values they are.
+    values : ndarray
+    **options
+        As for ``sklearn.utils.validation.validate_data``.
+    """
+    try:
+        return validate_data(estimator, values, **options)
+    except ValueError as error:
+        if "contains NaN" not in str(error):
+            raise
+        space = next(str(dim) for dim in X.dims if dim in SPACES)
+        others = [dim for dim in X.dims if dim != space]
+        gaps = X.isnull()
+        places = np.flatnonzero(gaps.any(others).values).tolist()
+        names = X[space].values[places].tolist() if space in X.coords else places
+        whole = int(gaps.all("time").sum())
+        reason = (
+            f"; {whole} of them have no value at all, as where recordings of other {space}s were"
+            " concatenated: neurokit.recording.join takes those that all have"
+            if whole
+            else f"; fill them, leave the {space}s or trials out, or bin with unobserved='drop'"
+        )
+        raise ValueError(
+            f"{name_of(estimator)}: X contains NaN, in {len(names)} of {X.sizes[space]} {space}s,"
+            f" {names[:10]}{reason}."
+        ) from None
 
 
 def _is_mne(X: Any) -> bool:

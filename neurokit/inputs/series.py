@@ -8,6 +8,7 @@ import xarray as xr
 from sklearn.utils.validation import validate_data
 
 from neurokit.inputs.labels import (
+    check_values,
     find_space,
     keep_coords,
     labelled_or_plain,
@@ -90,8 +91,9 @@ def series(estimator: Any, X: Any, *, reset: bool, allow_nan: bool = False) -> S
     space = find_space(estimator, X, "trial")
     X = match_labels(estimator, X.transpose(..., "time", space), space, reset=reset)
     n_times = X.sizes["time"]
-    rows = validate_data(
+    rows = check_values(
         estimator,
+        X,
         X.values.reshape(-1, X.sizes[space]),
         reset=reset,
         dtype=[np.float64, np.float32],

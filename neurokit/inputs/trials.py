@@ -7,6 +7,7 @@ import xarray as xr
 from sklearn.utils.validation import validate_data
 
 from neurokit.inputs.labels import (
+    check_values,
     find_space,
     keep_coords,
     labelled_or_plain,
@@ -87,7 +88,7 @@ def trials(estimator: Any, X: Any, *, reset: bool, allow_nan: bool = False) -> T
     X = X.expand_dims("trial") if single else X
     X = X.transpose("trial", space, "time")
     X = match_labels(estimator, X, space, reset=reset)
-    values = validate_data(estimator, X.values, reset=reset, **kinds)
+    values = check_values(estimator, X, X.values, reset=reset, **kinds)
     rate = rate_of(estimator, X, reset=reset)
     match_rate(estimator, rate, reset=reset)
     return Trials(values, rate, X, space, single)

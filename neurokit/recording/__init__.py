@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "bins": ["bin_spikes"],
+        "channels": ["select_channels"],
         "checks": ["check_dims", "check_spikes"],
         "clock": ["SampleIndex"],
         "epochs": ["epoch"],
@@ -13,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "make": ["behaviour", "counts", "events", "signal", "traces"],
         "observed": ["observed_duration"],
         "rate": ["contiguous_runs", "sampling_rate"],
+        "resample": ["resample"],
         "spikes": ["select_time", "select_units", "spikes"],
         "stack": ["stack"],
     },

@@ -93,7 +93,10 @@ def _step(times: np.ndarray) -> float:
     slack = 1e-3 * abs(step) + 4 * float(np.spacing(np.abs(times).max()))
     jumps = np.abs(steps - step) > 0.5 * abs(step)
     if not step or (np.abs(steps - step)[~jumps] > slack).any() or jumps.mean() > 0.2:
-        raise ValueError("time must be evenly spaced between its jumps; resample it first.")
+        raise ValueError(
+            "time must be evenly spaced between its jumps; neurokit.recording.resample(x) puts"
+            " samples with jittered timestamps on an even clock."
+        )
     return step
 
 

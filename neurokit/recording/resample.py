@@ -1,0 +1,122 @@
+"""Another clock for a recording: even where its own is not, faster or slower."""
+
+import itertools
+from fractions import Fraction
+
+import numpy as np
+import xarray as xr
+from scipy.signal import resample_poly
+
+from neurokit.recording.clock import SampleIndex, exact, time_coordinates
+from neurokit.recording.rate import clock_of, contiguous_runs, sampling_rate
+from neurokit.types import Floats
+
+_GAP = 3.0  # steps; what is further apart was not sampled in between
+
+
+def resample(x: xr.DataArray, rate: float | Fraction | None = None) -> xr.DataArray:
+    """Put a recording on an even clock of another rate.
+
+    Timestamps that jitter are put on an even clock by linear interpolation between neighbours;
+    where they lie more than three median steps apart, nothing is made up: the time jumps there. A
+    recording that is even already is resampled by a polyphase filter that keeps what the lower
+    of the two rates can hold, stretch by stretch.
+
+    Parameters
+    ----------
+    x : xarray.DataArray with the dim ``time``
+        Loaded whole.
+    rate : float or Fraction, optional
+        In Hz. Default: that of ``x``, or one over its median step.
+
+    Returns
+    -------
+    xarray.DataArray
+        Floats, on an exact clock, with all coordinates that do not lie along ``time``.
+
+    Raises
+    ------
+    ValueError
+        If the rate is not positive, times step back, or a jittered recording is asked for less
+        than nine tenths of its own rate, for which it would have to be filtered first.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> t = np.array([0.0, 0.11, 0.19, 0.3, 0.42, 0.5])
+    >>> x = xr.DataArray(10 * t[None], dims=("channel", "time"), coords={"time": t})
+    >>> y = resample(x, 10)
+    >>> y["time"].values.tolist(), np.round(y.values[0], 6).tolist()
+    ([0.0, 0.1, 0.2, 0.3, 0.4, 0.5], [0.0, 1.0, 2.0, 3.0, 4.0, 5.0])
+    """
+    wanted = None if rate is None else exact(rate)
+    if wanted is not None and wanted <= 0:
+        raise ValueError(f"resample: rate must be positive, got {rate!r} Hz.")
+    x = x.transpose(..., "time")
+    try:
+        own = exact(sampling_rate(x))
+        index = clock_of(x, "resample")
+        own = index.rate if isinstance(index, SampleIndex) else own
+    except ValueError:
+        return _even(x, wanted)
+    if wanted is None or wanted == own:
+        wanted = own
+    pieces = [_polyphase(x.isel(time=run), own, wanted) for run in contiguous_runs(x)]
+    return _one_after_the_other(pieces)
+
+
+def _one_after_the_other(pieces: list[xr.DataArray]) -> xr.DataArray:
+    if len(pieces) == 1:
+        return pieces[0]
+    return xr.concat(pieces, "time", coords="minimal", compat="override", join="override")
+
+
+def _polyphase(x: xr.DataArray, own: Fraction, wanted: Fraction) -> xr.DataArray:
+    ratio = (wanted / own).limit_denominator(10_000)
+    values: Floats = x.values.astype(np.result_type(x.dtype, np.float32), copy=False)
+    if ratio != 1:
+        up, down = ratio.as_integer_ratio()
+        values = resample_poly(values, up, down, axis=-1, padtype="line").astype(values.dtype)
+    return _label(x, values, exact(float(x["time"].values[0])) * wanted, wanted)
+
+
+def _even(x: xr.DataArray, wanted: Fraction | None) -> xr.DataArray:
+    times = np.asarray(x["time"].values, dtype=np.float64)
+    steps = np.diff(times)
+    if len(times) < 2 or not np.isfinite(times).all() or (steps <= 0).any():
+        raise ValueError("resample: times must be two or more finite ones that only increase.")
+    step = float(np.median(steps))
+    rate = wanted or exact(float(f"{1 / step:.6g}"))
+    if float(rate) * step < 0.9:
+        raise ValueError(
+            f"resample: timestamps that jitter around {1 / step:g} Hz cannot go straight to"
+            f" {float(rate):g} Hz; resample to their own rate first, then again."
+        )
+    edges = [0, *(np.flatnonzero(steps > _GAP * step) + 1).tolist(), len(times)]
+    values: Floats = x.values.astype(np.result_type(x.dtype, np.float32), copy=False)
+    pieces = []
+    for a, b in itertools.pairwise(edges):
+        first = int(np.ceil(times[a] * float(rate) - 1e-6))
+        size = int(np.floor(times[b - 1] * float(rate) + 1e-6)) - first + 1
+        if size < 1:
+            continue
+        at = SampleIndex(first, rate, size).values
+        pieces.append(_label(x, _interpolate(values[..., a:b], times[a:b], at), first, rate))
+    return _one_after_the_other(pieces)
+
+
+def _interpolate(values: Floats, times: Floats, at: Floats) -> Floats:
+    """Draw straight lines between neighbours; ``at`` lies between the first and the last."""
+    if len(times) == 1:
+        return np.repeat(values, len(at), axis=-1)
+    after = np.clip(np.searchsorted(times, at), 1, len(times) - 1)
+    before = after - 1
+    share = np.clip((at - times[before]) / (times[after] - times[before]), 0, 1)
+    lines = values[..., before] * (1 - share) + values[..., after] * share
+    return np.asarray(lines, dtype=values.dtype)
+
+
+def _label(x: xr.DataArray, values: Floats, first: int | Fraction, rate: Fraction) -> xr.DataArray:
+    others = {name: c.variable for name, c in x.coords.items() if "time" not in c.dims}
+    time = time_coordinates(first, rate, values.shape[-1])
+    return xr.DataArray(values, time.assign(others), x.dims, x.name, x.attrs)
