@@ -6,7 +6,7 @@ import math
 import os
 import warnings
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import xarray as xr
@@ -30,6 +30,10 @@ from neurokit.connectomes.tensors.restarts import (
 )
 from neurokit.metrics.factors import factor_match_score
 from neurokit.persistence import Saveable
+
+if TYPE_CHECKING:
+    import torch
+    from sklearn.utils import Tags
 
 
 class Factorisation(Saveable, TransformerMixin, BaseEstimator):
@@ -200,7 +204,7 @@ class Factorisation(Saveable, TransformerMixin, BaseEstimator):
         prefix = self._name.lower()
         return np.array([f"{prefix}{k}" for k in range(self.n_components_)], dtype=object)
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.positive_only = self._bounded
         tags.input_tags.allow_nan = True
@@ -255,7 +259,7 @@ class Factorisation(Saveable, TransformerMixin, BaseEstimator):
                 start[0] = factor * weight if k == len(starts) - 1 else factor
         return starts
 
-    def _like(self, device: Any) -> Any:
+    def _like(self, device: torch.device | None) -> Any:
         one = np.zeros(1, self.dtype)
         if device is None:
             return one
@@ -263,7 +267,9 @@ class Factorisation(Saveable, TransformerMixin, BaseEstimator):
 
         return torch.from_numpy(one).to(device)
 
-    def _keep(self, tensor: Tensor, operand: Operand, fitted: Fitted, device: Any) -> None:
+    def _keep(
+        self, tensor: Tensor, operand: Operand, fitted: Fitted, device: torch.device | None
+    ) -> None:
         best = int(np.argmin(fitted.errors))
         if not np.isfinite(fitted.errors[best]):
             raise ValueError(

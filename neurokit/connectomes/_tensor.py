@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, validate_data
 
 from neurokit.connectomes.affinity import Affinity
@@ -16,6 +17,9 @@ from neurokit.connectomes.tensors.dense import Dense
 from neurokit.connectomes.tensors.packed import Pairs, pack
 from neurokit.connectomes.tensors.restarts import Operand
 from neurokit.inputs.labels import labelled_or_plain, name_of
+
+if TYPE_CHECKING:
+    import torch
 
 FORMS = ("auto", "dense", "cp", "pairs")
 ORDER = ("source", "target", "trial", "time")  # of labelled dims; the others follow by name
@@ -29,7 +33,7 @@ class Tensor:
 
     values: Any  # ndarray in the order of ``dims``, or Affinity
     dims: tuple[str, ...]
-    coords: dict[str, Any]  # of dims that have one: DataArrays
+    coords: dict[str, xr.DataArray]  # of dims that have one: DataArrays
     form: str  # "dense", "cp" or "pairs"
     labelled: bool
     caller: str
@@ -60,7 +64,12 @@ class Tensor:
         cells = self.modes if self.form == "dense" else self.modes[1:]
         return next((name for name in SAMPLES if name in cells), cells[0])
 
-    def operand(self, dtype: np.dtype[Any], device: Any, held_out: Any = None) -> Operand:
+    def operand(
+        self,
+        dtype: np.dtype[np.floating],
+        device: torch.device | None,
+        held_out: np.ndarray | None = None,
+    ) -> Operand:
         """Return the products that factorisation needs.
 
         Parameters
@@ -87,7 +96,7 @@ class Tensor:
             return (n_units * (n_units + 1) // 2, math.prod(self.shape[2:]))
         return self.sizes
 
-    def taken(self, order: dict[str, Any]) -> Tensor:
+    def taken(self, order: dict[str, np.ndarray]) -> Tensor:
         """Return the tensor with some dims in another order, by position."""
         if isinstance(self.values, Affinity):
             names = {"source": "unit"}
@@ -99,13 +108,23 @@ class Tensor:
                 values = values.take(order[name], axis)
         return replace(self, values=values)
 
-    def _dense(self, dtype: np.dtype[Any], device: Any, held_out: Any) -> Dense:
+    def _dense(
+        self,
+        dtype: np.dtype[np.floating],
+        device: torch.device | None,
+        held_out: np.ndarray | None,
+    ) -> Dense:
         values = self.values
         if isinstance(values, Affinity):
             values = values.to_dense().values
         return _filled(values, dtype, device, held_out)
 
-    def _as_pairs(self, dtype: np.dtype[Any], device: Any, held_out: Any) -> Dense:
+    def _as_pairs(
+        self,
+        dtype: np.dtype[np.floating],
+        device: torch.device | None,
+        held_out: np.ndarray | None,
+    ) -> Dense:
         rows = np.empty(self.sizes, dtype)
         if isinstance(self.values, Affinity):
             place = 0
@@ -117,7 +136,12 @@ class Tensor:
                 rows[place : place + len(self.values) - i - 1] = self._row(i, 1)
         return _filled(rows, dtype, device, held_out)
 
-    def _packed(self, dtype: np.dtype[Any], device: Any, held_out: Any) -> Pairs:
+    def _packed(
+        self,
+        dtype: np.dtype[np.floating],
+        device: torch.device | None,
+        held_out: np.ndarray | None,
+    ) -> Pairs:
         n_units = self.shape[0]
         sizes = (n_units, *self.shape[2:])
         if isinstance(self.values, Affinity):
@@ -154,7 +178,14 @@ def enumerate_rows(n_units: int) -> list[tuple[int, int]]:
     return [(i * n_units - i * (i + 1) // 2, i) for i in range(n_units - 1)]
 
 
-def read_tensor(estimator: Any, X: Any, form: str, *, reset: bool, bounded: bool) -> Tensor:
+def read_tensor(
+    estimator: BaseEstimator,
+    X: Any,
+    form: str,
+    *,
+    reset: bool,
+    bounded: bool,
+) -> Tensor:
     """Read ``X`` once and refuse what cannot be factorised.
 
     Parameters
@@ -227,7 +258,12 @@ def _rank(name: str) -> tuple[int, str]:
     return (ORDER.index(name) if name in ORDER else len(ORDER), name)
 
 
-def _filled(values: np.ndarray, dtype: np.dtype[Any], device: Any, held_out: Any) -> Dense:
+def _filled(
+    values: np.ndarray,
+    dtype: np.dtype[np.floating],
+    device: torch.device | None,
+    held_out: np.ndarray | None,
+) -> Dense:
     """Put zero where nothing is known, and copy only if there is such a place."""
     values = np.asarray(values, dtype=dtype)
     unknown = np.isnan(values)
@@ -242,7 +278,7 @@ def _contiguous(values: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(values)
 
 
-def _to(values: np.ndarray, device: Any) -> Array:
+def _to(values: np.ndarray, device: torch.device | None) -> Array:
     if device is None:
         return values
     import torch

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from neurokit.connectomes._change import rates_of_change
 from neurokit.connectomes.tensors.backend import Array
 from neurokit.connectomes.tensors.packed import Pairs
 from neurokit.connectomes.tensors.presence import Presence
 from neurokit.connectomes.tensors.separable import Separable
+
+if TYPE_CHECKING:
+    import torch
 
 KINDS = ("geometric", "product", "min")
 TILE = 2**20  # entries
@@ -186,13 +190,15 @@ class Affinity:
             raise ValueError(
                 "Affinity.isel chooses source and target alike: give unit=..., or take tiles()."
             )
-        kept: dict[Hashable, Any] = {
+        kept: dict[Hashable, object] = {
             dim: [chosen] if np.ndim(chosen) == 0 and not isinstance(chosen, slice) else chosen
             for dim, chosen in wanted.items()
         }
         return Affinity(self.rates.isel(kept), self.kind, signed=self.signed)
 
-    def mttkrp(self, factors: Sequence[Any] | Mapping[str, Any], mode: int | str) -> np.ndarray:
+    def mttkrp(
+        self, factors: Sequence[ArrayLike] | Mapping[str, ArrayLike], mode: int | str
+    ) -> np.ndarray:
         """Multiply the tensor with all factors but one (matricised tensor, Khatri-Rao product).
 
         Parameters
@@ -249,7 +255,7 @@ class Affinity:
             i, j = source[start : start + size], target[start : start + size]
             yield i, j, self._values(rates[i], rates[j])
 
-    def average(self, weights: Any = None) -> xr.DataArray:
+    def average(self, weights: ArrayLike | None = None) -> xr.DataArray:
         """Average the affinity of each pair over all cells in which both units are known.
 
         Parameters
@@ -300,7 +306,9 @@ class Affinity:
             dense[j, i] = values
         return xr.DataArray(dense, self.coords, self.dims, name="affinity")
 
-    def operand(self, dtype: np.dtype[Any], device: Any = None) -> Separable | Pairs:
+    def operand(
+        self, dtype: np.dtype[np.floating], device: torch.device | None = None
+    ) -> Separable | Pairs:
         """Return the products that factorisation needs; implicit where the kind is separable."""
         rates = self.rates.values
         known = np.isfinite(rates)
@@ -362,7 +370,7 @@ def _interleave(a: Array, b: Array) -> Array:
     return torch.stack([a, b], -1).reshape(len(a), -1)
 
 
-def _to(values: np.ndarray, device: Any) -> Array:
+def _to(values: np.ndarray, device: torch.device | None) -> Array:
     if device is None:
         return values
     import torch

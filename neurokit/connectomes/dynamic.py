@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import xarray as xr
@@ -26,6 +26,10 @@ from neurokit.inputs.series import series
 from neurokit.persistence import Saveable
 from neurokit.recording.make import traces as label_traces
 from neurokit.recording.rate import sampling_rate
+from neurokit.types import Recording
+
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
 
 COMMUNITIES = ("louvain",)
 FORMS = ("cp", "pairs")
@@ -168,7 +172,7 @@ class DynamicConnectome(Saveable, TransformerMixin, BaseEstimator):
         self.verbose = verbose
         self.random_state = random_state
 
-    def fit(self, X: Any, y: object = None) -> Self:
+    def fit(self, X: Recording, y: object = None) -> Self:
         """Find components, communities, and which of them exceed chance.
 
         Parameters
@@ -188,7 +192,11 @@ class DynamicConnectome(Saveable, TransformerMixin, BaseEstimator):
         rng = check_random_state(self.random_state)
         seed = int(rng.randint(2**31 - 1))
         self.sampling_rate_ = sampling_rate(traces)
-        self.settings_: list[Any] = [self.kind, float(self.smoothing), self.normalize]
+        self.settings_: list[Any] = [
+            self.kind,
+            float(self.smoothing),
+            self.normalize,
+        ]
         affinity = self._affinity(traces, whole=True)
         model = NonnegativeCP(
             self.n_components,
@@ -209,7 +217,7 @@ class DynamicConnectome(Saveable, TransformerMixin, BaseEstimator):
         self._join()
         return self
 
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: Recording) -> Any:
         """Find how strongly each component is active at each moment of a recording.
 
         Parameters
@@ -253,7 +261,7 @@ class DynamicConnectome(Saveable, TransformerMixin, BaseEstimator):
         kind = np.asarray(X).dtype
         return out.values.astype(kind if kind in (np.float32, np.float64) else np.float64)
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
@@ -285,7 +293,7 @@ class DynamicConnectome(Saveable, TransformerMixin, BaseEstimator):
                 f" alpha={self.alpha:g}; draw at least {math.ceil(1 / self.alpha) - 1}."
             )
 
-    def _read(self, X: Any, *, reset: bool) -> xr.DataArray:
+    def _read(self, X: Recording, *, reset: bool) -> xr.DataArray:
         """Return traces with dims (unit, time[, animal]), whatever they came as."""
         X = labelled_or_plain(X)
         if not isinstance(X, xr.DataArray):

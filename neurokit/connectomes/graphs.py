@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
 if TYPE_CHECKING:
+    import networkx
     from mne_connectivity.base import BaseConnectivity
 
 SIDES = ("source", "target")
 
 
-def to_networkx(x: xr.DataArray) -> Any:
+def to_networkx(x: xr.DataArray) -> networkx.DiGraph:
     """Turn a matrix of connections into a graph of networkx.
 
     Parameters
@@ -46,7 +48,7 @@ def to_networkx(x: xr.DataArray) -> Any:
     return graph
 
 
-def from_networkx(graph: Any) -> xr.DataArray:
+def from_networkx(graph: networkx.Graph) -> xr.DataArray:
     """Turn a graph of networkx into a matrix of connections.
 
     Parameters
@@ -120,7 +122,7 @@ def from_mne_connectivity(connectivity: BaseConnectivity) -> xr.DataArray:
     dims = [*dims[: place + 1], "target", *dims[place + 1 :]]
     names = {"times": "time", "freqs": "frequency", "epochs": "epoch", "components": "component"}
     nodes = np.asarray(connectivity.names).tolist()
-    coords: dict[str, Any] = {"source": nodes, "target": nodes}
+    coords: dict[str, object] = {"source": nodes, "target": nodes}
     for dim in held.dims:
         if dim in held.coords and dim != "node_in -> node_out":
             coords[names.get(str(dim), str(dim))] = held[dim].values
@@ -181,7 +183,7 @@ def louvain(x: xr.DataArray, *, resolution: float = 1.0, random_state: int = 0) 
     return xr.DataArray(labels, {"unit": names}, ("unit",), name="community")
 
 
-def _matrix(x: Any, caller: str) -> tuple[np.ndarray, list[Any]]:
+def _matrix(x: xr.DataArray, caller: str) -> tuple[np.ndarray, list[Hashable]]:
     if not isinstance(x, xr.DataArray) or set(x.dims) != set(SIDES):
         got = x.dims if isinstance(x, xr.DataArray) else type(x).__name__
         raise TypeError(f"{caller} takes a DataArray of dims source and target, got {got}.")
@@ -191,11 +193,11 @@ def _matrix(x: Any, caller: str) -> tuple[np.ndarray, list[Any]]:
     return np.array(x.values, dtype=np.float64), _names(x)
 
 
-def _names(x: xr.DataArray) -> list[Any]:
+def _names(x: xr.DataArray) -> list[Hashable]:
     return x["source"].values.tolist() if "source" in x.coords else list(range(x.shape[0]))
 
 
-def _labelled(values: np.ndarray, names: list[Any]) -> xr.DataArray:
+def _labelled(values: np.ndarray, names: list[Hashable]) -> xr.DataArray:
     return xr.DataArray(values, {"source": names, "target": names}, SIDES)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
@@ -22,7 +22,7 @@ ENTRIES = 2**30  # of a packed affinity that choose_rank is willing to build
 
 
 def choose_rank(
-    X: Any,
+    X: xr.DataArray | Affinity | ArrayLike,
     ranks: Sequence[int],
     *,
     estimator: Factorisation | None = None,
@@ -122,7 +122,7 @@ def choose_rank(
     )
 
 
-def core_consistency(model: Factorisation, X: Any) -> float:
+def core_consistency(model: Factorisation, X: xr.DataArray | Affinity | ArrayLike) -> float:
     """Measure how diagonal the core is that fits the tensor best, given the factors.
 
     The core of a Tucker model with the factors of ``model`` would be one on its superdiagonal and
@@ -226,7 +226,10 @@ def _fill(values: np.ndarray, factors: list[np.ndarray]) -> np.ndarray:
 
 
 def _errors(
-    model: Factorisation, X: Any, tensor: Tensor, speckle: np.ndarray
+    model: Factorisation,
+    X: xr.DataArray | Affinity | ArrayLike,
+    tensor: Tensor,
+    speckle: np.ndarray,
 ) -> tuple[float, float]:
     """Relative error over the entries seen, and over those that were hidden."""
     fitted = _quietly(model, X, speckle)
@@ -244,7 +247,9 @@ def _errors(
     )
 
 
-def _quietly(model: Factorisation, X: Any, speckle: np.ndarray | None) -> Factorisation:
+def _quietly(
+    model: Factorisation, X: xr.DataArray | Affinity | ArrayLike, speckle: np.ndarray | None
+) -> Factorisation:
     """Fit; a restart that is still improving is no news while ranks are compared."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

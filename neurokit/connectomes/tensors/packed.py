@@ -1,7 +1,6 @@
 """Symmetric tensors as pairs i <= j: held packed, or streamed where they are never held."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 from numba import njit
@@ -163,7 +162,7 @@ def pair_weights(n_units: int) -> np.ndarray:
 def pack(
     rows_of: Callable[[int], np.ndarray],
     sizes: tuple[int, ...],
-    dtype: np.dtype[Any],
+    dtype: np.dtype[np.floating],
     held_out: np.ndarray | None = None,
 ) -> tuple[np.ndarray, Presence, Missing | None]:
     """Copy the upper triangle row after row, NaN being unknown.
