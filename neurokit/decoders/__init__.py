@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "bessel": ["BesselFilter"],
         "cascade": ["WienerCascadeRegressor"],
         "early_exit": ["EarlyExitClassifier"],
+        "fbcca": ["FBCCAClassifier"],
         "fir": ["FIRSmoother"],
         "kalman": ["KalmanRegressor"],
         "motifs": ["MotifDetector"],
@@ -16,6 +17,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "networks.spiking_classifier": ["SpikingClassifier"],
         "networks.window_mlp": ["WindowMLPRegressor"],
         "smoothed": ["SmoothedRegressor"],
+        "tdca": ["TDCAClassifier"],
+        "trca": ["TRCAClassifier"],
         "wiener": ["WienerRegressor"],
     },
 )

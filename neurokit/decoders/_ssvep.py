@@ -1,0 +1,233 @@
+"""Steady-state responses as arrays: filter banks, canonical correlation, TRCA, TDCA."""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize_scalar
+from scipy.signal import cheby1, sosfiltfilt
+from scipy.special import logsumexp
+
+Array = NDArray[np.float64]
+LONGEST = 1024  # samples of a trial that is filtered by a matrix
+
+
+def read_frequencies(labels: NDArray[np.generic]) -> Array | None:
+    """Return labels that read as Hz (``12.5``, ``"12.5"``, ``"12.5 Hz"``), or None."""
+    found = [
+        re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(?:hz)?\s*", str(x), re.IGNORECASE) for x in labels
+    ]
+    values = np.array([float(match[1]) for match in found if match])
+    return values if len(values) == len(labels) and (values > 0).all() else None
+
+
+def design_bands(
+    bands: int | Sequence[tuple[float, float]], lowest: float, rate: float
+) -> list[tuple[float, float]]:
+    """Return the pass bands in Hz: band k begins under the k-th harmonic of the lowest target."""
+    highest = min(90.0, 0.45 * rate)
+    if not isinstance(bands, int | np.integer):
+        return [(float(low), float(high)) for low, high in bands]
+    chosen = [(max(k * lowest - 2.0, 1.0), highest) for k in range(1, bands + 1)]
+    return [band for band in chosen if band[0] <= highest - 4.0]
+
+
+def weigh_bands(n_bands: int) -> Array:
+    """Return what each band counts for, ``k^-1.25 + 0.25`` (Chen et al. 2015, eq. 7)."""
+    return np.arange(1, n_bands + 1, dtype=np.float64) ** -1.25 + 0.25
+
+
+@lru_cache(maxsize=4)
+def _make_operators(bands: tuple[tuple[float, float], ...], rate: float, n_times: int) -> Array:
+    """Return the zero-phase band-passes of trials of one length as matrices.
+
+    A filter run forwards and backwards over ``n_times`` samples is linear, so it is one matrix of
+    shape (n_times, n_times) for each band: a whole set of trials is then filtered by a product.
+    """
+    return np.stack([_filter_twice(np.eye(n_times), band, rate) for band in bands])
+
+
+def _filter_twice(x: Array, band: tuple[float, float], rate: float) -> Array:
+    padding = min(45, x.shape[-1] - 1)
+    sos = cheby1(4, 0.5, band, "bandpass", output="sos", fs=rate)
+    return np.asarray(sosfiltfilt(sos, x, padlen=padding))
+
+
+def filter_trials(values: Array, bands: Sequence[tuple[float, float]], rate: float) -> Array:
+    """Band-pass trials and take their means away; shape (band, trial, channel, time)."""
+    n_times = values.shape[-1]
+    if n_times > LONGEST:  # the matrices would be larger than what they save
+        filtered = np.stack([_filter_twice(values, band, rate) for band in bands])
+    else:
+        flat = values.reshape(-1, n_times)
+        filtered = np.matmul(flat, _make_operators(tuple(bands), rate, n_times))
+        filtered = filtered.reshape(len(bands), *values.shape)
+    filtered -= filtered.mean(axis=-1, keepdims=True)
+    return filtered
+
+
+def make_references(frequencies: ArrayLike, n_harmonics: int, rate: float, n_times: int) -> Array:
+    """Return orthonormal sines and cosines of every target; shape (target, time, 2 n_harmonics).
+
+    Harmonics at or above half the rate are columns of zeros, which correlate with nothing.
+    """
+    hz = np.asarray(frequencies, float)[:, None] * np.arange(1, n_harmonics + 1)
+    angle = 2 * np.pi * hz[:, None, :] * (np.arange(n_times) / rate)[None, :, None]
+    waves = np.concatenate([np.sin(angle), np.cos(angle)], axis=2)
+    waves -= waves.mean(axis=1, keepdims=True)
+    waves *= np.tile(hz < rate / 2, 2)[:, None, :]
+    left, values, _ = np.linalg.svd(waves, full_matrices=False)
+    return left * (values > 1e-6 * values.max(axis=1, keepdims=True))[:, None, :]
+
+
+def whiten(gram: Array) -> Array:
+    """Return W with W'GW = 1 on the range of G; directions without power become zero."""
+    values, vectors = np.linalg.eigh(gram)
+    floor = 1e-10 * np.maximum(values[..., -1:], np.finfo(float).tiny)
+    scale = np.where(values > floor, 1 / np.sqrt(np.maximum(values, floor)), 0.0)
+    return vectors * scale[..., None, :]
+
+
+def correlate_canonically(x: Array, references: Array) -> Array:
+    """Return the squared first canonical correlation of every trial with every target.
+
+    Parameters
+    ----------
+    x : ndarray of shape (..., n_channels, n_times)
+        Trials without their means.
+    references : ndarray of shape (n_targets, n_times, n_waves)
+        Orthonormal columns.
+
+    Returns
+    -------
+    ndarray of shape (..., n_targets)
+    """
+    n_targets, n_times, n_waves = references.shape
+    white = whiten(x @ x.swapaxes(-1, -2))
+    waves = references.transpose(1, 0, 2).reshape(n_times, -1)
+    both = white.swapaxes(-1, -2) @ (x @ waves)  # (..., channel, target * wave)
+    both = both.reshape(*both.shape[:-1], n_targets, n_waves)
+    both = np.moveaxis(both, -2, -3)
+    small = both @ both.swapaxes(-1, -2)
+    if both.shape[-1] < both.shape[-2]:
+        small = both.swapaxes(-1, -2) @ both
+    return np.clip(np.linalg.eigvalsh(small)[..., -1], 0.0, 1.0)
+
+
+def solve_trca(x: Array, y: NDArray[np.intp], n_classes: int) -> tuple[Array, Array, Array]:
+    """Fit task-related components of every band and class (Nakanishi et al. 2018, eq. 4 to 8).
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_bands, n_trials, n_channels, n_times)
+        Trials without their means.
+    y : ndarray of int, shape (n_trials,)
+    n_classes : int
+
+    Returns
+    -------
+    filters : ndarray of shape (n_bands, n_classes, n_channels)
+    sums : ndarray of shape (n_bands, n_classes, n_channels, n_times)
+        Sums of the trials of a class.
+    numbers : ndarray of shape (n_classes,)
+    """
+    belongs = (y[None, :] == np.arange(n_classes)[:, None]).astype(float)
+    shape = x.shape[2:]
+    flat = x.reshape(*x.shape[:2], -1)
+    sums = (belongs @ flat).reshape(len(x), n_classes, *shape)
+    each = x @ x.swapaxes(-1, -2)  # (band, trial, channel, channel)
+    within = (belongs @ each.reshape(*x.shape[:2], -1)).reshape(len(x), n_classes, *each.shape[2:])
+    between = sums @ sums.swapaxes(-1, -2) - within  # the sum over pairs of different trials
+    white = whiten(within)
+    vectors = np.linalg.eigh(white.swapaxes(-1, -2) @ between @ white)[1][..., -1]
+    filters = np.einsum("bkcd,bkd->bkc", white, vectors)
+    return filters, sums, belongs.sum(axis=1)
+
+
+def delay_channels(x: Array, n_delays: int) -> Array:
+    """Stack copies of the channels that come 1 to ``n_delays`` samples later, zeros at the end."""
+    n_times = x.shape[-1]
+    out = np.zeros((*x.shape[:-2], n_delays + 1, *x.shape[-2:]))
+    for d in range(n_delays + 1):
+        out[..., d, :, : n_times - d] = x[..., d:]
+    return out.reshape(*x.shape[:-2], -1, n_times)
+
+
+def solve_tdca(
+    x: Array, y: NDArray[np.intp], n_classes: int, n_components: int, shrinkage: float
+) -> tuple[Array, Array]:
+    """Fit one set of discriminant components for all classes (Liu et al. 2021, eq. 6 to 9).
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_trials, n_rows, n_columns)
+        Delayed channels, beside their projections on the references of their class.
+    y : ndarray of int, shape (n_trials,)
+    n_classes, n_components : int
+    shrinkage : float
+        Share of the mean variance that is added to the scatter within classes.
+
+    Returns
+    -------
+    filters : ndarray of shape (n_rows, n_components)
+    means : ndarray of shape (n_classes, n_rows, n_columns)
+    """
+    belongs = (y[None, :] == np.arange(n_classes)[:, None]).astype(float)
+    belongs /= belongs.sum(axis=1, keepdims=True)
+    means = (belongs @ x.reshape(len(x), -1)).reshape(n_classes, *x.shape[1:])
+    apart = means - means.mean(axis=0)
+    between = np.tensordot(apart, apart, axes=([0, 2], [0, 2])) / n_classes
+    rest = x - means[y]
+    within = np.tensordot(rest, rest, axes=([0, 2], [0, 2])) / len(x)
+    mean_power = np.trace(within) / len(within)
+    if mean_power == 0:  # one trial a class: there is nothing but the means
+        mean_power = np.trace(between) / len(between)
+    within = (1 - shrinkage) * within + shrinkage * mean_power * np.eye(len(within))
+    white = whiten(within)
+    vectors = np.linalg.eigh(white.T @ between @ white)[1]
+    return white @ vectors[:, : -n_components - 1 : -1], means
+
+
+def share_phase(values: Array, y: NDArray[np.intp], frequencies: Array, rate: float) -> bool:
+    """Say whether the trials of a target share a phase, as they must where trials are averaged.
+
+    Of what the trials of a target hold at its frequency, the power of the mean is compared with
+    the mean power, for each channel, meaned over targets. The largest over channels must exceed
+    what 19 of 20 random turns of the trials (the same for all channels) leave.
+    """
+    angle = 2j * np.pi * frequencies[:, None] * np.arange(values.shape[-1]) / rate
+    waves = np.exp(-angle)
+    waves -= waves.mean(axis=1, keepdims=True)
+    spectrum = np.einsum("nct,nt->nc", values, waves[y])
+    belongs = (y[None, :] == np.arange(len(frequencies))[:, None]).astype(float)
+    number = belongs.sum(axis=1)
+    if number.min() < 2:
+        return True  # one trial shares its phase with itself
+    power = belongs @ np.abs(spectrum) ** 2
+    power = np.where(power > 0, power, 1.0)
+
+    def lock(turned: NDArray[np.complex128]) -> float:
+        return float((np.abs(belongs @ turned) ** 2 / power).mean(axis=0).max())
+
+    rng = np.random.default_rng(0)
+    turns = np.exp(2j * np.pi * rng.random((199, len(y), 1)))
+    return lock(spectrum) > np.quantile([lock(spectrum * turn) for turn in turns], 0.95)
+
+
+def fit_sharpness(scores: Array, y: NDArray[np.intp]) -> float:
+    """Return the factor of scores whose softmax makes the true labels likeliest."""
+
+    def unlikely(log_factor: float) -> float:
+        scaled = np.exp(log_factor) * scores
+        return float((logsumexp(scaled, axis=1) - scaled[np.arange(len(y)), y]).mean())
+
+    found = minimize_scalar(unlikely, bounds=(-3.0, 6.0), method="bounded")
+    return float(np.exp(found.x))
+
+
+def correlate(a: Array, b: Array) -> Array:
+    """Correlate rows of ``a`` (n, size) with rows of ``b`` (m, size), none of them centred."""
+    size = np.linalg.norm(a, axis=1)[:, None] * np.linalg.norm(b, axis=1)
+    return a @ b.T / np.where(size > 0, size, 1.0)

@@ -1,0 +1,169 @@
+"""What the decoders of steady-state responses share: targets, sub-bands, scores to labels."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_softmax
+
+from neurokit.decoders._ssvep import (
+    design_bands,
+    filter_trials,
+    fit_sharpness,
+    read_frequencies,
+    weigh_bands,
+)
+from neurokit.decoders.classifier import TrialClassifier
+from neurokit.inputs.classes import find_classes, index_labels, read_labels
+from neurokit.inputs.rates import require_rate
+from neurokit.inputs.trials import Trials, trials
+from neurokit.persistence import Saveable
+
+Array = NDArray[np.float64]
+Solution = dict[str, Array]
+_FOLDS = 4
+_LOWEST = 8.0  # Hz, of targets whose frequencies nobody tells
+
+
+class FlickerClassifier(Saveable, TrialClassifier):
+    """Base of the decoders that tell which flicker was looked at.
+
+    A subclass has the parameters ``frequencies``, ``bands`` and ``sampling_rate``, learns from
+    filtered trials (`_solve`) and scores each target in each band (`_score`). Scores of the bands
+    are added with the weights ``k^-1.25 + 0.25``; probabilities are their softmax, as sharp as
+    makes training trials likeliest that were left out in turn.
+    """
+
+    frequencies: Any
+    bands: int | Sequence[tuple[float, float]]
+    sampling_rate: float | None
+    _any_length = False
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Learn from trials whose target is known.
+
+        Parameters
+        ----------
+        X : xarray.DataArray with dims (trial, channel, time), mne.Epochs, or array-like
+            Trials that begin at the same time after the start of the flicker.
+        y : array-like of shape (n_trials,)
+            Targets. Labels that read as Hz (12.5, "12.5", "12.5 Hz") are the frequencies.
+
+        Returns
+        -------
+        self
+        """
+        seen = trials(self, X, reset=True)
+        labels = read_labels(self, y, len(seen.values))
+        self.classes_ = find_classes(self, labels)
+        index = index_labels(self, labels)
+        self.sampling_rate_ = require_rate(self, seen.sampling_rate)
+        self.n_times_ = seen.values.shape[2]
+        self.frequencies_ = self._find_frequencies()
+        lowest = _LOWEST if self.frequencies_ is None else float(self.frequencies_.min())
+        self.bands_ = design_bands(self.bands, lowest, self.sampling_rate_)
+        self._check_bands()
+        self._keep_design()
+        x = self._filter(seen.values)
+        self._check_trials(x, index)
+        self.solution_ = self._solve(x, index)
+        self.sharpness_ = fit_sharpness(self._score_new(x, index), index)
+        return self
+
+    # ------------------------------------------------------------ for the subclasses
+
+    def _keep_design(self) -> None:
+        """Keep the parameters that later methods need."""
+
+    def _check_trials(self, x: Array, index: NDArray[np.intp]) -> None:
+        """Refuse trials that nothing can be learnt from."""
+
+    def _solve(self, x: Array, index: NDArray[np.intp]) -> Solution:
+        """Learn from trials (band, trial, channel, time)."""
+        raise NotImplementedError
+
+    def _score(self, solution: Solution, x: Array) -> Array:
+        """Return the scores of the targets, shape (band, trial, class)."""
+        raise NotImplementedError
+
+    # ------------------------------------------------------------ inside
+
+    def _score_new(self, x: Array, index: NDArray[np.intp]) -> Array:
+        """Score training trials as new ones: by what was learnt from the others."""
+        number = np.bincount(index)
+        n_folds = min(_FOLDS, int(number.min()))
+        order = np.argsort(index, kind="stable")
+        turn = np.empty(len(index), np.intp)
+        turn[order] = np.concatenate([np.arange(n) for n in number]) % n_folds
+        scores = np.empty((len(index), len(self.classes_)))
+        for fold in range(n_folds):
+            held = turn == fold
+            solution = self._solve(x[:, ~held], index[~held])
+            scores[held] = self._add_bands(self._score(solution, x[:, held]))
+        return scores
+
+    def _add_bands(self, scores: Array) -> Array:
+        return np.tensordot(weigh_bands(len(scores)), scores, axes=1)
+
+    def _filter(self, values: NDArray[Any]) -> Array:
+        return filter_trials(values.astype(np.float64), self.bands_, self.sampling_rate_)
+
+    def _find_frequencies(self) -> Array | None:
+        name = type(self).__name__
+        if self.frequencies is None:
+            return read_frequencies(self.classes_)
+        given = self.frequencies
+        if isinstance(given, dict):
+            if missing := [c for c in self.classes_.tolist() if c not in given]:
+                raise ValueError(f"{name}: frequencies lacks the targets {missing}; add them.")
+            given = [given[c] for c in self.classes_.tolist()]
+        hz = np.asarray(given, float)
+        if hz.shape != self.classes_.shape or not (hz > 0).all():
+            raise ValueError(
+                f"{name}: frequencies must be one positive number in Hz for each of the targets"
+                f" {self.classes_.tolist()}, got {self.frequencies!r}."
+            )
+        return hz
+
+    def _check_bands(self) -> None:
+        name, half = type(self).__name__, self.sampling_rate_ / 2
+        if not self.bands_ or not all(0 < low < high < half for low, high in self.bands_):
+            raise ValueError(
+                f"{name}: bands must lie between 0 and {half:g} Hz, half the sampling rate, got"
+                f" {self.bands!r}, which gives {self.bands_}."
+            )
+        hz = self.frequencies_
+        if hz is None:
+            return
+        if hz.max() >= half:
+            raise ValueError(
+                f"{name}: a target at {hz.max():g} Hz cannot be seen at a sampling rate of"
+                f" {2 * half:g} Hz; record at a higher one."
+            )
+        if self.n_times_ < self.sampling_rate_ / hz.min():
+            raise ValueError(
+                f"{name}: trials of {self.n_times_ / self.sampling_rate_:g} s are shorter than a"
+                f" cycle of {hz.min():g} Hz; give longer ones."
+            )
+
+    def _read(self, X: Any) -> Trials:
+        seen = super()._read(X)
+        if not self._any_length and seen.values.shape[2] != self.n_times_:
+            raise ValueError(
+                f"{type(self).__name__} was fitted on trials of {self.n_times_} samples, got"
+                f" {seen.values.shape[2]}; cut them to that length, or fit again."
+            )
+        return seen
+
+    def _decisions(self, seen: Trials) -> NDArray[Any]:
+        scores = self._add_bands(self._score(self.solution_, self._filter(seen.values)))
+        return log_softmax(self.sharpness_ * scores, axis=1)
+
+    def _probabilities(self, seen: Trials) -> NDArray[Any]:
+        return np.exp(self._decisions(seen))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.poor_score = True  # for trials of one sample
+        return tags

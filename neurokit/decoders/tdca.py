@@ -1,0 +1,154 @@
+"""Task-discriminant components: spatial and temporal filters that keep targets apart."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurokit.decoders._ssvep import correlate, delay_channels, make_references, solve_tdca
+from neurokit.decoders.flicker import Array, FlickerClassifier, Solution
+from neurokit.decoders.trca import check_repeats, warn_of_phases
+
+
+class TDCAClassifier(FlickerClassifier):
+    """Task-discriminant component analysis of steady-state responses.
+
+    Channels, and copies of them some samples later, stand beside their projections on the sines
+    of a target; one discriminant analysis finds the filters that keep all targets apart [1]_. It
+    needs trials that begin at the same phase of the flicker.
+
+    Parameters
+    ----------
+    frequencies : dict, array-like or None, default=None
+        Frequency of each target in Hz: by label, or in the order of ``classes_``. Default: the
+        labels, where these read as Hz; where they do not, trials are used without projections.
+    n_components : int, default=4
+        Filters that are kept, at most. Eight are usual with forty targets.
+    n_delays : int, default=5
+        Samples by which channels are delayed at most. Trials end in zeros for the delayed copies.
+    n_harmonics : int, default=5
+        Of the sines and cosines that trials are projected on.
+    shrinkage : float, default=1e-3
+        Share of the mean variance that is added to the scatter within targets, so that the answer
+        hangs neither on the unit of the signal nor on channels that repeat each other.
+    bands : int or sequence of (low, high), default=3
+        See `FBCCAClassifier`; where frequencies are unknown, the lowest is taken to be 8 Hz.
+    sampling_rate : float, optional
+        In Hz; needed for plain arrays.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    filters_ : ndarray of shape (n_bands, (n_delays + 1) * n_channels, n_components)
+    templates_ : ndarray of shape (n_bands, n_classes, n_components, n_columns)
+        Filtered mean trials, beside their projections.
+    frequencies_ : ndarray of shape (n_classes,) or None
+    bands_, sharpness_
+        See `FBCCAClassifier`.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range, a target has a single training trial, or trials are
+        shorter than a cycle.
+
+    Warns
+    -----
+    UserWarning
+        If the trials of a target do not share a phase.
+
+    References
+    ----------
+    .. [1] Liu et al. (2021), Improving the performance of individually calibrated SSVEP-BCI by
+       task-discriminant component analysis, IEEE Trans. Neural Syst. Rehabil. Eng. 29, 1998-2007,
+       eq. 1 to 12.
+
+    Examples
+    --------
+    >>> from neurokit.datasets import make_ssvep
+    >>> from neurokit.decoders import TDCAClassifier
+    >>> trials, truth = make_ssvep((9, 12.5), n_trials=8, duration=1.0, random_state=0)
+    >>> train, test = trials[:8], trials[8:]
+    >>> TDCAClassifier().fit(train, train["label"]).score(test, test["label"])
+    1.0
+    """
+
+    def __init__(
+        self,
+        frequencies: Any = None,
+        *,
+        n_components: int = 4,
+        n_delays: int = 5,
+        n_harmonics: int = 5,
+        shrinkage: float = 1e-3,
+        bands: int | Sequence[tuple[float, float]] = 3,
+        sampling_rate: float | None = None,
+    ) -> None:
+        self.frequencies = frequencies
+        self.n_components = n_components
+        self.n_delays = n_delays
+        self.n_harmonics = n_harmonics
+        self.shrinkage = shrinkage
+        self.bands = bands
+        self.sampling_rate = sampling_rate
+
+    def _keep_design(self) -> None:
+        low = min(self.n_components, self.n_harmonics)
+        if low < 1 or self.n_delays < 0 or not 0 <= self.shrinkage < 1:
+            raise ValueError(
+                "TDCAClassifier: n_components and n_harmonics must be at least 1, n_delays at"
+                f" least 0 and shrinkage in [0, 1), got {self.n_components!r},"
+                f" {self.n_harmonics!r}, {self.n_delays!r} and {self.shrinkage!r}."
+            )
+        self.n_delays_ = min(int(self.n_delays), self.n_times_ - 1)
+        self.n_harmonics_ = int(self.n_harmonics)
+        self.n_components_, self.shrinkage_ = int(self.n_components), float(self.shrinkage)
+
+    def _projections(self) -> Array | None:
+        """Return the projection on each target's sines, shape (target, time, time)."""
+        if self.frequencies_ is None:
+            return None
+        waves = make_references(
+            self.frequencies_, self.n_harmonics_, self.sampling_rate_, self.n_times_
+        )
+        return waves @ waves.transpose(0, 2, 1)
+
+    def _check_trials(self, x: Array, index: NDArray[np.intp]) -> None:
+        check_repeats(self, index)
+        warn_of_phases(self, x, index)
+
+    @property
+    def filters_(self) -> Array:
+        """Filters of the delayed channels in every band."""
+        return self.solution_["filters"]
+
+    @property
+    def templates_(self) -> Array:
+        """Filtered mean trials of every band and target, beside their projections."""
+        return self.solution_["templates"]
+
+    def _solve(self, x: Array, index: NDArray[np.intp]) -> Solution:
+        sines = self._projections()
+        filters, templates = [], []
+        for band in x:
+            rows = delay_channels(band, self.n_delays_)
+            if sines is not None:
+                rows = np.concatenate([rows, rows @ sines[index]], axis=-1)
+            found, means = solve_tdca(
+                rows, index, len(self.classes_), self.n_components_, self.shrinkage_
+            )
+            filters.append(found)
+            templates.append(found.T @ means)
+        return {"filters": np.stack(filters), "templates": np.stack(templates)}
+
+    def _score(self, solution: Solution, x: Array) -> Array:
+        sines = self._projections()
+        out = np.empty((*x.shape[:2], len(self.classes_)))
+        for b, band in enumerate(x):
+            plain = solution["filters"][b].T @ delay_channels(band, self.n_delays_)
+            for k, template in enumerate(solution["templates"][b]):
+                rows = plain if sines is None else np.concatenate([plain, plain @ sines[k]], -1)
+                flat = rows.reshape(len(rows), -1)
+                out[b, :, k] = correlate(flat, template.reshape(1, -1))[:, 0]
+        return out

@@ -1,0 +1,175 @@
+"""Task-related components: spatial filters that make trials of a target alike."""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurokit.decoders._ssvep import (
+    correlate,
+    correlate_canonically,
+    make_references,
+    share_phase,
+    solve_trca,
+)
+from neurokit.decoders.flicker import Array, FlickerClassifier, Solution
+
+
+class TRCAClassifier(FlickerClassifier):
+    """Task-related component analysis of steady-state responses.
+
+    For each target and sub-band, the spatial filter is found that makes the training trials most
+    alike [1]_, and a new trial is correlated with their filtered mean. It needs trials that begin
+    at the same phase of the flicker.
+
+    Parameters
+    ----------
+    frequencies : dict, array-like or None, default=None
+        Frequency of each target in Hz: by label, or in the order of ``classes_``. Default: the
+        labels, where these read as Hz. They are not needed, but choose the bands and let ``fit``
+        warn where trials share no phase.
+    ensemble : bool, default=True
+        The filters of all targets are used for each (eTRCA), not only its own.
+    bands : int or sequence of (low, high), default=3
+        See `FBCCAClassifier`; where frequencies are unknown, the lowest is taken to be 8 Hz.
+    sampling_rate : float, optional
+        In Hz; needed for plain arrays.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    filters_ : ndarray of shape (n_bands, n_classes, n_channels)
+        Spatial filters.
+    patterns_ : ndarray of shape (n_bands, n_classes, n_channels)
+        What the components look like at the scalp.
+    templates_ : ndarray of shape (n_bands, n_classes, n_channels, n_times)
+        Mean trials.
+    frequencies_ : ndarray of shape (n_classes,) or None
+    bands_, sharpness_
+        See `FBCCAClassifier`.
+
+    Raises
+    ------
+    ValueError
+        If a target has a single training trial, or trials are shorter than a cycle.
+
+    Warns
+    -----
+    UserWarning
+        If the trials of a target do not share a phase, so that their mean is no template.
+
+    References
+    ----------
+    .. [1] Nakanishi et al. (2018), Enhancing detection of SSVEPs for a high-speed brain speller
+       using task-related component analysis, IEEE Trans. Biomed. Eng. 65(1), 104-112, eq. 4 to 15.
+
+    Examples
+    --------
+    >>> from neurokit.datasets import make_ssvep
+    >>> from neurokit.decoders import TRCAClassifier
+    >>> trials, truth = make_ssvep((9, 12.5), n_trials=8, duration=1.0, random_state=0)
+    >>> train, test = trials[:8], trials[8:]
+    >>> TRCAClassifier().fit(train, train["label"]).score(test, test["label"])
+    1.0
+    """
+
+    def __init__(
+        self,
+        frequencies: Any = None,
+        *,
+        ensemble: bool = True,
+        bands: int | Sequence[tuple[float, float]] = 3,
+        sampling_rate: float | None = None,
+    ) -> None:
+        self.frequencies = frequencies
+        self.ensemble = ensemble
+        self.bands = bands
+        self.sampling_rate = sampling_rate
+
+    def _keep_design(self) -> None:
+        self.ensemble_ = bool(self.ensemble)
+
+    def _check_trials(self, x: Array, index: NDArray[np.intp]) -> None:
+        check_repeats(self, index)
+        warn_of_phases(self, x, index)
+
+    @property
+    def filters_(self) -> Array:
+        """Spatial filters of every band and target."""
+        return self.solution_["filters"]
+
+    @property
+    def patterns_(self) -> Array:
+        """What the components look like at the scalp."""
+        return self.solution_["patterns"]
+
+    @property
+    def templates_(self) -> Array:
+        """Mean trials of every band and target."""
+        return self.solution_["templates"]
+
+    def _solve(self, x: Array, index: NDArray[np.intp]) -> Solution:
+        filters, sums, number = solve_trca(x, index, len(self.classes_))
+        templates = sums / np.maximum(number, 1)[:, None, None]
+        covariance = np.einsum("bnct,bndt->bcd", x, x, optimize=True) / x.shape[1]
+        patterns = np.einsum("bcd,bkd->bkc", covariance, filters)
+        return {"filters": filters, "templates": templates, "patterns": patterns}
+
+    def _score(self, solution: Solution, x: Array) -> Array:
+        n_classes = len(self.classes_)
+        out = np.empty((*x.shape[:2], n_classes))
+        for band, (w, means) in enumerate(
+            zip(solution["filters"], solution["templates"], strict=True)
+        ):
+            if self.ensemble_:
+                found, templates = (
+                    np.matmul(w, part).reshape(len(part), -1) for part in (x[band], means)
+                )
+                out[band] = correlate(found, templates)
+                continue
+            found = np.einsum("kc,nct->knt", w, x[band])
+            templates = np.einsum("kc,kct->kt", w, means)
+            for k in range(n_classes):
+                out[band, :, k] = correlate(found[k], templates[k : k + 1])[:, 0]
+        return out
+
+
+def check_repeats(classifier: FlickerClassifier, index: NDArray[np.intp]) -> None:
+    """Refuse targets with a single training trial, whose likeness to itself says nothing."""
+    number = np.bincount(index, minlength=len(classifier.classes_))
+    if number.min() < 2:
+        alone = classifier.classes_[number < 2].tolist()
+        raise ValueError(
+            f"{type(classifier).__name__}: needs two training trials of every target, got one of"
+            f" {alone}; record more, or use FBCCAClassifier, which needs none."
+        )
+
+
+def warn_of_phases(classifier: FlickerClassifier, x: Array, index: NDArray[np.intp]) -> None:
+    """Warn where trials respond to their flicker and yet share no phase.
+
+    Parameters
+    ----------
+    classifier : FlickerClassifier
+        With the frequencies, where they are known.
+    x : ndarray of shape (n_bands, n_trials, n_channels, n_times)
+        Filtered trials.
+    index : ndarray of int, shape (n_trials,)
+    """
+    hz, rate = classifier.frequencies_, classifier.sampling_rate_
+    if hz is None or share_phase(x[0], index, hz, rate):
+        return
+    # weak responses share no visible phase either: only those that are seen without it count
+    references = make_references(hz, 2, rate, x.shape[-1])
+    seen = correlate_canonically(x[0], references).argmax(axis=1) == index
+    chance = 1 / len(hz)
+    if seen.mean() > chance + 3 * np.sqrt(chance * (1 - chance) / len(index)):
+        warnings.warn(
+            f"{type(classifier).__name__}: the training trials of a target share no phase, so"
+            " their mean is no template and decoding will be at chance; cut trials at the start of"
+            " the flicker, or use FBCCAClassifier.",
+            UserWarning,
+            stacklevel=4,
+        )
