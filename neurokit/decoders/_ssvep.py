@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -116,34 +117,47 @@ def correlate_canonically(x: Array, references: Array) -> Array:
     return np.clip(np.linalg.eigvalsh(small)[..., -1], 0.0, 1.0)
 
 
-def solve_trca(x: Array, y: NDArray[np.intp], n_classes: int) -> tuple[Array, Array, Array]:
+class Moments(NamedTuple):
+    """What task-related components are computed from: sums that trials are added to."""
+
+    sums: Array  # (band, class, channel, time)
+    within: Array  # (band, class, channel, channel): sums of each trial's products with itself
+    number: Array  # (class,)
+
+    def less(self, other: "Moments") -> "Moments":
+        """Return what is left without some of the trials."""
+        return Moments(*(mine - theirs for mine, theirs in zip(self, other, strict=True)))
+
+
+def gather_moments(x: Array, y: NDArray[np.intp], n_classes: int) -> Moments:
+    """Sum trials (band, trial, channel, time) by their class, and their products."""
+    sums = np.zeros((len(x), n_classes, *x.shape[2:]))
+    within = np.zeros((len(x), n_classes, x.shape[2], x.shape[2]))
+    for k in range(n_classes):
+        mine = x[:, y == k]
+        sums[:, k] = mine.sum(axis=1)
+        flat = mine.transpose(0, 2, 1, 3).reshape(len(x), x.shape[2], -1)
+        within[:, k] = flat @ flat.swapaxes(-1, -2)
+    return Moments(sums, within, np.bincount(y, minlength=n_classes).astype(np.float64))
+
+
+def solve_trca(moments: Moments) -> Array:
     """Fit task-related components of every band and class (Nakanishi et al. 2018, eq. 4 to 8).
 
     Parameters
     ----------
-    x : ndarray of shape (n_bands, n_trials, n_channels, n_times)
-        Trials without their means.
-    y : ndarray of int, shape (n_trials,)
-    n_classes : int
+    moments : Moments
 
     Returns
     -------
-    filters : ndarray of shape (n_bands, n_classes, n_channels)
-    sums : ndarray of shape (n_bands, n_classes, n_channels, n_times)
-        Sums of the trials of a class.
-    numbers : ndarray of shape (n_classes,)
+    ndarray of shape (n_bands, n_classes, n_channels)
+        Spatial filters.
     """
-    belongs = (y[None, :] == np.arange(n_classes)[:, None]).astype(float)
-    shape = x.shape[2:]
-    flat = x.reshape(*x.shape[:2], -1)
-    sums = (belongs @ flat).reshape(len(x), n_classes, *shape)
-    each = x @ x.swapaxes(-1, -2)  # (band, trial, channel, channel)
-    within = (belongs @ each.reshape(*x.shape[:2], -1)).reshape(len(x), n_classes, *each.shape[2:])
+    sums, within, _ = moments
     between = sums @ sums.swapaxes(-1, -2) - within  # the sum over pairs of different trials
     white = whiten(within)
-    vectors = np.linalg.eigh(white.swapaxes(-1, -2) @ between @ white)[1][..., -1]
-    filters = np.einsum("bkcd,bkd->bkc", white, vectors)
-    return filters, sums, belongs.sum(axis=1)
+    vectors = np.linalg.eigh(white.swapaxes(-1, -2) @ between @ white)[1][..., -1:]
+    return (white @ vectors)[..., 0]
 
 
 def delay_channels(x: Array, n_delays: int) -> Array:
@@ -207,13 +221,11 @@ def share_phase(values: Array, y: NDArray[np.intp], frequencies: Array, rate: fl
         return True  # one trial shares its phase with itself
     power = belongs @ np.abs(spectrum) ** 2
     power = np.where(power > 0, power, 1.0)
-
-    def lock(turned: NDArray[np.complex128]) -> float:
-        return float((np.abs(belongs @ turned) ** 2 / power).mean(axis=0).max())
-
-    rng = np.random.default_rng(0)
-    turns = np.exp(2j * np.pi * rng.random((199, len(y), 1)))
-    return lock(spectrum) > np.quantile([lock(spectrum * turn) for turn in turns], 0.95)
+    turns = np.exp(2j * np.pi * np.random.default_rng(0).random((100, len(y))))
+    turns[0] = 1.0  # as they are
+    lock = np.stack([turns[:, y == k] @ spectrum[y == k] for k in range(len(frequencies))], 1)
+    largest = (np.abs(lock) ** 2 / power).mean(axis=1).max(axis=1)
+    return bool(largest[0] > np.quantile(largest[1:], 0.95))
 
 
 def fit_sharpness(scores: Array, y: NDArray[np.intp]) -> float:
@@ -227,7 +239,16 @@ def fit_sharpness(scores: Array, y: NDArray[np.intp]) -> float:
     return float(np.exp(found.x))
 
 
-def correlate(a: Array, b: Array) -> Array:
-    """Correlate rows of ``a`` (n, size) with rows of ``b`` (m, size), none of them centred."""
-    size = np.linalg.norm(a, axis=1)[:, None] * np.linalg.norm(b, axis=1)
-    return a @ b.T / np.where(size > 0, size, 1.0)
+def correlate(a: Array, b: Array, form: Array | None = None) -> Array:
+    """Correlate trials (n, row, time) with templates (m, row, time), none of them centred.
+
+    ``form`` is the matrix of the scalar product over rows; default: the plain one.
+    """
+    one, other = a.reshape(len(a), -1), b.reshape(len(b), -1)
+    formed, formed_other = one, other
+    if form is not None:
+        formed, formed_other = ((form @ x).reshape(len(x), -1) for x in (a, b))
+    size = np.sqrt(
+        np.einsum("nt,nt->n", formed, one)[:, None] * np.einsum("nt,nt->n", formed_other, other)
+    )
+    return formed @ other.T / np.where(size > 0, size, 1.0)

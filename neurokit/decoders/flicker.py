@@ -1,6 +1,6 @@
 """What the decoders of steady-state responses share: targets, sub-bands, scores to labels."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -96,12 +96,17 @@ class FlickerClassifier(Saveable, TrialClassifier):
         order = np.argsort(index, kind="stable")
         turn = np.empty(len(index), np.intp)
         turn[order] = np.concatenate([np.arange(n) for n in number]) % n_folds
+        held = [turn == fold for fold in range(n_folds)]
         scores = np.empty((len(index), len(self.classes_)))
-        for fold in range(n_folds):
-            held = turn == fold
-            solution = self._solve(x[:, ~held], index[~held])
-            scores[held] = self._add_bands(self._score(solution, x[:, held]))
+        for out, solution in zip(held, self._solve_without(x, index, held), strict=True):
+            scores[out] = self._add_bands(self._score(solution, x[:, out]))
         return scores
+
+    def _solve_without(
+        self, x: Array, index: NDArray[np.intp], held: list[NDArray[np.bool_]]
+    ) -> Iterator[Solution]:
+        """Learn from the training trials but some, for each of several parts."""
+        return (self._solve(x[:, ~out], index[~out]) for out in held)
 
     def _add_bands(self, scores: Array) -> Array:
         return np.tensordot(weigh_bands(len(scores)), scores, axes=1)

@@ -149,6 +149,5 @@ class TDCAClassifier(FlickerClassifier):
             plain = solution["filters"][b].T @ delay_channels(band, self.n_delays_)
             for k, template in enumerate(solution["templates"][b]):
                 rows = plain if sines is None else np.concatenate([plain, plain @ sines[k]], -1)
-                flat = rows.reshape(len(rows), -1)
-                out[b, :, k] = correlate(flat, template.reshape(1, -1))[:, 0]
+                out[b, :, k] = correlate(rows, template[None])[:, 0]
         return out

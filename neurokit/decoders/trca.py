@@ -1,15 +1,17 @@
 """Task-related components: spatial filters that make trials of a target alike."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurokit.decoders._ssvep import (
+    Moments,
     correlate,
     correlate_canonically,
+    gather_moments,
     make_references,
     share_phase,
     solve_trca,
@@ -111,11 +113,21 @@ class TRCAClassifier(FlickerClassifier):
         return self.solution_["templates"]
 
     def _solve(self, x: Array, index: NDArray[np.intp]) -> Solution:
-        filters, sums, number = solve_trca(x, index, len(self.classes_))
-        templates = sums / np.maximum(number, 1)[:, None, None]
-        covariance = np.einsum("bnct,bndt->bcd", x, x, optimize=True) / x.shape[1]
-        patterns = np.einsum("bcd,bkd->bkc", covariance, filters)
-        return {"filters": filters, "templates": templates, "patterns": patterns}
+        moments = gather_moments(x, index, len(self.classes_))
+        solution = self._solve_moments(moments)
+        covariance = moments.within.sum(axis=1, keepdims=True) / len(index)
+        return solution | {"patterns": (covariance @ solution["filters"][..., None])[..., 0]}
+
+    def _solve_moments(self, moments: Moments) -> Solution:
+        templates = moments.sums / np.maximum(moments.number, 1)[:, None, None]
+        return {"filters": solve_trca(moments), "templates": templates}
+
+    def _solve_without(
+        self, x: Array, index: NDArray[np.intp], held: list[NDArray[np.bool_]]
+    ) -> Iterator[Solution]:
+        parts = [gather_moments(x[:, out], index[out], len(self.classes_)) for out in held]
+        everything = Moments(*(sum(part) for part in zip(*parts, strict=True)))
+        return (self._solve_moments(everything.less(part)) for part in parts)
 
     def _score(self, solution: Solution, x: Array) -> Array:
         n_classes = len(self.classes_)
@@ -123,16 +135,13 @@ class TRCAClassifier(FlickerClassifier):
         for band, (w, means) in enumerate(
             zip(solution["filters"], solution["templates"], strict=True)
         ):
-            if self.ensemble_:
-                found, templates = (
-                    np.matmul(w, part).reshape(len(part), -1) for part in (x[band], means)
-                )
-                out[band] = correlate(found, templates)
+            if self.ensemble_:  # <Wa, Wb> = <W'Wa, b>: the filters of all targets in one product
+                out[band] = correlate(x[band], means, w.T @ w)
                 continue
             found = np.einsum("kc,nct->knt", w, x[band])
             templates = np.einsum("kc,kct->kt", w, means)
             for k in range(n_classes):
-                out[band, :, k] = correlate(found[k], templates[k : k + 1])[:, 0]
+                out[band, :, k] = correlate(found[k][:, None], templates[k : k + 1, None])[:, 0]
         return out
 
 
