@@ -125,6 +125,7 @@ def test_delays_look_ahead_and_end_in_zeros(n_delays, n_times):
         (["left", "8"], None),
         ([0, 1], None),
         ([-1, 1], None),
+        ([1, 2, 3, 4], None),
     ],
 )
 def test_labels_read_as_hz_or_not(labels, hz):

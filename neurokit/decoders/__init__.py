@@ -12,6 +12,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "fir": ["FIRSmoother"],
         "kalman": ["KalmanRegressor"],
         "motifs": ["MotifDetector"],
+        "networks.eeg": [
+            "DBConformerClassifier",
+            "EEGNetClassifier",
+            "ShallowConvNetClassifier",
+        ],
         "networks.recurrent": ["RecurrentRegressor"],
         "networks.spiking": ["SpikingRegressor"],
         "networks.spiking_classifier": ["SpikingClassifier"],

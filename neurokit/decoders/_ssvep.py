@@ -12,6 +12,7 @@ from scipy.signal import cheby1, sosfiltfilt
 from scipy.special import logsumexp
 
 Array = NDArray[np.float64]
+SLOWEST = 3.0  # Hz: labels below are no flickers, but codes such as 1, 2 and 3
 LONGEST = 1024  # samples of a trial that is filtered by a matrix
 
 
@@ -21,7 +22,7 @@ def read_frequencies(labels: NDArray[np.generic]) -> Array | None:
         re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(?:hz)?\s*", str(x), re.IGNORECASE) for x in labels
     ]
     values = np.array([float(match[1]) for match in found if match])
-    return values if len(values) == len(labels) and (values > 0).all() else None
+    return values if len(values) == len(labels) and (values >= SLOWEST).all() else None
 
 
 def design_bands(

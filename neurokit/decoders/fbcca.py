@@ -91,6 +91,10 @@ class FBCCAClassifier(FlickerClassifier):
             )
         self.n_harmonics_ = int(self.n_harmonics)
 
+    def _count(self, n_channels: int, n_times: int) -> int:
+        waves = 2 * self.n_harmonics_ * len(self.classes_)
+        return n_channels * n_times * (n_channels + waves) + n_channels**2 * (n_channels + waves)
+
     def _solve(self, x: Array, index: NDArray[np.intp]) -> Solution:
         return {}  # nothing is learnt
 

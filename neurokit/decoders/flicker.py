@@ -18,6 +18,7 @@ from neurokit.decoders.classifier import TrialClassifier
 from neurokit.inputs.classes import find_classes, index_labels, read_labels
 from neurokit.inputs.rates import require_rate
 from neurokit.inputs.trials import Trials, trials
+from neurokit.metrics.cost import Cost, multiply
 from neurokit.persistence import Saveable
 
 Array = NDArray[np.float64]
@@ -48,7 +49,8 @@ class FlickerClassifier(Saveable, TrialClassifier):
         X : xarray.DataArray with dims (trial, channel, time), mne.Epochs, or array-like
             Trials that begin at the same time after the start of the flicker.
         y : array-like of shape (n_trials,)
-            Targets. Labels that read as Hz (12.5, "12.5", "12.5 Hz") are the frequencies.
+            Targets. Labels that read as Hz (12.5, "12.5", "12.5 Hz") are the frequencies; numbers
+            below 3, as in 1, 2, 3, are codes.
 
         Returns
         -------
@@ -71,7 +73,29 @@ class FlickerClassifier(Saveable, TrialClassifier):
         self.sharpness_ = fit_sharpness(self._score_new(x, index), index)
         return self
 
+    def cost(self, X: Any) -> Cost:
+        """Return what the fitted estimator costs for each trial.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        neurokit.metrics.cost.Cost
+            Filters of order 8 forwards and backwards, then the scores.
+        """
+        _, n_channels, n_times = self._read(X).values.shape
+        n_parameters = sum(part.size for part in self.solution_.values())
+        filtering = len(self.bands_) * n_channels * n_times * 2 * 4 * 5
+        scoring = len(self.bands_) * self._count(n_channels, n_times)
+        return multiply(filtering + scoring, n_parameters=n_parameters)
+
     # ------------------------------------------------------------ for the subclasses
+
+    def _count(self, n_channels: int, n_times: int) -> int:
+        """Return the products that scoring one trial takes in each band."""
+        raise NotImplementedError
 
     def _keep_design(self) -> None:
         """Keep the parameters that later methods need."""

@@ -128,6 +128,12 @@ class TDCAClassifier(FlickerClassifier):
         """Filtered mean trials of every band and target, beside their projections."""
         return self.solution_["templates"]
 
+    def _count(self, n_channels: int, n_times: int) -> int:
+        rows = n_channels * (self.n_delays_ + 1)
+        n_found = self.filters_.shape[-1]
+        per_class = n_found * n_times * (2 if self.frequencies_ is None else n_times + 2)
+        return rows * n_found * n_times + len(self.classes_) * per_class
+
     def _solve(self, x: Array, index: NDArray[np.intp]) -> Solution:
         sines = self._projections()
         filters, templates = [], []

@@ -112,6 +112,12 @@ class TRCAClassifier(FlickerClassifier):
         """Mean trials of every band and target."""
         return self.solution_["templates"]
 
+    def _count(self, n_channels: int, n_times: int) -> int:
+        n_classes = len(self.classes_)
+        if self.ensemble_:
+            return n_channels * n_times * (n_channels + n_classes)
+        return n_times * n_classes * (n_channels + 1)
+
     def _solve(self, x: Array, index: NDArray[np.intp]) -> Solution:
         moments = gather_moments(x, index, len(self.classes_))
         solution = self._solve_moments(moments)

@@ -60,7 +60,8 @@ class EEGNet(nn.Module):
     ) -> None:
         super().__init__()
         wide = n_filters * n_spatial
-        self.pools = max(1, round(sfreq / 32)), 8
+        first = max(1, round(sfreq / 32))
+        self.pools = first, max(1, round(sfreq / 4 / first))
         rest = n_times // self.pools[0] // self.pools[1]
         if rest < 1:
             raise ValueError(
