@@ -225,11 +225,9 @@ COUNTS_ONLY = {"BayesianBiclustering", "CodeHistogram", "EventEmbedding", "Spike
 # Their labels are numbers of its own, and this one takes labels that are frequencies.
 HZ_ONLY = {"FBCCAClassifier"}
 
-# What NaN means to those that take it; infinity is refused by all.
-TAKES_NAN = {"BayesianBiclustering": "NaN is a bin in which the unit was not observed"}
-
 # Estimators that take NaN, and what it means to them; infinity is refused by all.
 NAN_MEANS = {
+    "BayesianBiclustering": "a bin in which the unit was not observed",
     "CP": "an entry that is not known",
     "DynamicConnectome": "a unit that is not known there",
     "NonnegativeCP": "an entry that is not known",
@@ -570,8 +568,6 @@ def test_channels_that_are_no_signal_are_left_out_and_told_once(name, estimator,
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_nan_and_infinity_are_refused(estimator, given, bad):
     X, y = given
-    if np.isnan(bad) and type(estimator).__name__ in TAKES_NAN:
-        pytest.skip(TAKES_NAN[type(estimator).__name__])
     broken = X.astype(float).copy()
     broken[dict.fromkeys(X.dims, 1)] = bad
     assert get_tags(estimator).input_tags.allow_nan == (type(estimator).__name__ in NAN_MEANS)
