@@ -425,6 +425,11 @@ class BayesianBiclustering(Saveable, TransformerMixin, BaseEstimator):
                 stacklevel=3,
             )
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True  # bins in which a unit was not observed
+        return tags
+
 
 def _read_counts(rows: Series) -> Counts:
     """Turn rows of a series into counts of units in bins."""
