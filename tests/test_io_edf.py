@@ -324,13 +324,13 @@ def test_records_that_overlap_are_refused(tmp_path, rng):
         io.read_signal(path)
 
 
-def test_triggers_are_events_where_there_are_no_annotations(tmp_path):
+def test_triggers_are_events(tmp_path):
     status = np.array([[0, 0, 7, 7], [0, 3, 2, 0], [65536 + 5, 0, 0, 0]])
     eeg = np.zeros((3, 4), int)
     path = build(tmp_path / "a.bdf", [eeg, status], labels=["Cz", "Status"], bdf=True)
     table = io.read_events(path)
-    assert table.onset.tolist() == [0.5, 1.25, 1.5, 2.0]
-    assert table.label.tolist() == ["7", "3", "2", "5"]
+    assert table.onset.tolist() == [0.5, 1.25, 2.0]  # from 3 to 2 a bit falls, and none rises
+    assert table.label.tolist() == ["7", "3", "5"]
 
 
 def test_a_recording_that_was_not_closed_is_read_to_its_end(tmp_path, rng):
@@ -613,6 +613,8 @@ def test_torture_files_agree_with_mne(data, kind):
                 row, theirs, rtol=1e-5, atol=1e-6 * np.abs(theirs).max(), err_msg=f"{path} {name}"
             )
         if len(raw.annotations) and path.name != "evt.bdf":  # MNE drops what lies behind the end
+            if "stim" in x["type"].values:  # triggers stand beside the annotations
+                table = table[~table["label"].str.isdigit()]
             np.testing.assert_allclose(table.onset, raw.annotations.onset, atol=1e-6)
             assert table.label.tolist() == raw.annotations.description.tolist()
 

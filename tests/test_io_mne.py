@@ -111,7 +111,8 @@ def test_a_cut_means_the_same_on_both_sides():
 
 def test_events_of_a_raw_lie_on_its_clock():
     raw = make_raw(first_samp=500)
-    assert io.read_events(raw).to_numpy().tolist() == [[2.5, 0, "go"], [4, 0.25, "bad über"]]
+    found = io.read_events(raw).to_numpy().tolist()
+    assert found == [[2.4, 0, "2"], [2.5, 0, "go"], [3.2, 0, "5"], [4, 0.25, "bad über"]]
     raw.set_annotations(None)
     table = io.read_events(raw)
     assert table.onset.tolist() == [2.4, 3.2]
@@ -151,7 +152,7 @@ def test_a_signal_on_disk_becomes_a_raw_that_is_not_loaded(tmp_path):
         np.testing.assert_allclose(
             raw.get_data(["C4", "Fz"], 30, 70), lazy.values[[2, 0], 30:70] * 1e-6, rtol=1e-6
         )
-        assert raw.annotations.description.tolist() == ["go", "bad über"]
+        assert raw.annotations.description.tolist() == ["2", "go", "5", "bad über"]
         loaded = raw.copy().load_data(verbose="error")
         np.testing.assert_allclose(loaded.get_data(), lazy * 1e-6, rtol=1e-6)
         raw.set_eeg_reference(projection=True, verbose="error").apply_proj(verbose="error")

@@ -13,22 +13,22 @@ import xarray as xr
 from neurokit.io.readers.channels import label_units, unique_names
 from neurokit.io.readers.edf_file import EdfFile, EdfSamples, open_edf
 from neurokit.io.readers.lazy import lazy_variable
-from neurokit.io.readers.reader import Found, Reader, name_parts, sort_events
-from neurokit.io.readers.triggers import find_steps
+from neurokit.io.readers.reader import Found, Reader, name_parts
+from neurokit.io.readers.triggers import add_steps, find_rises, join_lines
 from neurokit.recording.make import events, signal
 
 GAP = "BAD_ACQ_SKIP"  # MNE's word for a gap: its Epochs leave such stretches out
 _TO_UV = {"nv": 1e-3, "uv": 1.0, "µv": 1.0, "μv": 1.0, "mv": 1e3, "v": 1e6}  # both letters mu
-_KINDS = {  # how a label begins, after the standard texts of EDF+
-    r"eeg|erg|ep\b": "eeg",
+_KINDS = {  # how a label begins, after the standard texts of EDF+; "EEG" may stand before
     r"eog": "eog",
     r"ecg|ekg": "ecg",
     r"emg": "emg",
     r"seeg": "seeg",
     r"ecog": "ecog",
     r"resp|airflow|flow": "resp",
-    r"temp": "temperature",
+    r"temp(erature)?(?![a-z])": "temperature",
     r"status|trig|sti\b|sti ?\d|dig\b|marker|event|stim": "stim",
+    r"eeg|erg|ep\b": "eeg",
 }
 
 
@@ -60,6 +60,13 @@ def label_edf(file: EdfFile, channels: Sequence[str] | None = None) -> xr.DataAr
         raise OSError(f"{path}: is damaged, as its records hold samples and last 0 s.")
     names = dict(zip(file.data, unique_names([file.labels[i] for i in file.data]), strict=True))
     signals = _choose(file, names, channels)
+    if file.n_beyond > 0:
+        kept = "are read as well" if file.n_records > file.n_promised else "are left out"
+        warnings.warn(
+            f"{path}: goes on after the {file.n_promised} records that its header counts;"
+            f" {file.n_beyond} more {kept} (a recorder that crashed leaves such files).",
+            stacklevel=4,
+        )
     if file.n_promised > file.n_records:
         warnings.warn(
             f"{path}: is cut short, {file.n_records} of {file.n_promised} records are there;"
@@ -84,19 +91,30 @@ def label_edf(file: EdfFile, channels: Sequence[str] | None = None) -> xr.DataAr
 
 
 def list_events(file: EdfFile) -> pd.DataFrame:
-    """Return the annotations of an EDF+ or BDF+ file, or the steps of its trigger channels.
+    """Return the annotations of an EDF+ or BDF+ file and the rises of its trigger channels.
 
-    Gaps are events named ``BAD_ACQ_SKIP``.
+    Gaps are events named ``BAD_ACQ_SKIP``. An annotation "A@@F1" that is linked to channel F1 is
+    labelled "A", and its ``channel`` says F1.
     """
     notes = list(file.read_notes()) + [(begin, end - begin, GAP) for begin, end in file.gaps]
-    if not notes:
-        steps = [find_steps(label_edf(file, [name])) for name in _find_triggers(file)]
-        return sort_events(steps) if steps else events([], [], [])
-    return events(
+    linked = [_split_link(text, file.labels) for _, _, text in notes]
+    table = events(
         np.array([float(onset) for onset, _, _ in notes]),
         np.array([float(duration) for _, duration, _ in notes]),
-        [text for _, _, text in notes],
+        [text for text, _ in linked],
+        **({"channel": [name for _, name in linked]} if any(name for _, name in linked) else {}),
     )
+    names = _find_triggers(file)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of gaps and lengths: the signal's own door says it
+        rises = [find_rises(label_edf(file, [name]))[0] for name in names]
+    return add_steps(table, join_lines(rises), [file.rate(i) for i in file.data])
+
+
+def _split_link(text: str, labels: Sequence[str]) -> tuple[str, str]:
+    """Return the text and the channel of an annotation; "" where it is linked to none."""
+    label, _, name = text.rpartition("@@")
+    return (label, name) if label and name in labels else (text, "")
 
 
 def _find_triggers(file: EdfFile) -> list[str]:
@@ -157,7 +175,7 @@ def _choose(file: EdfFile, names: dict[int, str], channels: Sequence[str] | None
 def _kind(label: str, unit: str) -> str:
     """Tell what a channel is from its label, else from its unit."""
     for pattern, kind in _KINDS.items():
-        if re.match(pattern, label, re.IGNORECASE):
+        if re.match(rf"(eeg\W+)?({pattern})", label, re.IGNORECASE):
             return kind
     if re.search(r"trig|marker", label, re.IGNORECASE):
         return "stim"

@@ -3,6 +3,7 @@
 import datetime
 import io
 import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,6 +17,13 @@ from neurokit.io.readers.damage import refuse_text_transfer
 
 _PIECE = 1 << 19  # bytes read and decoded at a time: they stay in the processor's cache
 _PROBES = 16  # records of an EDF+ file whose clock is looked at when it is opened
+_LONGEST = 10**10  # seconds that no recording lasts
+_LARGEST = 1e30  # physical value that is none
+_SECONDS = re.compile(rb"[+-]?(\d{1,20}\.?\d{0,30}|\.\d{1,30})([eE][+-]?\d{1,2})?")
+_MICROVOLTS = re.compile(  # no other prefix of volts has a letter outside ASCII
+    rb"([\x80-\xff].{0,2}|\?|u|micro)V|(micro|u)volts?", re.DOTALL | re.IGNORECASE
+)
+_JITTER = 0.01  # s that the clock of continuous records may be off
 _FIELDS = (16, 80, 8, 8, 8, 8, 8, 80, 8, 32)  # widths in the header, for each signal
 
 
@@ -33,7 +41,8 @@ class EdfFile:
     measured: datetime.datetime | None
     header_bytes: int
     n_promised: int  # records, as the header has it; -1 where it was never filled in
-    n_records: int  # whole records in the file, at most those promised
+    n_records: int  # whole records in the file
+    n_beyond: int  # records that the header does not count, below 0 where some are missing
     duration: Fraction  # of a record, in s
     labels: tuple[str, ...]
     units: tuple[str, ...]
@@ -68,9 +77,9 @@ class EdfFile:
         OSError
             If a record begins before the one before it has ended.
         """
-        if self.continuous or not self.notes:
+        if not self.notes or (self.continuous and not self._is_late()):
             return [(0, Fraction(0))]
-        slack = float(self.duration) / max(2 * int(self.n_samples.max()), 1)  # half a sample
+        slack = self._slack
         found = [(0, Fraction(0))]
         expected = 0.0
         with self.path.open("rb", buffering=0) as file:
@@ -90,6 +99,28 @@ class EdfFile:
                 if late > slack:
                     found.append((record, self._clock(file, record) - start))
                     expected = float(found[-1][1])
+        return found
+
+    @property
+    def _slack(self) -> float:
+        """Seconds that are no gap: half a sample, and rounding where there should be none."""
+        half = float(self.duration) / max(2 * int(self.n_samples.max()), 1)
+        return half + (_JITTER if self.continuous else 0.0)
+
+    def _is_late(self) -> bool:
+        """Whether records of a file that calls itself continuous begin at other times.
+
+        A gap moves all that follows, so that some records tell of all.
+        """
+        with self.path.open("rb", buffering=0) as file:
+            start = self._clock(file, 0)
+            late = [
+                float(self._clock(file, k) - start - k * self.duration) for k in self._probes()
+            ]
+        return max(map(abs, late)) > self._slack
+
+    def _probes(self) -> list[int]:
+        found: list[int] = np.linspace(0, self.n_records - 1, _PROBES).astype(int).tolist()
         return found
 
     @property
@@ -132,7 +163,7 @@ class EdfFile:
             return Fraction(0)
         with self.path.open("rb", buffering=0) as file:
             start = self._clock(file, 0)
-            for record in np.linspace(0, self.n_records - 1, _PROBES).astype(int).tolist():
+            for record in self._probes():
                 self._clock(file, record)
         return start
 
@@ -141,7 +172,9 @@ class EdfFile:
         content = self._bytes(file, record, self.notes[0])
         if not content.strip(b"\0 "):
             return record * self.duration
-        return next(self._parse(content, record))[0]
+        for onset, _, _ in self._parse(content, record):
+            return onset
+        raise self._misplaced(record, content)
 
     def _bytes(self, file: BinaryIO, record: int, signal: int) -> bytes:
         start = self.header_bytes + record * self.record_bytes + int(self.offsets[signal])
@@ -160,13 +193,20 @@ class EdfFile:
             try:
                 if not texts or onset[:1] not in b"+-":
                     raise ValueError
-                yield _number(onset), _number(duration or b"0"), [_text(t) for t in texts if t]
-            except (ValueError, ZeroDivisionError):
-                raise OSError(
-                    f"{self.path}: is damaged, since record {record} of {self.n_records} should"
-                    f" hold the time at which it begins or an annotation and holds"
-                    f" {item[:16]!r}; its bytes are not where they belong, so copy it again."
-                ) from None
+                lasts = _number(duration or b"0")
+                if lasts < 0:
+                    raise ValueError
+                found = _number(onset), lasts, [_text(t) for t in texts if t]
+            except ValueError:
+                raise self._misplaced(record, item) from None
+            yield found
+
+    def _misplaced(self, record: int, item: bytes) -> OSError:
+        return OSError(
+            f"{self.path}: is damaged, since record {record} of {self.n_records} should"
+            f" hold the time at which it begins or an annotation and holds"
+            f" {item[:16]!r}; its bytes are not where they belong, so copy it again."
+        )
 
 
 @dataclass(frozen=True)
@@ -283,8 +323,10 @@ def open_edf(path: Path) -> EdfFile:
             physical = _floats(columns[3:5])
             digital = _floats(columns[5:7])
             n_samples = np.array([int(v) for v in columns[8]], dtype=np.int64)
-            sound = np.isfinite(physical).all() and np.isfinite(digital).all()
-            if not sound or duration < 0 or n_samples.min() < 0 or not n_samples.sum():
+            sound = (np.abs(physical) < _LARGEST).all() and (np.abs(digital) < _LARGEST).all()
+            if not sound or n_samples.min() < 0 or not n_samples.sum():
+                raise ValueError
+            if duration and not Fraction(1, 10**9) < duration:
                 raise ValueError
         except (ValueError, ZeroDivisionError):
             raise OSError(
@@ -295,7 +337,7 @@ def open_edf(path: Path) -> EdfFile:
         refuse_text_transfer(path, handle.read(1 << 18))
     labels = tuple(_text(v) for v in columns[0])
     record_bytes = int(n_samples.sum()) * width
-    n_there = (path.stat().st_size - 256 * (n_signals + 1)) // record_bytes
+    n_there, rest = divmod(path.stat().st_size - 256 * (n_signals + 1), record_bytes)
     if n_there < 1:
         raise OSError(
             f"{path}: is cut short, as its header promises"
@@ -310,10 +352,11 @@ def open_edf(path: Path) -> EdfFile:
         measured=_measured(head),
         header_bytes=256 * (n_signals + 1),
         n_promised=n_promised,
-        n_records=min(n_promised, n_there) if n_promised > 0 else n_there,
+        n_records=n_there if n_promised <= 0 or not rest else min(n_promised, n_there),
+        n_beyond=n_there - n_promised if n_promised > 0 else 0,
         duration=duration,
         labels=labels,
-        units=tuple(_text(v) for v in columns[2]),
+        units=tuple(_unit(v) for v in columns[2]),
         physical=physical,
         digital=digital,
         n_samples=n_samples,
@@ -331,12 +374,30 @@ def _columns(body: bytes, n_signals: int) -> Iterator[list[bytes]]:
 
 
 def _number(field: bytes) -> Fraction:
-    """Read a number exactly; some programs write a decimal comma or end with a zero byte."""
-    return Fraction(field.strip(b"\0 ").decode("ascii", "replace").replace(",", "."))
+    """Read a number of seconds exactly; some programs write a decimal comma or end with a zero.
+
+    Raises
+    ------
+    ValueError
+        If it is none, or larger than any clock: "1e999999999" would never be done.
+    """
+    text = field.strip(b"\0 ").replace(b",", b".")
+    if not _SECONDS.fullmatch(text):
+        raise ValueError
+    value = Fraction(text.decode())
+    if abs(value) > _LONGEST:
+        raise ValueError
+    return value
 
 
 def _floats(columns: list[list[bytes]]) -> np.ndarray:
     return np.array([[float(v.strip(b"\0 ").replace(b",", b".")) for v in c] for c in columns]).T
+
+
+def _unit(field: bytes) -> str:
+    """Decode a unit; whatever code page its micro sign is of, or was lost to, it is micro."""
+    field = field.strip(b"\0 ")
+    return "uV" if _MICROVOLTS.fullmatch(field) else _text(field)
 
 
 def _text(field: bytes) -> str:

@@ -14,7 +14,7 @@ from neurokit.io.readers.channels import choose_channels
 from neurokit.io.readers.damage import refuse_text_transfer
 from neurokit.io.readers.mat_file import list_variables
 from neurokit.io.readers.reader import Found, Reader, name_parts
-from neurokit.io.readers.triggers import find_steps
+from neurokit.io.readers.triggers import add_steps, find_rises, join_lines
 from neurokit.recording.make import events
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ READER = Reader(signal=read_signal, events=read_events, session=read_session)
 
 
 def list_events(inst: "mne.io.BaseRaw | mne.BaseEpochs") -> pd.DataFrame:
-    """Return annotations of a Raw, or the steps of its trigger channels; the trials of Epochs."""
+    """Return annotations of a Raw and the rises of its trigger channels; the trials of Epochs."""
     import mne
 
     from neurokit.io.bridges.mne import label_mne, mne_events
@@ -80,9 +80,9 @@ def list_events(inst: "mne.io.BaseRaw | mne.BaseEpochs") -> pd.DataFrame:
         x = label_mne(inst)
         return events(x["onset"].values, 0.0, x["label"].values.astype(object))
     found = mne_events(inst)
-    if len(found) or not isinstance(inst, mne.io.BaseRaw):
+    if not isinstance(inst, mne.io.BaseRaw) or "stim" not in inst.get_channel_types():
         return found
-    return find_steps(label_mne(inst))
+    return add_steps(found, join_lines(find_rises(label_mne(inst))), [inst.info["sfreq"]])
 
 
 def _read_samples(path: Path) -> pd.DataFrame:
