@@ -53,7 +53,7 @@ def rates(eta: Floats, link: str) -> tuple[Floats, Floats]:
     small = np.exp(-np.abs(eta))
     if link == "sigmoid":
         log_rate = np.minimum(eta, 0.0) - np.log1p(small)
-        return np.exp(log_rate), log_rate
+        return np.where(eta > 0, 1.0, small) / (1.0 + small), log_rate
     rate = np.maximum(eta, 0.0) + np.log1p(small)
     # far below zero the softplus is the exponential, and its logarithm the predictor
     log_rate = np.where(eta < -30.0, eta, np.log(np.maximum(rate, 1e-300)))
@@ -79,17 +79,24 @@ def derivatives(eta: Floats, y: Floats, link: str) -> tuple[Floats, Floats, Floa
         concave; its expectation, which is never negative, for ``"sigmoid"``.
     """
     rate, log_rate = rates(eta, link)
-    value = y * log_rate - rate
+    return y * log_rate - rate, *bends(eta, y, link)
+
+
+def bends(eta: Floats, y: Floats, link: str) -> tuple[Floats, Floats]:
+    """Return slope and curvature of `derivatives`, without the value."""
     if link == "exp":
-        return value, y - rate, rate
-    logistic = np.exp(np.minimum(eta, 0.0)) / (1.0 + np.exp(-np.abs(eta)))
+        rate = np.exp(np.minimum(eta, _HIGHEST))
+        return y - rate, rate
+    small = np.exp(-np.abs(eta))
+    logistic = np.where(eta > 0, 1.0, small) / (1.0 + small)
+    rest = 1.0 - logistic
     if link == "sigmoid":
-        return value, (1.0 - rate) * (y - rate), rate * (1.0 - rate) ** 2
+        return rest * (y - logistic), logistic * rest**2
+    rate = np.maximum(eta, 0.0) + np.log1p(small)
     relative = np.where(eta < -30.0, 1.0, logistic / np.maximum(rate, 1e-300))  # f' / f
-    bend = logistic * (1.0 - logistic)
     # f'' (1 - y / f) + y (f' / f)^2, where f'' / f = (f' / f) (1 - f')
-    curvature = bend + y * relative * (relative - 1.0 + logistic)
-    return value, y * relative - logistic, np.maximum(curvature, 0.0)
+    curvature = logistic * rest + y * relative * (relative - rest)
+    return y * relative - logistic, np.maximum(curvature, 0.0)
 
 
 def weighted_grams(X: Floats, weights: Floats) -> Floats:
@@ -109,9 +116,14 @@ def weighted_grams(X: Floats, weights: Floats) -> Floats:
         return np.stack([(X.T * w) @ X for w in weights])
     one, other = np.triu_indices(d)
     packed = np.zeros((len(weights), len(one)))
+    pairs = np.empty((len(one), min(n, _ROWS)))
     for k in range(0, n, _ROWS):
-        block = X[k : k + _ROWS]
-        packed += weights[:, k : k + _ROWS] @ (block[:, one] * block[:, other])
+        columns = np.ascontiguousarray(X[k : k + _ROWS].T)
+        size, at = columns.shape[1], 0
+        for i in range(d):  # products of pairs of columns, lying side by side
+            np.multiply(columns[i], columns[i:], out=pairs[at : at + d - i, :size])
+            at += d - i
+        packed += weights[:, k : k + _ROWS] @ pairs[:, :size].T
     out = np.empty((len(weights), d, d))
     out[:, one, other] = packed
     out[:, other, one] = packed
@@ -151,6 +163,45 @@ def poisson_objective(
     return value - 0.5 * (prior_precision * (coef - prior_mean) ** 2).sum(1)
 
 
+def poisson_derivatives(
+    X: Floats,
+    Y: Floats,
+    coef: Floats,
+    *,
+    link: str = "exp",
+    weights: Floats | None = None,
+    offset: Floats | None = None,
+) -> tuple[Floats, Floats, Floats]:
+    """Return log-likelihoods, their gradients and minus their second derivatives.
+
+    Parameters
+    ----------
+    X, Y, coef, link, weights, offset
+        As in `fit_poisson`.
+
+    Returns
+    -------
+    value : ndarray of shape (n_targets,)
+    gradient : ndarray of shape (n_targets, n_features)
+    hessian : ndarray of shape (n_targets, n_features, n_features)
+        Never negative; see `derivatives`.
+    """
+    n_targets, d = coef.shape
+    value, gradient = np.zeros(n_targets), np.zeros((n_targets, d))
+    curvatures = np.empty((n_targets, len(X)))
+    for part, x, y, w in _blocks(X, Y, weights):
+        eta = coef @ x.T
+        if offset is not None:
+            eta += offset.T[..., part]
+        gain, slope, curvature = derivatives(eta, y, link)
+        if w is not None:
+            gain, slope, curvature = gain * w, slope * w, curvature * w
+        value += gain.sum(1)
+        gradient += slope @ x
+        curvatures[:, part] = curvature
+    return value, gradient, weighted_grams(X, curvatures)
+
+
 def poisson_step(
     X: Floats,
     Y: Floats,
@@ -178,25 +229,15 @@ def poisson_step(
     promise : ndarray of shape (n_targets,)
         Slope of the objective along the direction; near zero at the maximum.
     """
-    n_targets, d = coef.shape
-    value, gradient = np.zeros(n_targets), np.zeros((n_targets, d))
-    curvatures = np.empty((n_targets, len(X)))
-    for part, x, y, w in _blocks(X, Y, weights):
-        eta = coef @ x.T
-        if offset is not None:
-            eta += offset.T[..., part]
-        gain, slope, curvature = derivatives(eta, y, link)
-        if w is not None:
-            gain, slope, curvature = gain * w, slope * w, curvature * w
-        value += gain.sum(1)
-        gradient += slope @ x
-        curvatures[:, part] = curvature
-    hessian = weighted_grams(X, curvatures)
+    value, gradient, hessian = poisson_derivatives(
+        X, Y, coef, link=link, weights=weights, offset=offset
+    )
     precision = np.broadcast_to(np.asarray(prior_precision, float), coef.shape)
     away = coef - prior_mean
     value -= 0.5 * (precision * away**2).sum(1)
     gradient -= precision * away
-    hessian[:, np.arange(d), np.arange(d)] += precision
+    diagonal = np.arange(coef.shape[1])
+    hessian[:, diagonal, diagonal] += precision
     direction = solve_damped(hessian, gradient)
     return direction, value, (direction * gradient).sum(1)
 

@@ -1,0 +1,268 @@
+"""Switching Poisson regressions by expectation maximisation: the mathematics of `SwitchingGLM`.
+
+Rows are bins. ``Z`` holds a column of ones and the filtered past of every unit; state s and unit i
+have the coefficients ``coef[s, i]``, the intercept first.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from neurokit.clustering._onehot import Connections, judge_signs, shrink_to_signs
+from neurokit.solvers.glm import (
+    bends,
+    fit_poisson,
+    poisson_constant,
+    rates,
+    solve_damped,
+    weighted_grams,
+)
+from neurokit.solvers.hmm import smooth_states
+
+Floats = NDArray[np.float64]
+_ROWS = 2048
+_RIDGE = 1e-2  # precision of intercepts and, without a prior, of weights: keeps silent units finite
+_PSEUDO = 0.1  # transitions of each kind that nobody saw
+
+
+class Problem(NamedTuple):
+    """What is to be explained, and how."""
+
+    Z: Floats  # (n_rows, 1 + n_units)
+    Y: Floats  # (n_rows, n_units)
+    starts: NDArray[np.int64]
+    link: str
+    n_states: int
+    prior_scale: float  # of weights about their mean over states, "gaussian"
+    concentration: float  # of the kinds of a connection about the overall ones, "onehot"
+
+
+def past_drive(values: Floats, kernel: Floats, before: Floats) -> Floats:
+    """Sum the bins before each, weighted; ``before`` stands where a stretch has no past.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows, n_units)
+        One stretch.
+    kernel : ndarray of shape (n_lags,)
+        Weights, that of the bin just before first.
+    before : ndarray of shape (n_lags, n_units)
+        The bins before the first, in order of time.
+    """
+    n_lags = len(kernel)
+    padded = np.concatenate([before, values])
+    out = np.zeros_like(values)
+    for k, weight in enumerate(kernel):
+        out += weight * padded[n_lags - 1 - k : n_lags - 1 - k + len(values)]
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _predictors(drive, weights, bias, out):  # type: ignore[no-untyped-def]
+    """Sum in one order whatever the number of rows: a stream is the whole, to the bit."""
+    n_sources, n_columns = weights.shape
+    for t in range(len(drive)):
+        for c in range(n_columns):
+            out[t, c] = bias[c]
+        for j in range(n_sources):
+            x = drive[t, j]
+            if x != 0.0:
+                for c in range(n_columns):
+                    out[t, c] += x * weights[j, c]
+
+
+def log_emission(drive: Floats, Y: Floats, weights: Floats, bias: Floats, link: str) -> Floats:
+    """Return the log probability of each bin's counts in each state, the same for any chunk.
+
+    Parameters
+    ----------
+    drive, Y : ndarray of shape (n_rows, n_units)
+    weights : ndarray of shape (n_states, n_units, n_units)
+    bias : ndarray of shape (n_states, n_units)
+    link : str
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_states)
+    """
+    n_states, n_units = bias.shape
+    flat = np.ascontiguousarray(weights.reshape(n_states * n_units, n_units).T)
+    out = np.empty((len(Y), n_states))
+    for k in range(0, len(Y), _ROWS):
+        y = Y[k : k + _ROWS]
+        eta = np.empty((len(y), n_states * n_units))
+        _predictors(drive[k : k + _ROWS], flat, bias.ravel(), eta)
+        rate, log_rate = rates(eta, link)
+        log_rate = log_rate.reshape(len(y), n_states, n_units)
+        gain = y[:, None, :] * log_rate - rate.reshape(log_rate.shape)
+        out[k : k + _ROWS] = gain.sum(2) + poisson_constant(y)[:, None]
+    return out
+
+
+def expect(problem: Problem, state: dict[str, Any]) -> tuple[Floats, Floats, Floats, float]:
+    """Run the E-step: probabilities of states, pairs, those at the starts, log-likelihood."""
+    coef = state["coef"]
+    n_states, n_units, _ = coef.shape
+    flat = coef.reshape(n_states * n_units, -1).T
+    logs = np.empty((len(problem.Y), n_states))
+    for k in range(0, len(logs), _ROWS):
+        y = problem.Y[k : k + _ROWS]
+        rate, log_rate = rates(problem.Z[k : k + _ROWS] @ flat, problem.link)
+        log_rate = log_rate.reshape(len(y), n_states, n_units)
+        logs[k : k + _ROWS] = np.einsum("tn,tsn->ts", y, log_rate)
+        logs[k : k + _ROWS] -= rate.reshape(log_rate.shape).sum(2)
+    found = smooth_states(logs, state["transition"], state["initial"], problem.starts)
+    total = float(found.log_likelihood.sum())
+    return found.probability, found.pairs, found.probability[problem.starts[:-1]], total
+
+
+def maximise_chain(state: dict[str, Any], pairs: Floats, first: Floats) -> None:
+    """Set transitions and first states to those expected, over all sequences together."""
+    counts = pairs + _PSEUDO
+    state["transition"] = counts / counts.sum(1, keepdims=True)
+    begun = first.sum(0) + _PSEUDO
+    state["initial"] = begun / begun.sum()
+
+
+def maximise_weights(
+    problem: Problem, state: dict[str, Any], gamma: Floats, prior: str
+) -> Floats:
+    """Return new coefficients: one Newton step for every state and unit, under the prior.
+
+    With ``"onehot"`` the step also settles which weights are there, and ``state`` takes what all
+    states share.
+    """
+    coef = state["coef"]
+    width = coef.shape[2]
+    gradient, hessian = expand(problem, coef, gamma)
+    if prior == "onehot":
+        known = Connections(state["connection"], float(state["slab"]))
+        new = shrink_to_signs(coef, gradient, hessian, known, problem.concentration, _RIDGE)
+        state["sign"] = new.sign
+        state["connection"], state["slab"] = new.connections.probability, new.connections.scale
+        return new.coef
+    mean, precision = shape_prior(problem, coef, prior)
+    gradient -= precision * (coef - mean)
+    hessian[..., np.arange(width), np.arange(width)] += precision
+    flat = hessian.reshape(-1, width, width), gradient.reshape(-1, width)
+    return coef + solve_damped(*flat).reshape(coef.shape)
+
+
+def shape_prior(problem: Problem, coef: Floats, prior: str) -> tuple[Floats, Floats]:
+    """Return mean and precision of the Gaussian prior of the coefficients."""
+    mean, precision = np.zeros(coef.shape[1:]), np.full(coef.shape[2], _RIDGE)
+    if prior == "gaussian":
+        precision[1:] = problem.prior_scale**-2
+        mean[:, 1:] = coef[:, :, 1:].mean(0)  # its own maximum, given the weights
+    return mean, precision
+
+
+def log_prior(problem: Problem, state: dict[str, Any], prior: str) -> float:
+    """Return the log prior of the weights, but for constants."""
+    coef = state["coef"]
+    if prior == "onehot":
+        return judge_signs(coef, state["sign"], state["connection"], float(state["slab"]))
+    mean, precision = shape_prior(problem, coef, prior)
+    return float(-0.5 * (precision * (coef - mean) ** 2).sum())
+
+
+def expand(problem: Problem, coef: Floats, gamma: Floats) -> tuple[Floats, Floats]:
+    """Return slopes and curvatures of the expected log-likelihood, of every state and unit."""
+    n_states, n_units, width = coef.shape
+    flat = coef.reshape(-1, width)
+    gradient, hessian = np.zeros(flat.shape), np.zeros((len(flat), width, width))
+    for k in range(0, len(problem.Y), _ROWS):
+        Z = problem.Z[k : k + _ROWS]
+        weight = np.repeat(gamma[k : k + _ROWS].T, n_units, 0)
+        y = np.tile(np.ascontiguousarray(problem.Y[k : k + _ROWS].T), (n_states, 1))
+        slope, curvature = bends(flat @ Z.T, y, problem.link)
+        slope *= weight
+        curvature *= weight
+        gradient += slope @ Z
+        hessian += weighted_grams(Z, curvature)
+    return gradient.reshape(coef.shape), hessian.reshape(*coef.shape, width)
+
+
+def begin(problem: Problem, rng: np.random.Generator) -> dict[str, Any]:
+    """Find a first guess: windows in which one regression for all errs alike are one state.
+
+    The slope of the log-likelihood over a window, at the fit of one state, tells in which
+    direction the weights of that window differ; windows are clustered by it.
+    """
+    n_units = problem.Y.shape[1]
+    n_states = problem.n_states
+    one = fit_poisson(problem.Z, problem.Y, link=problem.link, prior_precision=_RIDGE).coef
+    state: dict[str, Any] = {
+        "coef": np.repeat(one[None], n_states, 0),
+        "transition": np.ones((1, 1)),
+        "initial": np.ones(1),
+        "connection": np.full((n_units, n_units, 3), 1 / 3),
+        "slab": 1.0,
+        "sign": np.zeros((n_states, n_units, n_units), np.int64),
+        "before": np.repeat(one[None], n_states, 0),
+        "log_joint": -np.inf,
+    }
+    if n_states == 1:
+        return state
+    length = int(rng.choice([30, 60, 120]))
+    bounds = [
+        np.linspace(a, b, max(1, (b - a) // length) + 1).astype(np.int64)[:-1]
+        for a, b in zip(problem.starts[:-1], problem.starts[1:], strict=True)
+        if b > a
+    ]
+    cuts = np.concatenate(bounds)
+    scores = _scores(problem, one, cuts)
+    sizes = np.diff(np.append(cuts, len(problem.Y)))
+    scores /= np.sqrt(sizes)[:, None] * np.maximum(scores.std(0) / np.sqrt(sizes.mean()), 1e-12)
+    kept = min(20, *scores.shape)
+    u, size, _ = np.linalg.svd(scores - scores.mean(0), full_matrices=False)
+    label = _cluster(u[:, :kept] * size[:kept], n_states, rng)
+    gamma = np.full((len(problem.Y), n_states), 0.1 / n_states)
+    gamma[np.arange(len(gamma)), np.repeat(label, sizes)] += 0.9
+    stay = 1 - 1 / length
+    state["transition"] = np.full((n_states, n_states), (1 - stay) / (n_states - 1))
+    np.fill_diagonal(state["transition"], stay)
+    state["initial"] = np.full(n_states, 1 / n_states)
+    state["coef"] = maximise_weights(problem, state, gamma, "none")
+    return state
+
+
+def _scores(problem: Problem, one: Floats, cuts: NDArray[np.int64]) -> Floats:
+    """Sum the slopes of the log-likelihood over windows; (n_windows, n_units * n_columns)."""
+    rate, _ = rates(problem.Z @ one.T, problem.link)
+    error = problem.Y - rate
+    ends = np.append(cuts[1:], len(error))
+    return np.stack(
+        [(error[a:b].T @ problem.Z[a:b]).ravel() for a, b in zip(cuts, ends, strict=True)]
+    )
+
+
+def _cluster(points: Floats, n_clusters: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Group points by k-means."""
+    from sklearn.cluster import KMeans
+
+    if len(points) < n_clusters:
+        return np.asarray(rng.integers(n_clusters, size=len(points)))
+    seed = int(rng.integers(2**31))
+    found = KMeans(n_clusters, n_init=3, random_state=seed).fit(points).labels_
+    return np.asarray(found, np.int64)
+
+
+def climb(problem: Problem, state: dict[str, Any], prior: str) -> float:
+    """Do one round of expectation and maximisation; return the log joint before it.
+
+    Newton's step is taken whole. If the log joint has fallen since the round before, that step
+    was too long: half of it is taken back, and nothing else is done.
+    """
+    gamma, pairs, first, log_joint = expect(problem, state)
+    log_joint += log_prior(problem, state, prior)
+    if log_joint < state["log_joint"] - 1e-9 * abs(log_joint) and prior != "onehot":
+        state["coef"] = 0.5 * (state["coef"] + state["before"])
+        return float(state["log_joint"])
+    state["log_joint"] = log_joint
+    state["before"] = state["coef"]
+    maximise_chain(state, pairs, first)
+    state["coef"] = maximise_weights(problem, state, gamma, prior)
+    return log_joint
