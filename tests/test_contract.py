@@ -160,6 +160,9 @@ EXAMPLES = {
     "SpikingRegressor": Example(reaching, NETWORK),
     "TDCAClassifier": Example(flicker, {"bands": 2, "n_delays": 2}),
     "TRCAClassifier": Example(flicker, {"bands": 2}),
+    "SwitchingGLM": Example(
+        reaching, {"n_states": 2, "causal": True, "n_restarts": 2, "tol": 0.01, "random_state": 0}
+    ),
     "WienerCascadeRegressor": Example(reaching, {"n_lags": 3}),
     "WienerRegressor": Example(reaching, {"n_lags": 3}),
     "WindowMLPRegressor": Example(reaching, NETWORK),
@@ -221,7 +224,13 @@ EXPECTED_FAILURES = {
 }
 
 # scikit-learn's checks pass real numbers, and these take nothing but whole numbers.
-COUNTS_ONLY = {"BayesianBiclustering", "CodeHistogram", "EventEmbedding", "SpikeTokenizer"}
+COUNTS_ONLY = {
+    "BayesianBiclustering",
+    "CodeHistogram",
+    "EventEmbedding",
+    "SpikeTokenizer",
+    "SwitchingGLM",
+}
 # Their labels are numbers of its own, and this one takes labels that are frequencies.
 HZ_ONLY = {"FBCCAClassifier"}
 

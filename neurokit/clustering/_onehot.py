@@ -88,9 +88,7 @@ def shrink_to_signs(
     return Shrunk(w, sign, Connections(probability, scale))
 
 
-def judge_signs(
-    coef: Floats, sign: NDArray[np.int64], probability: Floats, scale: float
-) -> float:
+def judge_signs(coef: Floats, sign: NDArray[np.int64], probability: Floats, scale: float) -> float:
     """Return the log prior of weights of known kinds, but for constants."""
     n_states = len(sign)
     odds = np.broadcast_to(np.log(probability), (n_states, *probability.shape))

@@ -4,6 +4,7 @@ Rows are bins. ``Z`` holds a column of ones and the filtered past of every unit;
 have the coefficients ``coef[s, i]``, the intercept first.
 """
 
+import itertools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from neurokit.clustering._onehot import Connections, judge_signs, shrink_to_signs
+from neurokit.solvers.chains import run_chains
 from neurokit.solvers.glm import (
     bends,
     fit_poisson,
@@ -22,8 +24,12 @@ from neurokit.solvers.glm import (
 from neurokit.solvers.hmm import smooth_states
 
 Floats = NDArray[np.float64]
+LADDER = ("none", "gaussian", "onehot")
 _ROWS = 2048
-_RIDGE = 1e-2  # precision of intercepts and, without a prior, of weights: keeps silent units finite
+_TRIED = 8  # rounds that each first guess is given
+_RIDGE = (
+    1e-2  # precision of intercepts and, without a prior, of weights: keeps silent units finite
+)
 _PSEUDO = 0.1  # transitions of each kind that nobody saw
 
 
@@ -126,9 +132,7 @@ def maximise_chain(state: dict[str, Any], pairs: Floats, first: Floats) -> None:
     state["initial"] = begun / begun.sum()
 
 
-def maximise_weights(
-    problem: Problem, state: dict[str, Any], gamma: Floats, prior: str
-) -> Floats:
+def maximise_weights(problem: Problem, state: dict[str, Any], gamma: Floats, prior: str) -> Floats:
     """Return new coefficients: one Newton step for every state and unit, under the prior.
 
     With ``"onehot"`` the step also settles which weights are there, and ``state`` takes what all
@@ -203,6 +207,7 @@ def begin(problem: Problem, rng: np.random.Generator) -> dict[str, Any]:
         "sign": np.zeros((n_states, n_units, n_units), np.int64),
         "before": np.repeat(one[None], n_states, 0),
         "log_joint": -np.inf,
+        "done": False,
     }
     if n_states == 1:
         return state
@@ -266,3 +271,90 @@ def climb(problem: Problem, state: dict[str, Any], prior: str) -> float:
     maximise_chain(state, pairs, first)
     state["coef"] = maximise_weights(problem, state, gamma, prior)
     return log_joint
+
+
+def solve(
+    problem: Problem,
+    prior: str,
+    *,
+    n_restarts: int,
+    max_iter: int,
+    tol: float,
+    seed: int | np.random.Generator | None,
+    n_jobs: int | None = None,
+    verbose: int = 0,
+) -> dict[str, Any]:
+    """Climb from several guesses without a prior, then go on from the best, up the ladder.
+
+    Returns
+    -------
+    dict
+        The state of the best run, its states in order of how long they are held, with
+        ``history`` (log joint of every round), ``converged`` and ``gamma``.
+    """
+    small = tol * len(problem.Y)
+
+    def step(state: dict[str, Any], rng: np.random.Generator) -> tuple[dict[str, Any], float]:
+        last = state["log_joint"]
+        now = climb(problem, state, "none")
+        state["done"] = bool(0 <= now - last < small)
+        return state, now
+
+    found = run_chains(
+        lambda rng: begin(problem, rng), step, done=lambda state: state["done"],
+        n_chains=n_restarts if problem.n_states > 1 else 1, n_steps=min(_TRIED, max_iter),
+        random_state=seed, n_jobs=n_jobs, verbose=verbose, caller="SwitchingGLM",
+    )  # fmt: skip
+    state = found.chains[found.best].state
+    history = found.chains[found.best].trace.tolist()
+    converged = False
+    for rung in LADDER[: LADDER.index(prior) + 1]:
+        state["log_joint"], converged = -np.inf, False
+        loose = 1.0 if rung == prior else 10.0  # a rung on the way need not be exact
+        for _ in range(max_iter):
+            last = state["log_joint"]
+            history.append(climb(problem, state, rung))
+            if abs(history[-1] - last) < loose * small:
+                converged = True
+                break
+    gamma, *_ = expect(problem, state)
+    order = np.argsort(-gamma.sum(0), kind="stable")
+    state["coef"], state["sign"] = state["coef"][order], state["sign"][order]
+    state["transition"] = state["transition"][np.ix_(order, order)]
+    state["initial"] = state["initial"][order]
+    return state | {
+        "history": np.array(history),
+        "converged": converged,
+        "gamma": gamma[:, order],
+    }
+
+
+def held_out(
+    problem: Problem, candidates: list[int], prior: str, n_folds: int, **how: Any
+) -> Floats:
+    """Return the log-likelihood per bin of rows left out, (n_candidates, n_folds).
+
+    Whole sequences are left out where there are enough, else stretches in turn.
+    """
+    spans = [(a, b) for a, b in zip(problem.starts[:-1], problem.starts[1:], strict=True) if b > a]
+    if len(spans) < n_folds:
+        cuts = np.linspace(0, len(problem.Y), 2 * n_folds + 1).astype(np.int64)
+        edges = np.unique(np.concatenate([cuts, problem.starts]))
+        spans = list(itertools.pairwise(edges))
+    out = np.empty((len(candidates), n_folds))
+    for fold in range(n_folds):
+        train = select(problem, [s for k, s in enumerate(spans) if k % n_folds != fold])
+        test = select(problem, spans[fold::n_folds])
+        constant = poisson_constant(test.Y).mean()
+        for c, n_states in enumerate(candidates):
+            state = solve(train._replace(n_states=n_states), prior, **how)
+            *_, total = expect(test._replace(n_states=n_states), state)
+            out[c, fold] = total / len(test.Y) + constant
+    return out
+
+
+def select(problem: Problem, spans: list[tuple[int, int]]) -> Problem:
+    """Return the problem of some stretches of rows alone."""
+    rows = np.concatenate([np.arange(a, b) for a, b in spans])
+    starts = np.cumsum([0, *(b - a for a, b in spans)])
+    return problem._replace(Z=problem.Z[rows], Y=problem.Y[rows], starts=starts)

@@ -252,7 +252,18 @@ def _advance_elsewhere(task: _Task, chain: Chain) -> Chain:
 
 
 def _advance(task: _Task, chain: Chain, stop: threading.Event) -> Chain:
-    """Run one chain for about a second, or until it is over; whole sweeps."""
+    """Run one chain for about a second, or until it is over; whole sweeps.
+
+    Products of matrices are rounded differently on one thread and on several. Chains in other
+    processes have one each, so chains here have one too.
+    """
+    from threadpoolctl import threadpool_limits  # scikit-learn needs it too
+
+    with threadpool_limits(1, user_api="blas"):
+        return _sweep(task, chain, stop)
+
+
+def _sweep(task: _Task, chain: Chain, stop: threading.Event) -> Chain:
     state, _, draws, rng, finished = chain
     n = len(chain.trace)
     trace: list[float] = []

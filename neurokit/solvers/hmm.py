@@ -38,6 +38,8 @@ def filter_states(
     transition: ArrayLike,
     initial: ArrayLike,
     starts: ArrayLike | None = None,
+    *,
+    before: ArrayLike | None = None,
 ) -> Filtered:
     """Run the forward recursion.
 
@@ -52,6 +54,9 @@ def filter_states(
         Probabilities of the state at the first row of every sequence.
     starts : array-like of int, (n_sequences + 1,), optional
         Where sequences begin, and the number of rows. Default: one sequence.
+    before : array-like of shape (n_states,), optional
+        Filtered probabilities of the row before the first, which then goes on from there, to the
+        bit as if all had been given at once.
 
     Returns
     -------
@@ -72,7 +77,9 @@ def filter_states(
     scaled, shift, P, first, rows = _prepare(log_likelihood, transition, initial, starts)
     out, evidence = np.empty_like(scaled), np.empty(len(scaled))
     logs = _as_floats(log_likelihood)
-    bad = _forward(scaled, shift, logs, P, first, rows, out, evidence)
+    carried = before is not None
+    begun = _as_floats(before) if before is not None else first
+    bad = _forward(scaled, shift, logs, P, first, rows, carried, begun, out, evidence)
     _refuse_impossible(bad)
     np.log(evidence, out=evidence)
     evidence += shift
@@ -114,7 +121,8 @@ def smooth_states(
     """
     scaled, shift, P, first, rows = _prepare(log_likelihood, transition, initial, starts)
     out, evidence = np.empty_like(scaled), np.empty(len(scaled))
-    bad = _forward(scaled, shift, _as_floats(log_likelihood), P, first, rows, out, evidence)
+    logs = _as_floats(log_likelihood)
+    bad = _forward(scaled, shift, logs, P, first, rows, False, first, out, evidence)
     _refuse_impossible(bad)
     pairs = np.zeros_like(P)
     _backward(scaled, P, np.ascontiguousarray(P.T), rows, evidence, out, pairs)
@@ -286,23 +294,26 @@ def _shift(logs, scaled, shift):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, fastmath=_EXACT)
-def _forward(scaled, shift, logs, transition, initial, starts, out, evidence):  # type: ignore[no-untyped-def]
+def _forward(  # type: ignore[no-untyped-def]
+    scaled, shift, logs, transition, initial, starts, carried, before, out, evidence
+):
     """Fill ``out`` with filtered probabilities; return a row that is impossible, or -1.
 
     The evidence of a row is that of its scaled likelihoods.
     """
     k = scaled.shape[1]
-    ahead = np.empty(k)
+    last, ahead = np.empty(k), np.empty(k)
     for s in range(len(starts) - 1):
         for t in range(starts[s], starts[s + 1]):
-            if t == starts[s]:
+            if t == starts[s] and not (carried and s == 0):
                 for j in range(k):
                     ahead[j] = initial[j]
             else:
                 for j in range(k):
+                    last[j] = before[j] if t == starts[s] else out[t - 1, j]
                     ahead[j] = 0.0
                 for i in range(k):
-                    weight = out[t - 1, i]
+                    weight = last[i]
                     for j in range(k):
                         ahead[j] += weight * transition[i, j]
             total = 0.0
