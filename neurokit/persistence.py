@@ -118,7 +118,7 @@ class Saveable:
         """Return an untrained module for the fitted attribute ``name``."""
         raise NotImplementedError(f"{type(self).__name__} does not say how to build {name}.")
 
-    def _plan(self) -> dict[str, Any]:
+    def _plan(self) -> dict[str, object]:
         """Return what the parameters decide, by the fitted names that later methods read.
 
         A fitted estimator is what it was fitted as: `fit` keeps the plan (`_keep_plan`), and no

@@ -152,9 +152,9 @@ def load(path: str | os.PathLike[str]) -> Any:
     return root
 
 
-def _nodes(obj: Recording) -> tuple[dict[str, xr.Dataset], dict[str, Any]]:
+def _nodes(obj: Recording) -> tuple[dict[str, xr.Dataset], dict[str, object]]:
     """Return `obj` as datasets by path, and what it takes to make it of them again."""
-    header: dict[str, Any] = {"format": FORMAT, "kind": type(obj).__name__}
+    header: dict[str, object] = {"format": FORMAT, "kind": type(obj).__name__}
     if isinstance(obj, xr.DataTree):
         header["name"] = obj.name
         tree = obj if obj.parent is None else obj.copy(inherit=True)
@@ -177,10 +177,10 @@ def _nodes(obj: Recording) -> tuple[dict[str, xr.Dataset], dict[str, Any]]:
     )
 
 
-def _encoding(variable: xr.Variable, to_zarr: bool) -> dict[str, Any]:
+def _encoding(variable: xr.Variable, to_zarr: bool) -> dict[str, object]:
     """Ask for blocks with checksums, and for no fill values."""
     text, empty = variable.dtype.kind == "O", 0 in variable.shape
-    chunks: dict[str, Any] = {"_FillValue": None} if not text else {}
+    chunks: dict[str, object] = {"_FillValue": None} if not text else {}
     if to_zarr:
         from zarr.codecs import Crc32cCodec, ZstdCodec
 

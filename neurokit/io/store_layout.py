@@ -54,7 +54,7 @@ def _pack_variable(variable: xr.Variable, name: str, to_zarr: bool) -> xr.Variab
     """Give a variable a dtype that the file has, and blocks if it is large."""
     for dim in variable.dims:
         check_name(dim)
-    held: dict[str, Any] = {"attrs": to_json(variable.attrs, name)}
+    held: dict[str, object] = {"attrs": to_json(variable.attrs, name)}
     kind, dtype = variable.dtype.kind, variable.dtype
     packed = variable.to_base_variable()
     if kind in "OUST":
@@ -141,7 +141,7 @@ def _as_was(values: np.ndarray, dtype: str) -> np.ndarray:
 
 def pack_table(table: pd.DataFrame, header: dict[str, Any]) -> xr.Dataset:
     """Return a table as one variable for each column; missing texts are noted in the header."""
-    columns: dict[str, Any] = {}
+    columns: dict[str, object] = {}
     header |= {"columns": [check_name(name) for name in table.columns], "rows": len(table)}
     header |= {"dtypes": {}, "missing": {}}
     if len(set(header["columns"])) != len(header["columns"]):
@@ -193,7 +193,7 @@ def check_name(name: Hashable) -> str:
     return name
 
 
-def write_note(held: dict[str, Any]) -> str:
+def write_note(held: Mapping[str, object]) -> str:
     """Return what the attribute holds: JSON with its own checksum."""
     return json.dumps({"crc": zlib.crc32(json.dumps(held).encode()), "held": held})
 
@@ -223,7 +223,7 @@ def _shown(attrs: Mapping[Any, Any]) -> dict[str, str]:
     return {name: attrs[name] for name in _SHOWN if isinstance(attrs.get(name), str)}
 
 
-def to_json(value: Any, where: str) -> Any:
+def to_json(value: object, where: str) -> Any:
     """Return `value` as JSON can hold it, with the kinds it lacks marked by name."""
     if value is None or isinstance(value, bool | int | float | str):
         return value

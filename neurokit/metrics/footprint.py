@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 from sklearn.base import BaseEstimator
 
@@ -14,7 +12,7 @@ from neurokit.types import Recording
 _SUMS = ("parameters", "bytes", "dense", "macs", "acs")
 
 
-def footprint(estimator: BaseEstimator, X: Recording) -> pd.Series[Any]:
+def footprint(estimator: BaseEstimator, X: Recording) -> pd.Series[float]:
     """Say what a fitted decoder costs on these recordings.
 
     Each estimator tells its own cost. Networks are run and counted as NeuroBench counts [1]_: one
@@ -64,7 +62,7 @@ def footprint(estimator: BaseEstimator, X: Recording) -> pd.Series[Any]:
     return tabulate(cost_of(estimator, X)).rename(type(estimator).__name__)
 
 
-def tabulate(cost: Cost) -> pd.Series[Any]:
+def tabulate(cost: Cost) -> pd.Series[float]:
     """Lay a cost out as one row: what is spent is summed, the rest is that of the main part.
 
     Parameters
@@ -98,7 +96,7 @@ def tabulate(cost: Cost) -> pd.Series[Any]:
     return table
 
 
-def with_filter(table: pd.Series[Any], smoother: BaseEstimator) -> pd.Series[Any]:
+def with_filter(table: pd.Series[float], smoother: BaseEstimator) -> pd.Series[float]:
     """Add what a filter behind a decoder costs to what the decoder costs.
 
     Parameters
@@ -119,7 +117,7 @@ def with_filter(table: pd.Series[Any], smoother: BaseEstimator) -> pd.Series[Any
     return made
 
 
-def _add(table: pd.Series[Any], part: Part) -> None:
+def _add(table: pd.Series[float], part: Part) -> None:
     """Add one part; it reads its weights from a memory that holds all parts so far."""
     operations = part.operations
     spent = (

@@ -1,15 +1,15 @@
 """Chance matches of sparse codes: the odds that overlap means nothing."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binom, hypergeom
 
+from neurokit.types import Labelled
+
 
 def false_match_probability(
     n: ArrayLike, active: ArrayLike, sampled: ArrayLike, threshold: ArrayLike
-) -> Any:
+) -> Labelled | float:
     r"""Say how probable it is that a random sparse code overlaps a stored one by chance.
 
     .. math:: P = \sum_{b=\theta}^{\min(s, a)} \binom{s}{b} \binom{n - s}{a - b} \Big/ \binom{n}{a}
@@ -62,7 +62,7 @@ def false_match_probability(
 
 def union_false_match(
     n: ArrayLike, active: ArrayLike, n_patterns: ArrayLike, threshold: ArrayLike | None = None
-) -> Any:
+) -> Labelled | float:
     r"""Say how probable it is that a random sparse code lies in a union of stored ones.
 
     The union of ``M`` random codes covers on average the share :math:`p = 1 - (1 - w/n)^M` of the
@@ -123,5 +123,5 @@ def _whole(caller: str, **numbers: ArrayLike) -> list[NDArray[np.int64]]:
     return arrays
 
 
-def _plain(values: NDArray[np.float64]) -> Any:
+def _plain(values: NDArray[np.float64]) -> Labelled | float:
     return float(values) if np.ndim(values) == 0 else values

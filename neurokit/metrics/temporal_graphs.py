@@ -7,6 +7,8 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from neurokit.types import Numbers
+
 Ints = NDArray[np.int64]
 
 
@@ -90,7 +92,7 @@ def temporal_graph_measures(
     new[order] = ~same
     fresh[order] = ~(same & (np.diff(step[order], prepend=-2) == 1))
 
-    def per_step(values: NDArray[Any]) -> NDArray[np.float64]:
+    def per_step(values: Numbers) -> NDArray[np.float64]:
         return np.asarray(np.bincount(step, values.astype(float), n_steps), float)
 
     edges, total = per_step(np.ones(len(step))).astype(int), per_step(size)
@@ -121,7 +123,7 @@ def temporal_graph_measures(
 
 def _edges(
     graph: Any, directed: bool
-) -> tuple[Ints, Ints, Ints, NDArray[np.float64], NDArray[Any], NDArray[Any]]:
+) -> tuple[Ints, Ints, Ints, NDArray[np.float64], np.ndarray, np.ndarray]:
     """Return step, source, target and weight of each edge, once each, and the names."""
     if isinstance(graph, pd.DataFrame):
         if missing := [name for name in ("time", "source", "target") if name not in graph]:
@@ -150,7 +152,7 @@ def _edges(
     return step[first], source[first], target[first], weight[first], times, nodes
 
 
-def _dense(graph: Any) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+def _dense(graph: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if isinstance(graph, xr.DataArray):
         if set(graph.dims) != {"source", "target", "time"}:
             raise ValueError(

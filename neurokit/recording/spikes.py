@@ -291,7 +291,11 @@ def _inside_span(flat: np.ndarray, start: float, stop: float, spacing: float) ->
 
 
 def _refuse_unobserved(
-    flat: np.ndarray, number: np.ndarray, pieces: list[np.ndarray], names: Any, near: float
+    flat: np.ndarray,
+    number: np.ndarray,
+    pieces: list[np.ndarray],
+    names: Sequence[Hashable] | np.ndarray,
+    near: float,
 ) -> None:
     ends = np.cumsum(number)
     for name, one, begin, end in zip(names, pieces, ends - number, ends, strict=True):

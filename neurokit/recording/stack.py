@@ -116,7 +116,7 @@ def _clock(x: xr.DataArray) -> str:
     return f"{n_times} samples at {sampling_rate(x):g} Hz from {float(x['time'][0]):g} s"
 
 
-def _shared(pieces: list[xr.DataArray], places: Mapping[Hashable, int]) -> dict[str, Any]:
+def _shared(pieces: list[xr.DataArray], places: Mapping[Hashable, int]) -> dict[str, object]:
     """Coordinates of the units on which all animals that have a unit agree."""
     found: dict[str, pd.Series] = {}
     dropped = set()

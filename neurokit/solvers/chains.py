@@ -30,7 +30,7 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -171,7 +171,7 @@ def run_chains(
     return Chains(chains, any(not _is_over(chain, n_steps) for chain in chains))
 
 
-def fingerprint(*parts: Any) -> str:
+def fingerprint(*parts: object) -> str:
     """Return a short digest of arrays, numbers and words, to tell data and settings apart.
 
     Parameters
@@ -325,9 +325,9 @@ def _progress(
         yield show
 
 
-def _write(path: Path, plan: dict[str, Any], chains: list[Chain]) -> None:
+def _write(path: Path, plan: Mapping[str, object], chains: list[Chain]) -> None:
     """Write all chains to one file: a description in JSON, and the bytes of all arrays."""
-    leaves: list[NDArray[Any]] = []
+    leaves: list[np.ndarray] = []
     tree = {
         "plan": plan,
         "chains": [
@@ -351,7 +351,7 @@ def _write(path: Path, plan: dict[str, Any], chains: list[Chain]) -> None:
         )
 
 
-def _read(caller: str, path: Path, plan: dict[str, Any]) -> list[Chain]:
+def _read(caller: str, path: Path, plan: Mapping[str, object]) -> list[Chain]:
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
             tree = json.loads(file["tree"].tobytes())
@@ -388,7 +388,7 @@ def _read(caller: str, path: Path, plan: dict[str, Any]) -> list[Chain]:
     return chains
 
 
-def _pack(value: Any, leaves: list[NDArray[Any]]) -> Any:
+def _pack(value: Any, leaves: list[np.ndarray]) -> Any:
     """Turn a tree into JSON, its arrays into numbers of a list."""
     if isinstance(value, np.ndarray):
         if value.dtype.hasobject:
@@ -414,7 +414,7 @@ def _pack(value: Any, leaves: list[NDArray[Any]]) -> Any:
     )
 
 
-def _unpack(packed: Any, leaves: list[NDArray[Any]]) -> Any:
+def _unpack(packed: Any, leaves: list[np.ndarray]) -> Any:
     ((kind, value),) = packed.items()
     if kind == "a":
         return leaves[value]

@@ -11,8 +11,6 @@ all others together as one gamma variable with the mean and the variance that ar
 moments are those of the sum but for the tail's.
 """
 
-from typing import Any
-
 import numpy as np
 from numba import njit, vectorize
 from numpy.typing import ArrayLike, NDArray
@@ -52,7 +50,7 @@ def sample_polya_gamma(
     return out
 
 
-def polya_gamma_moments(shape: ArrayLike, tilt: ArrayLike) -> tuple[Any, Any]:
+def polya_gamma_moments(shape: ArrayLike, tilt: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and variance of PG(shape, tilt).
 
     Parameters

@@ -193,7 +193,7 @@ class SignalTokenizer(Saveable, TransformerMixin, BaseEstimator):
     def _name(self) -> str:
         return type(self).__name__
 
-    def _plan(self) -> dict[str, Any]:
+    def _plan(self) -> dict[str, object]:
         return {"plain_rate_": self.sampling_rate}
 
     def _coding(self, rate: Fraction, montage: Montage) -> Coding:

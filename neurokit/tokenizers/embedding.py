@@ -184,7 +184,7 @@ class EventEmbedding(Saveable, TransformerMixin, BaseEstimator):
 
     # ------------------------------------------------------------ inside
 
-    def _plan(self) -> dict[str, Any]:
+    def _plan(self) -> dict[str, object]:
         return {
             "window_": self.window,
             "kind_": self.kind,

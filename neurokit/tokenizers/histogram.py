@@ -132,7 +132,7 @@ class CodeHistogram(Saveable, TransformerMixin, BaseEstimator):
         dims = ("trial", "feature") if many else ("feature",)
         return xr.DataArray(out if many else out[0], keep_coords(source, ("trial",)), dims)
 
-    def _plan(self) -> dict[str, Any]:
+    def _plan(self) -> dict[str, object]:
         levels = None if self.levels is None else list(self.levels)
         return {"levels_": levels, "n_segments_": self.n_segments}
 

@@ -202,7 +202,7 @@ class LinearRVQTokenizer(SignalTokenizer):
                 f"LinearRVQTokenizer: frame must lie between 0 and 1 s, got {self.frame!r}."
             )
 
-    def _plan(self) -> dict[str, Any]:
+    def _plan(self) -> dict[str, object]:
         return super()._plan() | {"frame_": self.frame}
 
     def _frames(self, rate: Fraction) -> Frames:

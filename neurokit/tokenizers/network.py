@@ -73,7 +73,7 @@ class NetworkTokenizer(SignalTokenizer):
 
         import_torch(self._name)
         plan = self._plan()
-        design = self._Design(**plan["design_"])
+        design = self._Design(**self._designing_params())
         design.check(self._name, self.beam)
         seed = self._draw_seed()
         signal = self._read(X, self.sampling_rate)
@@ -141,10 +141,13 @@ class NetworkTokenizer(SignalTokenizer):
 
     # ------------------------------------------------------------ what was designed
 
-    def _plan(self) -> dict[str, Any]:
+    def _plan(self) -> dict[str, object]:
+        return super()._plan() | {"design_": self._designing_params()}
+
+    def _designing_params(self) -> dict[str, Any]:
+        """Copy the parameters that the design is made of."""
         names = {field.name for field in fields(self._Design)} & self.get_params(deep=False).keys()
-        design = {name: deepcopy(getattr(self, name)) for name in sorted(names)}
-        return super()._plan() | {"design_": design}
+        return {name: deepcopy(getattr(self, name)) for name in sorted(names)}
 
     @property
     def _design(self) -> CodecDesign:

@@ -183,7 +183,7 @@ class ScalarTokenizer(SignalTokenizer):
     def _look_up(self, frames: Floats) -> Floats:
         return self.values_[self._encode(frames)]
 
-    def _plan(self) -> dict[str, Any]:
+    def _plan(self) -> dict[str, object]:
         return super()._plan() | {"kind_": self.kind}
 
     def _frames(self, rate: Fraction) -> Frames:

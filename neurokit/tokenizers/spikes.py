@@ -216,7 +216,7 @@ class SpikeTokenizer(Saveable, TransformerMixin, BaseEstimator):
 
     # ------------------------------------------------------------ inside
 
-    def _plan(self) -> dict[str, Any]:
+    def _plan(self) -> dict[str, object]:
         return {"bin_width_": self.bin_width, "max_tokens_": self.max_tokens}
 
     def _check(self) -> None:

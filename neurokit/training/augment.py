@@ -82,7 +82,7 @@ def make_augmentation(caller: str, wanted: Any, montage: Montage) -> Augment | N
     return augment
 
 
-def _listed(wanted: Any) -> list[Any]:
+def _listed(wanted: object) -> list[Any]:
     """Return callables, and pairs of name and strength."""
     if isinstance(wanted, Mapping):
         return list(wanted.items())

@@ -36,7 +36,7 @@ class Checkpoint:
         """Return header and arrays of this very computation, or None where there is no file."""
         return read_tensors(self.path) if self.path.exists() else None
 
-    def write(self, header: Mapping[str, Any], arrays: Arrays) -> None:
+    def write(self, header: Mapping[str, object], arrays: Arrays) -> None:
         """Write header and arrays, all or nothing."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         write_tensors(self.path, {"format": 1} | dict(header), arrays)

@@ -39,7 +39,7 @@ class Run:
         self.train_set, self.held_set = split
         self.device, self.processes = device, processes
         self.draws = Draws(seed)
-        self.serving: Callable[[], AbstractContextManager[Any]] = nullcontext
+        self.serving: Callable[[], AbstractContextManager[object]] = nullcontext
         self.checkpoint: Checkpoint | None = None
         if settings.checkpoint is not None:
             name = self._fingerprint(module, examples)
