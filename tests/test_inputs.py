@@ -193,6 +193,31 @@ def test_all_channels_are_taken_where_none_is_of_the_brain_or_all_are_asked_for(
         trials(Reader(), typed(cut, ["eeg"] * 3, [True] * 3), reset=True)
 
 
+def test_a_trigger_channel_does_not_tell_a_pipeline_the_labels(rng):
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.model_selection import cross_val_score
+    from sklearn.pipeline import make_pipeline
+
+    from neurokit.features import BandPower, EuclideanAlignment
+
+    y = np.tile([1, 2], 30)
+    values = rng.normal(size=(60, 4, 200))
+    values[:, 3] = 10 * y[:, None] * (np.arange(200) < 50)
+    x = neurokit.signal(
+        values, sampling_rate=100, types=["eeg", "eeg", "eeg", "stim"], trials={"label": y}
+    )
+
+    def score(picks):
+        steps = EuclideanAlignment(by=(), picks=picks), BandPower(picks=picks)
+        return cross_val_score(make_pipeline(*steps, LinearDiscriminantAnalysis()), x, y).mean()
+
+    with pytest.warns(UserWarning, match=r"leaves out 1 of 4: ch3 \(stim\); picks='all' takes"):
+        assert score("brain") < 0.75
+    assert score("all") == 1
+    with pytest.raises(ValueError, match="picks must be 'brain' or 'all', got 'eeg'"):
+        BandPower(picks="eeg").fit(x)
+
+
 @pytest.mark.parametrize(("unit", "factor"), [("mV", 1e-3), ("V", 1e-6), ("nV", 1e3), ("µV", 1)])
 def test_another_scale_is_put_right(cut, unit, factor):
     reader = Reader()

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import neurokit as nk
-from neurokit.inputs.spikes import find_bins
+from neurokit.recording.edges import find_bins, slack
 from neurokit.tokenizers import SpikeTokenizer
 
 
@@ -91,8 +91,11 @@ def test_a_spike_on_an_edge_belongs_to_the_later_bin_and_one_at_the_end_is_kept(
 def test_bins_begin_on_their_edges_and_end_right_before_the_next(rate, first):
     edges = nk.recording.SampleIndex(first, rate, 20_001).values
     expected = np.arange(20_000)
-    np.testing.assert_array_equal(find_bins(edges[:-1], edges), expected)
-    np.testing.assert_array_equal(find_bins(np.nextafter(edges[1:], -np.inf), edges), expected)
+    start, width = float(first / rate), float(1 / rate)
+    near = slack(edges[-1], edges[0])
+    for rounded in (edges[:-1], np.nextafter(edges[:-1], -np.inf), edges[:-1] - near / 2):
+        np.testing.assert_array_equal(find_bins(rounded, start, width), expected)
+    np.testing.assert_array_equal(find_bins(edges[1:] - 2 * near, start, width), expected)
 
 
 def test_padded_windows_are_the_sequence_cut_at_its_markers():

@@ -53,6 +53,9 @@ class EarlyExitClassifier(MetaEstimatorMixin, TrialClassifier):
         Folds on which the threshold is chosen.
     sampling_rate : float, optional
         In Hz, for the times of plain arrays.
+    picks : {"brain", "all"}, default="brain"
+        Channels to take where ``channel`` carries ``type`` or ``bad``: those of the brain that are
+        not bad, or all. A warning says once what was left out; ``left_out_`` keeps it.
 
     Attributes
     ----------
@@ -113,12 +116,14 @@ class EarlyExitClassifier(MetaEstimatorMixin, TrialClassifier):
         tolerance: float = 0.01,
         cv: Any = 5,
         sampling_rate: float | None = None,
+        picks: str = "brain",
     ) -> None:
         self.estimator = estimator
         self.n_looks = n_looks
         self.tolerance = tolerance
         self.cv = cv
         self.sampling_rate = sampling_rate
+        self.picks = picks
 
     def fit(self, X: Recording, y: Targets | None, groups: ArrayLike | None = None) -> Self:
         """Fit the classifier for every length, and choose the threshold.

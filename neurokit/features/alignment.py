@@ -37,6 +37,9 @@ class EuclideanAlignment(Saveable, TransformerMixin, BaseEstimator):
         none of them, all trials are one domain.
     unseen : {"own", "error"}, default="own"
         What ``transform`` does with a domain that ``fit`` has not seen.
+    picks : {"brain", "all"}, default="brain"
+        Channels to take where ``channel`` carries ``type`` or ``bad``: those of the brain that are
+        not bad, or all. A warning says once what was left out; ``left_out_`` keeps it.
 
     Attributes
     ----------
@@ -74,9 +77,16 @@ class EuclideanAlignment(Saveable, TransformerMixin, BaseEstimator):
     True
     """
 
-    def __init__(self, by: Sequence[str] = ("subject", "session"), *, unseen: str = "own") -> None:
+    def __init__(
+        self,
+        by: Sequence[str] = ("subject", "session"),
+        *,
+        unseen: str = "own",
+        picks: str = "brain",
+    ) -> None:
         self.by = by
         self.unseen = unseen
+        self.picks = picks
 
     def fit(self, X: Recording, y: object = None, *, groups: ArrayLike | None = None) -> Self:
         """Learn the mean covariance of each domain.

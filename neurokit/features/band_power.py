@@ -38,6 +38,9 @@ class BandPower(Saveable, TransformerMixin, BaseEstimator):
         Full width in Hz over which multitaper smooths.
     sampling_rate : float, optional
         In Hz; needed for plain arrays.
+    picks : {"brain", "all"}, default="brain"
+        Channels to take where ``channel`` carries ``type`` or ``bad``: those of the brain that are
+        not bad, or all. A warning says once what was left out; ``left_out_`` keeps it.
 
     Attributes
     ----------
@@ -78,11 +81,13 @@ class BandPower(Saveable, TransformerMixin, BaseEstimator):
         method: str = "multitaper",
         bandwidth: float = 2.0,
         sampling_rate: float | None = None,
+        picks: str = "brain",
     ) -> None:
         self.bands = bands
         self.method = method
         self.bandwidth = bandwidth
         self.sampling_rate = sampling_rate
+        self.picks = picks
 
     def fit(self, X: Recording, y: object = None) -> Self:
         """Check the bands against the sampling rate; nothing is learnt from the data.

@@ -25,6 +25,9 @@ class LempelZiv(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
     ----------
     binarize : {"median", "zero"}, default="median"
         What a sample is compared with: the median of its channel in its trial, or zero.
+    picks : {"brain", "all"}, default="brain"
+        Channels to take where ``channel`` carries ``type`` or ``bad``: those of the brain that are
+        not bad, or all. A warning says once what was left out; ``left_out_`` keeps it.
 
     Attributes
     ----------
@@ -54,8 +57,9 @@ class LempelZiv(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
     [[0.03, 1.11]]
     """
 
-    def __init__(self, *, binarize: str = "median") -> None:
+    def __init__(self, *, binarize: str = "median", picks: str = "brain") -> None:
         self.binarize = binarize
+        self.picks = picks
 
     def fit(self, X: Recording, y: object = None) -> Self:
         """Remember the channels; nothing else is learnt.

@@ -59,11 +59,14 @@ def pick_channels(estimator: Any, X: xr.DataArray, *, reset: bool) -> xr.DataArr
     names = _names(X)
     estimator.left_out_ = [name for name, why in zip(names, reasons, strict=True) if why]
     listed = [f"{name} ({why})" for name, why in zip(names, reasons, strict=True) if why]
+    all_taken = "X.drop_vars(['type', 'bad'], errors='ignore') tells no kinds, and all are taken"
+    if hasattr(estimator, "picks"):
+        all_taken = "picks='all' takes them"
     more = f" and {len(listed) - 10} more" if len(listed) > 10 else ""
     warnings.warn(
         f"{name_of(estimator)} takes the brain's channels that are not bad, and leaves out"
         f" {len(listed)} of {len(names)}: {', '.join(listed[:10])}{more};"
-        " X.drop_vars(['type', 'bad'], errors='ignore') has no kinds, and all are taken.",
+        f" {all_taken}.",
         stacklevel=5,
     )
     return X.isel(channel=[k for k, why in enumerate(reasons) if not why])

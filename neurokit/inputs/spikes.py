@@ -95,12 +95,3 @@ def known_units(estimator: BaseEstimator) -> list[Hashable]:
     """Return the ids of the units that ``fit`` has seen; their numbers where they have none."""
     names = getattr(estimator, "channels_", None)
     return list(range(estimator.n_features_in_)) if names is None else list(names)
-
-
-def find_bins(time: Floats, edges: Floats) -> Codes:
-    """Find the bin of each time among even edges; a time on an edge belongs to the later bin."""
-    step = (edges[-1] - edges[0]) / (len(edges) - 1)
-    k = ((time - edges[0]) / step).astype(np.int64)
-    k = np.clip(k, 0, len(edges) - 2)
-    k -= time < edges[k]  # what the division has rounded over an edge
-    return k + (time >= edges[k + 1])

@@ -11,6 +11,7 @@ import xarray as xr
 from xarray.core.indexing import IndexSelResult
 from xarray.indexes import CoordinateTransform, CoordinateTransformIndex, PandasIndex
 
+EDGE = 1e-9  # seconds; a time so near to a sample, or to an edge, stands on it
 _ROUND_UP = {"backfill", "bfill"}
 _ROUND_DOWN = {"pad", "ffill"}
 
@@ -393,8 +394,9 @@ class SampleIndex(CoordinateTransformIndex):
         """Positions of ``times``; whole where only a float's rounding keeps them from it."""
         positions = times * float(self.rate) - float(self.first)
         whole = np.round(positions)
-        slack = 1e-6 + 4 * np.spacing(np.abs(times) + 1.0) * abs(float(self.rate))
-        return np.where(np.abs(positions - whole) < slack, whole, positions)
+        near = np.maximum(EDGE, 8 * np.spacing(np.abs(times))) * abs(float(self.rate))
+        near = np.minimum(near + 4e-16 * np.abs(positions), 0.25)
+        return np.where(np.abs(positions - whole) < near, whole, positions)
 
     def _slice(self, label: slice) -> slice:
         """Positions from the first to the last label, both held, in the direction of the step."""

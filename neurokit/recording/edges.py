@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 
-EDGE = 1e-9  # seconds
+from neurokit.recording.clock import EDGE
 
 
 def slack(*times: float) -> float:
@@ -43,3 +43,27 @@ def count_whole(begin: Fraction, end: Fraction, rate: Fraction) -> int:
 def round_to_sample(position: np.ndarray | float, near: float) -> np.ndarray:
     """Round positions to whole ones, the earlier of two where rounding left them in between."""
     return np.ceil(np.asarray(position) - 0.5 - near)
+
+
+def find_bins(times: np.ndarray, start: float, width: float) -> np.ndarray:
+    """Return the number of the bin of each time; a time on an edge belongs to the later bin.
+
+    Parameters
+    ----------
+    times : ndarray
+        In seconds.
+    start, width : float
+        Start of bin 0, and width of all, in seconds.
+
+    Returns
+    -------
+    ndarray of int64
+
+    Examples
+    --------
+    >>> find_bins(np.array([0.0, 0.29, 0.3 - 1e-12]), 0.0, 0.1).tolist()
+    [0, 2, 3]
+    """
+    latest = float(np.abs(times).max(initial=abs(start)))
+    near = min(slack(latest) / width, 0.25)
+    return np.floor((times - start) / width + near).astype(np.int64)

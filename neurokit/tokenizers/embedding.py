@@ -16,6 +16,7 @@ from neurokit.inputs.spikes import UNKNOWN, Events, known_units, take_spikes
 from neurokit.persistence import Saveable
 from neurokit.recording.checks import check_spikes
 from neurokit.recording.clock import exact, time_coordinates
+from neurokit.recording.edges import find_bins
 from neurokit.types import Floats, Spikes
 
 if TYPE_CHECKING:
@@ -157,7 +158,8 @@ class EventEmbedding(Saveable, TransformerMixin, BaseEstimator):
             unit = np.repeat(np.arange(len(vectors)), X["spike_count"].values)
         n_windows = self._count_windows(events)
         position = (events.time - events.start) / self.window_
-        window = np.minimum(np.floor(position + 1e-9).astype(np.int64), n_windows - 1)
+        window = find_bins(events.time, events.start, self.window_)
+        window = np.minimum(window, n_windows - 1)
         key = window * len(vectors) + unit % len(vectors)
         order = np.argsort(key, kind="stable")
         key = key[order]
@@ -199,7 +201,7 @@ class EventEmbedding(Saveable, TransformerMixin, BaseEstimator):
     def _factorise(self, events: Events, n_components: int) -> Floats:
         """Factorise the positive pointwise mutual information of units over windows."""
         n_units, n_windows = len(self.units_), self._count_windows(events)
-        window = ((events.time - events.start) / self.window_ + 1e-9).astype(np.int64)
+        window = find_bins(events.time, events.start, self.window_)
         window = np.minimum(window, n_windows - 1)
         window, unit = np.divmod(np.sort(window * n_units + events.unit), n_units)
         both = np.zeros((n_units, n_units))

@@ -12,9 +12,10 @@ import xarray as xr
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.inputs.spikes import UNKNOWN, Events, find_bins, known_units, take_spikes
+from neurokit.inputs.spikes import UNKNOWN, Events, known_units, take_spikes
 from neurokit.persistence import Saveable
 from neurokit.recording.clock import SampleIndex, exact, time_coordinates
+from neurokit.recording.edges import find_bins
 from neurokit.recording.spikes import spikes
 from neurokit.types import Codes, Spikes, Tokens
 
@@ -138,8 +139,7 @@ class SpikeTokenizer(Saveable, TransformerMixin, BaseEstimator):
         first = exact(events.start) * rate
         span = (exact(events.stop) * rate - first) - Fraction(1, 10**6)
         n_windows = max(-(-math.ceil(span) // n_bins), 1)
-        edges = SampleIndex(first, rate, n_windows * n_bins + 1).values
-        bins = find_bins(events.time, edges)
+        bins = find_bins(events.time, float(first / rate), float(1 / rate))
         if len(bins) and bins.max() >= n_windows * n_bins:  # a spike right at the end
             n_windows += 1
         n_units = len(self.units_)
