@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import xarray as xr
 
+from neurokit.io.readers.mne_files import record_warnings, tell_again
 from neurokit.io.readers.reader import Reader
 
 if TYPE_CHECKING:
@@ -86,13 +86,13 @@ def _read(one: mne_bids.BIDSPath, prefix: str) -> dict[str, xr.Dataset]:
     from neurokit.io.bridges.mne import label_mne, mne_events
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # on optional sidecars that are not there
-            raw = mne_bids.read_raw_bids(one, verbose="ERROR")
+        with record_warnings() as caught:
+            raw = mne_bids.read_raw_bids(one, verbose="WARNING")
             x, table = label_mne(raw), mne_events(raw)
     except Exception as error:  # whatever a malformed dataset leads to
         said = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         raise OSError(f"{one.fpath}: cannot be read as BIDS ({said}).") from error
+    tell_again(Path(one.fpath), [w for w in caught if not _is_on_sidecar(str(w.message))])
     about = {"subject": one.subject, "session": one.session, "run": one.run}
     x = x.assign_coords({name: str(value) for name, value in about.items() if value})
     nodes = {f"{prefix}signal/{one.datatype}": x.to_dataset(name="signal")}
@@ -102,3 +102,8 @@ def _read(one: mne_bids.BIDSPath, prefix: str) -> dict[str, xr.Dataset]:
 
 
 READER = Reader(session=lambda found: read_bids_session(found.path))
+
+
+def _is_on_sidecar(said: str) -> bool:
+    """Whether a warning is on an optional sidecar that is not there."""
+    return any(word in said for word in ("sidecar", "participants", ".json", ".tsv", "HED"))

@@ -9,8 +9,9 @@ import pandas as pd
 import xarray as xr
 
 from neurokit.io.readers import mne_files
-from neurokit.io.readers.arrays import say_no_layout, spikes_of_arrays
+from neurokit.io.readers.arrays import say_no_layout, session_of_arrays, spikes_of_arrays
 from neurokit.io.readers.hdf5 import open_hdf5
+from neurokit.io.readers.mat_file import check_mat
 from neurokit.io.readers.reader import Found, Reader
 
 
@@ -20,7 +21,7 @@ def _read_spikes(found: Found) -> xr.Dataset:
 
 def _read_session(found: Found) -> xr.DataTree:
     try:
-        return xr.DataTree.from_dict({"spikes": _read_spikes(found)})
+        return session_of_arrays(found.path, _read_arrays(found.path))
     except ValueError as error:
         try:
             return mne_files.read_session(found._replace(form="FieldTrip"))
@@ -45,6 +46,7 @@ def _read_arrays(path: Path) -> dict[str, Any]:
     if h5py.is_hdf5(path):  # MATLAB 7.3
         with open_hdf5(path) as file:
             raise ValueError(say_no_layout(path, [n for n in file if not n.startswith("#")]))
+    check_mat(path)
     try:
         held = scipy.io.loadmat(path, squeeze_me=True, struct_as_record=True)
     except Exception as error:

@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +11,10 @@ import pandas as pd
 import xarray as xr
 
 from neurokit.io.readers.channels import choose_channels
+from neurokit.io.readers.cut_short import tell_if_short
 from neurokit.io.readers.damage import refuse_text_transfer
-from neurokit.io.readers.mat_file import list_variables
+from neurokit.io.readers.fif_file import check_fif
+from neurokit.io.readers.mat_file import check_mat, list_variables
 from neurokit.io.readers.reader import Found, Reader, name_parts
 from neurokit.io.readers.triggers import add_steps, find_rises, join_lines
 from neurokit.recording.make import events
@@ -41,7 +43,22 @@ _READERS = {
     "Blackrock": "read_raw_nsx",
     "Neuralynx": "read_raw_neuralynx",
 }
-_TOLD = ("discontinu", "gap", "truncat", "missing", "corrupt", "overflow")  # worth a warning
+_TOLD = (  # words of warnings that are about the recording itself
+    *("discontinu", "gap", "truncat", "missing", "corrupt", "overflow", "uniform", "jitter"),
+    *("irregular", "skip", "incomplete", "lost", "cut short", "shorter", "inconsistent"),
+    *("unexpected", "not match", "exceed", "bad number", "interrupt", "too few", "damaged"),
+    *("invalid", "fail", "wrong", "jump", "backward", "unreliable"),
+)
+_PACKAGES = {  # module that MNE's readers may ask for: what it is called where it is installed
+    "antio": "antio",
+    "curryreader": "curryreader",
+    "defusedxml": "defusedxml",
+    "mffpy": "mffpy",
+    "neo": "neo",
+    "pandas": "pandas",
+    "pymatreader": "pymatreader",
+    "pymef": "pymef",
+}
 
 
 def read_signal(found: Found, channels: Sequence[str] | None) -> xr.DataArray:
@@ -119,30 +136,61 @@ def open_mne(path: Path, form: str) -> "mne.io.BaseRaw | mne.BaseEpochs":
         "FieldTrip": _open_fieldtrip,
     }
     opener = openers.get(form)
-    with warnings.catch_warnings(record=True) as caught, mne.utils.use_log_level("CRITICAL"):
-        warnings.simplefilter("always")
+    if form == "FIF":
+        check_fif(path)
+    elif form in ("EEGLAB", "FieldTrip"):
+        check_mat(path)
+    with record_warnings() as caught:
         try:
             inst = opener(path) if opener else getattr(mne.io, _READERS[form])(path)
         except Exception as error:
             _refuse(path, form, error)
-    for warning in caught:
-        said = str(warning.message)
-        if any(word in said.lower() for word in _TOLD):
-            warnings.warn(f"{path}: {_first_sentence(said)}", stacklevel=4)
-            break
+    tell_again(path, caught)
+    tell_if_short(path, form, inst)
     return inst
+
+
+@contextlib.contextmanager
+def record_warnings() -> Iterator[list[warnings.WarningMessage]]:
+    """Collect what MNE warns of, and print nothing of what it logs.
+
+    At a higher level of its log MNE would not even issue its warnings.
+    """
+    import mne
+
+    def drop(record: object) -> bool:
+        return False
+
+    with warnings.catch_warnings(record=True) as caught, mne.utils.use_log_level("WARNING"):
+        warnings.simplefilter("always")
+        mne.utils.logger.addFilter(drop)
+        try:
+            yield caught
+        finally:
+            mne.utils.logger.removeFilter(drop)
+
+
+def tell_again(path: Path, caught: Sequence[warnings.WarningMessage]) -> None:
+    """Warn of what a reader beneath warned of, where it is about the recording."""
+    told = set()
+    for warning in caught:
+        said = _first_sentence(str(warning.message))
+        if said not in told and any(word in said.lower() for word in _TOLD):
+            told.add(said)
+            warnings.warn(f"{path}: {said}", stacklevel=5)
 
 
 def _refuse(path: Path, form: str, error: Exception) -> None:
     """Say in one sentence why a reader beneath gave up."""
     said = _first_sentence(str(error))
-    package = getattr(error, "name", None)
-    for name in ("antio", "curryreader", "mffpy", "neo", "pymatreader", "pymef"):
-        if isinstance(error, ImportError | RuntimeError) and f"module {name}" in str(error):
-            package = name
-    if package:
+    if package := _missing_package(error):
         raise ImportError(
             f"{path}: reading {form} takes another package, `pip install {package}`."
+        ) from None
+    if form == "BrainVision" and isinstance(error, UnicodeDecodeError):
+        raise OSError(
+            f"{path}: calls itself UTF-8 and has letters of another code page (Latin-1, say); save"
+            " the header and its markers as UTF-8, or write Codepage=Latin-1 into them."
         ) from None
     if form == "Neuroscan" and "bytes per sample" in str(error):
         raise OSError(
@@ -155,6 +203,16 @@ def _refuse(path: Path, form: str, error: Exception) -> None:
             refuse_text_transfer(path, file.read(1 << 18))
     way = "; its .ncs files can be read one by one" if form == "Neuralynx" else ""
     raise OSError(f"{path}: cannot be read as {form} ({said.rstrip('.')}){way}.") from None
+
+
+def _missing_package(error: Exception) -> str | None:
+    """Return what to install: a name of our table, never one that an exception brings."""
+    if not isinstance(error, ImportError | RuntimeError):
+        return None
+    module = str(getattr(error, "name", None) or "").partition(".")[0]
+    if isinstance(error, ImportError) and module in _PACKAGES:
+        return _PACKAGES[module]
+    return next((p for name, p in _PACKAGES.items() if f"module {name}" in str(error)), None)
 
 
 def _first_sentence(said: str) -> str:
