@@ -71,7 +71,7 @@ def open_session(path: Path) -> Session:
         parts.append(describe_spikes(spikes))
     movements = _join(behaviours)
     parts += [describe_behaviour(name, x) for name, x in movements.items()]
-    # of several clocks (an eye's and a hand's, say) the one with most
+    # where there are several clocks (an eye's and a hand's, say), the one with most counts
     behaviour = max(movements.values(), key=lambda x: x.size, default=None)
     if table is not None:
         parts.append(describe_events(table, _span(signals, spikes, behaviour)))

@@ -192,7 +192,7 @@ class Factorisation(Saveable, TransformerMixin, BaseEstimator):
 
     @property
     def components_(self) -> np.ndarray:
-        """Of a matrix: the factor of the features, (n_components, n_features)."""
+        """Return the factor of a matrix's features, (n_components, n_features)."""
         if len(self.modes_) != 2:
             raise AttributeError("components_ is for matrices; factors_ holds those of tensors.")
         other = next(name for name in self.modes_ if name != self.sample_mode_)

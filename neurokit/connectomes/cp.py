@@ -42,7 +42,7 @@ class NonnegativeCP(Factorisation):
         Penalty on the sum of every factor, in units that leave a scaled tensor with the scaled
         solution: :math:`\frac12\|X-\hat X\|^2 + l_1 \|X\|^{2-1/d} \sum_m \sum F_m` for d modes.
     dtype : {"float32", "float64"}, default="float32"
-        Of the products. Sums over them are in float64.
+        Precision of the products. Sums over them are in float64.
     device : str, default="auto"
         ``"auto"`` takes a CUDA card where torch and the card are there, ``"cpu"`` is NumPy.
     warm_start : bool, default=False
@@ -156,7 +156,7 @@ class CP(Factorisation):
         Mean relative fall of the error per sweep, over ten sweeps, at which a restart has
         converged.
     dtype : {"float32", "float64"}, default="float32"
-        Of the products. Sums over them are in float64.
+        Precision of the products. Sums over them are in float64.
     device : str, default="auto"
         ``"auto"`` takes a CUDA card where torch and the card are there, ``"cpu"`` is NumPy.
     warm_start : bool, default=False

@@ -53,7 +53,7 @@ class DynamicConnectome(Saveable, TransformerMixin, BaseEstimator):
     kind : {"geometric", "product", "min"}, default="geometric"
         Affinity, see `differential_affinity`.
     smoothing : float, default=1.0
-        Of the traces, in seconds.
+        Smoothing of the traces, in seconds.
     normalize : {"mad", "std", None}, default="mad"
         Scale of each unit in each animal.
     form : {"cp", "pairs"}, default="cp"
@@ -86,7 +86,7 @@ class DynamicConnectome(Saveable, TransformerMixin, BaseEstimator):
     Attributes
     ----------
     factors_ : xarray.Dataset
-        Of the factorisation: ``unit_factor`` (or ``pair_factor``), ``time_factor``, one of the
+        Factors: ``unit_factor`` (or ``pair_factor``), ``time_factor``, one of the
         animals where there are several, ``weight``.
     components_ : xarray.DataArray of dims ("component", "source", "target")
         Affinity of each pair, averaged with the component's time course and animals as weights.

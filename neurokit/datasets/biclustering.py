@@ -62,7 +62,7 @@ def make_biclustering(
     turn : float, default=pi / 20
         Angle per bin, in rad.
     growth : float, default=1.01
-        Of the radius, per bin.
+        Factor of the radius, per bin.
     noise : float, default=0.01
         Variance of each latent's noise, per bin.
     dispersion : float, default=10.0

@@ -180,7 +180,7 @@ def make_motor_imagery(
     sampling_rate : float, default=128.0
         In Hz.
     duration : float, default=3.0
-        Of a trial, in seconds; time 0 is the cue.
+        Length of a trial, in seconds; time 0 is the cue.
     shift : float, default=1.0
         How much subjects differ in their mixing; 0 is one head for all.
     noise : float, default=5.0
@@ -303,7 +303,7 @@ def make_ssvep(
     Parameters
     ----------
     frequencies : tuple of float, default=(8.0, 10.0, 12.0, 15.0)
-        Of the targets, in Hz.
+        Frequency of each target, in Hz.
     n_trials : int, default=10
         Per target and subject.
     n_subjects : int, default=1
@@ -313,11 +313,11 @@ def make_ssvep(
     sampling_rate : float, default=250.0
         In Hz.
     duration : float, default=2.0
-        Of a trial, in seconds; time 0 is the start of the flicker.
+        Length of a trial, in seconds; time 0 is the start of the flicker.
     latency : float, default=0.14
-        Of the response, in seconds.
+        Delay of the response, in seconds.
     amplitude : float, default=2.5
-        Of the fundamental at the scalp where it is largest, in uV.
+        Size of the fundamental at the scalp where it is largest, in uV.
     noise : float, default=5.0
         Standard deviation of the background at the scalp, in uV.
     random_state : int, Generator or None

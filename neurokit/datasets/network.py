@@ -73,7 +73,7 @@ def make_spiking_network(
         Standard deviation of the membrane that the noise alone would give, in units of the
         threshold.
     time_constant : float, default=0.015
-        Of the membrane, in seconds.
+        Time constant of the membrane, in seconds.
     delay : int, default=2
         Steps from a spike to its effect, at least 1.
     step : float, default=0.001

@@ -199,7 +199,7 @@ class OperationCounter:
         Parameters
         ----------
         n_steps : int
-            Of all recordings together.
+            How many, over all recordings together.
 
         Returns
         -------
@@ -331,7 +331,7 @@ def operation_energy(operations: Operations, dtype: str = "float32") -> float:
     ----------
     operations : Operations
     dtype : {"float32", "float16", "int8"}, default="float32"
-        Of weights and activations.
+        Bits of weights and activations.
 
     Returns
     -------
@@ -366,7 +366,7 @@ def memory_energy(operations: Operations, n_bytes: int, n_neurons: int = 0) -> f
     ----------
     operations : Operations
     n_bytes : int
-        Of the network: see `memory_footprint`.
+        What the network takes: see `memory_footprint`.
     n_neurons : int, default=0
         Neurons with a state.
 

@@ -48,7 +48,7 @@ def measured_rate(path: str | Path, *, duration: float, n_channels: int) -> floa
     path : path-like
         The file.
     duration : float
-        Of what it holds, in s.
+        Length of what it holds, in s.
     n_channels : int
         Channels that it holds.
 

@@ -25,7 +25,7 @@ class RegionEncoder(FrameEncoder):
     encoder : Encoder
         For one signal.
     n_signals : int
-        Of a region.
+        How many signals a region has.
     """
 
     def __init__(self, encoder: FrameEncoder, n_signals: int) -> None:

@@ -27,7 +27,7 @@ def plot_decoding(
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n_times, n_features), or xarray.DataArray
-        Of the same shape. A labelled array gives the clock, the name and the unit.
+        An array of the same shape. A labelled one gives the clock, the name and the unit.
     feature : str or int, default=0
         Which of the features, by name or place.
     step : float, optional

@@ -321,7 +321,7 @@ def plot_codebook_use(
     codebook_sizes : sequence of int
         Codes that each stage has.
     names : sequence of str, optional
-        Of the stages. Default: the labels of ``level``, else numbers from 1 on.
+        Names of the stages. Default: the labels of ``level``, else numbers from 1 on.
     ax : matplotlib Axes, optional
         Where to draw.
 

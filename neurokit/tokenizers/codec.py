@@ -66,9 +66,9 @@ class CodecTokenizer(NetworkTokenizer):
         If False, a second is divided by its own level and not by that of the one before: a
         little better, and a second late when live.
     loss_weights : tuple of float, default=(1.0, 0.02, 0.1)
-        Of the Huber loss (``"embedded"``: half the binary logarithm of the relative error), of the
-        log spectrograms, and of the relative error per band (1-4, 4-8,
-        8-13, 13-30, 30-80 Hz), which keeps beta and gamma from being traded for the slow waves.
+        Weights of the Huber loss (``"embedded"``: half the binary logarithm of the relative
+        error), of the log spectrograms, and of the relative error per band (1-4, 4-8, 8-13,
+        13-30, 30-80 Hz), which keeps beta and gamma from being traded for the slow waves.
     quantizer_dropout : float, default=0.25
         Share of the training examples that are decoded from fewer stages.
     window : float, default=4.0

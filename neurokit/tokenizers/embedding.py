@@ -45,10 +45,10 @@ class EventEmbedding(Saveable, TransformerMixin, BaseEstimator):
         their coordinates ``x``, ``y``, ``z``, which also gives vectors to units that ``fit`` has
         not seen.
     scale : float, default=10.0
-        Of ``"place"``, in mm: the longest wavelength. Components take turns over the axes, and
+        The longest wavelength of ``"place"``, in mm. Components take turns over the axes, and
         every six halve it.
     bin_width : float, default=0.01
-        Of plain counts, which carry no clock, in s.
+        Width of the bins of plain counts, which carry no clock, in s.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class EventEmbedding(Saveable, TransformerMixin, BaseEstimator):
     window_, kind_, scale_, bin_width_
         As ``fit`` was given them.
     sampling_rate_ : float or None
-        Of the counts that ``fit`` has seen, in Hz; None after spike times. Counts at another
+        Rate of the counts that ``fit`` has seen, in Hz; None after spike times. Counts at another
         rate are refused.
     channels_, n_features_in_ : list, int
         Units seen in ``fit``, as in every estimator.

@@ -98,9 +98,9 @@ class MultiScaleTokenizer(CodecTokenizer):
     stretch, causal, beam, quantizer_dropout, window : optional
         As in `CodecTokenizer`.
     latent_dim, n_filters, n_residual, n_context : int
-        Of each branch; as in `CodecTokenizer`.
+        As in `CodecTokenizer`, for each branch.
     loss_weights : tuple of float, default=(1.0, 0.05)
-        Of the Huber loss, and of amplitude and phase.
+        Weights of the Huber loss, and of that of amplitude and phase.
     sampling_rate, trainer, device, random_state : optional
         As in `CodecTokenizer`.
 

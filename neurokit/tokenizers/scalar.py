@@ -51,7 +51,7 @@ class ScalarTokenizer(SignalTokenizer):
     kind_ : str
         As ``fit`` was given it.
     codebook_report_ : dict of list
-        Of the training data: codes used, perplexity.
+        What was found on the training data: codes used, perplexity.
     rate_report_ : dict
         Bits per second and channel: of the samples, of the level, together.
     n_samples_seen_ : int

@@ -188,7 +188,7 @@ class SpikeTokenizer(Saveable, TransformerMixin, BaseEstimator):
         Returns
         -------
         xarray.Dataset
-            Of spikes. Plain tokens start at 0 s.
+            Spikes as `neurokit.spikes` makes them. Plain tokens start at 0 s.
 
         Raises
         ------

@@ -56,7 +56,7 @@ class Trainer(BaseEstimator):
         The epoch whose weights are kept; "best" has the least ``val_loss``. Default: "best" with
         ``patience``, else "last".
     precision : {"float32", "bfloat16"}, default="float32"
-        Of the products inside ``module``; weights and sums stay float32.
+        How exactly the products inside ``module`` are computed; weights and sums stay float32.
     device : str, default="auto"
         ``"auto"`` is CUDA where there is one, else the CPU. ``"accelerate"`` trains on every
         process that ``accelerate launch`` started, and needs that package.
@@ -146,7 +146,7 @@ class Trainer(BaseEstimator):
         data : Tensor, sequence of Tensors, or Examples
             The first axis of tensors counts the examples.
         seed : int
-            Of batch order, dropout, and whatever else ``module`` draws.
+            It decides the order of batches, dropout, and whatever else ``module`` draws.
         groups : array-like of shape (n_examples,), optional
             Subject or session of each example: none stands on both sides of the held-out split.
 

@@ -103,11 +103,11 @@ def evaluate(
     decoder : str
         One of ``DECODERS``.
     filters : sequence of str, default=("none",)
-        Of ``FILTERS``.
+        Some of ``FILTERS``.
     seed : int, default=0
-        Of the network.
+        Seed of the network.
     epochs : int, optional
-        Of the network. Default: its own.
+        How long the network trains. Default: its own number.
     count : int, optional
         Test steps on which operations are counted. Default: all.
     device : str, default="auto"

@@ -57,7 +57,7 @@ def _panel(
     width = edge.size // ROWS
     r = 0
     while r < n_rows:
-        # Of the last rows, too few for a tile, each fills a tile with copies of itself.
+        # The last rows are too few for a tile: each fills one with copies of itself.
         count = ROWS if n_rows - r >= ROWS else 1
         inside = count == ROWS and n_columns == width
         target, at, row = edge, 0, width

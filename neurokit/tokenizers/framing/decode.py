@@ -62,7 +62,7 @@ def decode_span(
     montage : Montage
     decode : callable
     tokens : ndarray of shape (row, frame, column)
-        Of frame ``first`` and those that follow.
+        Tokens of frame ``first`` and those that follow.
     start, stop : int
     first : int, default=0
     ends : bool, default=True

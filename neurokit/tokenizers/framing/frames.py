@@ -20,7 +20,7 @@ class Frames:
     Parameters
     ----------
     rate, model_rate : Fraction
-        Of the recording, and at which it is coded, in Hz.
+        Rate of the recording, and the one at which it is coded, in Hz.
     hop, n_steps : int
         Samples per step, at ``model_rate``, and steps per frame.
     level_period : int, optional

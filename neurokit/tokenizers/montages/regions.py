@@ -34,11 +34,11 @@ class RegionMontage:
     Parameters
     ----------
     contacts : Contacts
-        Of each channel.
+        One for each channel.
     regions : sequence of str
-        Of each channel.
+        One for each channel.
     subjects : sequence of str
-        Of each trial.
+        One for each trial.
     order : sequence of str
         Regions that come first, in this order; others follow by name.
     n_slots : int, default=0
@@ -280,7 +280,7 @@ def read_note(tokens: xr.DataArray, subjects: list[str]) -> tuple[RegionMontage,
     Returns
     -------
     montage : Montage
-        Of the regions that are there, in the order of the tokens; without maps.
+        It holds the regions that are there, in the order of the tokens, without maps.
     source : xarray.DataArray
         The tokens with their contacts in place of the regions; values mean nothing.
     """

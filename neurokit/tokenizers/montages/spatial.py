@@ -167,7 +167,7 @@ def add_recording(
         What is known; it is left alone.
     contacts : Contacts
     regions : sequence of str
-        Of each contact.
+        One for each contact.
     moment : ndarray of shape (n_contacts, n_contacts)
         Mean products of levelled signals.
     n : int
@@ -221,7 +221,7 @@ def learn_contacts(
         Contacts of a region that is found by places, about.
     contacts : Contacts
     subjects : sequence of str
-        Of each trial.
+        One for each trial.
     levelled : ndarray of shape (trial * contact, frame, sample)
 
     Returns
