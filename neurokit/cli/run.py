@@ -255,7 +255,7 @@ def _flat(x: xr.DataArray) -> np.ndarray:
 
 
 def _evoked(x: xr.DataArray) -> np.ndarray:
-    """Means over windows of 100 ms, less each channel's mean over the trial."""
+    """Return the means over windows of 100 ms, less each channel's mean over the trial."""
     values = np.asarray(x.transpose("trial", "channel", "time").values, np.float64)
     size = max(1, round(0.1 * recording.sampling_rate(x)))
     whole = max(1, values.shape[-1] // size) * size

@@ -199,7 +199,7 @@ class Factorisation(Saveable, TransformerMixin, BaseEstimator):
         return self._factor(other).T
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
-        """Names of the components."""
+        """Return the names of the components."""
         check_is_fitted(self)
         prefix = self._name.lower()
         return np.array([f"{prefix}{k}" for k in range(self.n_components_)], dtype=object)
@@ -311,7 +311,7 @@ class Factorisation(Saveable, TransformerMixin, BaseEstimator):
             )
 
     def _label(self, tensor: Tensor, factors: list[np.ndarray]) -> xr.Dataset:
-        """Factors of norm 1, the largest component first."""
+        """Return the factors of norm 1, the largest component first."""
         wide = [f.astype(np.float64) for f in factors]
         norms = [np.linalg.norm(f, axis=0) for f in wide]
         powers = [2 if name == "unit" and tensor.form == "cp" else 1 for name in tensor.modes]
@@ -355,7 +355,7 @@ class Factorisation(Saveable, TransformerMixin, BaseEstimator):
         return found | {key: (dims, values * sign)}
 
     def _factor(self, mode: str) -> np.ndarray:
-        """Factor of one mode as (size, n_components), of norm 1."""
+        """Return the factor of one mode as (size, n_components), of norm 1."""
         values = self.factors_[f"{mode}_factor"].values
         if mode == "pair":
             source, target = np.triu_indices(len(values), 1)

@@ -226,7 +226,7 @@ class Affinity:
         return np.asarray(self.operand(np.dtype(np.float64)).products(arrays, place)[0])
 
     def norm2(self) -> float:
-        """Sum of squares over all known entries, summed in float64."""
+        """Return the sum of squares over all known entries, summed in float64."""
         return float(self.operand(np.dtype(np.float64)).norm2)
 
     def tiles(

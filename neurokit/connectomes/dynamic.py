@@ -268,7 +268,7 @@ class DynamicConnectome(Saveable, TransformerMixin, BaseEstimator):
         return tags
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
-        """Names of the components."""
+        """Return the names of the components."""
         check_is_fitted(self)
         return np.array([f"dynamicconnectome{k}" for k in range(len(self.excess_))], dtype=object)
 
@@ -369,7 +369,7 @@ class DynamicConnectome(Saveable, TransformerMixin, BaseEstimator):
         self.labels_ = xr.concat(labels, names)
 
     def _loading(self) -> np.ndarray:
-        """How much each unit takes part in each component: (n_units, n_components)."""
+        """Return how much each unit takes part in each component: (n_units, n_components)."""
         if self.model_.form_ == "cp":
             return np.asarray(self.factors_["unit_factor"].values)
         return np.asarray(np.nansum(self.factors_["pair_factor"].values, axis=1))

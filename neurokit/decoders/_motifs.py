@@ -29,7 +29,7 @@ class LogOdds(NamedTuple):
 
 
 def windows(raster: Bits, n_rows: int, n_delays: int) -> csr_array:
-    """Spikes at and after each of the first ``n_rows`` steps, one row for each step.
+    """Return the spikes at and after each of the first ``n_rows`` steps, one row for each step.
 
     Column ``unit * n_delays + delay`` of row ``t`` holds the bin ``t + delay``; there are as many
     entries as spikes times delays, however many units are silent.
@@ -48,7 +48,7 @@ def windows(raster: Bits, n_rows: int, n_delays: int) -> csr_array:
 
 
 def log_odds(raster: Bits, model: LogOdds, first: int, last: int) -> NDArray[np.float32]:
-    """Log-odds that each motif begins at each step from ``first`` to before ``last``.
+    """Return the log-odds that each motif begins at each step from ``first`` to before ``last``.
 
     Bins after the end of the raster are unknown and add nothing.
     """

@@ -312,7 +312,7 @@ def _moments(rows: Series, truth: Target) -> dict[str, Any]:
 
 
 def _about(products: Doubles, left: Doubles, right: Doubles, mean: Doubles, n: float) -> Doubles:
-    """Sum of products of what is left when ``mean`` is taken off both sides."""
+    """Return the sum of products of what is left when ``mean`` is taken off both sides."""
     return products - np.outer(left, mean) - np.outer(mean, right) + n * np.outer(mean, mean)
 
 

@@ -219,7 +219,7 @@ class EuclideanAlignment(Saveable, TransformerMixin, BaseEstimator):
 
 
 def _mean_covariance(x: Floats, domain: str) -> Floats:
-    """Mean of ``X X' / T`` over trials, in float64."""
+    """Return the mean of ``X X' / T`` over trials, in float64."""
     x = x.astype(np.float64, copy=False)
     mean = np.mean(x @ x.transpose(0, 2, 1), axis=0) / x.shape[2]
     if not mean.any():

@@ -184,7 +184,7 @@ def count_lags(estimator: BaseEstimator, rate: float | None) -> int:
 
 
 def _windows(x: Floats, n_lags: int, before: Floats) -> Floats:
-    """Rows of ``[x(t), x(t-1), ...]``, with ``before`` where there is no past."""
+    """Return rows of ``[x(t), x(t-1), ...]``, with ``before`` where there is no past."""
     n, n_units = x.shape
     out = np.empty((n, n_lags, n_units), x.dtype)
     for lag in range(n_lags):

@@ -133,7 +133,7 @@ def cut_spans(n: int, size: int) -> Iterator[tuple[int, int]]:
 def _read_clock(
     estimator: BaseEstimator, x: xr.DataArray, plain_rate: float | None
 ) -> tuple[Fraction, Fraction]:
-    """Rate and first sample of a labelled recording."""
+    """Read the rate and the first sample of a labelled recording."""
     name = name_of(estimator)
     index = x.xindexes.get("time")
     if isinstance(index, SampleIndex) and index.rate > 0:

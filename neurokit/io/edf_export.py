@@ -153,7 +153,7 @@ def _blocks(x: xr.DataArray, length: int) -> Iterator[tuple[int, np.ndarray]]:
 
 
 def _ranges(path: Path, x: xr.DataArray) -> list[tuple[bytes, bytes]]:
-    """Smallest and largest value of each channel, as the header writes them."""
+    """Return the smallest and largest value of each channel, as the header writes them."""
     low = np.full(x.sizes["channel"], np.inf)
     high = -low
     for _, values in _blocks(x, 1):

@@ -267,7 +267,7 @@ def envelope_correlation(
 def erp_latency_error(
     x: Recording, y: Recording, *, window: tuple[float, float], sampling_rate: float | None = None
 ) -> Labelled:
-    """How far a reconstruction moves the peak of the average over trials.
+    """Return how far a reconstruction moves the peak of the average over trials.
 
     The peak is the largest deflection from zero in the window of the average of `x`, and in that
     of `y` the largest of the same sign; both to the sample.

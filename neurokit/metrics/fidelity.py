@@ -23,7 +23,7 @@ Wrap = Callable[[np.ndarray], Labelled]
 
 
 def nmse(x: Recording, y: Recording) -> Labelled:
-    """Squared error of a reconstruction as a share of the signal's variance.
+    """Return the squared error of a reconstruction as a share of the signal's variance.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def nmse(x: Recording, y: Recording) -> Labelled:
 
 
 def snr_db(x: Recording, y: Recording) -> Labelled:
-    """Signal-to-noise ratio of a reconstruction, in dB: -10 log10 of `nmse`.
+    """Return the signal-to-noise ratio of a reconstruction, in dB: -10 log10 of `nmse`.
 
     Parameters
     ----------
@@ -346,7 +346,7 @@ def label_bands(
 
 
 def frequencies_of(n_times: int, rate: float) -> tuple[np.ndarray, np.ndarray]:
-    """Frequencies of a real transform, and how often each stands in the full one."""
+    """Return the frequencies of a real transform, and how often each stands in the full one."""
     f = fft.rfftfreq(n_times, 1 / rate)
     weight = np.full(len(f), 2.0)
     weight[0] = 1.0

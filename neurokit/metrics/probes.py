@@ -132,7 +132,7 @@ def probe(
 
 
 def _table(source: Source, name: str, train: np.ndarray, seed: int, n_trials: int) -> np.ndarray:
-    """Features of all trials, made for this fold where they depend on it."""
+    """Return the features of all trials, made for this fold where they depend on it."""
     table = _rows(source(train, seed) if callable(source) else source)
     if len(table) != n_trials or not np.isfinite(table).all():
         raise ValueError(

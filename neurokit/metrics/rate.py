@@ -15,7 +15,7 @@ from neurokit.types import Labelled, Recording, Tokens
 
 
 def nominal_rate(codebook_sizes: Sequence[float], frame_rate: float | Sequence[float]) -> float:
-    """Bits per second and channel that tokens take before entropy coding.
+    """Return the bits per second and channel that tokens take before entropy coding.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def nominal_rate(codebook_sizes: Sequence[float], frame_rate: float | Sequence[f
 
 
 def measured_rate(path: str | Path, *, duration: float, n_channels: int) -> float:
-    """Bits per second and channel that a file takes: headers, side information and all.
+    """Return the bits per second and channel that a file takes: headers, side information and all.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ class TokenEntropy(NamedTuple):
 
 
 def token_entropy(tokens: Tokens) -> TokenEntropy:
-    """Empirical entropy of tokens, alone and given the frame before.
+    """Return the empirical entropy of tokens, alone and given the frame before.
 
     Plug-in estimates from counts, pooled over trials and channels: with few frames for many
     codes both are too low, the conditional one much more so. The measured size of a file is the
@@ -210,7 +210,7 @@ def rate_distortion(
     n_bytes: Callable[[xr.DataArray], float] | None = None,
     bands: Mapping[str, tuple[float, float]] | None = None,
 ) -> pd.DataFrame:
-    """Distortion against rate, by decoding the first stage, the first two, and so on.
+    """Tabulate distortion against rate, by decoding the first stage, the first two, and so on.
 
     Parameters
     ----------
@@ -377,7 +377,7 @@ def _ecs_pearson(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def _entropy(counts: np.ndarray) -> float:
-    """Entropy in bits of a histogram."""
+    """Return the entropy in bits of a histogram."""
     p = counts[counts > 0] / max(counts.sum(), 1)
     return float(-(p * np.log2(p)).sum()) + 0.0
 
@@ -388,7 +388,7 @@ def _promised_bytes(tokens: xr.DataArray) -> float:
 
 
 def _frames_last(tokens: Tokens, caller: str) -> np.ndarray:
-    """Integers of shape (sequences, frames, levels)."""
+    """Return integers of shape (sequences, frames, levels)."""
     if isinstance(tokens, xr.DataArray):
         if "frame" not in tokens.dims or "level" not in tokens.dims:
             raise ValueError(

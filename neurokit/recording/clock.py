@@ -118,7 +118,7 @@ class _Clock(CoordinateTransform):
     def equals(
         self, other: CoordinateTransform, exclude: frozenset[Hashable] | None = None
     ) -> bool:
-        """Whether both name the same samples."""
+        """Tell whether both name the same samples."""
         return isinstance(other, _Clock) and (
             (self.first, self.rate, self.size) == (other.first, other.rate, other.size)
         )
@@ -290,7 +290,7 @@ class SampleIndex(CoordinateTransformIndex):
         return IndexSelResult({self.transform.dim: found if found.ndim else int(found)})
 
     def equals(self, other: xr.Index, *, exclude: frozenset[Hashable] | None = None) -> bool:
-        """Whether both hold the same samples of the same clock."""
+        """Tell whether both hold the same samples of the same clock."""
         return isinstance(other, SampleIndex) and self.transform.equals(other.transform)
 
     def join(self, other: Self, how: str = "inner") -> Self:
@@ -321,7 +321,7 @@ class SampleIndex(CoordinateTransformIndex):
         return self._like(first / step, 1 / step, size)
 
     def reindex_like(self, other: Self) -> dict[Hashable, Any]:
-        """Positions in this index of the samples of ``other``; -1 where it has none."""
+        """Return the positions in this index of the samples of ``other``; -1 where it has none."""
         start = other.first / other.rate * self.rate - self.first
         step = self.rate / other.rate
         grid = math.lcm(start.denominator, step.denominator)
@@ -414,7 +414,7 @@ class SampleIndex(CoordinateTransformIndex):
         return slice(start, stop, label.step)
 
     def _edge(self, label: Hashable) -> float:
-        """Position of an end of a slice, at most one sample outside."""
+        """Return the position of an end of a slice, at most one sample outside."""
         time = np.clip(_seconds(label), -1e200, 1e200)  # an infinite end is one, too
         return min(max(float(self._nearby(time)), -1.0), float(self.size))
 

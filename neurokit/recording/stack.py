@@ -117,7 +117,7 @@ def _clock(x: xr.DataArray) -> str:
 
 
 def _shared(pieces: list[xr.DataArray], places: Mapping[Hashable, int]) -> dict[str, object]:
-    """Coordinates of the units on which all animals that have a unit agree."""
+    """Return the coordinates of the units on which all animals that have a unit agree."""
     found: dict[str, pd.Series] = {}
     dropped = set()
     for x in pieces:

@@ -91,7 +91,7 @@ class SpikeIndex(Index):
         return self._take(chosen)
 
     def equals(self, other: Index, *, exclude: frozenset[Hashable] | None = None) -> bool:
-        """Whether both hold the same spikes; along ``unit`` two pieces may differ."""
+        """Tell whether both hold the same spikes; along ``unit`` two pieces may differ."""
         if not isinstance(other, SpikeIndex):
             return False
         if exclude and self.unit in exclude:

@@ -80,8 +80,8 @@ class SignalTokenizer(Saveable, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : xarray.DataArray with dims ([trial,] channel, time), array-like, or MNE object
-            It may have any channels and any sampling rate. With dask inside, so are the tokens: blocks
-            of time are coded independently and give the same tokens.
+            It may have any channels and any sampling rate. With dask inside, so are the tokens:
+            blocks of time are coded independently and give the same tokens.
 
         Returns
         -------

@@ -64,7 +64,7 @@ class Run:
         self.best_loss, self.waited = math.inf, 0
 
     def train(self) -> History:
-        """Every epoch that is left."""
+        """Train every epoch that is left."""
         settings = self.settings
         bar = tqdm(
             total=settings.n_epochs * self.n_batches,
@@ -215,7 +215,7 @@ class Run:
         return self.settings.patience is not None and self.waited >= self.settings.patience
 
     def _follows(self) -> bool:
-        """Whether another process shows the progress and keeps the checkpoint."""
+        """Tell whether another process shows the progress and keeps the checkpoint."""
         return self.processes is not None and self.processes.rank > 0
 
     # -------------------------------------------------------- checkpoint
@@ -277,7 +277,7 @@ class Run:
 
 
 def _by_rate(module: nn.Module, parameters: list[nn.Parameter]) -> list[dict[str, object]]:
-    """Parameters grouped by how many times the learning rate they learn at."""
+    """Return parameters grouped by how many times the learning rate they learn at."""
     factor = {
         id(layer.get_parameter(name)): value
         for layer in module.modules()

@@ -87,7 +87,7 @@ def read_recording(path: str | os.PathLike[str]) -> Recording:
 
 
 def _fired(file: Any, clock: NDArray[np.float64]) -> NDArray[np.int8]:
-    """Whether each channel fired, shape (time, channel), by the edges of NeuroBench."""
+    """Tell whether each channel fired, shape (time, channel), by the edges of NeuroBench."""
     edges = np.arange(clock[0] - _STEP, clock[-1], _STEP)
     table = file["spikes"][()]  # (unit, channel)
     fired = np.zeros((max(len(clock), len(edges)), table.shape[1]), np.int8)

@@ -58,7 +58,7 @@ class Rows:
             self.rows = self._read(self.path)
 
     def known(self, **key: object) -> bool:
-        """Whether the row of these values of ``KEY`` is there."""
+        """Tell whether the row of these values of ``KEY`` is there."""
         return any(all(row[k] == v for k, v in key.items()) for row in self.rows)
 
     def add(self, row: Mapping[str, object]) -> None:

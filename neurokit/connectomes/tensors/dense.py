@@ -129,7 +129,7 @@ def matrix_product(matrix: Array, weights: Array, rows: bool) -> Array:
 
 
 def square_norm(matrix: Array) -> float:
-    """Sum of squares in float64, block by block."""
+    """Return the sum of squares in float64, block by block."""
     size = max(1, BLOCK // 8 // max(matrix.shape[1], 1))
     return float(
         sum(

@@ -75,7 +75,7 @@ class Pairs(Symmetric):
         return total.reshape(len(total), len(units), -1)
 
     def towards_pairs(self, weights: np.ndarray) -> np.ndarray:
-        """Sum of ``x_ijc w_c`` over c: (n_units, n_units)."""
+        """Return the sum of ``x_ijc w_c`` over c: (n_units, n_units)."""
         n_units = self.sizes[0]
         out = np.zeros((n_units, n_units))
         for rows, values in self.tiles():

@@ -140,7 +140,7 @@ def relative_errors(operand: Operand, factors: list[Array]) -> np.ndarray:
 
 
 def stationarity(operand: Operand, factors: list[Array], *, bounded: bool) -> np.ndarray:
-    """How far each restart is from a stationary point: projected gradient over ||X||^2.
+    """Return how far each restart is from a stationary point: projected gradient over ||X||^2.
 
     Zero where no small change of the factors lowers the error (Karush-Kuhn-Tucker); each
     gradient counts times the norm of its factor, so that the scale of factors does not matter.
@@ -243,7 +243,7 @@ def _gather(state: _State) -> list[np.ndarray]:
 
 
 def _last(state: _State) -> np.ndarray:
-    """Last error of every restart, retired ones included."""
+    """Return the last error of every restart, retired ones included."""
     table = np.array(state.history)
     return np.array([column[np.isfinite(column)][-1:].sum() for column in table.T])
 

@@ -35,11 +35,11 @@ class Symmetric(ABC):
 
     @abstractmethod
     def towards_units(self, units: Array, cells: Array) -> Array:
-        """Sum of ``x_ijc a_jr k_cr`` over j and c: (n_restarts, n_units, rank)."""
+        """Return the sum of ``x_ijc a_jr k_cr`` over j and c: (n_restarts, n_units, rank)."""
 
     @abstractmethod
     def towards_cells(self, units: Array) -> Array:
-        """Sum of ``x_ijc a_ir a_jr`` over i and j: (n_cells, n_restarts, rank)."""
+        """Return the sum of ``x_ijc a_ir a_jr`` over i and j: (n_cells, n_restarts, rank)."""
 
     def impute_units(self, units: Array, cells: Array) -> Array:
         """Return what the model at unknown entries adds to `towards_units`."""
@@ -50,7 +50,7 @@ class Symmetric(ABC):
         raise NotImplementedError
 
     def unknown_square(self, units: Array, cells: Array) -> Array:
-        """Sum of squares of the model over unknown entries."""
+        """Return the sum of squares of the model over unknown entries."""
         raise NotImplementedError
 
     @property

@@ -37,7 +37,7 @@ def block_steps(shape: tuple[int, ...]) -> list[int]:
 
 
 def _corners(shape: Sequence[int], step: Sequence[int]) -> list[tuple[int, int, int]]:
-    """First (trial, frame, channel) of each block, in the order of the file."""
+    """Return the first (trial, frame, channel) of each block, in the order of the file."""
     n_trials, n_channels, n_frames, _ = shape
     return list(
         product(

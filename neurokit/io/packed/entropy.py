@@ -27,7 +27,7 @@ _FLOOR = 1 << 11  # least probability of a token, in units of 2**-24
 
 
 def _token_table() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """First magnitude and number of free bits of each token."""
+    """Return the first magnitude and number of free bits of each token."""
     first, bits = list(range(8)), [0] * 8
     for octave, parts in ((3, 4), (4, 4), (5, 2), (6, 2), (7, 1), (8, 1), (9, 1), (10, 1)):
         width = octave - (parts.bit_length() - 1)

@@ -289,7 +289,7 @@ def decompress(path_in: str | os.PathLike[str], path_out: str | os.PathLike[str]
 
 
 def _layout(edf: EdfFile) -> dict[str, Any]:
-    """Where the samples lie: the rest of the file is kept as it stands."""
+    """Tell where the samples lie: the rest of the file is kept as it stands."""
     return {
         "header_bytes": edf.header_bytes,
         "n_records": edf.n_records,

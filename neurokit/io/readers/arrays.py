@@ -180,7 +180,7 @@ def _field(one: Any, field: str) -> np.ndarray:
 
 
 def _alone(name: str, times: np.ndarray, arrays: dict[str, np.ndarray]) -> bool:
-    """Whether nothing beside flat times could say which spike is whose."""
+    """Tell whether nothing beside flat times could say which spike is whose."""
     sizes = [np.size(value) for other, value in arrays.items() if other != name]
     return times.ndim < 2 and times.size not in sizes
 

@@ -108,7 +108,7 @@ class EdfFile:
         return half + (_JITTER if self.continuous else 0.0)
 
     def _is_late(self) -> bool:
-        """Whether records of a file that calls itself continuous begin at other times.
+        """Tell whether records of a file that calls itself continuous begin at other times.
 
         A gap moves all that follows, so that some records tell of all.
         """

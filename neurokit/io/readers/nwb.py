@@ -335,7 +335,7 @@ def _from_table(name: str, group: h5py.Group) -> pd.DataFrame:
 
 
 def _is_event(series: h5py.Group) -> bool:
-    """Whether a series names moments, rather than sampling something."""
+    """Tell whether a series names moments, rather than sampling something."""
     data, kind = series.get("data"), kind_of(series)
     if "timestamps" not in series or kind in {"SpatialSeries", "RoiResponseSeries"}:
         return False

@@ -148,7 +148,7 @@ class Leveller:
         self._before: Codes | None = None  # level codes of the last frames given
 
     def n_frames(self, n_times: int) -> int:
-        """Frames that cover ``n_times`` samples."""
+        """Count the frames that cover ``n_times`` samples."""
         return -(-self.resampler.n_out(n_times) // self.hop)
 
     def push(self, x: Floats, *, last: bool = False) -> tuple[Floats, Codes]:

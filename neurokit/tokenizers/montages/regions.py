@@ -168,11 +168,11 @@ class RegionMontage:
     # ------------------------------------------------------------ labels
 
     def label_rows(self, source: xr.DataArray) -> xr.DataArray:
-        """Rows of regions in place of the channels of a recording; values mean nothing."""
+        """Put rows of regions in place of the channels of a recording; values mean nothing."""
         return _with_channels(source, {"channel": self.regions})
 
     def label_channels(self, tokens: xr.DataArray) -> xr.DataArray:
-        """Contacts in place of the regions of tokens; values mean nothing."""
+        """Put contacts in place of the regions of tokens; values mean nothing."""
         return read_note(tokens, self.subjects)[1]
 
     def describe(self, source: xr.DataArray) -> dict[str, str]:
