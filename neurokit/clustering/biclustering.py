@@ -1,8 +1,10 @@
 """Units into populations and time into states, both at once, with a posterior of both."""
 
+from __future__ import annotations
+
 import os
 import warnings
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import xarray as xr
@@ -19,6 +21,9 @@ from neurokit.clustering.sampling.model import Chain, Counts, Prior
 from neurokit.inputs.rates import match_rate
 from neurokit.inputs.series import Series, series
 from neurokit.persistence import Saveable
+
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
 
 _N_DRAWS, _N_KEPT, _N_BURN = 8, 20, 15  # draws of the fit used for new data, sweeps of each
 _HELD_OUT = 0.1  # part of the counts that score hides and predicts
@@ -425,7 +430,7 @@ class BayesianBiclustering(Saveable, TransformerMixin, BaseEstimator):
                 stacklevel=3,
             )
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True  # bins in which a unit was not observed
         return tags

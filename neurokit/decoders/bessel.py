@@ -181,7 +181,7 @@ class BesselFilter(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         dims = getattr(X, "dims", (rows.space, "time"))  # MNE's order
         return rows.source.copy(data=data).transpose(*dims)
 
-    def _plan(self) -> dict[str, Any]:
+    def _plan(self) -> dict[str, object]:
         return {"mode_": self.mode}
 
     def stream(self) -> "_Stream":

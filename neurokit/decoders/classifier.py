@@ -1,6 +1,8 @@
 """What all classifiers of trials share: labels in, labelled probabilities and decisions out."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -10,6 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 from neurokit.inputs.rates import match_rate
 from neurokit.inputs.trials import Trials, trials
 from neurokit.types import Floats, Recording
+
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
 
 _SMALLEST = np.finfo(np.float64).tiny
 
@@ -86,7 +91,7 @@ class TrialClassifier(ClassifierMixin, BaseEstimator):
         """Return the logarithms of the probabilities, shape (n_trials, n_classes)."""
         return np.log(np.maximum(self._probabilities(seen), _SMALLEST))
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags

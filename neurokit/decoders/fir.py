@@ -1,6 +1,8 @@
 """Smoothing learnt from data: the best weights for a given delay."""
 
-from typing import Any, Self
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -13,6 +15,9 @@ from neurokit.metrics.cost import Cost, multiply
 from neurokit.persistence import Saveable
 from neurokit.streaming import History, check_chunk
 from neurokit.types import Floats, Recording, Targets
+
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
 
 
 class FIRSmoother(Saveable, TransformerMixin, BaseEstimator):
@@ -157,7 +162,7 @@ class FIRSmoother(Saveable, TransformerMixin, BaseEstimator):
         """
         return self.fit(X, y).transform(X)
 
-    def stream(self) -> "_Stream":
+    def stream(self) -> _Stream:
         """Begin a live recording.
 
         Returns
@@ -199,7 +204,7 @@ class FIRSmoother(Saveable, TransformerMixin, BaseEstimator):
         weights, intercept = ridge(total, alpha)
         return weights[:, 0], float(intercept[0]), float(alpha[0])
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags

@@ -1,7 +1,9 @@
 """What the decoders of steady-state responses share: targets, sub-bands, scores to labels."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,10 @@ from neurokit.inputs.rates import require_rate
 from neurokit.inputs.trials import Trials, trials
 from neurokit.metrics.cost import Cost, multiply
 from neurokit.persistence import Saveable
+from neurokit.types import Floats, Recording, Targets
+
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
 
 Array = NDArray[np.float64]
 Solution = dict[str, Array]
@@ -41,7 +47,7 @@ class FlickerClassifier(Saveable, TrialClassifier):
     sampling_rate: float | None
     _any_length = False
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Recording, y: Targets | None) -> Self:
         """Learn from trials whose target is known.
 
         Parameters
@@ -73,7 +79,7 @@ class FlickerClassifier(Saveable, TrialClassifier):
         self.sharpness_ = fit_sharpness(self._score_new(x, index), index)
         return self
 
-    def cost(self, X: Any) -> Cost:
+    def cost(self, X: Recording) -> Cost:
         """Return what the fitted estimator costs for each trial.
 
         Parameters
@@ -135,7 +141,7 @@ class FlickerClassifier(Saveable, TrialClassifier):
     def _add_bands(self, scores: Array) -> Array:
         return np.tensordot(weigh_bands(len(scores)), scores, axes=1)
 
-    def _filter(self, values: NDArray[Any]) -> Array:
+    def _filter(self, values: Floats) -> Array:
         return filter_trials(values.astype(np.float64), self.bands_, self.sampling_rate_)
 
     def _find_frequencies(self) -> Array | None:
@@ -176,7 +182,7 @@ class FlickerClassifier(Saveable, TrialClassifier):
                 f" cycle of {hz.min():g} Hz; give longer ones."
             )
 
-    def _read(self, X: Any) -> Trials:
+    def _read(self, X: Recording) -> Trials:
         seen = super()._read(X)
         if not self._any_length and seen.values.shape[2] != self.n_times_:
             raise ValueError(
@@ -185,14 +191,14 @@ class FlickerClassifier(Saveable, TrialClassifier):
             )
         return seen
 
-    def _decisions(self, seen: Trials) -> NDArray[Any]:
+    def _decisions(self, seen: Trials) -> Floats:
         scores = self._add_bands(self._score(self.solution_, self._filter(seen.values)))
         return log_softmax(self.sharpness_ * scores, axis=1)
 
-    def _probabilities(self, seen: Trials) -> NDArray[Any]:
+    def _probabilities(self, seen: Trials) -> Floats:
         return np.exp(self._decisions(seen))
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.poor_score = True  # for trials of one sample
         return tags

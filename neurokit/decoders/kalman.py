@@ -243,7 +243,7 @@ class KalmanRegressor(TimeRegressor):
         self.forward_, self.inward_ = np.stack(forward), np.stack(inward)
         self.gain_ = self.inward_[-1] @ self.evidence_
 
-    def _plan(self) -> dict[str, Any]:
+    def _plan(self) -> dict[str, object]:
         return {"process_scale_": self.process_scale}
 
     def _check(self, process_scale: float) -> None:

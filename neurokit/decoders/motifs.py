@@ -1,6 +1,8 @@
 """Find spike motifs: groups of units that fire one after the other, each at its own delay."""
 
-from typing import Any, Self
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,9 @@ from neurokit.metrics.cost import Cost, Part, count_products
 from neurokit.persistence import Saveable
 from neurokit.streaming import check_chunk
 from neurokit.types import Floats, Recording, Targets
+
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
 
 
 class MotifDetector(Saveable, TransformerMixin, BaseEstimator):
@@ -143,7 +148,7 @@ class MotifDetector(Saveable, TransformerMixin, BaseEstimator):
         self.latency_ = (self.n_delays - 1) / (rows.sampling_rate or 1.0)
         return self
 
-    def _plan(self) -> dict[str, Any]:
+    def _plan(self) -> dict[str, object]:
         return {"min_interval_": self.min_interval}
 
     def transform(self, X: Recording) -> Any:
@@ -198,7 +203,7 @@ class MotifDetector(Saveable, TransformerMixin, BaseEstimator):
         begins = np.asarray(self.predict(X)).reshape(truth.shape)
         return float(2 * (begins & truth).sum() / max(begins.sum() + truth.sum(), 1))
 
-    def stream(self) -> "_Stream":
+    def stream(self) -> _Stream:
         """Begin a live recording.
 
         Returns
@@ -259,7 +264,7 @@ class MotifDetector(Saveable, TransformerMixin, BaseEstimator):
             start += run.stop - run.start + len(gap)
         return occurs, list(range(n_found))
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
         return tags

@@ -1,6 +1,8 @@
 """What all decoders along time share: their score, their tags, how predictions are labelled."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
@@ -10,6 +12,9 @@ from neurokit.inputs.targets import Target
 from neurokit.metrics.regression import decoding_r2
 from neurokit.persistence import Saveable
 from neurokit.types import Floats, Recording, Targets
+
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
 
 
 class TimeRegressor(Saveable, RegressorMixin, BaseEstimator):
@@ -40,7 +45,7 @@ class TimeRegressor(Saveable, RegressorMixin, BaseEstimator):
             return rows.label(out[:, 0], self.feature_dim_, None)
         return rows.label(out, self.feature_dim_, self.features_)
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         tags.target_tags.required = True

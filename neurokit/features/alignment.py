@@ -1,7 +1,9 @@
 """Bring the trials of different people and days onto common ground."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,6 +14,9 @@ from neurokit.inputs.trials import Trials, trials
 from neurokit.metrics.cost import Cost, multiply
 from neurokit.persistence import Saveable
 from neurokit.types import Floats, Recording
+
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
 
 
 class EuclideanAlignment(Saveable, TransformerMixin, BaseEstimator):
@@ -116,7 +121,7 @@ class EuclideanAlignment(Saveable, TransformerMixin, BaseEstimator):
         )
         return self
 
-    def _plan(self) -> dict[str, Any]:
+    def _plan(self) -> dict[str, object]:
         return {"by_": list(self.by), "unseen_": self.unseen}
 
     def transform(self, X: Recording, *, groups: ArrayLike | None = None) -> Any:
@@ -212,7 +217,7 @@ class EuclideanAlignment(Saveable, TransformerMixin, BaseEstimator):
             return np.full(n_trials, "all")
         return np.array([" ".join(row) for row in zip(*columns, strict=True)])
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags

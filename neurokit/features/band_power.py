@@ -1,7 +1,9 @@
 """Power in frequency bands: the classic features of EEG."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import xarray as xr
@@ -15,6 +17,9 @@ from neurokit.inputs.trials import Trials, trials
 from neurokit.metrics.cost import Cost, multiply
 from neurokit.persistence import Saveable
 from neurokit.types import Floats, Names, Recording
+
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
 
 BANDS = {"alpha": (8.0, 13.0), "beta": (13.0, 30.0)}
 
@@ -141,7 +146,7 @@ class BandPower(Saveable, TransformerMixin, BaseEstimator):
         out = np.log(np.maximum(power, floor)).reshape(len(power), -1)
         return out if source.source is None else self._label(out, source)
 
-    def _plan(self) -> dict[str, Any]:
+    def _plan(self) -> dict[str, object]:
         bands = dict(BANDS if self.bands is None else self.bands)
         return {"bands_": bands, "method_": self.method, "bandwidth_": self.bandwidth}
 
@@ -236,7 +241,7 @@ class BandPower(Saveable, TransformerMixin, BaseEstimator):
         labelled.attrs["units"] = f"log({unit}^2)" if unit else "log"
         return labelled
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags

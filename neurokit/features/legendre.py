@@ -112,7 +112,7 @@ class LegendreHistory(Saveable, TransformerMixin, BaseEstimator):
         self.sampling_rate_ = rate
         return self
 
-    def _plan(self) -> dict[str, Any]:
+    def _plan(self) -> dict[str, object]:
         return {"order_": self.order, "window_": self.window}
 
     def transform(self, X: Recording) -> Any:

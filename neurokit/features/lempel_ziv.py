@@ -1,6 +1,8 @@
 """How many different words a recording is made of."""
 
-from typing import Any, Self
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import xarray as xr
@@ -11,6 +13,9 @@ from neurokit.inputs.trials import trials
 from neurokit.metrics.cost import Cost, add_up
 from neurokit.persistence import Saveable
 from neurokit.types import Floats, Recording
+
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
 
 
 class LempelZiv(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -82,7 +87,7 @@ class LempelZiv(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         self._keep_plan()
         return self
 
-    def _plan(self) -> dict[str, Any]:
+    def _plan(self) -> dict[str, object]:
         return {"binarize_": self.binarize}
 
     def transform(self, X: Recording) -> Any:
@@ -132,7 +137,7 @@ class LempelZiv(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         )
         return labelled.drop_vars("time", errors="ignore")
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags

@@ -134,7 +134,7 @@ class LiquidState(Saveable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         self.sampling_rate_ = rate
         return self
 
-    def _plan(self) -> dict[str, Any]:
+    def _plan(self) -> dict[str, object]:
         return {"tau_": self.tau, "tau_state_": self.tau_state}
 
     def transform(self, X: Recording) -> Any:

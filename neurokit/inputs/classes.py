@@ -5,15 +5,17 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from neurokit.inputs.labels import name_of
 from neurokit.inputs.targets import require_y
+from neurokit.types import Floats, Targets
 
 
-def read_labels(estimator: Any, y: Any, n_trials: int) -> NDArray[Any]:
+def read_labels(estimator: BaseEstimator, y: Targets | None, n_trials: int) -> Floats:
     """Read ``y`` as one label per trial.
 
     Parameters
@@ -43,7 +45,7 @@ def read_labels(estimator: Any, y: Any, n_trials: int) -> NDArray[Any]:
     return np.asarray(labels)
 
 
-def find_classes(estimator: Any, labels: NDArray[Any], classes: Any = None) -> NDArray[Any]:
+def find_classes(estimator: BaseEstimator, labels: Floats, classes: Any = None) -> Floats:
     """Return the classes in order; refuse a single one, which leaves nothing to tell apart.
 
     Parameters
@@ -67,7 +69,7 @@ def find_classes(estimator: Any, labels: NDArray[Any], classes: Any = None) -> N
     return found
 
 
-def index_labels(estimator: Any, labels: NDArray[Any]) -> NDArray[np.intp]:
+def index_labels(estimator: BaseEstimator, labels: Floats) -> NDArray[np.intp]:
     """Return the place of each label among ``classes_``; refuse others.
 
     Parameters

@@ -4,17 +4,20 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
+
+from neurokit.types import Recording
 
 SPACES = ("channel", "unit", "feature")  # the dim that estimators see as features
 
 
-def name_of(estimator: Any) -> str:
+def name_of(estimator: BaseEstimator) -> str:
     """Return the name by which an estimator refuses what it is given."""
     return type(estimator).__name__
 
 
-def labelled_or_plain(X: Any) -> Any:
+def labelled_or_plain(X: Recording) -> Any:
     """Turn MNE objects into labelled arrays and leave the rest."""
     if _is_mne(X):
         from neurokit.io import from_mne
@@ -32,7 +35,7 @@ def labelled_or_plain(X: Any) -> Any:
     return X
 
 
-def find_space(estimator: Any, X: xr.DataArray, *optional: str) -> str:
+def find_space(estimator: BaseEstimator, X: xr.DataArray, *optional: str) -> str:
     """Return the dim of ``X`` that holds channels, units or features; refuse other dims.
 
     Parameters
@@ -54,7 +57,9 @@ def find_space(estimator: Any, X: xr.DataArray, *optional: str) -> str:
     return spaces[0]
 
 
-def match_channels(estimator: Any, X: xr.DataArray, space: str, *, reset: bool) -> xr.DataArray:
+def match_channels(
+    estimator: BaseEstimator, X: xr.DataArray, space: str, *, reset: bool
+) -> xr.DataArray:
     """Remember the names of the channels, or put those of ``X`` in the remembered order.
 
     Parameters
@@ -87,7 +92,7 @@ def match_channels(estimator: Any, X: xr.DataArray, space: str, *, reset: bool) 
     return X
 
 
-def remember_channels(estimator: Any, names: list[Any] | None, *, reset: bool) -> None:
+def remember_channels(estimator: BaseEstimator, names: list[Any] | None, *, reset: bool) -> None:
     """Keep the names of the channels on the estimator in ``fit``; forget those of an older fit."""
     if not reset:
         return
@@ -105,7 +110,7 @@ def keep_coords(source: xr.DataArray | None, dims: tuple[str, ...]) -> Any:
     return source.coords.to_dataset().drop_vars(drop).coords
 
 
-def check_values(estimator: Any, X: xr.DataArray, values: Any, **options: Any) -> Any:
+def check_values(estimator: BaseEstimator, X: xr.DataArray, values: Any, **options: Any) -> Any:
     """Check numbers as scikit-learn does; of NaN say where they are and where they come from.
 
     Parameters
@@ -141,5 +146,5 @@ def check_values(estimator: Any, X: xr.DataArray, values: Any, **options: Any) -
         ) from None
 
 
-def _is_mne(X: Any) -> bool:
+def _is_mne(X: Recording) -> bool:
     return hasattr(X, "info") and hasattr(X, "ch_names") and hasattr(X, "get_data")

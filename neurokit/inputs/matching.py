@@ -1,15 +1,16 @@
 """The labels of X against those of ``fit``: which channels, in which order, in which unit."""
 
-from typing import Any
-
 import xarray as xr
+from sklearn.base import BaseEstimator
 
 from neurokit.inputs.labels import match_channels
 from neurokit.inputs.picks import pick_channels
 from neurokit.inputs.units import match_units
 
 
-def match_labels(estimator: Any, X: xr.DataArray, space: str, *, reset: bool) -> xr.DataArray:
+def match_labels(
+    estimator: BaseEstimator, X: xr.DataArray, space: str, *, reset: bool
+) -> xr.DataArray:
     """Return ``X`` as ``fit`` has seen it: its channels, in its order, in its unit.
 
     Parameters

@@ -4,6 +4,7 @@ import warnings
 from typing import Any
 
 import xarray as xr
+from sklearn.base import BaseEstimator
 
 from neurokit.inputs.labels import name_of
 
@@ -13,7 +14,7 @@ BRAIN = (
 )
 
 
-def pick_channels(estimator: Any, X: xr.DataArray, *, reset: bool) -> xr.DataArray:
+def pick_channels(estimator: BaseEstimator, X: xr.DataArray, *, reset: bool) -> xr.DataArray:
     """Leave out channels that are bad or hold no brain signal.
 
     A trigger channel among the features tells a classifier the labels, an eye channel what the
@@ -72,7 +73,7 @@ def pick_channels(estimator: Any, X: xr.DataArray, *, reset: bool) -> xr.DataArr
     return X.isel(channel=[k for k, why in enumerate(reasons) if not why])
 
 
-def _as_in_fit(estimator: Any, X: xr.DataArray) -> xr.DataArray:
+def _as_in_fit(estimator: BaseEstimator, X: xr.DataArray) -> xr.DataArray:
     known = getattr(estimator, "channels_", None)
     if known is None or "channel" not in X.coords:
         return X

@@ -1,8 +1,7 @@
 """The sampling rate of X: where it is read, when it is needed, which other one is refused."""
 
-from typing import Any
-
 import xarray as xr
+from sklearn.base import BaseEstimator
 
 from neurokit.inputs.labels import name_of
 from neurokit.recording.clock import SampleIndex
@@ -11,7 +10,7 @@ from neurokit.recording.rate import sampling_rate
 TOLERANCE = 1e-3  # relative: as much as the steps of one clock may vary
 
 
-def given_rate(estimator: Any, *, reset: bool) -> float | None:
+def given_rate(estimator: BaseEstimator, *, reset: bool) -> float | None:
     """Return the rate of plain arrays in Hz, None if unknown.
 
     In ``fit`` it is the estimator's own parameter ``sampling_rate``, elsewhere that of ``fit``.
@@ -20,14 +19,14 @@ def given_rate(estimator: Any, *, reset: bool) -> float | None:
     return None if rate is None else float(rate)
 
 
-def rate_of(estimator: Any, X: xr.DataArray, *, reset: bool) -> float | None:
+def rate_of(estimator: BaseEstimator, X: xr.DataArray, *, reset: bool) -> float | None:
     """Return the rate of a labelled array; a single sample knows it only by an index of ours."""
     if X.sizes["time"] > 1 or isinstance(X.xindexes.get("time"), SampleIndex):
         return sampling_rate(X)
     return given_rate(estimator, reset=reset)
 
 
-def require_rate(estimator: Any, rate: float | None) -> float:
+def require_rate(estimator: BaseEstimator, rate: float | None) -> float:
     """Return ``rate``, or say that an estimator that counts in seconds cannot work without."""
     if rate is None or not 0 < rate < float("inf"):
         raise ValueError(
@@ -37,7 +36,7 @@ def require_rate(estimator: Any, rate: float | None) -> float:
     return float(rate)
 
 
-def match_rate(estimator: Any, rate: float | None, *, reset: bool = False) -> None:
+def match_rate(estimator: BaseEstimator, rate: float | None, *, reset: bool = False) -> None:
     """Remember the rate of ``fit``, or refuse another one; an unknown one passes.
 
     Parameters

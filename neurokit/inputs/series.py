@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from neurokit.inputs.labels import (
@@ -17,6 +18,7 @@ from neurokit.inputs.labels import (
 from neurokit.inputs.matching import match_labels
 from neurokit.inputs.rates import given_rate, match_rate, rate_of
 from neurokit.recording.rate import contiguous_runs
+from neurokit.types import Recording
 
 
 class Series(NamedTuple):
@@ -52,7 +54,9 @@ class Series(NamedTuple):
         return labelled if names is None else labelled.assign_coords({dim: list(names)})
 
 
-def series(estimator: Any, X: Any, *, reset: bool, allow_nan: bool = False) -> Series:
+def series(
+    estimator: BaseEstimator, X: Recording, *, reset: bool, allow_nan: bool = False
+) -> Series:
     """Read ``X`` as rows along time.
 
     Parameters

@@ -4,10 +4,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
+from sklearn.base import BaseEstimator
 
 from neurokit.inputs.labels import name_of
 from neurokit.inputs.series import Series
 from neurokit.recording.rate import sampling_rate
+from neurokit.types import Targets
 
 
 class Target(NamedTuple):
@@ -19,7 +21,7 @@ class Target(NamedTuple):
     dim: str  # name of the dim of the columns
 
 
-def target(estimator: Any, y: Any, rows: Series) -> Target:
+def target(estimator: BaseEstimator, y: Targets | None, rows: Series) -> Target:
     """Read ``y`` as one row of numbers per row of X.
 
     Parameters
@@ -64,7 +66,7 @@ def target(estimator: Any, y: Any, rows: Series) -> Target:
     return Target(values[:, None] if flat else values, names, flat, dim)
 
 
-def require_y(estimator: Any, y: Any, what: str) -> None:
+def require_y(estimator: BaseEstimator, y: Targets | None, what: str) -> None:
     """Say what ``y`` is for where it is missing.
 
     Parameters
@@ -81,7 +83,7 @@ def require_y(estimator: Any, y: Any, what: str) -> None:
         )
 
 
-def _same_clock(estimator: Any, X: xr.DataArray, y: xr.DataArray) -> None:
+def _same_clock(estimator: BaseEstimator, X: xr.DataArray, y: xr.DataArray) -> None:
     if "time" not in y.coords or "time" not in X.coords or X.sizes["time"] < 2:
         return
     apart = np.abs(X["time"].values - y["time"].values).max()

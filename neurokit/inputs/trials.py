@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from neurokit.inputs.labels import (
@@ -16,6 +17,7 @@ from neurokit.inputs.labels import (
 )
 from neurokit.inputs.matching import match_labels
 from neurokit.inputs.rates import given_rate, match_rate, rate_of
+from neurokit.types import Recording
 
 
 class Trials(NamedTuple):
@@ -39,7 +41,9 @@ class Trials(NamedTuple):
         return np.broadcast_to(found.values, len(self.values)) if found.ndim < 2 else None
 
 
-def trials(estimator: Any, X: Any, *, reset: bool, allow_nan: bool = False) -> Trials:
+def trials(
+    estimator: BaseEstimator, X: Recording, *, reset: bool, allow_nan: bool = False
+) -> Trials:
     """Read ``X`` as trials of channels over time.
 
     Parameters

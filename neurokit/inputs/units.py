@@ -1,14 +1,15 @@
 """The unit of X: another scale than in fit is put right, another quantity refused."""
 
-from typing import Any
-
 import xarray as xr
+from sklearn.base import BaseEstimator
 
 from neurokit.inputs.labels import name_of
 from neurokit.recording.units import power_between, read_units, scale_units, unit_of_each
 
 
-def match_units(estimator: Any, X: xr.DataArray, space: str, *, reset: bool) -> xr.DataArray:
+def match_units(
+    estimator: BaseEstimator, X: xr.DataArray, space: str, *, reset: bool
+) -> xr.DataArray:
     """Remember the unit of ``X``, or scale ``X`` to the remembered one.
 
     Parameters

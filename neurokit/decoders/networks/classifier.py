@@ -23,6 +23,7 @@ from neurokit.streaming import check_chunk
 from neurokit.types import Floats, Recording, Targets
 
 if TYPE_CHECKING:
+    from sklearn.utils import Tags
     from torch import Tensor, nn
 
     from neurokit.training import Trainer
@@ -275,7 +276,7 @@ class NetworkClassifier(Saveable, TrialClassifier):
                 found.append(likely.double().log_softmax(-1))  # sums to one in double precision
         return torch.cat(found).numpy()
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.poor_score = True  # for trials of one sample
         return tags

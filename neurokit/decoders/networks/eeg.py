@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neurokit.decoders.networks.classifier import NetworkClassifier
+from neurokit.types import Floats, Recording
 
 if TYPE_CHECKING:
     from neurokit.training import Trainer
@@ -124,7 +125,7 @@ class DBConformerClassifier(NetworkClassifier):
         self.trainer = trainer
         self.random_state = random_state
 
-    def channel_weights(self, X: Any) -> Any:
+    def channel_weights(self, X: Recording) -> Any:
         """Return how much each channel counts in the spatial branch, for every trial.
 
         Parameters
@@ -139,7 +140,7 @@ class DBConformerClassifier(NetworkClassifier):
         found = self._look(X, lambda module, x: module.channel_weights(x))
         return self._name(found, X, "channel")
 
-    def attention(self, X: Any) -> tuple[Any, Any]:
+    def attention(self, X: Recording) -> tuple[Any, Any]:
         """Return what the last blocks look at: patches at patches, and channels at channels.
 
         Parameters
@@ -157,7 +158,7 @@ class DBConformerClassifier(NetworkClassifier):
         channels = self._look(X, lambda module, x: module.attend(x)[1])
         return self._name(times, X, "time"), self._name(channels, X, "channel")
 
-    def _look(self, X: Any, see: Any) -> NDArray[np.float32]:
+    def _look(self, X: Recording, see: Any) -> NDArray[np.float32]:
         import torch
 
         values = self._prepare(self._read(X).values)
@@ -167,7 +168,7 @@ class DBConformerClassifier(NetworkClassifier):
                  for k in range(0, len(values), 64)]
             )  # fmt: skip
 
-    def _name(self, values: NDArray[Any], X: Any, dim: str) -> Any:
+    def _name(self, values: Floats, X: Recording, dim: str) -> Any:
         source = self._read(X).source
         if source is None:
             return values
@@ -184,7 +185,7 @@ class DBConformerClassifier(NetworkClassifier):
         kept = {k: c for k, c in source.coords.items() if c.dims == ("trial",)}
         return out.assign_coords(kept)
 
-    def _plan(self) -> dict[str, Any]:
+    def _plan(self) -> dict[str, object]:
         design = {
             "patch": float(self.patch),
             "depth": int(self.depth),
@@ -271,7 +272,7 @@ class EEGNetClassifier(NetworkClassifier):
         self.trainer = trainer
         self.random_state = random_state
 
-    def _plan(self) -> dict[str, Any]:
+    def _plan(self) -> dict[str, object]:
         design = {
             "n_filters": int(self.n_filters),
             "n_spatial": int(self.n_spatial),
@@ -349,7 +350,7 @@ class ShallowConvNetClassifier(NetworkClassifier):
         self.trainer = trainer
         self.random_state = random_state
 
-    def _plan(self) -> dict[str, Any]:
+    def _plan(self) -> dict[str, object]:
         return {"design_": {"n_filters": int(self.n_filters), "dropout": float(self.dropout)}}
 
     def _build_module(self, name: str) -> Any:

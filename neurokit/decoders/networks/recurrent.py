@@ -103,7 +103,7 @@ class RecurrentRegressor(NetworkRegressor):
         self.trainer = trainer
         self.random_state = random_state
 
-    def _plan(self) -> dict[str, Any]:
+    def _plan(self) -> dict[str, object]:
         wanted = {
             "cell": (self.cell in CELLS, f"one of {CELLS}"),
             "hidden": (self.hidden >= 1, "1 or more"),

@@ -28,6 +28,7 @@ from neurokit.metrics.cost import Cost
 from neurokit.types import Floats, Recording, Targets
 
 if TYPE_CHECKING:
+    from sklearn.utils import Tags
     from torch import Tensor, nn
 
     from neurokit.training import Trainer
@@ -283,7 +284,7 @@ class NetworkRegressor(TimeRegressor):
 
         return module, run, len(rows.values)
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.regressor_tags.poor_score = True  # for rows that are no successive moments
         tags.non_deterministic = False

@@ -204,7 +204,7 @@ class SpikingRegressor(NetworkRegressor):
             return Trainer(20, batch_size=512, learning_rate=5e-3)
         return super().make_trainer()
 
-    def _plan(self) -> dict[str, Any]:
+    def _plan(self) -> dict[str, object]:
         plan = design(self)
         if self.credit not in CREDITS:
             raise ValueError(

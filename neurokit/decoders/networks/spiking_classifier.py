@@ -214,7 +214,7 @@ class SpikingClassifier(NetworkClassifier):
 
         return cost_of_network(module, run, x.shape[0] * x.shape[1], "float32")
 
-    def _plan(self) -> dict[str, Any]:
+    def _plan(self) -> dict[str, object]:
         plan = design(self)
         if plan.parts:
             raise ValueError(

@@ -116,7 +116,7 @@ class WindowMLPRegressor(NetworkRegressor):
         self.trainer = trainer
         self.random_state = random_state
 
-    def _plan(self) -> dict[str, Any]:
+    def _plan(self) -> dict[str, object]:
         sizes = np.atleast_1d(self.hidden)
         wanted = {
             "hidden": (len(sizes) > 0 and min(sizes) >= 1, "numbers of units, 1 or more"),
