@@ -27,6 +27,7 @@ from neurokit import __version__
 from neurokit.atomic import atomic_path
 from neurokit.families import FAMILIES
 from neurokit.recording.clock import SampleIndex
+from neurokit.types import Json
 
 FORMAT = 1
 _KEY = "neurokit"
@@ -163,7 +164,7 @@ def write_tensors(
     return path
 
 
-def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def read_tensors(path: str | os.PathLike[str]) -> tuple[Json, dict[str, np.ndarray]]:
     """Read what `write_tensors` wrote, or refuse it whole.
 
     Parameters
@@ -204,7 +205,7 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str
     return header, tensors
 
 
-def _split(content: bytes, path: Path) -> tuple[dict[str, Any], memoryview]:
+def _split(content: bytes, path: Path) -> tuple[Json, memoryview]:
     """Tensor table and payload of a safetensors file."""
     length = int.from_bytes(content[:8], "little")
     try:
@@ -220,7 +221,7 @@ def _split(content: bytes, path: Path) -> tuple[dict[str, Any], memoryview]:
     return table, memoryview(content)[8 + length :]
 
 
-def _digest(table: dict[str, Any], header: str, payload: memoryview) -> str:
+def _digest(table: Json, header: str, payload: memoryview) -> str:
     """SHA-256 over names, shapes and dtypes, the JSON header, and every byte of the tensors."""
     table = {name: entry for name, entry in table.items() if name != "__metadata__"}
     digest = hashlib.sha256(json.dumps(table, sort_keys=True).encode())
@@ -288,9 +289,7 @@ def _pack(value: Any, owner: str, key: str, tensors: dict[str, np.ndarray]) -> A
     )
 
 
-def _pack_array(
-    value: np.ndarray, owner: str, key: str, tensors: dict[str, np.ndarray]
-) -> dict[str, Any]:
+def _pack_array(value: np.ndarray, owner: str, key: str, tensors: dict[str, np.ndarray]) -> Json:
     """Numbers become a tensor, names a list."""
     if value.dtype.kind in "US" or (
         value.dtype.kind == "O" and all(isinstance(item, str) for item in value.flat)
@@ -311,9 +310,7 @@ def _pack_array(
     return {"array": key}
 
 
-def _pack_dataset(
-    value: xr.Dataset, owner: str, key: str, tensors: dict[str, np.ndarray]
-) -> dict[str, Any]:
+def _pack_dataset(value: xr.Dataset, owner: str, key: str, tensors: dict[str, np.ndarray]) -> Json:
     """Write variables one by one; an exact clock as its two fractions, not as floats."""
     clocks, variables = [], []
     for name, index in value.xindexes.items():
@@ -338,7 +335,7 @@ def _pack_dataset(
     return {name: _pack(part, owner, f"{key}.{name}", tensors) for name, part in tree.items()}
 
 
-def _unpack_dataset(tree: dict[str, Any], tensors: dict[str, np.ndarray]) -> xr.Dataset:
+def _unpack_dataset(tree: Json, tensors: dict[str, np.ndarray]) -> xr.Dataset:
     """Invert `_pack_dataset`."""
     held = {name: _unpack(part, tensors) for name, part in tree.items()}
     coords = xr.Coordinates()
@@ -360,9 +357,7 @@ def _unpack_dataset(tree: dict[str, Any], tensors: dict[str, np.ndarray]) -> xr.
     return xr.Dataset(data, coords=coords, attrs=held["attrs"])
 
 
-def _pack_frame(
-    value: pd.DataFrame, owner: str, key: str, tensors: dict[str, np.ndarray]
-) -> dict[str, Any]:
+def _pack_frame(value: pd.DataFrame, owner: str, key: str, tensors: dict[str, np.ndarray]) -> Json:
     """Write columns one by one; numbers and texts only, in whatever kind pandas keeps them."""
     if isinstance(value.index, pd.MultiIndex) or isinstance(value.columns, pd.MultiIndex):
         raise TypeError(
@@ -391,7 +386,7 @@ def _pack_frame(
     return {name: _pack(part, owner, f"{key}.{name}", tensors) for name, part in tree.items()}
 
 
-def _unpack_frame(tree: dict[str, Any], tensors: dict[str, np.ndarray]) -> pd.DataFrame:
+def _unpack_frame(tree: Json, tensors: dict[str, np.ndarray]) -> pd.DataFrame:
     """Invert `_pack_frame`."""
     held = {name: _unpack(part, tensors) for name, part in tree.items()}
     span, kind = held["index"], held["index_kind"]
@@ -443,9 +438,7 @@ def _unpack(tree: Any, tensors: dict[str, np.ndarray]) -> Any:
     raise LookupError(f"it has an entry of unknown kind {sorted(tree)}")
 
 
-def _unpack_estimator(
-    cls: type, tree: dict[str, Any], tensors: dict[str, np.ndarray]
-) -> BaseEstimator:
+def _unpack_estimator(cls: type, tree: Json, tensors: dict[str, np.ndarray]) -> BaseEstimator:
     """Build the estimator, then its fitted attributes, then its modules, which need both."""
     params = {name: _unpack(value, tensors) for name, value in tree["params"].items()}
     unknown = params.keys() - inspect.signature(cls).parameters.keys()

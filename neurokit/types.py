@@ -18,6 +18,8 @@ Numbers: TypeAlias = NDArray[np.number]  # whole or not
 Codes: TypeAlias = NDArray[np.integer]  # tokens, labels by number, counts, positions
 Flags: TypeAlias = NDArray[np.bool_]
 Names: TypeAlias = NDArray[np.object_]
+Json: TypeAlias = dict[str, Any]  # an object of JSON: a header, a note, a plan
+State: TypeAlias = dict[str, Any]  # of a sampler or a climb: numbers and arrays by name
 
 
 class MNEObject(Protocol):

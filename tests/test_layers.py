@@ -26,7 +26,7 @@ ALLOWED = {
     "inputs": RECORDING | {"inputs", "io"},  # MNE objects are read by io.from_mne
     "nn": {"nn"},
     "solvers": {"solvers", "atomic"},
-    "training": {"training", "persistence", "nn"},
+    "training": {"training", "persistence", "nn", "types"},
     "io": RECORDING | {"io", "atomic"},
     "datasets": RECORDING | {"datasets", "atomic", "inputs"},
     "metrics": RECORDING | {"metrics"},

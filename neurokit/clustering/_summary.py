@@ -14,6 +14,7 @@ from neurokit.clustering.sampling.model import Chain, Counts, Prior
 from neurokit.clustering.sampling.sweep import log_joint, log_likelihood, sweep
 from neurokit.metrics.convergence import bulk_ess, rank_rhat
 from neurokit.solvers.chains import fingerprint, run_chains
+from neurokit.types import State
 
 Array = NDArray[np.float64]
 _WHOLE = 25  # draws of a chain that are kept whole
@@ -25,8 +26,8 @@ RHAT, ESS = 1.05, 100.0  # what is asked of chains; the latter of each
 class Found(NamedTuple):
     """Draws of all chains."""
 
-    draws: list[list[dict[str, Any]]]  # chain, draw
-    whole: list[dict[str, Any]]
+    draws: list[list[State]]  # chain, draw
+    whole: list[State]
     interrupted: bool
 
 
@@ -61,16 +62,16 @@ def run(
     n_draws = -(-(n_iter - n_burn) // thin)
     every = max(1, n_draws // _WHOLE)
 
-    def init(rng: np.random.Generator) -> dict[str, Any]:
+    def init(rng: np.random.Generator) -> State:
         return begin(counts, prior, rng).to_state() | {"n": 0}
 
-    def step(state: dict[str, Any], rng: np.random.Generator) -> tuple[dict[str, Any], float]:
+    def step(state: State, rng: np.random.Generator) -> tuple[State, float]:
         chain = Chain.from_state(state)
         sweep(chain, counts, prior, rng)
         n = state["n"] + 1
         return chain.to_state() | {"n": n}, log_joint(chain, counts, prior)
 
-    def keep(state: dict[str, Any]) -> dict[str, Any]:
+    def keep(state: State) -> State:
         chain = Chain.from_state(state)
         draw = _light(chain, counts)
         number = (state["n"] - n_burn - 1) // thin
@@ -107,7 +108,7 @@ def run(
     return Found(draws, whole, chains.interrupted)
 
 
-def _light(chain: Chain, counts: Counts) -> dict[str, Any]:
+def _light(chain: Chain, counts: Counts) -> State:
     """Keep what every draw is kept as: labels, states as runs, and numbers."""
     changes = np.flatnonzero(np.diff(chain.xi) != 0) + 1
     begins = np.concatenate([[0], changes])
@@ -126,7 +127,7 @@ def _light(chain: Chain, counts: Counts) -> dict[str, Any]:
     }
 
 
-def _whole(chain: Chain) -> dict[str, Any]:
+def _whole(chain: Chain) -> State:
     """Keep all of a draw, in half the bytes."""
     state = chain.to_state()
     del state["tallies"]
@@ -138,9 +139,9 @@ def _whole(chain: Chain) -> dict[str, Any]:
     return state
 
 
-def widen(draw: dict[str, Any]) -> dict[str, Any]:
+def widen(draw: State) -> State:
     """Turn a draw that was kept whole into numbers of full width."""
-    out: dict[str, Any] = {}
+    out: State = {}
     for name, value in draw.items():
         if isinstance(value, tuple):
             out[name] = tuple(part.astype(np.float64) for part in value)
@@ -149,14 +150,14 @@ def widen(draw: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
-def gather(draws: list[list[dict[str, Any]]]) -> xr.Dataset:
+def gather(draws: list[list[State]]) -> xr.Dataset:
     """Stack the draws of all chains."""
 
-    def stack(name: str) -> NDArray[Any]:
+    def stack(name: str) -> np.ndarray:
         return np.stack([np.stack([np.asarray(draw[name]) for draw in chain]) for chain in draws])
 
     flat = [draw for chain in draws for draw in chain]
-    variables: dict[str, Any] = {
+    variables: State = {
         name: (("chain", "draw", "unit"), stack(name)) for name in ("unit_label", "dispersion")
     }
     for name in (*_SCALARS, "split_or_merge"):
@@ -235,7 +236,7 @@ def _spread_out(
     return relabel(labels[None])[0]
 
 
-def _align(whole: list[dict[str, Any]], unit_labels: NDArray[np.int64]) -> xr.Dataset:
+def _align(whole: list[State], unit_labels: NDArray[np.int64]) -> xr.Dataset:
     """Turn latents of all draws to the axes of one, and tell their mean and spread.
 
     Each draw's trajectory is centred, its factors are made uncorrelated with unit variance and
@@ -266,7 +267,7 @@ def _align(whole: list[dict[str, Any]], unit_labels: NDArray[np.int64]) -> xr.Da
     return out.transpose("cluster", "factor", "bin")
 
 
-def _own_axes(draw: dict[str, Any], members: NDArray[np.bool_]) -> tuple[int, Array, Array, Array]:
+def _own_axes(draw: State, members: NDArray[np.bool_]) -> tuple[int, Array, Array, Array]:
     """Find the cluster that holds most of the members, and its trajectory in plain axes."""
     j = int(np.bincount(draw["z"][members]).argmax())
     x = draw["latents"][j].astype(np.float64)

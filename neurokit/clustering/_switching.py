@@ -22,6 +22,7 @@ from neurokit.solvers.glm import (
     weighted_grams,
 )
 from neurokit.solvers.hmm import smooth_states
+from neurokit.types import State
 
 Floats = NDArray[np.float64]
 LADDER = ("none", "gaussian", "onehot")
@@ -107,7 +108,7 @@ def log_emission(drive: Floats, Y: Floats, weights: Floats, bias: Floats, link: 
     return out
 
 
-def expect(problem: Problem, state: dict[str, Any]) -> tuple[Floats, Floats, Floats, float]:
+def expect(problem: Problem, state: State) -> tuple[Floats, Floats, Floats, float]:
     """Run the E-step: probabilities of states, pairs, those at the starts, log-likelihood."""
     coef = state["coef"]
     n_states, n_units, _ = coef.shape
@@ -124,7 +125,7 @@ def expect(problem: Problem, state: dict[str, Any]) -> tuple[Floats, Floats, Flo
     return found.probability, found.pairs, found.probability[problem.starts[:-1]], total
 
 
-def maximise_chain(state: dict[str, Any], pairs: Floats, first: Floats) -> None:
+def maximise_chain(state: State, pairs: Floats, first: Floats) -> None:
     """Set transitions and first states to those expected, over all sequences together."""
     counts = pairs + _PSEUDO
     state["transition"] = counts / counts.sum(1, keepdims=True)
@@ -132,7 +133,7 @@ def maximise_chain(state: dict[str, Any], pairs: Floats, first: Floats) -> None:
     state["initial"] = begun / begun.sum()
 
 
-def maximise_weights(problem: Problem, state: dict[str, Any], gamma: Floats, prior: str) -> Floats:
+def maximise_weights(problem: Problem, state: State, gamma: Floats, prior: str) -> Floats:
     """Return new coefficients: one Newton step for every state and unit, under the prior.
 
     With ``"onehot"`` the step also settles which weights are there, and ``state`` takes what all
@@ -163,7 +164,7 @@ def shape_prior(problem: Problem, coef: Floats, prior: str) -> tuple[Floats, Flo
     return mean, precision
 
 
-def log_prior(problem: Problem, state: dict[str, Any], prior: str) -> float:
+def log_prior(problem: Problem, state: State, prior: str) -> float:
     """Return the log prior of the weights, but for constants."""
     coef = state["coef"]
     if prior == "onehot":
@@ -189,7 +190,7 @@ def expand(problem: Problem, coef: Floats, gamma: Floats) -> tuple[Floats, Float
     return gradient.reshape(coef.shape), hessian.reshape(*coef.shape, width)
 
 
-def begin(problem: Problem, rng: np.random.Generator) -> dict[str, Any]:
+def begin(problem: Problem, rng: np.random.Generator) -> State:
     """Find a first guess: windows in which one regression for all errs alike are one state.
 
     The slope of the log-likelihood over a window, at the fit of one state, tells in which
@@ -198,7 +199,7 @@ def begin(problem: Problem, rng: np.random.Generator) -> dict[str, Any]:
     n_units = problem.Y.shape[1]
     n_states = problem.n_states
     one = fit_poisson(problem.Z, problem.Y, link=problem.link, prior_precision=_RIDGE).coef
-    state: dict[str, Any] = {
+    state: State = {
         "coef": np.repeat(one[None], n_states, 0),
         "transition": np.ones((1, 1)),
         "initial": np.ones(1),
@@ -255,7 +256,7 @@ def _cluster(points: Floats, n_clusters: int, rng: np.random.Generator) -> NDArr
     return np.asarray(found, np.int64)
 
 
-def climb(problem: Problem, state: dict[str, Any], prior: str) -> float:
+def climb(problem: Problem, state: State, prior: str) -> float:
     """Do one round of expectation and maximisation; return the log joint before it.
 
     Newton's step is taken whole. If the log joint has fallen since the round before, that step
@@ -283,7 +284,7 @@ def solve(
     seed: int | np.random.Generator | None,
     n_jobs: int | None = None,
     verbose: int = 0,
-) -> dict[str, Any]:
+) -> State:
     """Climb from several guesses without a prior, then go on from the best, up the ladder.
 
     Returns
@@ -294,7 +295,7 @@ def solve(
     """
     small = tol * len(problem.Y)
 
-    def step(state: dict[str, Any], rng: np.random.Generator) -> tuple[dict[str, Any], float]:
+    def step(state: State, rng: np.random.Generator) -> tuple[State, float]:
         last = state["log_joint"]
         now = climb(problem, state, "none")
         state["done"] = bool(0 <= now - last < small)

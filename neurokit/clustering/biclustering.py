@@ -21,6 +21,7 @@ from neurokit.clustering.sampling.model import Chain, Counts, Prior
 from neurokit.inputs.rates import match_rate
 from neurokit.inputs.series import Series, series
 from neurokit.persistence import Saveable
+from neurokit.types import Recording
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
@@ -184,7 +185,7 @@ class BayesianBiclustering(Saveable, TransformerMixin, BaseEstimator):
         self.verbose = verbose
         self.random_state = random_state
 
-    def fit(self, X: Any, y: object = None) -> Self:
+    def fit(self, X: Recording, y: object = None) -> Self:
         """Draw from the posterior of populations and states.
 
         Parameters
@@ -249,7 +250,7 @@ class BayesianBiclustering(Saveable, TransformerMixin, BaseEstimator):
         self._warn(found.interrupted)
         return self
 
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: Recording) -> Any:
         """Return the latents of new data, populations, loadings and dynamics as they were fitted.
 
         Parameters
@@ -283,7 +284,7 @@ class BayesianBiclustering(Saveable, TransformerMixin, BaseEstimator):
             feature=names, cluster=("feature", cluster), factor=("feature", factor)
         )
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: Recording) -> Any:
         """Return the state of every bin of new data, named as in `state_labels_`.
 
         Parameters
@@ -301,7 +302,7 @@ class BayesianBiclustering(Saveable, TransformerMixin, BaseEstimator):
             votes += self.draws_[number]["state_of"][chain.xi]
         return rows.label(votes.argmax(1), "unit", None)
 
-    def score(self, X: Any, y: object = None) -> float:
+    def score(self, X: Recording, y: object = None) -> float:
         """Return the log predictive probability of counts that are hidden, per count.
 
         A tenth of the counts, spread over units and bins by a fixed seed, are hidden; latents and
@@ -330,7 +331,7 @@ class BayesianBiclustering(Saveable, TransformerMixin, BaseEstimator):
         ]
         return float((logsumexp(found, axis=0) - np.log(len(found))).mean())
 
-    def log_predictive(self, X: Any) -> Any:
+    def log_predictive(self, X: Recording) -> Any:
         """Return the log predictive probability of every count at the bins of `fit`.
 
         Where a bin was missing in `fit`, this is how well the model predicts what it has not seen.
@@ -365,7 +366,7 @@ class BayesianBiclustering(Saveable, TransformerMixin, BaseEstimator):
         names = getattr(self, "channels_", None)
         return rows.label(values, rows.space, names)
 
-    def _read(self, X: Any) -> tuple[Series, Counts, Prior]:
+    def _read(self, X: Recording) -> tuple[Series, Counts, Prior]:
         check_is_fitted(self)
         rows = series(self, X, reset=False, allow_nan=True)
         match_rate(self, rows.sampling_rate)

@@ -25,6 +25,7 @@ from neurokit.persistence import Saveable
 from neurokit.solvers.glm import LINKS
 from neurokit.solvers.hmm import filter_states, smooth_states
 from neurokit.streaming import History, check_chunk
+from neurokit.types import Doubles, Recording, State
 
 KINDS = ("inhibitory", "none", "excitatory")
 
@@ -159,7 +160,7 @@ class SwitchingGLM(Saveable, ClusterMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: object = None) -> Self:
+    def fit(self, X: Recording, y: object = None) -> Self:
         """Find the states and what units do to each other in each.
 
         Parameters
@@ -189,7 +190,7 @@ class SwitchingGLM(Saveable, ClusterMixin, BaseEstimator):
             self.prior_scale,
             self.concentration,
         )
-        how: dict[str, Any] = {
+        how: State = {
             "n_restarts": self.n_restarts,
             "max_iter": self.max_iter,
             "tol": self.tol,
@@ -215,7 +216,7 @@ class SwitchingGLM(Saveable, ClusterMixin, BaseEstimator):
             )
         return self
 
-    def predict_proba(self, X: Any) -> Any:
+    def predict_proba(self, X: Recording) -> Any:
         """Return how likely each state is in each bin.
 
         Parameters
@@ -230,7 +231,7 @@ class SwitchingGLM(Saveable, ClusterMixin, BaseEstimator):
         rows = self._read(X, reset=False)
         return rows.label(self._infer(rows), "state", list(range(self.n_states_)))
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: Recording) -> Any:
         """Return the likeliest state of each bin.
 
         Parameters
@@ -245,7 +246,7 @@ class SwitchingGLM(Saveable, ClusterMixin, BaseEstimator):
         rows = self._read(X, reset=False)
         return rows.label(self._infer(rows).argmax(1), "state", None)
 
-    def score(self, X: Any, y: object = None) -> float:
+    def score(self, X: Recording, y: object = None) -> float:
         """Return the log-likelihood per bin, in nats, all units together.
 
         Parameters
@@ -286,7 +287,7 @@ class SwitchingGLM(Saveable, ClusterMixin, BaseEstimator):
             )
         return _Stream(self, method)
 
-    def _read(self, X: Any, *, reset: bool) -> Series:
+    def _read(self, X: Recording, *, reset: bool) -> Series:
         rows = series(self, X, reset=reset)
         counts = rows.values.astype(np.float64)
         if np.any(counts < 0) or np.any(counts != np.round(counts)):
@@ -320,7 +321,7 @@ class SwitchingGLM(Saveable, ClusterMixin, BaseEstimator):
             )
         return candidates
 
-    def _keep(self, rows: Series, found: dict[str, Any]) -> None:
+    def _keep(self, rows: Series, found: State) -> None:
         names = getattr(self, "channels_", None) or list(range(rows.values.shape[1]))
         labels = {"state": range(self.n_states_), "target": names, "source": names}
         states = {"state": labels["state"], "target": names}
@@ -366,7 +367,7 @@ class _Stream:
         self._history = History(np.tile(model.mean_, (len(model.kernel_), 1)))
         self._likeliest = method == "predict"
 
-    def push(self, chunk: NDArray[Any]) -> NDArray[Any]:
+    def push(self, chunk: Doubles) -> Doubles:
         n_units = self._bias.shape[1]
         chunk = check_chunk("SwitchingGLM", chunk, n_units).astype(np.float64)
         n_lags = len(self._kernel)
@@ -379,7 +380,7 @@ class _Stream:
         self._last = found[-1].copy()
         return found.argmax(1) if self._likeliest else found
 
-    def flush(self) -> NDArray[Any]:
+    def flush(self) -> Doubles:
         if self._likeliest:
             return np.empty(0, np.int64)
         return np.empty((0, len(self._bias)))

@@ -1,7 +1,7 @@
 """Log-odds of motifs: sparse windows, the closed-form fit, and the search without labels."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ _SAME = 0.8  # of its occurrences are those of another: no motif of its own
 _LEAST = 3  # occurrences without which nothing is called a motif
 
 Bits = NDArray[np.bool_]
-Floats = NDArray[np.floating[Any]]
+Floats = NDArray[np.floating]
 
 
 class LogOdds(NamedTuple):

@@ -12,7 +12,7 @@ from neurokit.decoders.classifier import TrialClassifier, label_trials
 from neurokit.inputs.classes import find_classes, index_labels, read_labels
 from neurokit.inputs.trials import Trials, trials
 from neurokit.metrics.cost import Cost, cost_of
-from neurokit.types import Codes, Floats, Recording, Targets
+from neurokit.types import Codes, Floats, Labelled, Recording, Targets
 
 
 class Decision(NamedTuple):
@@ -27,9 +27,9 @@ class Decision(NamedTuple):
         How much of the trial was read, in seconds, or in samples where no rate is known.
     """
 
-    label: Any
-    confidence: Any
-    time: Any
+    label: Labelled
+    confidence: Labelled
+    time: Labelled
 
 
 class EarlyExitClassifier(MetaEstimatorMixin, TrialClassifier):

@@ -10,7 +10,7 @@ from neurokit.inputs.series import Series, series
 from neurokit.inputs.targets import Target, target
 from neurokit.metrics.cost import Cost, Part, count_products
 from neurokit.streaming import check_chunk
-from neurokit.types import Doubles, Recording, Targets
+from neurokit.types import Doubles, Recording, State, Targets
 
 _SETTLED = 1e-13  # relative change of the error covariance below which the gain stands
 
@@ -186,7 +186,7 @@ class KalmanRegressor(TimeRegressor):
         size = self.gain_.size + small + n_outputs
         return Cost((Part(operations, size, 8 * size, n_outputs),), self.latency_)
 
-    def _solve(self, sums: dict[str, Any]) -> None:
+    def _solve(self, sums: State) -> None:
         """Least squares for the model, then the gains."""
         n, steps = float(sums["n"]), float(sums["steps"])
         if steps <= 0:
@@ -288,7 +288,7 @@ class _Stream:
         return np.empty((0, len(self._intercept)))
 
 
-def _moments(rows: Series, truth: Target) -> dict[str, Any]:
+def _moments(rows: Series, truth: Target) -> State:
     """Sum over steps (``x`` counts, ``z`` movement) and over pairs of steps (before, after)."""
     x, z = rows.values.astype(np.float64, copy=False), truth.values
     pairs = [run for run in rows.runs if run.stop - run.start > 1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -246,7 +247,7 @@ class MotifDetector(Saveable, TransformerMixin, BaseEstimator):
     def _model(self) -> LogOdds:
         return LogOdds(self.kernels_, self.silence_, self.prior_, self.membership_)
 
-    def _discover(self, raster: Bits, runs: list[slice]) -> tuple[Bits, list[Any]]:
+    def _discover(self, raster: Bits, runs: list[slice]) -> tuple[Bits, list[Hashable]]:
         # stretches stand apart by a motif's length of silence, so that no window joins two
         gap = np.zeros((3 * self.n_delays, raster.shape[1]), bool)
         joined = np.concatenate([part for run in runs for part in (raster[run], gap)])
@@ -290,7 +291,7 @@ class _Stream:
         return log_odds(rest, self._model, 0, len(rest))
 
 
-def _occurrences(y: Target, known: list[Any] | None = None) -> tuple[Bits, list[Any]]:
+def _occurrences(y: Target, known: list[Hashable] | None = None) -> tuple[Bits, list[Hashable]]:
     """Beginnings of each motif, and the motifs' names."""
     if not y.values.any():
         raise ValueError(

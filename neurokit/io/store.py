@@ -21,6 +21,7 @@ from neurokit.io.store_layout import (
     unpack_table,
     write_note,
 )
+from neurokit.types import Json
 
 FORMAT = 1
 
@@ -124,7 +125,7 @@ def load(path: str | os.PathLike[str]) -> Any:
             _look_through(path)
         except Exception as error:
             raise OSError(f"{foreign} ({_first_line(error)}).") from error
-    options: dict[str, Any] = dict.fromkeys(
+    options: Json = dict.fromkeys(
         ("mask_and_scale", "decode_times", "decode_timedelta", "concat_characters"), False
     )
     engine = "zarr" if path.is_dir() else "h5netcdf"
@@ -230,7 +231,7 @@ def _look_through(path: Path) -> None:
         file.visititems(look)
 
 
-def _header(folder: Path) -> dict[str, Any] | None:
+def _header(folder: Path) -> Json | None:
     """Return what ``save`` noted in a zarr folder, None if it did not write it."""
     try:
         return read_note(json.loads((folder / "zarr.json").read_text())["attributes"][KEY])

@@ -15,6 +15,7 @@ import xarray as xr
 
 from neurokit.recording.checks import carry_spikes, plain_spikes
 from neurokit.recording.clock import SampleIndex
+from neurokit.types import Json
 
 KEY = "neurokit"  # the one attribute, JSON, that holds what zarr and netCDF cannot say
 _SHOWN = ("units", "long_name", "description", "sample_dimension")  # also left readable to others
@@ -139,7 +140,7 @@ def _as_was(values: np.ndarray, dtype: str) -> np.ndarray:
     return texts if dtype == "|O" else texts.astype(dtype)
 
 
-def pack_table(table: pd.DataFrame, header: dict[str, Any]) -> xr.Dataset:
+def pack_table(table: pd.DataFrame, header: Json) -> xr.Dataset:
     """Return a table as one variable for each column; missing texts are noted in the header."""
     columns: dict[str, object] = {}
     header |= {"columns": [check_name(name) for name in table.columns], "rows": len(table)}
@@ -169,7 +170,7 @@ def pack_table(table: pd.DataFrame, header: dict[str, Any]) -> xr.Dataset:
 
 def unpack_table(node: xr.Dataset, header: Mapping[str, Any]) -> pd.DataFrame:
     """Return the table that a group holds."""
-    columns: dict[str, Any] = {}
+    columns: Json = {}
     for name, variable in node.variables.items():
         values = variable.values
         if name in header["dtypes"]:
@@ -198,7 +199,7 @@ def write_note(held: Mapping[str, object]) -> str:
     return json.dumps({"crc": zlib.crc32(json.dumps(held).encode()), "held": held})
 
 
-def read_note(text: str) -> dict[str, Any]:
+def read_note(text: str) -> Json:
     """Return what ``write_note`` wrote, if not a bit of it has changed."""
     note = json.loads(text)
     if zlib.crc32(json.dumps(note["held"]).encode()) != note["crc"]:

@@ -10,11 +10,11 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from neurokit.persistence import read_tensors, write_tensors
+from neurokit.types import Json
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -32,7 +32,7 @@ class Checkpoint:
     def __init__(self, folder: str | os.PathLike[str], fingerprint: str) -> None:
         self.path = Path(folder) / f"{fingerprint}.safetensors"
 
-    def read(self) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
+    def read(self) -> tuple[Json, dict[str, np.ndarray]] | None:
         """Return header and arrays of this very computation, or None where there is no file."""
         return read_tensors(self.path) if self.path.exists() else None
 

@@ -1,7 +1,7 @@
 """What a chain is given, and what it carries from sweep to sweep."""
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from neurokit.clustering.sampling.dynamics import Dynamics, Wishart, draw_dynamics
 from neurokit.clustering.sampling.partition_prior import log_partition_weights
 from neurokit.clustering.sampling.states import dirichlet
+from neurokit.types import State
 
 Array = NDArray[np.float64]
 
@@ -87,12 +88,12 @@ class Chain:
         """Number of clusters, none of them empty."""
         return len(self.latents)
 
-    def to_state(self) -> dict[str, Any]:
+    def to_state(self) -> State:
         """Return all of it as a plain dict of arrays, as the runner of chains keeps it."""
         return vars(self) | {"dynamics": tuple(self.dynamics)}
 
     @classmethod
-    def from_state(cls, state: dict[str, Any]) -> "Chain":
+    def from_state(cls, state: State) -> "Chain":
         """Invert `to_state`; entries of other names are left out."""
         known = {name: state[name] for name in cls.__dataclass_fields__ if name in state}
         return cls(**(known | {"dynamics": Dynamics(*state["dynamics"])}))

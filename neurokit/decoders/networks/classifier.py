@@ -48,7 +48,11 @@ class NetworkClassifier(Saveable, TrialClassifier):
     trainer: Trainer | None
     random_state: int | np.random.RandomState | None
     module_: Any
-    _training: ClassVar[dict[str, Any]] = {"n_epochs": 50, "batch_size": 32, "learning_rate": 5e-3}
+    _training: ClassVar[dict[str, float | str | None]] = {
+        "n_epochs": 50,
+        "batch_size": 32,
+        "learning_rate": 5e-3,
+    }
     _standardised = True  # whether channels are brought to mean 0 and spread 1
     _any_length = False  # whether later trials may have another length
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -12,6 +13,8 @@ from neurokit.decoders.networks.classifier import NetworkClassifier
 from neurokit.types import Floats, Recording
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from neurokit.training import Trainer
 
 
@@ -87,7 +90,7 @@ class DBConformerClassifier(NetworkClassifier):
     ('trial', 'channel')
     """
 
-    _training: ClassVar[dict[str, Any]] = {
+    _training: ClassVar[dict[str, float | str | None]] = {
         "n_epochs": 100,
         "batch_size": 32,
         "learning_rate": 1e-3,
@@ -106,7 +109,7 @@ class DBConformerClassifier(NetworkClassifier):
         channel_attention: bool = True,
         attention_scale: str = "model",
         dropout: float = 0.5,
-        class_weight: Any = None,
+        class_weight: Mapping[Any, float] | str | None = None,
         augmentation: Any = None,
         sampling_rate: float | None = None,
         trainer: Trainer | None = None,
@@ -197,7 +200,7 @@ class DBConformerClassifier(NetworkClassifier):
         }
         return {"design_": design}
 
-    def _build_module(self, name: str) -> Any:
+    def _build_module(self, name: str) -> nn.Module:
         from neurokit.nn.dbconformer import DBConformer
 
         return DBConformer(
@@ -257,7 +260,7 @@ class EEGNetClassifier(NetworkClassifier):
         *,
         n_spatial: int = 2,
         dropout: float = 0.5,
-        class_weight: Any = None,
+        class_weight: Mapping[Any, float] | str | None = None,
         augmentation: Any = None,
         sampling_rate: float | None = None,
         trainer: Trainer | None = None,
@@ -280,7 +283,7 @@ class EEGNetClassifier(NetworkClassifier):
         }
         return {"design_": design}
 
-    def _build_module(self, name: str) -> Any:
+    def _build_module(self, name: str) -> nn.Module:
         from neurokit.nn.eegnet import EEGNet
 
         return EEGNet(
@@ -336,7 +339,7 @@ class ShallowConvNetClassifier(NetworkClassifier):
         n_filters: int = 40,
         *,
         dropout: float = 0.5,
-        class_weight: Any = None,
+        class_weight: Mapping[Any, float] | str | None = None,
         augmentation: Any = None,
         sampling_rate: float | None = None,
         trainer: Trainer | None = None,
@@ -353,7 +356,7 @@ class ShallowConvNetClassifier(NetworkClassifier):
     def _plan(self) -> dict[str, object]:
         return {"design_": {"n_filters": int(self.n_filters), "dropout": float(self.dropout)}}
 
-    def _build_module(self, name: str) -> Any:
+    def _build_module(self, name: str) -> nn.Module:
         from neurokit.nn.eegnet import ShallowConvNet
 
         return ShallowConvNet(

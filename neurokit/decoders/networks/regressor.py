@@ -49,7 +49,11 @@ class NetworkRegressor(TimeRegressor):
     random_state: int | np.random.RandomState | None
     sampling_rate: float | None
     module_: Any
-    _training: ClassVar[dict[str, Any]] = {"n_epochs": 30, "batch_size": 8, "learning_rate": 5e-3}
+    _training: ClassVar[dict[str, float | str | None]] = {
+        "n_epochs": 30,
+        "batch_size": 8,
+        "learning_rate": 5e-3,
+    }
     _begins_anew = False  # whether the network forgets after every step
     _pruned = 0.0  # share of the weights that is set to zero after training
 

@@ -142,7 +142,7 @@ class SpikingClassifier(NetworkClassifier):
         dropout: float = 0.0,
         max_delay: float = 0.0,
         preset: str | None = None,
-        class_weight: Mapping[object, float] | str | None = None,
+        class_weight: Mapping[Any, float] | str | None = None,
         augmentation: Any = None,
         sampling_rate: float | None = None,
         trainer: Trainer | None = None,

@@ -89,7 +89,7 @@ class WindowMLPRegressor(NetworkRegressor):
     True
     """
 
-    _training: ClassVar[dict[str, Any]] = {
+    _training: ClassVar[dict[str, float | str | None]] = {
         "n_epochs": 20,
         "batch_size": 512,
         "learning_rate": 5e-3,

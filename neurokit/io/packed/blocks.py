@@ -120,7 +120,7 @@ class _Once:
         chunks = full.chunksizes.get("frame")
         self._ends = None if chunks is None else np.cumsum(chunks)
         self._trials: slice | None = None
-        self._held: NDArray[Any] = np.empty(0)  # frames from self._first on
+        self._held: np.ndarray = np.empty(0)  # frames from self._first on
         self._first = 0
 
     def read(self, trials: slice, start: int, stop: int) -> np.ndarray:

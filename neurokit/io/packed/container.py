@@ -20,9 +20,10 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from neurokit.io.readers.damage import refuse_special
+from neurokit.types import Json
 
 MAGIC, END, VERSION = b"NTOK", b"KOTN", 3
 _HEAD = struct.Struct("<4sHHII")
@@ -60,9 +61,7 @@ class Block(NamedTuple):
     crc: int
 
 
-def write_container(
-    file: BinaryIO, header: dict[str, Any], blocks: Iterable[tuple[int, bytes]]
-) -> None:
+def write_container(file: BinaryIO, header: Json, blocks: Iterable[tuple[int, bytes]]) -> None:
     """Write `header` and the (start, payload) pairs of `blocks` to an open file."""
     plain = json.dumps(header, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     deflate = zlib.compressobj(9, wbits=-15, zdict=_USUAL)
@@ -121,7 +120,7 @@ class Container:
                     raise
                 self.blocks = self._walk(file, first)
 
-    def _read_header(self, file: BinaryIO) -> tuple[dict[str, Any], int]:
+    def _read_header(self, file: BinaryIO) -> tuple[Json, int]:
         head = file.read(_HEAD.size)
         if head[:4] != MAGIC:
             raise OSError(

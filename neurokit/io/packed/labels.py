@@ -14,15 +14,16 @@ import xarray as xr
 from neurokit.io.packed.container import Container
 from neurokit.io.store_layout import from_json, read_fraction, to_json
 from neurokit.recording.clock import SampleIndex
+from neurokit.types import Json
 
 
-def pack_coordinates(tokens: xr.DataArray) -> tuple[list[dict[str, Any]], list[bytes]]:
+def pack_coordinates(tokens: xr.DataArray) -> tuple[list[Json], list[bytes]]:
     """Return the specifications and the bytes of the coordinates of tokens."""
-    specs: list[dict[str, Any]] = []
+    specs: list[Json] = []
     sections: list[bytes] = []
     for name, coord in tokens.coords.items():
         index = tokens.xindexes.get(name)
-        spec: dict[str, Any] = {
+        spec: Json = {
             "name": to_json(name, "tokens"),
             "dims": list(coord.dims),
             "attrs": to_json(dict(coord.attrs), f"coordinate {name!r}"),
@@ -41,9 +42,9 @@ def pack_coordinates(tokens: xr.DataArray) -> tuple[list[dict[str, Any]], list[b
     return specs, sections
 
 
-def _pack_array(a: np.ndarray, name: object) -> dict[str, Any]:
+def _pack_array(a: np.ndarray, name: object) -> Json:
     """Describe an array of labels and its bytes, exactly."""
-    spec: dict[str, Any] = {"dtype": a.dtype.newbyteorder("<").str, "shape": list(a.shape)}
+    spec: Json = {"dtype": a.dtype.newbyteorder("<").str, "shape": list(a.shape)}
     if a.dtype.kind in "OUT":
         values = a.ravel().tolist()
         if a.dtype.kind != "U":
@@ -68,7 +69,7 @@ def _difference(flat: np.ndarray) -> np.ndarray:
     return np.concatenate([flat[:1], flat[1:] - flat[:-1]])  # unsigned: wraps, exactly
 
 
-def _unpack_array(spec: dict[str, Any], data: bytes) -> np.ndarray:
+def _unpack_array(spec: Json, data: bytes) -> np.ndarray:
     dtype, shape = np.dtype(spec["dtype"]), [int(n) for n in spec["shape"]]
     n = math.prod(shape)
     if dtype.kind not in "OUbiufmMc" or min(shape, default=0) < 0:
@@ -136,7 +137,7 @@ def unpack_coordinates(container: Container) -> xr.Coordinates:
     return xr.Coordinates(variables, indexes)
 
 
-def pack_events(events: pd.DataFrame) -> dict[str, Any]:
+def pack_events(events: pd.DataFrame) -> Json:
     """Return a table of events as JSON."""
     columns = {}
     for name in events.columns:
@@ -145,7 +146,7 @@ def pack_events(events: pd.DataFrame) -> dict[str, Any]:
     return columns
 
 
-def unpack_events(columns: dict[str, Any]) -> pd.DataFrame:
+def unpack_events(columns: Json) -> pd.DataFrame:
     """Return the table that `pack_events` packed."""
     return pd.DataFrame(
         {n: _unpack_array(c, base64.b64decode(c["data"])) for n, c in columns.items()}

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from neurokit.atomic import atomic_path
 from neurokit.io.packed.container import NONSENSE, Container, write_container
 from neurokit.io.readers.edf_file import EdfFile, open_edf
+from neurokit.types import Json
 
 _SAMPLES = 1 << 14  # per channel in one block
 _BYTES = 1 << 20  # of a file whose samples we cannot find, in one block
@@ -74,9 +75,9 @@ def pack_samples(x: ArrayLike) -> bytes:
         )
     dtype = values.dtype.newbyteorder("<")
     n_channels, n_times = values.shape
-    wide: NDArray[Any] = values.astype(np.int32 if dtype.itemsize < 4 else np.int64)
+    wide: np.ndarray = values.astype(np.int32 if dtype.itemsize < 4 else np.int64)
     first = wide[:, 0] if n_times else np.zeros(n_channels, wide.dtype)
-    steps: NDArray[Any] = wide - first[:, None]
+    steps: np.ndarray = wide - first[:, None]
     # Some amplifiers leave the low bits empty: such channels are divided by what they share.
     unit = np.array([_common_divisor(row) for row in steps], np.int64)
     live = unit > 0
@@ -102,7 +103,7 @@ def pack_samples(x: ArrayLike) -> bytes:
     return packed
 
 
-def unpack_samples(packed: bytes) -> NDArray[Any]:
+def unpack_samples(packed: bytes) -> np.ndarray:
     """Undo `pack_samples`.
 
     Parameters
@@ -128,7 +129,7 @@ def unpack_samples(packed: bytes) -> NDArray[Any]:
         ) from None
 
 
-def _unpack(packed: bytes, shape: tuple[int, int] | None = None) -> NDArray[Any]:
+def _unpack(packed: bytes, shape: tuple[int, int] | None = None) -> np.ndarray:
     """Undo `pack_samples`, insisting on a shape where it is known.
 
     Nothing is believed before it is held against the bytes that are there.
@@ -235,7 +236,7 @@ def compress(path_in: str | os.PathLike[str], path_out: str | os.PathLike[str]) 
     except OSError:
         edf = None  # another format, or an EDF that no reader can follow
     size = source.stat().st_size
-    header: dict[str, Any] = {"kind": "lossless", "name": source.name, "size": size}
+    header: Json = {"kind": "lossless", "name": source.name, "size": size}
     if edf is not None:
         header |= _layout(edf)
     with atomic_path(path) as part:
@@ -288,7 +289,7 @@ def decompress(path_in: str | os.PathLike[str], path_out: str | os.PathLike[str]
     return path
 
 
-def _layout(edf: EdfFile) -> dict[str, Any]:
+def _layout(edf: EdfFile) -> Json:
     """Tell where the samples lie: the rest of the file is kept as it stands."""
     return {
         "header_bytes": edf.header_bytes,
@@ -299,7 +300,7 @@ def _layout(edf: EdfFile) -> dict[str, Any]:
     }
 
 
-def _blocks(handle: BinaryIO, header: dict[str, Any]) -> Iterator[tuple[int, bytes]]:
+def _blocks(handle: BinaryIO, header: Json) -> Iterator[tuple[int, bytes]]:
     """Pairs of position in the file and payload."""
     at = 0
     if "width" in header:
@@ -348,7 +349,7 @@ def _pieces(container: Container) -> Iterator[bytes]:
         yield piece
 
 
-def _check_layout(header: dict[str, Any]) -> None:
+def _check_layout(header: Json) -> None:
     """Refuse a layout that `_layout` cannot have written."""
     if type(header["size"]) is not int or header["size"] < 0:
         raise ValueError(f"a recording of {header['size']!s:.20} bytes")
@@ -365,14 +366,14 @@ def _check_layout(header: dict[str, Any]) -> None:
         raise ValueError("a header of another size")
 
 
-def _groups(header: dict[str, Any]) -> list[list[int]]:
+def _groups(header: Json) -> list[list[int]]:
     """Signals that share a rate, together; annotations, last, as bytes."""
     signals = [i for i, n in enumerate(header["n_samples"]) if i not in header["notes"] and n]
     rates = sorted({header["n_samples"][i] for i in signals}, reverse=True)
     return [[i for i in signals if header["n_samples"][i] == n] for n in rates]
 
 
-def _pack_records(data: bytes, header: dict[str, Any]) -> bytes:
+def _pack_records(data: bytes, header: Json) -> bytes:
     width, n_samples = header["width"], header["n_samples"]
     records = np.frombuffer(data, np.uint8).reshape(-1, sum(n_samples) * width)
     ends = np.cumsum(n_samples) * width
@@ -389,13 +390,13 @@ def _pack_records(data: bytes, header: dict[str, Any]) -> bytes:
     return _join(sections)
 
 
-def _unpack_records(payload: bytes, header: dict[str, Any], n_records: int) -> bytes:
+def _unpack_records(payload: bytes, header: Json, n_records: int) -> bytes:
     width, n_samples = header["width"], header["n_samples"]
     *sections, notes = _split(payload)
     ends = np.cumsum(n_samples) * width
     sizes = [n_records * n_samples[i] * width for i in header["notes"]]
     text = np.frombuffer(_inflate(notes, sum(sizes)), np.uint8)
-    columns: dict[int, NDArray[Any]] = {}
+    columns: dict[int, np.ndarray] = {}
     for group, section in zip(_groups(header), sections, strict=True):
         x = _unpack(section, (len(group), n_records * n_samples[group[0]]))
         x = x.reshape(len(group), n_records, -1)
@@ -429,12 +430,12 @@ def _common_divisor(row: NDArray[np.int64]) -> int:
     return probe if probe == 1 else int(np.gcd.reduce(row)) if len(row) else 0
 
 
-def _planes(a: NDArray[Any]) -> bytes:
+def _planes(a: np.ndarray) -> bytes:
     """First bytes of all numbers, then second bytes: small numbers leave runs of equal bytes."""
     return a.reshape(-1, 1).view(np.uint8).T.tobytes()
 
 
-def _from_planes(data: bytes, dtype: str) -> NDArray[Any]:
+def _from_planes(data: bytes, dtype: str) -> np.ndarray:
     planes = np.frombuffer(data, np.uint8).reshape(np.dtype(dtype).itemsize, -1)
     return np.ascontiguousarray(planes.T).view(dtype).ravel()
 

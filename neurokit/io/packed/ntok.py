@@ -5,7 +5,6 @@ import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,6 +29,7 @@ from neurokit.io.packed.labels import (
     unpack_events,
 )
 from neurokit.io.store_layout import from_json, to_json
+from neurokit.types import Json
 
 
 def write_tokens(
@@ -208,7 +208,7 @@ def _label(container: Container, reader: StoredTokens) -> xr.DataArray:
     return tokens.assign_attrs(from_json(header["attrs"]))
 
 
-def token_info(path: str | os.PathLike[str]) -> dict[str, Any]:
+def token_info(path: str | os.PathLike[str]) -> Json:
     """Tell what a ``.ntok`` file of tokens holds without decoding it.
 
     Parameters
