@@ -18,6 +18,7 @@ import xarray as xr
 from neurokit.atomic import atomic_path
 from neurokit.recording.checks import check_spikes, unit_coords
 from neurokit.recording.clock import SampleIndex
+from neurokit.recording.observed import spans_of
 
 if TYPE_CHECKING:
     import pynwb
@@ -175,7 +176,7 @@ def _add_electrodes(
         file.add_electrode_column("channel_name", "name of the channel")
     group = file.electrode_groups["group"]
     regions = where["region"].values if "region" in where.coords else ["unknown"] * len(names)
-    axes = {a: where[a].values * 1000.0 for a in "xyz" if a in where.coords}  # mm to micrometres
+    axes = {a: where[a].values * 1000.0 for a in "xyz" if a in where.coords}  # micrometres
     for i, name in enumerate(map(str, names)):
         if name not in known:
             known[name] = len(known)
@@ -204,8 +205,7 @@ def _add_units(file: pynwb.NWBFile, x: xr.Dataset, electrodes: dict[str, int]) -
         file.add_unit_column(name, name)
     ends = np.cumsum(x["spike_count"].values)
     times = np.split(x["spike_time"].values, ends[:-1]) if len(ends) else []
-    span = [[float(x["start"]), float(x["stop"])]]
-    for i, unit in enumerate(times):
+    for i, (unit, spans) in enumerate(zip(times, spans_of(x), strict=True)):
         about: dict[str, object] = {name: values[i] for name, values in extra.items()}
         if named:
             about["unit_name"] = str(x["unit"].values[i])
@@ -213,7 +213,7 @@ def _add_units(file: pynwb.NWBFile, x: xr.Dataset, electrodes: dict[str, int]) -
             about["id"] = int(x["unit"].values[i])
         if rows is not None:
             about["electrodes"] = [rows[i]]
-        file.add_unit(spike_times=unit, obs_intervals=span, **about)
+        file.add_unit(spike_times=unit, obs_intervals=spans.tolist(), **about)
 
 
 def _clock(x: xr.DataArray) -> dict[str, float | np.ndarray]:

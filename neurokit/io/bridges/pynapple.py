@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from neurokit.io.readers.channels import label_more
 from neurokit.recording.checks import check_spikes, unit_coords
 from neurokit.recording.clock import SampleIndex, time_coordinates
 from neurokit.recording.make import behaviour, events, signal, traces
+from neurokit.recording.observed import merge_spans, spans_of
 from neurokit.recording.spikes import spikes
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ def from_pynapple(obj: Any, *, kind: str = "behaviour") -> Any:
     Returns
     -------
     Dataset, DataFrame or DataArray
-        Of a TsGroup or Ts: spikes, observed from the start to the end of its time support, the
+        Of a TsGroup or Ts: spikes, observed in its time support, the
         group's metadata as coordinates of ``unit``. Of an IntervalSet: events. Of a Tsd or
         TsdFrame: an array of that kind; where its time has gaps, it keeps them.
 
@@ -59,7 +61,7 @@ def from_pynapple(obj: Any, *, kind: str = "behaviour") -> Any:
         ids = list(obj.keys())
         found = _units([obj[i] for i in ids], ids, obj.time_support)
         more = {c: obj.get_info(c) for c in obj.metadata_columns if c != "rate"}
-        return found.assign_coords({c: ("unit", np.asarray(v)) for c, v in more.items()})
+        return label_more(found, more, "pynapple")
     if name not in {"Tsd", "TsdFrame"}:
         raise TypeError(
             f"from_pynapple takes a TsGroup, Ts, IntervalSet, Tsd or TsdFrame, got {name}."
@@ -94,6 +96,8 @@ def _units(trains: list[nap.Ts], ids: list[Hashable], support: nap.IntervalSet) 
         [np.asarray(train.times()) for train in trains],
         start=float(support.start[0]),
         stop=float(support.end[-1]),
+        intervals=np.c_[support.start, support.end],
+        units="s",
         ids=ids,
     )
 
@@ -136,7 +140,9 @@ def to_pynapple(x: xr.Dataset | xr.DataArray | pd.DataFrame) -> Any:
         x = x.transpose("time", ...)
         return nap.TsdFrame(t=x["time"].values, d=x.values, columns=x[x.dims[1]].values)
     x = check_spikes(x, "to_pynapple")
-    support = nap.IntervalSet(float(x["start"]), float(x["stop"]))
+    pieces = [[[float(x["start"]), float(x["stop"])]]] if not x.sizes["unit"] else spans_of(x)
+    watched = merge_spans(np.concatenate(pieces), "to_pynapple")
+    support = nap.IntervalSet(watched[:, 0], watched[:, 1])
     ends = np.cumsum(x["spike_count"].values)
     times = np.split(x["spike_time"].values, ends[:-1]) if len(ends) else []
     ids = x["unit"].values

@@ -1,10 +1,29 @@
 """Names and units of channels, the same in every format."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
+
+_OURS = {  # names of variables and dims of a Dataset of spikes
+    *("spike_time", "spike_count", "first_spike", "spike", "start", "stop", "observed", "unit"),
+    *("interval_start", "interval_stop", "interval", "time"),
+}
+
+
+def label_more(
+    x: xr.Dataset, columns: Mapping[str, Sequence[object] | np.ndarray], whose: str
+) -> xr.Dataset:
+    """Give spikes further coordinates of each unit; ``whose_name`` where a name is ours."""
+    taken = {*map(str, x.variables), *_OURS}
+    return x.assign_coords(
+        {
+            f"{whose}_{name}" if name in taken else name: ("unit", np.asarray(column))
+            for name, column in columns.items()
+        }
+    )
 
 
 def unique_names(names: Sequence[str]) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from neurokit.io.readers.channels import choose_channels, unique_names
+from neurokit.io.readers.channels import choose_channels, label_more, unique_names
 from neurokit.io.readers.nwb_file import (
     Table,
     find_series,
@@ -26,7 +26,9 @@ from neurokit.io.readers.nwb_file import (
 from neurokit.io.readers.reader import Found, Reader
 from neurokit.io.readers.saved import pick_signal
 from neurokit.recording.clock import SampleIndex, time_coordinates
+from neurokit.recording.edges import slack
 from neurokit.recording.make import behaviour, events, signal, traces
+from neurokit.recording.observed import inside, merge_spans
 from neurokit.recording.spikes import spikes
 
 _BEHAVIOUR = {
@@ -51,8 +53,9 @@ def read_nwb_spikes(path: Path) -> xr.Dataset:
     -------
     xarray.Dataset
         Spikes, as ``neurokit.spikes`` makes them. Columns of the table of units that hold one
-        value for each (quality, depth) become coordinates. The observed span is that of the
-        units' ``obs_intervals``; without them it reaches from the first to the last of the
+        value for each (quality, depth) become coordinates, as ``nwb_...`` where a variable of
+        ours has that name. Units are observed in their ``obs_intervals``; without them the span
+        reaches from the first to the last of the
         spikes, intervals and electrical series. Positions, micrometres in NWB, are mm here.
 
     Raises
@@ -210,7 +213,7 @@ def _cells(file: h5py.File) -> dict[str, h5py.Group]:
 def _spikes(path: Path, file: h5py.File) -> xr.Dataset:
     about: dict[str, Any] = {}
     columns: dict[str, np.ndarray] = {}
-    span: list[float] = []
+    intervals: list[np.ndarray] = []
     if cells := _cells(file):
         times = [cell["times"][:] for cell in cells.values()]
         about["ids"] = list(cells)
@@ -229,24 +232,64 @@ def _spikes(path: Path, file: h5py.File) -> xr.Dataset:
         about |= (sites := _sites(file, table, columns))
         if "regions" in sites and sites["regions"] is columns.get("location"):
             del columns["location"]
-        intervals = table.ragged("obs_intervals") or []
-        span = [float(t) for pair in intervals for t in np.ravel(pair) if np.isfinite(t)]
+        intervals = [np.reshape(one, (-1, 2)) for one in table.ragged("obs_intervals") or []]
     times = [np.asarray(t, dtype=np.float64) for t in times]
     if bad := sum(int((~np.isfinite(t)).sum()) for t in times):
         raise OSError(f"{path}: {bad} spike times are not finite; the file is damaged.")
+    span = [float(t) for one in intervals for t in one.ravel() if np.isfinite(t)]
     reach = [float(t.min()) for t in times if t.size] + [float(t.max()) for t in times if t.size]
     if not span:
         span = reach + _extent(file)
     start, stop = (min(span + reach), max(span + reach)) if span else (0.0, 0.0)
-    found = spikes(times, start=start, stop=stop, **about)
-    return found.assign_coords({name: ("unit", column) for name, column in columns.items()})
+    about["intervals"] = _observed(path, intervals, times, start, stop)
+    found = spikes(times, start=start, stop=stop, units="s", **about)
+    return label_more(found, columns, "nwb")
 
 
-def _sites(file: h5py.File, table: Table, columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return channel, region and place of each unit: those of its first electrode."""
+def _observed(
+    path: Path, intervals: list[np.ndarray], times: list[np.ndarray], start: float, stop: float
+) -> list[np.ndarray] | None:
+    """Return when each unit was observed; None where one span says it all.
+
+    A unit without intervals of its own was observed all the time. Spikes outside the intervals
+    show that these are not what they are called.
+    """
+    if not any(len(one) for one in intervals):
+        return None
+    whole = np.array([[start, stop]])
+    given = [np.asarray(one, np.float64) if len(one) else whole for one in intervals]
+    if any(not np.isfinite(one).all() or (one[:, 0] > one[:, 1]).any() for one in given):
+        raise OSError(f"{path}: is damaged, as an interval of observation ends before it starts.")
+    near = slack(start, stop)
+    outside = sum(
+        int((~inside(merge_spans(one, "read_spikes"), t, t, near)).sum())
+        for t, one in zip(times, given, strict=True)
+    )
+    if outside:
+        warnings.warn(
+            f"{path}: {outside} spikes lie outside the obs_intervals of their units, which are"
+            " therefore not used; the span reaches over all of them.",
+            stacklevel=6,
+        )
+        return None
+    return given
+
+
+def _sites(file: h5py.File, table: Table, columns: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Return channel, region and place of each unit: those of its first electrode.
+
+    A unit without one has the channel and region "" and no place.
+    """
     electrodes, rows = read_electrodes(file), table.ragged("electrodes")
-    if electrodes is not None and rows and all(len(r) for r in rows):
-        return electrodes.pick([int(r[0]) for r in rows])
+    if electrodes is not None and rows and any(len(r) for r in rows):
+        found = electrodes.pick([int(r[0]) if len(r) else 0 for r in rows])
+        lacks = np.array([not len(r) for r in rows])
+        if lacks.any():
+            for name in {"channels", "regions"} & set(found):
+                found[name] = np.where(lacks, "", found[name].astype(str))
+            if "positions" in found:
+                found["positions"] = np.where(lacks[:, None], np.nan, found["positions"])
+        return found
     region = columns.get("location")
     return {"regions": region} if region is not None and any(region) else {}
 

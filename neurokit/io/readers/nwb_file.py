@@ -1,6 +1,7 @@
 """What NWB files are made of: tables, series and their clocks, read by h5py."""
 
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -123,13 +124,33 @@ def read_electrodes(file: h5py.File) -> Electrodes | None:
     axes = [c for axis in "xyz" if (c := table.column(axis)) is not None and c.dtype.kind == "f"]
     positions = None
     if len(axes) == 3:
-        positions = np.stack(axes, axis=1).astype(np.float64) / 1000.0
+        positions = np.stack(axes, axis=1).astype(np.float64) / _per_mm(table)
         if not (np.isfinite(positions) & (positions != 0)).any():  # fillers
             positions = None
     regions = table.column("location")
     if regions is not None and set(regions.tolist()) <= {"", "unknown", "n/a"}:
         regions = None
     return Electrodes(names, regions, positions)
+
+
+def _per_mm(table: Table) -> float:
+    """Return how many units of its places make a mm: they are micrometres by the schema.
+
+    A column whose unit or description says millimetres, metres or centimetres is believed.
+    """
+    for axis in "xyz":
+        column = table.group.get(axis)
+        attrs = column.attrs if isinstance(column, h5py.Dataset) else {}
+        said = " ".join(text(attrs[k]) for k in ("unit", "units", "description") if k in attrs)
+        if re.search(r"\b(mm|milli-?met(er|re)s?)\b", said, re.IGNORECASE):
+            return 1.0
+        if re.search(r"\b(um|µm|μm|microns?|micro-?met(er|re)s?)\b", said, re.IGNORECASE):
+            return 1000.0
+        if re.search(r"\b(cm|centi-?met(er|re)s?)\b", said, re.IGNORECASE):
+            return 0.1
+        if re.search(r"\bmet(er|re)s\b|^m$", said, re.IGNORECASE):
+            return 0.001
+    return 1000.0
 
 
 def find_series(file: h5py.File) -> list[h5py.Group]:
