@@ -1,6 +1,7 @@
 """Write signals to EDF+, which every program for EEG reads."""
 
 import datetime
+import json
 import os
 import warnings
 from collections.abc import Iterator
@@ -40,7 +41,9 @@ def write_edf(
     x : xarray.DataArray of dims ("channel", "time")
         Finite, without gaps. Written in its own units.
     events : pandas.DataFrame, optional
-        ``onset``, ``duration`` and ``label``, on the clock of ``x``; they become annotations.
+        ``onset``, ``duration`` and ``label``, on the clock of ``x``; they become annotations,
+        linked to a channel where the column ``channel`` names one. Default: those that `from_mne`
+        kept in ``x.attrs["annotations"]``.
 
     Returns
     -------
@@ -100,8 +103,11 @@ def write_edf(
             stacklevel=2,
         )
     start = clock.first / clock.rate
+    if events is None and "annotations" in x.attrs:
+        events = pd.DataFrame(json.loads(x.attrs["annotations"]))
     began, fraction = _began(x.attrs.get("measured"), start)
-    notes = _notes(events, n_records, Fraction(duration), float(start), fraction)
+    kept = {str(name) for name in x["channel"].values}
+    notes = _notes(events, kept, n_records, Fraction(duration), float(start), fraction)
     ranges = _ranges(path, x)
     texts = [
         [*names, b"EDF Annotations"],
@@ -115,12 +121,12 @@ def write_edf(
         [b"%d" % length] * n_channels + [b"%d" % (len(notes[0]) // 2)],
         [b""] * (n_channels + 1),
     ]
-    day = f"{began.day:02}-{_MONTHS[began.month - 1]}-{began.year}" if began else "X"
+    day = f"{began.day:02}-{_MONTHS[began.month - 1]}-{began.year:04}" if began else "X"
     head = [
         (b"0", 8),
         (b"X X X X", 80),
         (f"Startdate {day} X X X".encode(), 80),
-        (f"{began:%d.%m.%y%H.%M.%S}".encode() if began else b"01.01.8500.00.00", 16),
+        (_short_date(began), 16),
         (b"%d" % (256 * (n_channels + 2)), 8),
         (b"EDF+C", 44),
         (b"%d" % n_records, 8),
@@ -229,13 +235,24 @@ def _began(measured: str | None, start: Fraction) -> tuple[datetime.datetime | N
         return None, Fraction(0)
     date = datetime.datetime.fromisoformat(measured).replace(tzinfo=None)
     date += datetime.timedelta(seconds=float(start))
-    if not 1985 <= date.year <= 2084:
-        return None, Fraction(0)
     return date.replace(microsecond=0), Fraction(date.microsecond, 10**6)
+
+
+def _short_date(began: datetime.datetime | None) -> bytes:
+    """Return date and time with two digits for the year: 1985 to 2084.
+
+    Other years stand in full in the recording's identification, and here is the first day there
+    is, at the right time.
+    """
+    if began is None:
+        return b"01.01.8500.00.00"
+    known = 1985 <= began.year <= 2084
+    return f"{began:%d.%m.%y%H.%M.%S}".encode() if known else f"01.01.85{began:%H.%M.%S}".encode()
 
 
 def _notes(
     events: pd.DataFrame | None,
+    names: set[str],
     n_records: int,
     duration: Fraction,
     start: float,
@@ -243,8 +260,12 @@ def _notes(
 ) -> list[bytes]:
     """Return what stands in the annotation channel of each record, all of equal size."""
     notes = [b"+%s\x14\x14\0" % _decimal(k * duration + fraction) for k in range(n_records)]
-    rows = [] if events is None else events[["onset", "duration", "label"]].itertuples(index=False)
-    for onset, lasting, label in rows:
+    table = pd.DataFrame() if events is None else events
+    where = table["channel"] if "channel" in table else [""] * len(table)
+    columns = [] if table.empty else [table[name] for name in ("onset", "duration", "label")]
+    for onset, lasting, label, channel in zip(*columns, where, strict=True) if columns else ():
+        label = f"{label}@@{channel}" if str(channel) in names else label
+        lasting = 0.0 if np.isnan(lasting) else lasting
         onset = Fraction(repr(float(onset) - start)).limit_denominator(10**7)
         text = str(label).replace("\x14", " ").replace("\0", " ").encode()
         sign = b"" if onset + fraction < 0 else b"+"

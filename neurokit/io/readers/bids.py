@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import xarray as xr
 
 from neurokit.io.readers.mne_files import record_warnings, tell_again
-from neurokit.io.readers.reader import Reader
+from neurokit.io.readers.reader import Reader, sort_events
+from neurokit.io.readers.tables import read_table
 
 if TYPE_CHECKING:
     import mne_bids
@@ -89,9 +90,18 @@ def _read(one: mne_bids.BIDSPath, prefix: str) -> dict[str, xr.Dataset]:
         with record_warnings() as caught:
             raw = mne_bids.read_raw_bids(one, verbose="WARNING")
             x, table = label_mne(raw), mne_events(raw)
+        sidecar = one.copy().update(suffix="events", extension=".tsv", check=False).fpath
+        if sidecar.is_file():  # with all its columns, which annotations cannot hold
+            told = read_table(Path(sidecar))
+            told["onset"] += float(raw.first_time)
+            gaps = table[table["label"].astype(str).str.match("BAD_ACQ_SKIP|EDGE")]
+            table = sort_events([told, gaps]) if len(gaps) else told
+    except (OSError, ValueError) as error:
+        if str(error).startswith(str(one.root)):
+            raise
+        raise _refusal(one, error) from error
     except Exception as error:  # whatever a malformed dataset leads to
-        said = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-        raise OSError(f"{one.fpath}: cannot be read as BIDS ({said}).") from error
+        raise _refusal(one, error) from error
     tell_again(Path(one.fpath), [w for w in caught if not _is_on_sidecar(str(w.message))])
     about = {"subject": one.subject, "session": one.session, "run": one.run}
     x = x.assign_coords({name: str(value) for name, value in about.items() if value})
@@ -107,3 +117,8 @@ READER = Reader(session=lambda found: read_bids_session(found.path))
 def _is_on_sidecar(said: str) -> bool:
     """Whether a warning is on an optional sidecar that is not there."""
     return any(word in said for word in ("sidecar", "participants", ".json", ".tsv", "HED"))
+
+
+def _refusal(one: mne_bids.BIDSPath, error: Exception) -> OSError:
+    said = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+    return OSError(f"{one.fpath}: cannot be read as BIDS ({said}).")

@@ -24,6 +24,8 @@ _MICROVOLTS = re.compile(  # no other prefix of volts has a letter outside ASCII
     rb"([\x80-\xff].{0,2}|\?|u|micro)V|(micro|u)volts?", re.DOTALL | re.IGNORECASE
 )
 _JITTER = 0.01  # s that the clock of continuous records may be off
+_STARTDATE = re.compile(rb"(\d\d)-([A-Z]{3})-(\d{4})")
+_MONTHS = b"JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
 _FIELDS = (16, 80, 8, 8, 8, 8, 8, 80, 8, 32)  # widths in the header, for each signal
 
 
@@ -410,10 +412,21 @@ def _text(field: bytes) -> str:
 
 
 def _measured(head: bytes) -> datetime.datetime | None:
-    """Date and time at which the recording began, where the header has one."""
+    """Return date and time at which the recording began, where the header has one.
+
+    EDF+ has the date with all digits of its year in the identification of the recording, where X
+    says that it is not known.
+    """
     try:
-        day, month, year = (int(v) for v in head[168:176].split(b"."))
         hour, minute, second = (int(v) for v in head[176:184].split(b"."))
+        if head[192:196] in (b"EDF+", b"BDF+") and head[88:98] == b"Startdate ":
+            told = head[98:168].split()[0].upper() if head[98:168].strip() else b"X"
+            if found := _STARTDATE.fullmatch(told):
+                day, month, year = int(found[1]), _MONTHS.index(found[2]) + 1, int(found[3])
+                return datetime.datetime(year, month, day, hour, minute, second)
+            if told == b"X" and head[168:176] == b"01.01.85":
+                return None
+        day, month, year = (int(v) for v in head[168:176].split(b"."))
         century = 1900 if year >= 85 else 2000  # the rule of the format
         return datetime.datetime(century + year, month, day, hour, minute, second)
     except ValueError:

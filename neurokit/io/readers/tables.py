@@ -1,28 +1,96 @@
 """Tables of events: BIDS' ``_events.tsv`` and its like."""
 
+import re
+import warnings
+from pathlib import Path
+
+import numpy as np
 import pandas as pd
 import xarray as xr
 
 from neurokit.io.readers.reader import Found, Reader, name_parts
 from neurokit.recording.make import events
 
+_LABELS = ("label", "trial_type", "value")  # columns that say what happened, the first there is
+_UNKNOWN = ("n/a", "")
+_WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")
+_NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)?(\.\d*)?([eE][+-]?\d{1,3})?")
 
-def _read_events(found: Found) -> pd.DataFrame:
-    path = found.path
-    table = pd.read_csv(path, sep="\t" if path.suffix.lower() == ".tsv" else ",")
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a table of events; every column is kept, and no text becomes a number by chance.
+
+    Columns of whole numbers are integers, those of numbers and "n/a" floats with NaN; "01",
+    "None" and whole numbers among "n/a" stay the text that they are.
+
+    Raises
+    ------
+    OSError
+        If it is no table.
+    ValueError
+        If it has no column ``onset``, or one that holds something else than seconds.
+
+    Warns
+    -----
+    UserWarning
+        If events without an onset are left out.
+    """
+    separator = "\t" if path.suffix.lower() == ".tsv" else ","
+    try:
+        table = pd.read_csv(
+            path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig"
+        ).fillna("n/a")
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeError, ValueError) as error:
+        said = str(error).strip().splitlines()[0][:200].rstrip(".")
+        raise OSError(f"{path}: is damaged or no table of UTF-8 text ({said}).") from error
     if "onset" not in table:
         raise ValueError(
-            f"{path}: has no column onset, as BIDS wants it; {list(table)} are there."
+            f"{path}: has no column onset, as BIDS wants it; {list(table)[:20]} are there."
         )
-    names = [name for name in ("label", "trial_type", "value") if name in table]
-    labels = table[names[0]].astype(str).to_numpy(object) if names else "event"
-    return events(table["onset"], table.get("duration", 0.0), labels)
+    onset = _seconds(path, table, "onset")
+    duration = _seconds(path, table, "duration") if "duration" in table else 0.0 * onset
+    name = next((name for name in _LABELS if name in table), None)
+    labels = table[name].to_numpy(object) if name else np.full(len(table), "event", object)
+    more = {
+        str(column): _typed(table[column])
+        for column in table
+        if column not in ("onset", "duration", "label", name)
+    }
+    found = events(onset, duration, labels, **more)
+    if lost := int(np.isnan(onset).sum()):
+        warnings.warn(f"{path}: {lost} events without an onset are left out.", stacklevel=5)
+        found = found[found["onset"].notna()].reset_index(drop=True)
+    return found
+
+
+def _seconds(path: Path, table: pd.DataFrame, name: str) -> np.ndarray:
+    texts = table[name].str.strip()
+    if wrong := [t for t in texts if t not in _UNKNOWN and not _is_number(t)]:
+        raise ValueError(
+            f"{path}: the column {name} must hold seconds or n/a, got {wrong[0][:40]!r}."
+        )
+    return np.array([np.nan if t in _UNKNOWN else float(t) for t in texts], np.float64)
+
+
+def _is_number(text: str) -> bool:
+    """Whether a text is a number and nothing but that; "01" is a name."""
+    return any(c.isdigit() for c in text) and bool(_NUMBER.fullmatch(text))
+
+
+def _typed(column: pd.Series) -> np.ndarray:
+    texts = column.str.strip().tolist()
+    known = [t for t in texts if t not in _UNKNOWN]
+    if known and all(_WHOLE.fullmatch(t) for t in known):
+        return np.array(texts, np.int64) if len(known) == len(texts) else np.array(texts, object)
+    if known and all(map(_is_number, known)):
+        return np.array([np.nan if t in _UNKNOWN else float(t) for t in texts], np.float64)
+    return np.array(texts, object)
 
 
 def _read_session(found: Found) -> xr.DataTree:
-    table = _read_events(found)
+    table = read_table(found.path)
     nodes = name_parts(table=table) or {"events": table.rename_axis("event").to_xarray()}
     return xr.DataTree.from_dict(nodes)
 
 
-READER = Reader(events=_read_events, session=_read_session)
+READER = Reader(events=lambda found: read_table(found.path), session=_read_session)
