@@ -195,7 +195,34 @@ def test_a_window_may_begin_or_end_at_a_cut_and_not_cross_it(cut):
 
 def test_labels_that_only_look_like_marks_are_labels():
     assert not any(map(is_mark, ["badger", "edges", "new", "segment", "left", 1, None]))
-    assert all(map(is_mark, ["BAD", "bad", "BAD_x", "Bad segment", "EDGE", "boundary"]))
+    assert all(map(is_mark, ["BAD", "bad", "BAD_x", "Bad segment", "bad:x", "EDGE", "boundary"]))
+
+
+def test_marks_are_found_in_the_column_of_the_labels_too():
+    x = neurokit.signal(np.zeros((1, 1000)), sampling_rate=100)
+    table = neurokit.events([1, 3, 3.2], [0, 0, 1], "x", trial_type=["left", "right", "BAD_eye"])
+    with pytest.warns(UserWarning, match=r"1 of 2 windows touch .*\['BAD_eye'\]"):
+        trials = neurokit.epoch(x, table, tmin=0, tmax=1, label="trial_type")
+    assert trials["label"].values.tolist() == ["left"]
+
+
+def test_times_of_tables_and_rates_with_a_unit_are_converted():
+    table = neurokit.events(pd.to_timedelta([1500, 2500], "ms"), np.timedelta64(250, "ms"))
+    assert table["onset"].tolist() == [1.5, 2.5]
+    assert table["duration"].tolist() == [0.25, 0.25]
+    x = neurokit.signal(np.zeros((1, 1000)), sampling_rate=100)
+    late = pd.DataFrame({"onset": pd.to_timedelta([1500], "ms"), "label": "a"})
+    trials = neurokit.epoch(x, late, tmin=pd.Timedelta(0), tmax=np.timedelta64(1, "s"))
+    assert (trials["onset"].values.tolist(), trials.sizes["time"]) == ([1.5], 100)
+    with pytest.raises(ValueError, match="onsets are dates; subtract the start"):
+        neurokit.epoch(x, late.assign(onset=pd.Timestamp("2024-01-01")), tmin=0, tmax=1)
+    quantities = pytest.importorskip("quantities")
+    fast = neurokit.signal(np.zeros((1, 9)), sampling_rate=30 * quantities.kHz)
+    assert neurokit.sampling_rate(fast) == 30_000
+    with pytest.raises(ValueError, match="the sampling rate comes in 'V'"):
+        neurokit.signal(np.zeros((1, 9)), sampling_rate=30 * quantities.V)
+    listed = neurokit.spikes([[100 * quantities.ms, 0.2 * quantities.s]], stop=1)
+    assert listed["spike_time"].values.tolist() == [0.1, 0.2]
 
 
 # ------------------------------------------------------------------------- columns

@@ -98,6 +98,16 @@ def join_pieces(x, rows, draw):
     return xr.concat(pieces, "unit", join="exact", **JOINED), rows[cut:] + rows[:cut]
 
 
+def rename_dim(x, rows, draw):
+    return x.rename(unit="cell").isel(cell=slice(None, None, -1)).rename(cell="unit"), rows[::-1]
+
+
+def through_plain_netcdf(x, rows, draw):
+    """The index is not in the file, and first_spike is: x.to_netcdf, xr.open_dataset."""
+    plain = xr.Dataset(dict(x.variables)).set_coords([*x.coords])
+    return check_spikes(plain.isel(unit=slice(None, None, -1)), "here"), rows[::-1]
+
+
 JOINED = {"coords": "minimal", "compat": "override", "data_vars": "minimal"}
 
 
@@ -164,7 +174,7 @@ def cut_time(x, rows, draw):
 OPERATIONS = [
     *(by_position, by_slice, by_mask, by_id, by_region, by_count, sort_units, sort_regions),
     *(join_pieces, join_units, map_groups, list_groups, rename_units, roll_units, assign, copy),
-    *(turn_round, cut_time),
+    *(turn_round, cut_time, rename_dim, through_plain_netcdf),
 ]
 NEED_UNITS = {map_groups, list_groups, roll_units}
 

@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from xarray.indexes import PandasIndex
 
+import neurokit
+from neurokit import io
 from neurokit.recording.clock import SampleIndex, exact, time_coordinates
 
 rates = st.fractions(min_value=Fraction(1, 10), max_value=30_000, max_denominator=1000)
@@ -309,3 +311,11 @@ def test_set_xindex_recovers_the_clock_of_a_plain_file(tmp_path):
     plain = xr.load_dataarray(tmp_path / "x.nc", engine="h5netcdf")
     back = plain.drop_indexes("time").set_xindex("time", SampleIndex)
     assert back.xindexes["time"].equals(x.xindexes["time"])
+
+
+def test_lazy_recordings_are_read_backwards(tmp_path):
+    """xarray 2026.1.0 gave empty data for a reversed slice of what is on disk."""
+    x = neurokit.signal(np.arange(20.0).reshape(2, 10), sampling_rate=10)
+    lazy = io.load(io.save(tmp_path / "x.nc", x))
+    np.testing.assert_array_equal(lazy.isel(time=slice(None, None, -1)), x.values[:, ::-1])
+    np.testing.assert_array_equal(lazy.isel(time=slice(8, 2, -2)), x.values[:, 8:2:-2])

@@ -8,8 +8,8 @@ import pandas as pd
 import xarray as xr
 
 from neurokit.recording.cuts import SignalCut, SpikesCut
-from neurokit.recording.marks import find_marks, touch_marks
-from neurokit.recording.seconds import second
+from neurokit.recording.marks import Marks, find_marks, touch_marks
+from neurokit.recording.seconds import in_seconds, second
 from neurokit.types import Flags
 
 
@@ -76,7 +76,9 @@ def epoch(
     tmin, tmax = second(tmin, "epoch", "tmin"), second(tmax, "epoch", "tmax")
     if not tmin < tmax:
         raise ValueError(f"epoch: tmin must lie before tmax, got {tmin!r} and {tmax!r} s.")
-    chosen = _choose(events, labels, label, keep_bad=keep_bad)
+    _check_table(events, labels, label)
+    marks, marked = find_marks(events, labels, label)
+    chosen = _choose(events if keep_bad else events[~marked], labels, label)
     onsets = chosen["onset"].to_numpy(np.float64)
     cut: SpikesCut | SignalCut
     if isinstance(x, xr.Dataset):
@@ -91,7 +93,7 @@ def epoch(
             stacklevel=2,
         )
     if not keep_bad:
-        kept = kept & _clean(events, labels, kept, cut)
+        kept = kept & _clean(marks, kept, cut)
     trials, rows = cut.take(kept), chosen.loc[kept]
     for name in rows.columns:
         column = rows[name]
@@ -105,9 +107,7 @@ def epoch(
     return trials
 
 
-def _choose(
-    events: pd.DataFrame, labels: Sequence[Hashable] | None, label: str, *, keep_bad: bool
-) -> pd.DataFrame:
+def _check_table(events: object, labels: Sequence[Hashable] | None, label: str) -> None:
     if not isinstance(events, pd.DataFrame) or "onset" not in events:
         raise TypeError(
             "epoch: events must be a pandas DataFrame with a column onset (s), got"
@@ -117,12 +117,13 @@ def _choose(
         raise ValueError(
             f"epoch: events have no column {label!r}; there are {events.columns.tolist()}."
         )
-    chosen = events
-    if not keep_bad and len(marks := find_marks(events, labels).labels):
-        chosen = chosen[~chosen["label"].astype(str).str.strip().isin(marks)]
+
+
+def _choose(events: pd.DataFrame, labels: Sequence[Hashable] | None, label: str) -> pd.DataFrame:
+    onsets = in_seconds(events["onset"].to_numpy(), "epoch", "onsets")
+    chosen = events.assign(onset=onsets).drop(columns=["duration"], errors="ignore")
     if label != "label":
         chosen = chosen.rename(columns={"label": "event"}).assign(label=chosen[label])
-    chosen = chosen.drop(columns=["duration"], errors="ignore")
     if labels is not None:
         chosen = chosen[chosen["label"].isin(list(labels))]
     if chosen.empty:
@@ -133,14 +134,9 @@ def _choose(
     return chosen
 
 
-def _clean(
-    events: pd.DataFrame,
-    labels: Sequence[Hashable] | None,
-    kept: np.ndarray,
-    cut: SpikesCut | SignalCut,
-) -> np.ndarray:
+def _clean(marks: Marks, kept: np.ndarray, cut: SpikesCut | SignalCut) -> np.ndarray:
     """Tell which windows touch no mark; say how many of those ``kept`` do."""
-    touched, names = touch_marks(find_marks(events, labels), cut.begins, cut.ends)
+    touched, names = touch_marks(marks, cut.begins, cut.ends)
     bad = touched & kept
     if not bad.any():
         return ~touched

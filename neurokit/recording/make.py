@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from neurokit.recording.clock import exact, time_coordinates
 from neurokit.recording.labels import label_places, name_each, one_each
 from neurokit.recording.rate import rate_of_bins
+from neurokit.recording.seconds import hertz, in_seconds, second
 
 SIGNAL_DIMS = ("trial", "channel", "time")
 UNIT_DIMS = ("trial", "unit", "time")
@@ -176,7 +177,7 @@ def counts(
         "counts",
         values,
         UNIT_DIMS,
-        rate=rate_of_bins("counts", bin_width),
+        rate=rate_of_bins("counts", second(bin_width, "counts", "bin_width")),
         start=start,
         names=ids,
         attrs={"units": "spikes"},
@@ -250,10 +251,10 @@ def events(
     pandas.DataFrame
         ``onset``, ``duration``, ``label`` and the rest, in order of onset.
     """
-    onset = np.atleast_1d(np.asarray(onset, dtype=np.float64))
+    onset = np.atleast_1d(in_seconds(onset, "events", "onsets"))
     label = np.asarray(label, dtype=object) if not isinstance(label, str) else label
     table = pd.DataFrame({"onset": onset})
-    table["duration"] = np.broadcast_to(np.asarray(duration, dtype=np.float64), onset.shape)
+    table["duration"] = np.broadcast_to(in_seconds(duration, "events", "durations"), onset.shape)
     table["label"] = label
     for name, column in columns.items():
         table[name] = np.asarray(column)
@@ -295,6 +296,7 @@ def _label(
         )
     dims = dims[-len(shape) :]
     space = next(dim for dim in dims if dim not in ("trial", "time"))
+    rate, start = hertz(rate, caller), second(start, caller, "start")
     try:
         rate = exact(rate)
     except (TypeError, ValueError, OverflowError):

@@ -1,5 +1,6 @@
 """Marks in a table of events that say where a recording is bad or was cut."""
 
+import re
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from neurokit.recording.edges import slack
+from neurokit.recording.seconds import in_seconds
 from neurokit.types import Floats
 
 
@@ -33,26 +35,41 @@ def is_mark(label: Hashable) -> bool:
     -------
     bool
     """
-    text = str(label).strip().lower()
-    return text == "bad" or text.startswith(("bad_", "bad ", "bad-")) or _is_cut(label)
+    return bool(re.match(r"bad(?![a-z])", str(label).strip().lower())) or _is_cut(label)
 
 
-def find_marks(events: pd.DataFrame, wanted: Sequence[Hashable] | None) -> Marks:
-    """Return the marks among events, but those that are ``wanted`` as events themselves."""
-    labels = events["label"] if "label" in events else pd.Series([], dtype=object)
-    names = [label for label in labels.unique() if is_mark(label)]
-    names = [name for name in names if wanted is None or name not in list(wanted)]
-    rows = events[labels.isin(names)] if names else events.iloc[:0]
-    starts = rows["onset"].to_numpy(np.float64)
-    found = [str(label).strip() for label in rows["label"]] if names else []
+def find_marks(
+    events: pd.DataFrame, wanted: Sequence[Hashable] | None, column: str = "label"
+) -> tuple[Marks, NDArray[np.bool_]]:
+    """Return the marks among events, and which rows they are.
+
+    Parameters
+    ----------
+    events : pandas.DataFrame
+    wanted : sequence, optional
+        Labels that are events, whatever they look like.
+    column : str, default="label"
+        Where to look, beside ``label``.
+    """
+    kept = list(wanted or [])
+    names = np.full(len(events), "", dtype=object)
+    for place in dict.fromkeys(["label", column]):
+        if place in events:
+            for label in events[place].unique():
+                if is_mark(label) and label not in kept:
+                    names[(events[place] == label).to_numpy()] = str(label).strip()
+    marked = names != ""
+    rows, found = events[marked], names[marked].tolist()
+    starts = in_seconds(rows["onset"].to_numpy(), "epoch", "onsets")
     cuts = np.array([_is_cut(label) for label in found], dtype=bool)
     lasts = np.zeros(len(rows))
     if "duration" in rows:
-        lasts = np.nan_to_num(rows["duration"].to_numpy(np.float64)).clip(0)
+        lasts = in_seconds(rows["duration"].to_numpy(), "epoch", "durations")
+        lasts = np.nan_to_num(lasts).clip(0)
     known = np.isfinite(starts)
     stops = np.where(cuts, starts, starts + lasts)
-    kept = [label for label, one in zip(found, known, strict=True) if one]
-    return Marks(starts[known], stops[known], cuts[known], kept)
+    told = [label for label, one in zip(found, known, strict=True) if one]
+    return Marks(starts[known], stops[known], cuts[known], told), marked
 
 
 def touch_marks(marks: Marks, begins: Floats, ends: Floats) -> tuple[NDArray[np.bool_], list[str]]:

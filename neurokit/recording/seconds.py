@@ -4,13 +4,17 @@ from typing import Any
 
 import numpy as np
 
-# seconds in one, exactly: the factor, or what it is divided by
-_DIVISORS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+_DIVISORS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}  # how many in a second
+_FACTORS = {"min": 60, "h": 3_600, "d": 86_400}  # seconds in one
+_HERTZ = {"hz": 1, "hertz": 1, "1/s": 1, "khz": 1_000, "1/ms": 1_000, "mhz": 1_000_000}
 _NAMES = {
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), "s"),
     **dict.fromkeys(("ms", "msec", "millisecond", "milliseconds"), "ms"),
     **dict.fromkeys(("us", "µs", "μs", "usec", "microsecond", "microseconds"), "us"),
     **dict.fromkeys(("ns", "nanosecond", "nanoseconds"), "ns"),
+    **dict.fromkeys(("min", "minute", "minutes"), "min"),
+    **dict.fromkeys(("h", "hour", "hours"), "h"),
+    **dict.fromkeys(("d", "day", "days"), "d"),
 }
 _WHOLE = 1_000  # s; many times that are all whole numbers and go beyond are asked about
 
@@ -38,12 +42,18 @@ def in_seconds(values: Any, caller: str, what: str = "times") -> np.ndarray:
     unit = None
     if hasattr(values, "attrs") and hasattr(values, "dims"):
         unit = values.attrs.get("units")
-    elif hasattr(values, "dimensionality") and hasattr(values, "magnitude"):  # quantities, pint
-        unit, values = str(getattr(values, "units", "")), values.magnitude
-        unit = unit.split()[-1] if unit else unit  # quantities says "1.0 ms"
+    elif hasattr(values, "magnitude"):
+        unit, values = _unit_of(values), values.magnitude
+    elif isinstance(values, list | tuple) and len(values) and _is_one_time(values[0]):
+        return np.array([second(value, caller, what) for value in values], dtype=np.float64)
     array = np.asarray(values)
     if array.dtype.kind == "m":
         return np.asarray(array / np.timedelta64(1, "ns"), dtype=np.float64) / 1e9
+    if array.dtype.kind == "M":
+        raise ValueError(
+            f"{caller}: {what} are dates; subtract the start of the recording, so that they are"
+            " durations."
+        )
     array = np.asarray(array, dtype=np.float64)
     if unit is None:
         return array
@@ -53,16 +63,39 @@ def in_seconds(values: Any, caller: str, what: str = "times") -> np.ndarray:
             f"{caller}: {what} come in {str(unit)!r}, which is no unit of time known here; convert"
             " them to seconds."
         )
+    if name in _FACTORS:
+        return array * _FACTORS[name]
     return array if name == "s" else array / _DIVISORS[name]
 
 
 def second(value: Any, caller: str, what: str) -> Any:
     """Return one time in seconds; plain numbers and fractions as they are."""
-    if hasattr(value, "dtype") or hasattr(value, "magnitude") or hasattr(value, "total_seconds"):
-        if hasattr(value, "total_seconds"):
-            return float(value.total_seconds())
+    if hasattr(value, "total_seconds"):
+        return float(value.total_seconds())
+    if hasattr(value, "dtype") or hasattr(value, "magnitude"):
         return float(in_seconds(value, caller, what))
     return value
+
+
+def hertz(value: Any, caller: str) -> Any:
+    """Return a rate in Hz; plain numbers and fractions as they are, quantities converted."""
+    if not hasattr(value, "magnitude"):
+        return value
+    factor = _HERTZ.get(_unit_of(value).lower())
+    if factor is None:
+        raise ValueError(
+            f"{caller}: the sampling rate comes in {_unit_of(value)!r}; convert it to Hz."
+        )
+    return float(value.magnitude) * factor
+
+
+def _unit_of(quantity: Any) -> str:
+    """Return the unit of a quantity; the package quantities says "1.0 ms"."""
+    return str(quantity.units).split()[-1]
+
+
+def _is_one_time(value: Any) -> bool:
+    return hasattr(value, "magnitude") or hasattr(value, "total_seconds")
 
 
 def find_scale(units: str | None, sampling_rate: float | None, caller: str) -> float:
@@ -75,7 +108,7 @@ def find_scale(units: str | None, sampling_rate: float | None, caller: str) -> f
             )
         return float(sampling_rate)
     name = "s" if units is None else _NAMES.get(units)
-    if name is None:
+    if name not in _DIVISORS:
         raise ValueError(f"{caller}: units must be 's', 'ms', 'us' or 'ns', got {units!r}.")
     return _DIVISORS[name]
 

@@ -11,7 +11,7 @@ from neurokit.recording.checks import carry_spikes, check_spikes
 from neurokit.recording.edges import slack
 from neurokit.recording.labels import label_places, name_each, one_each
 from neurokit.recording.observed import inside, interval_coords, merge_spans, spans_of
-from neurokit.recording.seconds import ask_if_whole, find_scale, in_seconds, tell_if_coarse
+from neurokit.recording.seconds import ask_if_whole, find_scale, in_seconds, second, tell_if_coarse
 
 
 def spikes(
@@ -185,6 +185,8 @@ def select_time(x: xr.Dataset, start: float, stop: float) -> xr.Dataset:
     [1, 0]
     """
     x = check_spikes(x, "select_time")
+    start = second(start, "select_time", "start")
+    stop = second(stop, "select_time", "stop")
     begin, end = float(x["start"]), float(x["stop"])
     near = slack(begin, end)
     if not begin - near <= start <= stop <= end + near:
