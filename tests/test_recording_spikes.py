@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 
 import neurokit
 from neurokit import io
-from neurokit.recording import check_spikes, observed_duration, select_time, select_units
+from neurokit.recording import (
+    check_spikes,
+    observed_duration,
+    select_time,
+    select_units,
+    shift_time,
+)
 
 WIDTH, STOP = 0.25, 2.0
 
@@ -277,6 +283,20 @@ def test_older_files_hold_two_variables_and_are_read(tmp_path):
     again = io.load(path)
     assert again.sel(unit=["c"])["spike_time"].values.tolist() == [0.55, 0.65]
     xr.testing.assert_identical(again.load(), example())
+
+
+def test_times_move_to_another_clock_with_all_that_was_observed():
+    x = neurokit.spikes({"a": [0.5], "b": [2.5]}, intervals={"a": [[0, 3]], "b": [[2, 3]]})
+    y = shift_time(x, 10)
+    assert y["spike_time"].values.tolist() == [10.5, 12.5]
+    assert (y["start"].item(), y["stop"].item()) == (10, 13)
+    assert observed_duration(y).values.tolist() == observed_duration(x).values.tolist()
+    np.testing.assert_array_equal(neurokit.bin_spikes(y, 1), neurokit.bin_spikes(x, 1))
+    xr.testing.assert_identical(shift_time(y, -10), x)
+    with pytest.raises(ValueError, match="by must be a finite number of seconds, got nan"):
+        shift_time(x, np.nan)
+    with pytest.raises(ValueError, match="shift_time"):
+        x.assign_coords(spike_time=x["spike_time"] + 1)
 
 
 def test_attributes_and_variables_of_units_go_along():

@@ -15,7 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "observed": ["observed_duration"],
         "rate": ["contiguous_runs", "sampling_rate"],
         "resample": ["resample"],
-        "spikes": ["select_time", "select_units", "spikes"],
+        "spikes": ["select_time", "select_units", "shift_time", "spikes"],
         "stack": ["stack"],
     },
 )

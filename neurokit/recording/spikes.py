@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from neurokit.recording.checks import carry_spikes, check_spikes
+from neurokit.recording.checks import carry_spikes, check_spikes, plain_spikes
 from neurokit.recording.edges import slack
 from neurokit.recording.labels import label_places, name_each, one_each
 from neurokit.recording.observed import inside, interval_coords, merge_spans, spans_of
@@ -210,6 +210,44 @@ def select_time(x: xr.Dataset, start: float, stop: float) -> xr.Dataset:
     )
     more = {name: v.variable for name, v in x.data_vars.items() if name != "spike_count"}
     return carry_spikes(made.assign(more).assign_coords(interval_coords(pieces, start, stop)))
+
+
+def shift_time(x: xr.Dataset, by: float) -> xr.Dataset:
+    """Move spikes, their span and their intervals to another clock.
+
+    Parameters
+    ----------
+    x : xarray.Dataset
+        Spikes, as made by ``neurokit.spikes``.
+    by : float
+        Added to every time, in seconds.
+
+    Returns
+    -------
+    xarray.Dataset
+
+    Raises
+    ------
+    ValueError
+        If ``by`` is not finite.
+
+    Examples
+    --------
+    >>> import neurokit
+    >>> x = neurokit.spikes({"a": [0.25, 0.5]}, stop=1.0)
+    >>> y = shift_time(x, -0.25)
+    >>> y["spike_time"].values.tolist(), float(y["start"])
+    ([0.0, 0.25], -0.25)
+    """
+    x = check_spikes(x, "shift_time")
+    by = second(by, "shift_time", "by")
+    if not np.isfinite(by):
+        raise ValueError(f"shift_time: by must be a finite number of seconds, got {by!r}.")
+    names = [n for n in ("start", "stop", "interval_start", "interval_stop") if n in x.coords]
+    moved = {name: (x[name].dims, x[name].values + by, x[name].attrs) for name in names}
+    plain = plain_spikes(x).assign_coords(moved)
+    times = plain["spike_time"].variable
+    return carry_spikes(plain.assign(spike_time=(times.dims, times.values + by, times.attrs)))
 
 
 def _seconds(unit: Any, scale: float) -> np.ndarray:

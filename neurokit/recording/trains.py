@@ -159,8 +159,8 @@ class SpikeIndex(Index):
 
     def __repr__(self) -> str:
         return (
-            f"SpikeIndex({np.size(self.counts)} units, {self.times.size} spikes; other times are"
-            " made with neurokit.spikes)"
+            f"SpikeIndex({np.size(self.counts)} units, {self.times.size} spikes; they are moved"
+            " with neurokit.recording.shift_time, others are made with neurokit.spikes)"
         )
 
     def _repr_inline_(self, max_width: int) -> str:
