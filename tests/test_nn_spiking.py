@@ -10,17 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neurokit.nn.spiking import (
-    LIF,
-    RESETS,
-    SURROGATES,
-    LeakyIntegrator,
-    LIFState,
-    RecurrentLIF,
-    SpikingSequential,
-    leaky,
-    lif,
-)
+from neurokit.nn.neurons import RESETS, SURROGATES, LIFState, leaky, lif
+from neurokit.nn.spiking import LIF, LeakyIntegrator, RecurrentLIF, SpikingSequential
 
 BACKENDS = [
     "numba",

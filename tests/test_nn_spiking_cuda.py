@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from neurokit.nn import LIF, LIFState, RecurrentLIF, leaky, lif
-from neurokit.nn.spiking import RESETS
+from neurokit.nn.neurons import RESETS
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 

@@ -11,14 +11,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "quantizers.grouped": ["GroupedResidualVectorQuantizer"],
         "quantizers.residual": ["ResidualVectorQuantizer", "VectorQuantizer"],
         "quantizers.scalar": ["FiniteScalarQuantizer", "LookupFreeQuantizer"],
-        "spiking": [
-            "LIF",
-            "LIFState",
-            "LeakyIntegrator",
-            "RecurrentLIF",
-            "SpikingSequential",
-            "leaky",
-            "lif",
-        ],
+        "neurons": ["LIFState", "leaky", "lif"],
+        "spiking": ["LIF", "LeakyIntegrator", "RecurrentLIF", "SpikingSequential"],
     },
 )

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from neurokit.nn import draws
-from neurokit.nn.spiking import LIF, LIFState, SpikingSequential
+from neurokit.nn.neurons import LIFState
+from neurokit.nn.spiking import LIF, SpikingSequential
 
 CREDITS = ("bptt", "sltt", "sltt-k", "tess")
 # TESS: decay of the traces of output and input, and the weights of their two products.

@@ -231,7 +231,8 @@ def initialise(module: SpikingSequential, x: Tensor) -> None:
     from torch import nn
 
     from neurokit.nn.delays import Delay
-    from neurokit.nn.spiking import LIF, LeakyIntegrator, leaky
+    from neurokit.nn.neurons import leaky
+    from neurokit.nn.spiking import LIF, LeakyIntegrator
 
     with torch.no_grad():
         for layer in module:

@@ -17,7 +17,7 @@ from torch import Tensor
 from neurokit.nn.kernels import lif_triton as kernels
 
 if TYPE_CHECKING:
-    from neurokit.nn.spiking import Neuron
+    from neurokit.nn.neurons import Neuron
 
 Number: TypeAlias = Tensor | float | None  # one for each unit, one for all, or none
 

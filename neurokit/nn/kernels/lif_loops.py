@@ -23,7 +23,7 @@ CHUNK = 1024  # columns
 # "contract" alone (fused multiply-add): NaN keeps its meaning and sums keep their order.
 _FAST = {"contract"}
 
-# The firing functions, numbered as in neurokit.nn.spiking.
+# The firing functions, numbered as in neurokit.nn.neurons.
 SUPERSPIKE, ATAN, SIGMOID, SOFT, INTEGER, IDENTITY = range(6)
 
 

@@ -21,7 +21,7 @@ from neurokit.nn.kernels.lif_cuda import (
 )
 
 if TYPE_CHECKING:
-    from neurokit.nn.spiking import Neuron
+    from neurokit.nn.neurons import Neuron
 
 _MOST_UNITS = 128  # whose weights fit into a multiprocessor
 _ROWS = 16  # of a batch per program: the fewest that its matrix units take
