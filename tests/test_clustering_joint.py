@@ -8,7 +8,7 @@ the reference code, planted one by one, are all found.
 import numpy as np
 import pytest
 
-from neurokit.clustering.sampling import states, sweep
+from neurokit.clustering.sampling import loadings, splits, states, sweep
 from neurokit.clustering.sampling.likelihood import log_rates
 from neurokit.clustering.sampling.model import Chain, Counts, Prior
 
@@ -170,3 +170,145 @@ def test_the_sweep_leaves_the_model_as_it_is(negbin):
 def test_the_sweep_leaves_the_model_as_it_is_to_a_hundredth(negbin, seed):
     name, score = worst(z_scores(tame(negbin), 30_000, seed))
     assert abs(score) < 4.5, name
+
+
+# ---------------------------------------------------------------- the bugs of the reference code
+
+
+def off_by_one(patch):
+    """Trajectories forward by the state of the step before, dynamics by that of the step."""
+    draw = sweep.draw_latents
+
+    def wrong(chain, counts, prior, rng):
+        xi, chain.xi = chain.xi, np.roll(chain.xi, 1)
+        draw(chain, counts, prior, rng)
+        chain.xi = xi
+
+    patch.setattr(sweep, "draw_latents", wrong)
+
+
+def tables_without_kappa(patch):
+    """Customers of the sticky dish open tables as if there were none."""
+    from neurokit.clustering.sampling.states import sample_tables as draw
+
+    def wrong(counts, base, rng):
+        # a column holds alpha beta_k everywhere, and kappa besides on the diagonal
+        off = base.copy()
+        np.fill_diagonal(off, [np.delete(base[:, j], j)[0] for j in range(len(base))])
+        return draw(counts, off, rng)
+
+    patch.setattr(states, "sample_tables", wrong)
+
+
+def chain_anew(patch):
+    """The law of steps is drawn from its prior in every sweep."""
+    draw = states.draw_transitions
+
+    def wrong(counts, beta, *rest):
+        return draw(0 * counts, beta, *rest)
+
+    patch.setattr(states, "draw_transitions", wrong)
+
+
+def cluster_not_from_the_prior(patch):
+    """Dynamics of a new cluster from a law of one's own, weighed as if from the prior."""
+
+    def wrong(latents, xi, counts, prior, rng):
+        drawn = prior.draw_dynamics(rng, 1)
+        return type(drawn)(0 * drawn.weight[0] + 0.3, 0.2 * drawn.noise[0])
+
+    patch.setattr(splits, "propose_dynamics", wrong)
+
+
+def evidence_accepted_as_it_is(patch):
+    """The Laplace evidence decides, and a Gaussian draw is not corrected."""
+    draw = sweep.reassign
+
+    def wrong(y, keep, r, x, z, theta, sizes, g, precision, modes, roots, evidence, rng):
+        draw(y, keep, r, x, z, theta, sizes, g, precision, modes, roots, evidence, rng)
+        for i in range(len(z)):
+            loadings.draw_student(modes[i, z[i]], roots[i, z[i]], rng, theta[i])
+
+    patch.setattr(sweep, "reassign", wrong)
+
+
+def split_by_likelihood_alone(patch):
+    """A split forgets how likely it was to be proposed."""
+    patch.setattr(splits, "log_student", lambda theta, mode, root: 0.0)
+
+
+def dispersion_with_the_share_held(patch):
+    """Dispersions move by their tables as if the share of the law did not hold them."""
+    from neurokit.solvers.crt import sample_tables
+
+    def wrong(y, keep, eta, r, a, b, rng):
+        for i in range(len(r)):
+            tables = sample_tables(y[i][keep[i]].astype(int), r[i], rng).sum()
+            rate = b + np.log1p(np.exp(eta[i][keep[i]]) / r[i]).sum()
+            r[i] = rng.gamma(a + tables, 1 / rate)
+
+    patch.setattr(sweep, "draw_shapes", wrong)
+
+
+BUGS = [
+    off_by_one,
+    chain_anew,
+    cluster_not_from_the_prior,
+    evidence_accepted_as_it_is,
+    split_by_likelihood_alone,
+    dispersion_with_the_share_held,
+]
+
+
+def law_of_steps(n_sweeps, seed=0, n_times=25):
+    """The same comparison for the hidden chain alone: its law, and its states as the data."""
+    rng = np.random.default_rng(seed)
+    alpha, gamma, kappa, n_states = 1.5, 1.5, 4.0, 3
+    first = np.arange(n_times) == 0
+
+    def walk(pi):
+        xi = np.zeros(n_times, np.int64)
+        xi[0] = rng.integers(n_states)
+        for t in range(1, n_times):
+            xi[t] = np.searchsorted(np.cumsum(pi[xi[t - 1]]), rng.random() * 0.999999)
+        return states.count_steps(xi, first, n_states)
+
+    def law():
+        beta = states.dirichlet(np.full(n_states, gamma / n_states), rng)
+        rows = [states.dirichlet(alpha * beta + kappa * e, rng) for e in np.eye(n_states)]
+        return beta, np.stack(rows)
+
+    def told(beta, pi, steps):
+        stay, tends = np.trace(steps) / steps.sum(), np.trace(pi)
+        return [(beta**2).sum(), tends, (beta * pi).sum(), stay, (stay - 0.7) * (tends - 2.1)]
+
+    plain = []
+    for _ in range(n_sweeps):
+        beta, pi = law()
+        plain.append(told(beta, pi, walk(pi)))
+    plain = np.array(plain)
+    beta, pi = law()
+    walked = np.empty_like(plain)
+    for row in walked:
+        steps = walk(pi)
+        beta, pi = states.draw_transitions(steps, beta, alpha, gamma, kappa, rng)
+        row[:] = told(beta, pi, steps)
+    error = np.hypot(plain.std(0) / np.sqrt(len(plain)), standard_error(walked))
+    return np.abs((walked.mean(0) - plain.mean(0)) / error).max()
+
+
+def test_the_law_of_steps_is_left_as_it_is():
+    assert law_of_steps(4000) < 4.5
+
+
+@pytest.mark.parametrize("bug", [tables_without_kappa], ids=lambda b: b.__name__)
+def test_a_planted_bug_of_the_hidden_chain_is_found(monkeypatch, bug):
+    bug(monkeypatch)
+    assert law_of_steps(4000) > 6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.__name__)
+def test_a_planted_bug_of_the_reference_is_found(monkeypatch, bug):
+    bug(monkeypatch)
+    assert abs(worst(z_scores(tame(True), 8000))[1]) > 4.5

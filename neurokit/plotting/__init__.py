@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "_style": ["COLORS"],
+        "clustering": ["plot_chains", "plot_latents", "plot_similarity", "plot_states"],
         "connectomes": ["plot_components", "plot_connectome", "plot_graph", "plot_ranks"],
         "decoding": ["plot_confusion", "plot_decoding"],
         "signal": ["plot_psd", "plot_signal", "plot_topomap"],

@@ -9,8 +9,11 @@ clusters. States begin as groups of bins of like activity.
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
+from scipy.special import logsumexp
 
+from neurokit.clustering.sampling.likelihood import log_probabilities, log_rates
 from neurokit.clustering.sampling.model import Chain, Counts, Prior, start
+from neurokit.clustering.sampling.sweep import sweep_within
 
 Array = NDArray[np.float64]
 _WIDTH = 3.0  # bins
@@ -36,24 +39,28 @@ def smoothed(y: Array, keep: NDArray[np.bool_], rng: np.random.Generator) -> tup
 
 def guess_clusters(
     course: Array, floor: float, q: int, most: int, rng: np.random.Generator, n_starts: int = 40
-) -> NDArray[np.int64]:
-    """Guess the cluster of every unit, at most ``most`` of them."""
+) -> list[NDArray[np.int64]]:
+    """Guess the cluster of every unit: one partition for each number of clusters up to six."""
     n_units = len(course)
     most = min(most, n_units, 6)
+    guesses = [np.zeros(n_units, np.int64)]
     if most < 2 or n_units < 3:
-        return np.zeros(n_units, np.int64)
+        return guesses
     step = max(1, course.shape[1] // _MOST_BINS)
     left, size, _ = np.linalg.svd(course[:, ::step], full_matrices=False)
     rank = min(n_units, 5 * q)
     points = left[:, :rank] * size[:rank]
-    best, found = -np.inf, np.zeros(n_units, np.int64)
-    for trial in range(max(8, min(n_starts, 40_000 // n_units**2 + 8))):
+    n_starts = max(10, min(n_starts, 40_000 // n_units**2 + 10))
+    best: dict[int, tuple[float, NDArray[np.int64]]] = {}
+    for trial in range(n_starts):
         k = 2 + trial % (most - 1)
         z = rng.integers(k, size=n_units)
         value, z = _improve(points, z, k, q, floor / step, rng)
-        if value > best:
-            best, found = value, z
-    return np.unique(found, return_inverse=True)[1].astype(np.int64)
+        z = np.unique(z, return_inverse=True)[1].astype(np.int64)
+        found = int(z.max()) + 1
+        if found not in best or value > best[found][0]:
+            best[found] = (value, z)
+    return guesses + [best[k][1] for k in sorted(best) if k > 1]
 
 
 def _improve(
@@ -116,13 +123,48 @@ def guess_states(
     return found.fit_predict(np.log(energy)[:, None]).astype(np.int64)
 
 
-def begin(counts: Counts, prior: Prior, rng: np.random.Generator) -> Chain:
-    """Make the first state of a chain."""
+def begin(counts: Counts, prior: Prior, rng: np.random.Generator, n_trial: int = 0) -> Chain:
+    """Make the first state of a chain.
+
+    Each guess is tried for ``n_trial`` sweeps on four fifths of the counts, and judged by the
+    others; of those that are as good as the best within half a standard error, the one with the
+    fewest clusters is taken. Without trials it is the guess with the most.
+    """
     course, floor = smoothed(counts.y, counts.keep, rng)
-    most = prior.max_clusters or len(course)
-    guess = guess_clusters(course, floor, prior.q, most, rng)
-    chain = start(counts, prior, rng, int(guess.max()) + 1)
-    chain.z = guess
+    guesses = guess_clusters(course, floor, prior.q, prior.max_clusters or len(course), rng)
     n_groups = min(int(rng.integers(2, 5)), prior.n_states)
-    chain.xi = guess_states(course, n_groups, prior.q, rng)
-    return chain
+    xi = guess_states(course, n_groups, prior.q, rng)
+    hidden = counts.keep & (rng.random(counts.keep.shape) < 0.2)
+    chains = []
+    for z in guesses if n_trial else guesses[-1:]:
+        chain = start(counts, prior, rng, int(z.max()) + 1)
+        chain.z, chain.xi = z, xi.copy()
+        chains.append(chain)
+    if len(chains) == 1 or not hidden.any():
+        return chains[-1]
+    scores = [_predict(chain, counts, hidden, prior, rng, n_trial) for chain in chains]
+    best = scores[int(np.argmax([score.sum() for score in scores]))]
+    for chain, score in zip(chains, scores, strict=True):
+        lost = best - score
+        if lost.sum() <= 0.5 * lost.std() * np.sqrt(lost.size):
+            return chain
+    return chains[-1]
+
+
+def _predict(
+    chain: Chain,
+    counts: Counts,
+    hidden: NDArray[np.bool_],
+    prior: Prior,
+    rng: np.random.Generator,
+    n_sweeps: int,
+) -> Array:
+    """Log probability of hidden counts after some sweeps on the others; the chain moves on."""
+    seen = counts._replace(keep=counts.keep & ~hidden)
+    found = []
+    for n in range(n_sweeps):
+        sweep_within(chain, seen, prior, rng)
+        if 3 * n >= n_sweeps:
+            eta = log_rates(chain.theta, chain.z, chain.latents)
+            found.append(log_probabilities(counts.y, hidden, eta, chain.r)[hidden])
+    return np.asarray(logsumexp(found, axis=0) - np.log(len(found)))

@@ -66,7 +66,7 @@ def _add_augmented(y, keep, r, theta, members, omega, diagonal, linear):  # type
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _value(y, keep, r, theta, members, diagonal, lower, linear, x):  # type: ignore[no-untyped-def]
+def log_posterior(y, keep, r, theta, members, diagonal, lower, linear, x):  # type: ignore[no-untyped-def]
     """Log posterior of one trajectory up to a constant."""
     n_times, q = x.shape
     total = 0.0
@@ -100,7 +100,7 @@ def around_mode(y, keep, r, theta, members, diagonal, lower, linear):  # type: i
     n_times, q = linear.shape
     x = np.zeros((n_times, q))
     quiet = np.zeros((n_times, q))
-    value = _value(y, keep, r, theta, members, diagonal, lower, linear, x)
+    value = log_posterior(y, keep, r, theta, members, diagonal, lower, linear, x)
     own, back, ok = factor(diagonal, lower)
     for _ in range(60):
         curved, pull = diagonal.copy(), linear.copy()
@@ -125,7 +125,7 @@ def around_mode(y, keep, r, theta, members, diagonal, lower, linear):  # type: i
         length, better = 1.0, False
         for _ in range(40):
             trial = x + length * step
-            new = _value(y, keep, r, theta, members, diagonal, lower, linear, trial)
+            new = log_posterior(y, keep, r, theta, members, diagonal, lower, linear, trial)
             if np.isfinite(new) and new >= value - 1e-9:
                 better = True
                 break
@@ -200,8 +200,8 @@ def _propose_window(  # type: ignore[no-untyped-def]
         return False
     new = solve(own, back, np.zeros_like(h), noise) + mode
     old = x[start:stop].copy()
-    ratio = _value(part, seen, r, theta, members, d, low, h, new)
-    ratio -= _value(part, seen, r, theta, members, d, low, h, old)
+    ratio = log_posterior(part, seen, r, theta, members, d, low, h, new)
+    ratio -= log_posterior(part, seen, r, theta, members, d, low, h, old)
     ratio += log_density(own, back, mode, old) - log_density(own, back, mode, new)
     if np.log(chance) < ratio:
         x[start:stop] = new

@@ -63,9 +63,9 @@ def _split(
     if len(members) < 2 or not np.isfinite(log_v[t + 1]):
         return False
     # ------------------------------------------------ what is new
-    dynamics = _propose_dynamics(chain.latents, chain.xi, counts, prior, rng)
+    dynamics = propose_dynamics(chain.latents, chain.xi, counts, prior, rng)
     theta = chain.theta.copy()
-    theta[founder] = _propose_founder(counts, prior, founder, rng)
+    theta[founder] = draw_founder(counts, prior, founder, rng)
     found = _trajectory_of(counts, chain, dynamics, founder, theta)
     if found is None:
         return False
@@ -95,17 +95,15 @@ def _split(
         return False
     # ------------------------------------------------ the ratio
     ratio = reverse - np.log(t) - forward
-    ratio += log_v[t + 1] - log_v[t] + _log_sizes(len(members), len(moved), prior)
+    ratio += log_v[t + 1] - log_v[t] + log_block_ratio(len(members), len(moved), prior)
     ratio += _log_cluster(dynamics, latent, chain, counts, prior)
-    ratio += _log_units(moved, theta, latent, chain, counts, prior)
-    ratio -= _log_units(moved, chain.theta, chain.latents[a], chain, counts, prior)
+    ratio += log_units(moved, theta, latent, chain, counts, prior)
+    ratio -= log_units(moved, chain.theta, chain.latents[a], chain, counts, prior)
     if not np.log(rng.random()) < ratio:
         return False
     chain.theta = theta
     chain.z[moved] = t
-    chain.latents = np.concatenate([chain.latents, latent[None]])
-    parts = zip(chain.dynamics, dynamics, strict=True)
-    chain.dynamics = Dynamics(*(np.concatenate([old, new[None]]) for old, new in parts))
+    add_cluster(chain, latent, dynamics)
     return True
 
 
@@ -154,18 +152,30 @@ def _merge(
             forward += log_student(theta[j], stays.mode, stays.root)
     # ------------------------------------------------ the ratio
     ratio = reverse - forward
-    ratio -= log_v[t + 1] - log_v[t] + _log_sizes(len(members), len(moved), prior)
+    ratio -= log_v[t + 1] - log_v[t] + log_block_ratio(len(members), len(moved), prior)
     ratio -= _log_cluster(dynamics, latent, chain, counts, prior)
-    ratio -= _log_units(moved, chain.theta, latent, chain, counts, prior)
-    ratio += _log_units(moved, theta, chain.latents[a], chain, counts, prior)
+    ratio -= log_units(moved, chain.theta, latent, chain, counts, prior)
+    ratio += log_units(moved, theta, chain.latents[a], chain, counts, prior)
     if not np.log(rng.random()) < ratio:
         return False
     chain.theta = theta
     chain.z[moved] = a
-    chain.z[chain.z > b] -= 1
-    chain.latents = others
-    chain.dynamics = Dynamics(*(np.delete(part, b, axis=0) for part in chain.dynamics))
+    drop_cluster(chain, b)
     return True
+
+
+def add_cluster(chain: Chain, latent: Array, dynamics: Dynamics) -> None:
+    """Put a trajectory and its dynamics behind the others."""
+    chain.latents = np.concatenate([chain.latents, latent[None]])
+    parts = zip(chain.dynamics, dynamics, strict=True)
+    chain.dynamics = Dynamics(*(np.concatenate([old, new[None]]) for old, new in parts))
+
+
+def drop_cluster(chain: Chain, j: int) -> None:
+    """Forget a cluster that has no units any more."""
+    chain.z[chain.z > j] -= 1
+    chain.latents = np.delete(chain.latents, j, axis=0)
+    chain.dynamics = Dynamics(*(np.delete(part, j, axis=0) for part in chain.dynamics))
 
 
 class _Fit:
@@ -192,12 +202,12 @@ class _Fits:
         return _Fit(mode, root, evidence)
 
 
-def _propose_dynamics(
+def propose_dynamics(
     latents: Array, xi: NDArray[np.int64], counts: Counts, prior: Prior, rng: np.random.Generator
 ) -> Dynamics:
     """Draw from the prior, or from a wide law around what one of the trajectories says."""
     law = prior.wishart()
-    if rng.random() < 0.5:
+    if rng.random() < 0.5 and len(latents):
         chosen = int(rng.integers(len(latents)))
         sums = moments(latents[[chosen]], xi, counts.first, prior.n_states)
         drawn = draw_dynamics(posterior(law, sums, _SHARE), rng)
@@ -216,22 +226,38 @@ def _log_new(
     founder: int,
 ) -> float:
     """Log density of drawing these dynamics and this loading of the founder."""
+    value = log_new_dynamics(dynamics, latents, chain.xi, counts, prior)
+    return value + log_founder(counts, prior, founder, theta[founder])
+
+
+def log_new_dynamics(
+    dynamics: Dynamics,
+    latents: Array,
+    xi: NDArray[np.int64],
+    counts: Counts,
+    prior: Prior,
+) -> float:
+    """Log density of what `propose_dynamics` draws."""
     law = prior.wishart()
-    sums = moments(latents, chain.xi, counts.first, prior.n_states)
+    plain = float(log_dynamics(law, dynamics).sum())
+    if not len(latents):
+        return plain
+    sums = moments(latents, xi, counts.first, prior.n_states)
     around = log_dynamics(posterior(law, sums, _SHARE), dynamics).sum(-1)
-    plain = log_dynamics(law, dynamics).sum()
-    mixed = logsumexp([plain, logsumexp(around) - np.log(len(latents))]) - np.log(2)
-    centre = _log_mean(counts, founder)
-    delta = theta[founder, 0]
+    return float(logsumexp([plain, logsumexp(around) - np.log(len(latents))]) - np.log(2))
+
+
+def log_founder(counts: Counts, prior: Prior, unit: int, theta: Array) -> float:
+    """Log density of what `draw_founder` draws."""
+    centre = _log_mean(counts, unit)
+    delta = theta[0]
     offset = np.logaddexp(
         _log_normal(delta, 0.0, prior.scale), _log_normal(delta, centre, _OFFSET)
     )
-    return float(mixed + offset - np.log(2) + log_theta(theta[founder, 1:], prior.precision))
+    return float(offset - np.log(2) + log_theta(theta[1:], prior.precision))
 
 
-def _propose_founder(
-    counts: Counts, prior: Prior, founder: int, rng: np.random.Generator
-) -> Array:
+def draw_founder(counts: Counts, prior: Prior, founder: int, rng: np.random.Generator) -> Array:
     """Draw a loading for the founder: its offset from the prior or near its mean log rate."""
     theta = prior.scale * rng.standard_normal(prior.q)
     if rng.random() < 0.5:
@@ -260,7 +286,7 @@ def _trajectory_of(
     return (mode, own, back) if ok else None
 
 
-def _log_sizes(n_both: int, n_new: int, prior: Prior) -> float:
+def log_block_ratio(n_both: int, n_new: int, prior: Prior) -> float:
     """Log ratio of the partition's blocks: two clusters against one."""
     g = prior.concentration
     return log_block(n_both - n_new, g) + log_block(n_new, g) - log_block(n_both, g)
@@ -275,7 +301,7 @@ def _log_cluster(
     return float(value + log_trajectories(latent[None], wide, chain.xi, counts.first))
 
 
-def _log_units(
+def log_units(
     units: NDArray[np.int64] | list[int],
     theta: Array,
     latent: Array,

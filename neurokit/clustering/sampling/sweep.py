@@ -19,12 +19,24 @@ from neurokit.clustering.sampling.loadings import fit_loadings, log_theta, reass
 from neurokit.clustering.sampling.model import Chain, Counts, Prior
 from neurokit.clustering.sampling.partition_prior import log_block
 from neurokit.clustering.sampling.splits import split_or_merge
+from neurokit.clustering.sampling.transfers import transfer
 
-N_SPLITS = 4  # splits or merges tried in a sweep
+N_SPLITS = 2  # splits or merges tried in a sweep
+N_TRANSFERS = 1  # units tried
 
 
 def sweep(chain: Chain, counts: Counts, prior: Prior, rng: np.random.Generator) -> None:
     """Take the chain one sweep on, in place."""
+    sweep_within(chain, counts, prior, rng)
+    log_v = prior.log_partition(len(chain.z))
+    n_done = sum(split_or_merge(chain, counts, prior, log_v, rng) for _ in range(N_SPLITS))
+    chain.tallies["splits and merges"] = n_done / N_SPLITS
+    n_done = sum(transfer(chain, counts, prior, rng) for _ in range(N_TRANSFERS))
+    chain.tallies["transfers"] = n_done / N_TRANSFERS
+
+
+def sweep_within(chain: Chain, counts: Counts, prior: Prior, rng: np.random.Generator) -> None:
+    """Take every step but those that change the number of clusters, in place."""
     draw_latents(chain, counts, prior, rng)
     draw_frames_and_dynamics(chain, counts, prior, rng)
     draw_state_chain(chain, counts, prior, rng)
@@ -32,9 +44,6 @@ def sweep(chain: Chain, counts: Counts, prior: Prior, rng: np.random.Generator) 
         eta = log_rates(chain.theta, chain.z, chain.latents)
         draw_shapes(counts.y, counts.keep, eta, chain.r, *prior.dispersion, rng)
     draw_units(chain, counts, prior, rng)
-    log_v = prior.log_partition(len(chain.z))
-    n_done = sum(split_or_merge(chain, counts, prior, log_v, rng) for _ in range(N_SPLITS))
-    chain.tallies["splits and merges"] = n_done / N_SPLITS
 
 
 def draw_latents(chain: Chain, counts: Counts, prior: Prior, rng: np.random.Generator) -> None:
