@@ -225,9 +225,10 @@ def evidence_accepted_as_it_is(patch):
     draw = sweep.reassign
 
     def wrong(y, keep, r, x, z, theta, sizes, g, precision, modes, roots, evidence, rng):
-        draw(y, keep, r, x, z, theta, sizes, g, precision, modes, roots, evidence, rng)
+        n = draw(y, keep, r, x, z, theta, sizes, g, precision, modes, roots, evidence, rng)
         for i in range(len(z)):
             loadings.draw_student(modes[i, z[i]], roots[i, z[i]], rng, theta[i])
+        return n
 
     patch.setattr(sweep, "reassign", wrong)
 

@@ -126,7 +126,8 @@ def guess_states(
 def begin(counts: Counts, prior: Prior, rng: np.random.Generator, n_trial: int = 0) -> Chain:
     """Make the first state of a chain.
 
-    Each guess is tried for ``n_trial`` sweeps on four fifths of the counts, and judged by the
+    Trials take counts as negative binomial, whose trajectories are drawn and not only proposed. Each
+    guess is tried for ``n_trial`` sweeps on four fifths of the counts, and judged by the
     others; of those that are as good as the best within half a standard error, the one with the
     fewest clusters is taken. Without trials it is the guess with the most.
     """
@@ -135,20 +136,24 @@ def begin(counts: Counts, prior: Prior, rng: np.random.Generator, n_trial: int =
     n_groups = min(int(rng.integers(2, 5)), prior.n_states)
     xi = guess_states(course, n_groups, prior.q, rng)
     hidden = counts.keep & (rng.random(counts.keep.shape) < 0.2)
+    drawn = prior._replace(negbin=True)
     chains = []
     for z in guesses if n_trial else guesses[-1:]:
-        chain = start(counts, prior, rng, int(z.max()) + 1)
+        chain = start(counts, drawn, rng, int(z.max()) + 1)
         chain.z, chain.xi = z, xi.copy()
         chains.append(chain)
-    if len(chains) == 1 or not hidden.any():
-        return chains[-1]
-    scores = [_predict(chain, counts, hidden, prior, rng, n_trial) for chain in chains]
-    best = scores[int(np.argmax([score.sum() for score in scores]))]
-    for chain, score in zip(chains, scores, strict=True):
-        lost = best - score
-        if lost.sum() <= 0.5 * lost.std() * np.sqrt(lost.size):
-            return chain
-    return chains[-1]
+    chosen = chains[-1]
+    if len(chains) > 1 and hidden.any():
+        scores = [_predict(chain, counts, hidden, drawn, rng, n_trial) for chain in chains]
+        best = scores[int(np.argmax([score.sum() for score in scores]))]
+        for chain, score in zip(chains, scores, strict=True):
+            lost = best - score
+            if lost.sum() <= 0.5 * lost.std() * np.sqrt(lost.size):
+                chosen = chain
+                break
+    if not prior.negbin:
+        chosen.r = np.full_like(chosen.r, np.inf)
+    return chosen
 
 
 def _predict(

@@ -19,7 +19,7 @@ from neurokit.solvers.gaussian_states import factor, log_density, solve
 from neurokit.solvers.polya_gamma import sample_polya_gamma
 
 Array = NDArray[np.float64]
-_WINDOW = 100  # bins proposed at once
+_WINDOW = 50  # bins proposed at once
 
 
 def draw_by_polya_gamma(
