@@ -13,9 +13,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from neurokit.decoders import BesselFilter, WienerCascadeRegressor, WienerRegressor
-from neurokit.decoders._ridge import choose_penalty, lagged_moments
 from neurokit.features import LagWindow
 from neurokit.recording import behaviour, counts
+from neurokit.solvers.ridge import choose_penalty, lagged_moments
 
 ORDERED = {
     "check_methods_sample_order_invariance": "rows are successive samples in time",

@@ -25,7 +25,7 @@ ALLOWED = {
     "recording": RECORDING,
     "inputs": RECORDING | {"inputs", "io"},  # MNE objects are read by io.from_mne
     "nn": {"nn"},
-    "solvers": {"solvers", "atomic"},
+    "solvers": {"solvers", "atomic", "types"},
     "training": {"training", "persistence", "nn", "types"},
     "io": RECORDING | {"io", "atomic"},
     "datasets": RECORDING | {"datasets", "atomic", "inputs"},

@@ -26,7 +26,7 @@ def tokenize(file: Path, out: Path, *, model: str, lossless: bool, overwrite: bo
     x = io.read_signal(file)
     table = io.read_events(file)
     tokenizer, digest = load_tokenizer(model)
-    if x.sizes["time"] > _LONG and getattr(tokenizer, "preset", None) is None:
+    if x.sizes["time"] > _LONG and _works_by_pieces(tokenizer):
         x = x.chunk(time=_LONG)  # tokens are then coded and written piece by piece
     tokens = tokenizer.transform(x)
     path = write_tokens(out, tokens, events=table, model_hash=digest)
@@ -63,7 +63,7 @@ def detokenize(file: Path, out: Path, *, model: str, overwrite: bool) -> None:
         )
     tokens = read_tokens(file)
     long = tokens.attrs.get("signal_samples", 0) > _LONG
-    if suffix == ".zarr" and long and getattr(tokenizer, "preset", None) is None:
+    if suffix == ".zarr" and long and _works_by_pieces(tokenizer):
         tokens = tokens.chunk(frame=_LONG // 16)
     x = tokenizer.inverse_transform(tokens)
     if suffix == ".edf":
@@ -110,6 +110,14 @@ def load_tokenizer(model: str) -> tuple[Any, str]:
             f"{model}: is no file, and none of the models that come with neurokit, {known}."
         )
     tokenizer: Any = Saveable.load(path)
-    if not hasattr(tokenizer, "inverse_transform"):
-        raise TypeError(f"{model}: holds a {type(tokenizer).__name__}, no tokenizer.")
+    kind = type(tokenizer)
+    if kind.__module__.split(".")[1] != "tokenizers":
+        raise TypeError(f"{model}: holds a {kind.__name__}, no tokenizer.")
     return tokenizer, hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _works_by_pieces(tokenizer: Any) -> bool:
+    """Say whether tokens of a piece hang on nothing but the samples before it."""
+    from neurokit.tokenizers import CodecTokenizer
+
+    return not (isinstance(tokenizer, CodecTokenizer) and tokenizer.preset is not None)

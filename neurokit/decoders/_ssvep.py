@@ -208,7 +208,7 @@ def solve_tdca(
 def share_phase(values: Array, y: NDArray[np.intp], frequencies: Array, rate: float) -> bool:
     """Say whether the trials of a target share a phase, as they must where trials are averaged.
 
-    Of what the trials of a target hold at its frequency, the power of the mean is compared with
+    The power of the mean of what the trials of a target hold at its frequency is compared with
     the mean power, for each channel, meaned over targets. The largest over channels must exceed
     what 19 of 20 random turns of the trials (the same for all channels) leave.
     """

@@ -8,11 +8,11 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.decoders._ridge import Moments, choose_penalty, ridge
 from neurokit.inputs.series import series
 from neurokit.inputs.targets import target
 from neurokit.metrics.cost import Cost, multiply
 from neurokit.persistence import Saveable
+from neurokit.solvers.ridge import Moments, choose_penalty, ridge
 from neurokit.streaming import History, check_chunk
 from neurokit.types import Floats, Recording, Targets
 

@@ -265,7 +265,7 @@ class _Stream:
         mean: Doubles,
         intercept: Doubles,
     ) -> None:
-        from neurokit.features._recursion import recur
+        from neurokit.solvers.recursion import recur
 
         self._recur = recur
         self._forward, self._inward = forward, inward

@@ -28,7 +28,7 @@ class TDCAClassifier(FlickerClassifier):
     n_delays : int, default=5
         Samples by which channels are delayed at most. Trials end in zeros for the delayed copies.
     n_harmonics : int, default=5
-        Of the sines and cosines that trials are projected on.
+        How many multiples of a frequency trials are projected on.
     shrinkage : float, default=1e-3
         Share of the mean variance that is added to the scatter within targets, so that the answer
         hangs neither on the unit of the signal nor on channels that repeat each other.

@@ -5,12 +5,12 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.decoders._ridge import Moments, choose_penalty, lagged_moments, ridge
 from neurokit.decoders.regressor import TimeRegressor, check_known
 from neurokit.features.lags import count_lags
 from neurokit.inputs.series import Series, series
 from neurokit.inputs.targets import target
 from neurokit.metrics.cost import Cost, Part, count_products
+from neurokit.solvers.ridge import Moments, choose_penalty, lagged_moments, ridge
 from neurokit.streaming import History, check_chunk
 from neurokit.types import Floats, Recording, Targets
 

@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -85,6 +86,12 @@ def coding_speed(tokenizer: BaseEstimator, X: xr.DataArray, *, n_repeats: int = 
     return pd.Series(row, dtype=float)
 
 
+@runtime_checkable
+class _Saves(Protocol):
+    def save(self, path: Path) -> Path:
+        """Write a file."""
+
+
 def _took(call: Callable[[], object]) -> float:
     began = time.perf_counter()
     call()
@@ -92,7 +99,7 @@ def _took(call: Callable[[], object]) -> float:
 
 
 def _size(tokenizer: BaseEstimator) -> int:
-    if not hasattr(tokenizer, "save"):
+    if not isinstance(tokenizer, _Saves):
         return len(pickle.dumps(tokenizer))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"

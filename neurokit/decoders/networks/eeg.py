@@ -153,7 +153,7 @@ class DBConformerClassifier(NetworkClassifier):
         Returns
         -------
         times : xarray.DataArray of dims (trial, time, looked_at), or ndarray
-            Of patches, by the time at which they begin.
+            What patches look at, by the time at which they begin.
         channels : xarray.DataArray of dims (trial, channel, looked_at), or ndarray
             Mean over heads; the last axis sums to 1.
         """
