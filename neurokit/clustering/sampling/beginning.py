@@ -126,8 +126,8 @@ def guess_states(
 def begin(counts: Counts, prior: Prior, rng: np.random.Generator, n_trial: int = 0) -> Chain:
     """Make the first state of a chain.
 
-    Trials take counts as negative binomial, whose trajectories are drawn and not only proposed. Each
-    guess is tried for ``n_trial`` sweeps on four fifths of the counts, and judged by the
+    Trials take counts as negative binomial, whose trajectories are drawn and not only proposed.
+    Each guess is tried for ``n_trial`` sweeps on four fifths of the counts, and judged by the
     others; of those that are as good as the best within half a standard error, the one with the
     fewest clusters is taken. Without trials it is the guess with the most.
     """
