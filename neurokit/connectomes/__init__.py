@@ -16,5 +16,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "to_networkx",
         ],
         "ranks": ["choose_rank", "core_consistency"],
+        "sbm": ["WeightedSBM"],
     },
 )

@@ -1,0 +1,1 @@
+"""Internal: stochastic block models of weighted graphs, on plain arrays."""

@@ -1,0 +1,158 @@
+r"""What a partition of a weighted graph costs, in nats, and how priors are fitted to it.
+
+Between each two blocks stand ``n`` pairs of nodes, ``e`` edges, their sum of weights ``s`` and of
+squares ``q``. Rates are integrated out under conjugate priors:
+
+* edges there or not, Beta: :math:`B(a + e, b + n - e) / B(a, b)`;
+* counts (and with corrected degrees), Gamma: :math:`b^a \Gamma(a+e) / \Gamma(a) (b+n)^{a+e}`;
+* exponential weights, Gamma: :math:`b^a \Gamma(a + e) / \Gamma(a) (b + s)^{a + e}`;
+* Gaussian weights: the normal-inverse-gamma evidence.
+
+Priors are two sets: one for blocks with themselves, one for blocks with others. Each is centred on
+what all its blocks have together, and how much single blocks may differ from that is chosen among
+powers of two. Where blocks hardly differ, a further block costs little, and small ones are found.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+BERNOULLI, COUNTS = 0, 1  # models of edges
+NO_WEIGHTS, EXPONENTIAL, GAUSSIAN = 0, 1, 2
+
+
+@njit(cache=True)
+def edges_term(kind, n, e, h):  # type: ignore[no-untyped-def]
+    """Log-probability of the edges between two blocks; ``h[0:3]`` is a, b, constant."""
+    if kind == 0:
+        there = math.lgamma(h[0] + e) + math.lgamma(h[1] + n - e)
+        return there - math.lgamma(h[0] + h[1] + n) - h[2]
+    return math.lgamma(h[0] + e) - (h[0] + e) * math.log(h[1] + n) - h[2]
+
+
+@njit(cache=True)
+def weights_term(kind, e, s, q, h):  # type: ignore[no-untyped-def]
+    """Log-density of the weights between two blocks; ``h[3:7]`` is strength, b, mean, constant."""
+    if kind == 0 or e == 0:
+        return 0.0
+    if kind == 1:
+        return math.lgamma(h[3] + e) - (h[3] + e) * math.log(h[4] + s) - h[6]
+    mean = s / e
+    spread = max(q - s * mean, 0.0)
+    b = h[4] + 0.5 * spread + 0.5 * h[3] * e * (mean - h[5]) ** 2 / (h[3] + e)
+    a = 0.5 * (h[3] + e)
+    return (
+        math.lgamma(a) - a * math.log(b) - 0.5 * math.log(h[3] + e) - 0.9189385332046727 * e - h[6]
+    )
+
+
+@njit(cache=True)
+def term(kinds, n, e, s, q, h):  # type: ignore[no-untyped-def]
+    """Log-probability of all that stands between two blocks."""
+    return edges_term(kinds[0], n, e, h) + weights_term(kinds[1], e, s, q, h)
+
+
+@njit(cache=True)
+def pairs_within(size, corrected):  # type: ignore[no-untyped-def]
+    """Pairs in a block: of different nodes; with self-pairs where degrees are corrected."""
+    return 0.5 * size * size if corrected else 0.5 * size * (size - 1)
+
+
+@njit(cache=True)
+def degree_term(size, degree):  # type: ignore[no-untyped-def]
+    """Log-probability of how a block's degrees are shared among its nodes, but for constants."""
+    if size == 0:
+        return 0.0
+    return degree * math.log(size) + math.lgamma(size) - math.lgamma(size + degree)
+
+
+@njit(cache=True)
+def set_hyper(kinds, edge_strength, density, weight_strength, mean, variance, h):  # type: ignore[no-untyped-def]
+    """Write a prior of given centres and strengths into ``h``."""
+    if kinds[0] == 0:
+        h[0], h[1] = density * edge_strength, (1 - density) * edge_strength
+        h[2] = math.lgamma(h[0]) + math.lgamma(h[1]) - math.lgamma(h[0] + h[1])
+    else:
+        h[0], h[1] = edge_strength, edge_strength / density
+        h[2] = math.lgamma(h[0]) - h[0] * math.log(h[1])
+    h[3] = weight_strength
+    if kinds[1] == 1:
+        h[4] = weight_strength * mean
+        h[6] = math.lgamma(h[3]) - h[3] * math.log(h[4])
+    else:
+        a = 0.5 * weight_strength
+        h[4], h[5] = a * variance, mean
+        h[6] = math.lgamma(a) - a * math.log(h[4]) - 0.5 * math.log(weight_strength)
+
+
+@njit(cache=True)
+def fit_hyper(kinds, corrected, n_blocks, size, e, s, q, hyper, strongest):  # type: ignore[no-untyped-def]
+    """Fit both priors to the present blocks; ``hyper`` of shape (2, N_HYPER) is overwritten.
+
+    No strength goes beyond ``strongest``: with a strong prior about equal rates, moves would carry
+    no information while blocks are still at random.
+    """
+    n_grid = 22
+    for which in range(2):
+        pairs, edges, total, squares = 0.0, 0.0, 0.0, 0.0
+        for r in range(n_blocks):
+            for t in range(r, n_blocks):
+                if (t == r) == (which == 0):
+                    pairs += pairs_within(size[r], corrected) if t == r else size[r] * size[t]
+                    edges += e[r, t]
+                    total += s[r, t]
+                    squares += q[r, t]
+        density = (edges + 0.5) / (pairs + 1.0)
+        mean = (total + 1.0) / (edges + 1.0) if kinds[1] == 1 else total / (edges + 1.0)
+        variance = max((squares + 1.0) / (edges + 1.0) - mean * mean, 1e-9)
+        h = hyper[which]
+        best_edges, best_weights = 1.0, 1.0
+        top_edges, top_weights = -np.inf, -np.inf
+        for g in range(n_grid):
+            strength = 2.0**g
+            if strength > strongest:
+                break
+            set_hyper(kinds, strength, density, strength, mean, variance, h)
+            sum_edges, sum_weights = 0.0, 0.0
+            for r in range(n_blocks):
+                for t in range(r, n_blocks):
+                    if (t == r) == (which == 0):
+                        n = pairs_within(size[r], corrected) if t == r else size[r] * size[t]
+                        sum_edges += edges_term(kinds[0], n, e[r, t], h)
+                        sum_weights += weights_term(kinds[1], e[r, t], s[r, t], q[r, t], h)
+            if sum_edges > top_edges:
+                top_edges, best_edges = sum_edges, strength
+            if sum_weights > top_weights:
+                top_weights, best_weights = sum_weights, strength
+        set_hyper(kinds, best_edges, density, best_weights, mean, variance, h)
+
+
+@njit(cache=True)
+def partition_cost(n_nodes, n_blocks, size):  # type: ignore[no-untyped-def]
+    """Nats to tell a partition: number of blocks, their sizes, who is where."""
+    cost = math.log(n_nodes) + math.lgamma(n_nodes + 1.0)
+    cost += math.lgamma(n_nodes) - math.lgamma(n_blocks) - math.lgamma(n_nodes - n_blocks + 1.0)
+    for r in range(n_blocks):
+        cost -= math.lgamma(size[r] + 1.0)
+    return cost
+
+
+@njit(cache=True)
+def description_length(kinds, corrected, n_nodes, n_blocks, size, degree, e, s, q, hyper):  # type: ignore[no-untyped-def]
+    """Nats to tell partition, priors, edges and weights (constants of the graph left out)."""
+    cost = partition_cost(n_nodes, n_blocks, size)
+    edges = 0.0
+    for r in range(n_blocks):
+        for t in range(r, n_blocks):
+            n = pairs_within(size[r], corrected) if t == r else size[r] * size[t]
+            cost -= term(kinds, n, e[r, t], s[r, t], q[r, t], hyper[0 if r == t else 1])
+            edges += e[r, t]
+        if corrected:
+            cost -= degree_term(size[r], degree[r])
+    # each prior tells a strength among 22 and a centre, for edges and for weights
+    n_priors = 1 if n_blocks == 1 else 2
+    parts = 1 if kinds[1] == 0 else 2
+    return cost + n_priors * parts * (math.log(22.0) + 0.5 * math.log(edges + 1.0))

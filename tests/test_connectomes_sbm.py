@@ -1,0 +1,232 @@
+"""Block models: costs against loops, blocks against enumeration and planted truth."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import xarray as xr
+from scipy.special import betaln, gammaln
+from sklearn.metrics import adjusted_rand_score
+
+from neurokit.connectomes import WeightedSBM
+from neurokit.connectomes.blocks import likelihood, search
+from neurokit.connectomes.blocks.fit import fit_blocks
+
+
+def planted(within, between, block, rng, edges=(1.0, 1.0)):
+    same = block[:, None] == block
+    there = rng.random(same.shape) < np.where(same, *edges)
+    graph = np.triu(there * rng.exponential(np.where(same, within, between)), 1)
+    return graph + graph.T
+
+
+def pieces(graph):
+    csr = sp.csr_matrix(graph)
+    return csr.indptr.astype(np.int64), csr.indices.astype(np.int64), csr.data, False
+
+
+def _length_by_hand(graph, labels, hyper, corrected):
+    """All sums written out, for exponential weights."""
+    n, n_blocks = len(labels), labels.max() + 1
+    size = np.bincount(labels)
+    cost = np.log(n) + gammaln(n + 1) - gammaln(size + 1).sum()
+    cost += np.log(np.prod([(n - 1 - k) / (k + 1) for k in range(n_blocks - 1)]))
+    n_edges = 0
+    for r in range(n_blocks):
+        for t in range(r, n_blocks):
+            a, b, _, strength, rate = hyper[0 if r == t else 1][:5]
+            weights = [
+                graph[i, j]
+                for i in range(n)
+                for j in range(i)
+                if {labels[i], labels[j]} == {r, t} and graph[i, j] > 0
+            ]
+            e, s = len(weights), sum(weights)
+            n_edges += e
+            pairs = size[r] * size[t] if r != t else size[r] * (size[r] - (not corrected)) / 2
+            if corrected:
+                cost -= a * np.log(b) - gammaln(a) + gammaln(a + e) - (a + e) * np.log(b + pairs)
+            else:
+                cost -= betaln(a + e, b + pairs - e) - betaln(a, b)
+            cost -= strength * np.log(rate) - gammaln(strength)
+            cost -= gammaln(strength + e) - (strength + e) * np.log(rate + s)
+        if corrected:
+            k = sum((graph[i] > 0).sum() for i in range(n) if labels[i] == r)
+            cost -= k * np.log(size[r]) + gammaln(size[r]) - gammaln(size[r] + k)
+    return cost + min(n_blocks, 2) * 2 * (np.log(22) + 0.5 * np.log(n_edges + 1))
+
+
+@pytest.mark.parametrize("corrected", [False, True])
+def test_what_a_partition_costs_is_the_sum_written_out(corrected):
+    rng = np.random.default_rng(0)
+    labels = np.array([0, 0, 1, 1, 2, 0, 1, 2, 2, 0])
+    graph = planted(2.0, 1.0, labels, rng, (0.7, 0.5))
+    kinds = np.array([int(corrected), 1])
+    size, degree, e, s, q = search.count_blocks(*pieces(graph)[:3], labels, 4, False)
+    hyper = np.zeros((2, 8))
+    likelihood.fit_hyper(kinds, corrected, 3, size, e, s, q, hyper, 1e9)
+    length = likelihood.description_length(kinds, corrected, 10, 3, size, degree, e, s, q, hyper)
+    assert length == pytest.approx(_length_by_hand(graph, labels, hyper, corrected))
+
+
+@pytest.mark.parametrize("corrected", [False, True])
+def test_sums_that_moves_keep_are_those_of_a_fresh_count(corrected):
+    rng = np.random.default_rng(1)
+    graph = pieces(planted(2.0, 1.0, np.arange(30) % 3, rng, (0.5, 0.2)))
+    labels = rng.integers(4, size=30)
+    state = search.count_blocks(*graph[:3], labels, 12, False)
+    kinds, hyper, n_blocks = np.array([int(corrected), 1]), np.zeros((2, 8)), 4
+    for _ in range(20):
+        likelihood.fit_hyper(kinds, corrected, n_blocks, state[0], *state[2:], hyper, 8.0)
+        n_blocks, _ = search.sweep(
+            graph, labels, state, kinds, corrected, hyper, n_blocks, 0.5,
+            rng.permutation(30), np.zeros(0, np.int64), False, rng,
+        )  # fmt: skip
+        for kept, fresh in zip(
+            state, search.count_blocks(*graph[:3], labels, 12, False), strict=True
+        ):
+            np.testing.assert_allclose(kept, fresh, atol=1e-9)
+        assert n_blocks == labels.max() + 1
+
+
+def _partitions(n):
+    """All partitions of n nodes, as labels."""
+    stack = [[0]]
+    while stack:
+        labels = stack.pop()
+        if len(labels) == n:
+            yield np.array(labels)
+        else:
+            stack += [[*labels, k] for k in range(max(labels) + 2)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_partition_of_few_nodes_is_shorter(seed):
+    rng = np.random.default_rng(seed)
+    graph = planted(8.0, 1.0, np.arange(8) % 2, rng, (0.9, 0.3))
+    graph /= graph[graph > 0].mean()
+    kinds, hyper = np.array([0, 1]), np.zeros((2, 8))
+    lengths = [
+        search._length(pieces(graph), labels, kinds, False, 9, hyper) for labels in _partitions(8)
+    ]
+    found = fit_blocks(
+        sp.csr_matrix(graph), 1, poisson=False, corrected=False, n_blocks=None, max_blocks=8,
+        n_random=2, rng=rng,
+    )  # fmt: skip
+    assert found.length == pytest.approx(min(lengths))
+
+
+CASES = {
+    "communities": {"within": 1, "between": 1, "edges": (0.6, 0.1)},
+    "opposites": {"within": 1, "between": 1, "edges": (0.05, 0.5)},
+    "weights alone, heavy within": {"within": 6, "between": 1, "edges": (0.5, 0.5)},
+    "weights alone, heavy between": {"within": 1, "between": 6, "edges": (0.5, 0.5)},
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_planted_blocks_are_found(case):
+    for seed in range(2):
+        rng = np.random.default_rng(seed)
+        block = rng.permutation(np.arange(60) % 3)
+        sbm = WeightedSBM(n_restarts=1, random_state=seed).fit(
+            planted(block=block, rng=rng, **CASES[case])
+        )
+        assert adjusted_rand_score(block, sbm.labels_) > 0.95
+        assert sbm.n_blocks_ == 3
+
+
+def test_where_there_is_nothing_there_is_one_block():
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        graph = planted(1, 1, np.zeros(40, int), rng, (0.3, 0.3))
+        assert WeightedSBM(n_restarts=1, random_state=seed).fit(graph).n_blocks_ == 1
+
+
+def test_hubs_do_not_make_blocks_where_degrees_are_corrected():
+    rng = np.random.default_rng(0)
+    block, activity = np.arange(120) % 2, rng.choice([0.4, 1.6], 120)
+    rate = np.where(block[:, None] == block, 0.3, 0.03) * np.outer(activity, activity)
+    graph = np.triu(rng.random((120, 120)) < rate, 1).astype(float)
+    corrected, plain = (
+        WeightedSBM(None, degree_corrected=c, n_restarts=1, random_state=0).fit(graph + graph.T)
+        for c in (True, False)
+    )
+    assert corrected.n_blocks_ == 2
+    assert adjusted_rand_score(block, corrected.labels_) > 0.8
+    assert plain.n_blocks_ > 2
+    auto = WeightedSBM(None, n_restarts=1, random_state=0).fit(graph + graph.T)
+    best = min(corrected.description_length_, plain.description_length_)
+    assert auto.description_length_ == pytest.approx(best, abs=5)
+
+
+@pytest.mark.parametrize("weight", ["gaussian", "poisson"])
+def test_other_laws_of_weights(weight):
+    rng = np.random.default_rng(0)
+    block = np.arange(40) % 2
+    same = block[:, None] == block
+    values = rng.normal(np.where(same, 1, -1), 1.5) if weight == "gaussian" else None
+    values = rng.poisson(np.where(same, 3, 1)).astype(float) if values is None else values
+    graph = np.triu(values, 1)
+    sbm = WeightedSBM(weight, random_state=0).fit(graph + graph.T)
+    assert adjusted_rand_score(block, sbm.labels_) == 1
+
+
+def test_levels_nest_and_n_blocks_is_kept():
+    rng = np.random.default_rng(0)
+    fine = np.arange(180) // 15
+    near = fine[:, None] // 4 == fine // 4
+    rate = np.where(fine[:, None] == fine, 0.9, np.where(near, 0.4, 0.02))
+    graph = np.triu(rng.random(rate.shape) < rate, 1).astype(float)
+    sbm = WeightedSBM(None, nested=True, random_state=0).fit(graph + graph.T)
+    assert adjusted_rand_score(fine, sbm.labels_) > 0.9
+    for lower, upper in zip(sbm.levels_, sbm.levels_[1:], strict=False):
+        assert all(len(np.unique(upper[lower == k])) == 1 for k in np.unique(lower))
+    assert adjusted_rand_score(fine // 4, sbm.levels_[1]) > 0.9
+    assert WeightedSBM(None, n_blocks=4, random_state=0).fit(graph + graph.T).n_blocks_ == 4
+
+
+def test_units_of_weights_labels_and_sparse_matrices_change_nothing():
+    rng = np.random.default_rng(0)
+    graph = planted(4.0, 1.0, np.arange(30) % 2, rng, (0.6, 0.4))
+    expected = WeightedSBM(random_state=0).fit(graph)
+    labelled = xr.DataArray(graph * 1e6, dims=("source", "target"))
+    np.fill_diagonal(labelled.values, np.nan)
+    for other in (labelled, sp.csr_matrix(graph)):
+        sbm = WeightedSBM(random_state=0).fit(other)
+        assert sbm.labels_.tolist() == expected.labels_.tolist()
+        assert sbm.description_length_ == pytest.approx(expected.description_length_)
+
+
+def test_the_smallest_and_the_emptiest_graphs():
+    assert WeightedSBM().fit(np.array([[0, 1.0], [1, 0]])).labels_.tolist() == [0, 0]
+    assert WeightedSBM().fit(np.zeros((5, 5))).n_blocks_ == 1
+    apart = np.kron(np.eye(2), np.ones((20, 20)))
+    assert WeightedSBM(random_state=0).fit(apart).labels_.tolist() == [0] * 20 + [1] * 20
+
+
+@pytest.mark.parametrize(
+    ("params", "graph", "message"),
+    [
+        ({}, np.triu(np.ones((4, 4))), "takes undirected graphs, and this matrix is not symm"),
+        ({}, np.ones((4, 3)), r"expects a square matrix of weights, got shape \(4, 3\)"),
+        ({}, -np.ones((4, 4)), "takes weights above zero, got -1; weight='gaussian' takes any"),
+        ({}, np.where(np.eye(4), 1, np.nan), "Input X contains NaN"),
+        ({}, np.ones((1, 1)), "minimum of 2 is required"),
+        ({"weight": "poisson"}, np.full((3, 3), 0.5), "takes whole numbers"),
+        ({"weight": "gamma"}, np.ones((3, 3)), "weight must be one of .*, got 'gamma'"),
+        ({"n_blocks": 5}, np.ones((3, 3)), "between 1 and the 3 nodes, got 5"),
+        ({"degree_corrected": "no"}, np.ones((3, 3)), "True, False or 'auto', got 'no'"),
+        ({"n_restarts": -1}, np.ones((3, 3)), "n_restarts must be at least 0, got -1"),
+    ],
+)
+def test_bad_graphs_and_parameters_are_refused(params, graph, message):
+    with pytest.raises(ValueError, match=message):
+        WeightedSBM(**params).fit(graph)
+
+
+@pytest.mark.slow
+def test_two_thousand_nodes():
+    rng = np.random.default_rng(0)
+    block = np.repeat(np.arange(40), 50)
+    graph = planted(2.0, 1.0, block, rng, (0.3, 0.005))
+    assert adjusted_rand_score(block, WeightedSBM(random_state=0).fit(graph).labels_) > 0.99
