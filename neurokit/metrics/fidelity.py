@@ -47,7 +47,7 @@ def nmse(x: Recording, y: Recording) -> Labelled:
     0.5
     """
     a, b, wrap = pair(x, y, "nmse")
-    return wrap(_share(_power(a - b), _power(_centred(a))))
+    return wrap(_divide(_sum_power(a - b), _sum_power(_centre(a))))
 
 
 def snr_db(x: Recording, y: Recording) -> Labelled:
@@ -70,7 +70,7 @@ def snr_db(x: Recording, y: Recording) -> Labelled:
     """
     a, b, wrap = pair(x, y, "snr_db")
     with np.errstate(divide="ignore"):
-        return wrap(-10 * np.log10(_share(_power(a - b), _power(_centred(a)))))
+        return wrap(-10 * np.log10(_divide(_sum_power(a - b), _sum_power(_centre(a)))))
 
 
 def prd(x: Recording, y: Recording) -> Labelled:
@@ -94,7 +94,7 @@ def prd(x: Recording, y: Recording) -> Labelled:
     10.0
     """
     a, b, wrap = pair(x, y, "prd")
-    return wrap(100 * np.sqrt(_share(_power(a - b), _power(a))))
+    return wrap(100 * np.sqrt(_divide(_sum_power(a - b), _sum_power(a))))
 
 
 def prdn(x: Recording, y: Recording) -> Labelled:
@@ -116,7 +116,7 @@ def prdn(x: Recording, y: Recording) -> Labelled:
     50.0
     """
     a, b, wrap = pair(x, y, "prdn")
-    return wrap(100 * np.sqrt(_share(_power(a - b), _power(_centred(a)))))
+    return wrap(100 * np.sqrt(_divide(_sum_power(a - b), _sum_power(_centre(a)))))
 
 
 def pearson(x: Recording, y: Recording) -> Labelled:
@@ -138,9 +138,9 @@ def pearson(x: Recording, y: Recording) -> Labelled:
     1.0
     """
     a, b, wrap = pair(x, y, "pearson")
-    a, b = _centred(a), _centred(b)
+    a, b = _centre(a), _centre(b)
     with np.errstate(invalid="ignore"):
-        return wrap((a * b).sum(-1) / np.sqrt(_power(a) * _power(b)))
+        return wrap((a * b).sum(-1) / np.sqrt(_sum_power(a) * _sum_power(b)))
 
 
 class BandFidelity(NamedTuple):
@@ -210,7 +210,7 @@ def band_fidelity(
         u, v, w = fa[..., keep], fb[..., keep], weight[keep]
         # By Parseval these are sums over time of the masked signals.
         pu, pv = (w * np.abs(u) ** 2).sum(-1), (w * np.abs(v) ** 2).sum(-1)
-        out[0, ..., i] = _share((w * np.abs(u - v) ** 2).sum(-1), pu)
+        out[0, ..., i] = _divide((w * np.abs(u - v) ** 2).sum(-1), pu)
         with np.errstate(divide="ignore", invalid="ignore"):
             out[1, ..., i] = (w * (u * v.conj()).real).sum(-1) / np.sqrt(pu * pv)
             out[2, ..., i] = 10 * np.log10(pv / pu)
@@ -273,8 +273,8 @@ def boundary_nmse_ratio(
     place = place[(place >= length / 2) & (place < n_times - length / 2)]
     phase = np.mod(place, length) / length
     near = (phase < edge) | (phase >= 1 - edge)
-    miss, spread = (a - b)[..., place] ** 2, _centred(a)[..., place] ** 2
-    parts = [_share(miss[..., kind].sum(-1), spread[..., kind].sum(-1)) for kind in (near, ~near)]
+    miss, spread = (a - b)[..., place] ** 2, _centre(a)[..., place] ** 2
+    parts = [_divide(miss[..., kind].sum(-1), spread[..., kind].sum(-1)) for kind in (near, ~near)]
     with np.errstate(divide="ignore", invalid="ignore"):
         return wrap(parts[0] / parts[1])
 
@@ -289,7 +289,7 @@ def pair(x: Recording, y: Recording, caller: str) -> tuple[np.ndarray, np.ndarra
             f"{caller}: expects two labelled or two plain arrays, got {type(x).__name__} and"
             f" {type(y).__name__}; pass both of one kind."
         )
-    wrap: Wrap = _plain
+    wrap: Wrap = _leave_plain
     if isinstance(x, xr.DataArray) and isinstance(y, xr.DataArray):
         if "time" not in x.dims or set(x.dims) != set(y.dims):
             raise ValueError(
@@ -299,7 +299,7 @@ def pair(x: Recording, y: Recording, caller: str) -> tuple[np.ndarray, np.ndarra
         x = x.transpose(..., "time")
         y = y.transpose(*x.dims)
         rest = x.isel(time=0, drop=True)
-        wrap = _labeller(rest)
+        wrap = _make_labeller(rest)
         x, y = x.values, y.values
     a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if a.shape != b.shape or a.ndim == 0 or a.shape[-1] == 0:
@@ -324,11 +324,11 @@ def rate_of(x: Recording, sampling_rate: float | None, caller: str) -> float:
     return float(sampling_rate)
 
 
-def _plain(values: np.ndarray) -> Labelled:
+def _leave_plain(values: np.ndarray) -> Labelled:
     return values
 
 
-def _labeller(rest: xr.DataArray) -> Wrap:
+def _make_labeller(rest: xr.DataArray) -> Wrap:
     def label(values: np.ndarray) -> xr.DataArray:
         return xr.DataArray(values, dims=rest.dims, coords=rest.coords)
 
@@ -339,7 +339,7 @@ def label_bands(
     wrap: Wrap, values: np.ndarray, bands: Mapping[str, tuple[float, float]]
 ) -> Labelled:
     """Label values whose last axis is the band."""
-    if wrap is _plain:
+    if wrap is _leave_plain:
         return values
     each = [xr.DataArray(wrap(values[..., i])) for i in range(values.shape[-1])]
     return xr.concat(each, dim=xr.Variable("band", list(bands))).transpose(..., "band")
@@ -355,15 +355,15 @@ def frequencies_of(n_times: int, rate: float) -> tuple[np.ndarray, np.ndarray]:
     return f, weight
 
 
-def _centred(a: np.ndarray) -> np.ndarray:
+def _centre(a: np.ndarray) -> np.ndarray:
     return a - a.mean(-1, keepdims=True)
 
 
-def _power(a: np.ndarray) -> np.ndarray:
+def _sum_power(a: np.ndarray) -> np.ndarray:
     return (a**2).sum(-1)
 
 
-def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def _divide(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """Quotient, 0 where nothing is missing of nothing."""
     part, whole = np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):

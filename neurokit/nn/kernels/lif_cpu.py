@@ -127,11 +127,11 @@ class _Layer(torch.autograd.Function):
         g_in, g_bias, g_rec, *by_unit = (sum(parts[1:], parts[0]) for parts in by_block)
         results = g_in.T, g_bias, g_rec.T, *by_unit, gv, gi, gs0
         wanted = zip(results, ctx.like[1:], ctx.needs_input_grad[1:], strict=False)
-        gradients = [_shaped(g, *like) if wants else None for g, like, wants in wanted]
+        gradients = [_shape_grad(g, *like) if wants else None for g, like, wants in wanted]
         return (gx.to(ctx.like[0][1]) if for_x else None, *gradients, None, None)
 
 
-def _shaped(grad, shape, dtype):
+def _shape_grad(grad, shape, dtype):
     """Give a gradient the shape and type of its input, adding up its repeats."""
     grad = torch.from_numpy(grad)
     if grad.numel() != shape.numel():

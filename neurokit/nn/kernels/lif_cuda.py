@@ -57,9 +57,9 @@ class _Layer(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         neuron, training = fixed
         keep = training and any(ctx.needs_input_grad)
-        x = plain(x)
+        x = lay_out(x)
         parameters = decay, threshold, synaptic
-        plan = plan_of(x, parameters, neuron)
+        plan = find_plan(x, parameters, neuron)
         spikes, v_last, i_last, marks = plan.run(x, parameters, v, i, keep)
         if keep:
             save(ctx, (x, marks, decay, threshold, synaptic, v, i))
@@ -69,11 +69,11 @@ class _Layer(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-        x, marks, *parameters, v, i = saved(ctx)
+        x, marks, *parameters, v, i = read_saved(ctx)
         wanted = ctx.needs_input_grad
         learned = wanted[1] or wanted[2] or wanted[3]
         results = ctx.plan.run_backward(x, marks, parameters, v, i, grads, learned)
-        return (*shaped(wanted, (x, *parameters, v, i), results), None)
+        return (*shape_grads(wanted, (x, *parameters, v, i), results), None)
 
 
 class Plan:
@@ -121,8 +121,17 @@ class Plan:
         marks = None
         if keep and self.n_marks:
             marks = v_last.new_empty((self.n_marks, 1 + self.filtered, self.n_columns))
-        values = [per_unit_or_number(p, x.shape[-1]) for p in parameters]
-        pointers = (x, *values, single(v), single(i), spikes, v_last, i_last, marks)
+        values = [give_to_kernel(p, x.shape[-1]) for p in parameters]
+        pointers = (
+            x,
+            *values,
+            as_single(v),
+            as_single(i),
+            spikes,
+            v_last,
+            i_last,
+            marks,
+        )
         self._launch(kernels.forward, self.forward, pointers)
         return spikes, v_last, i_last, marks
 
@@ -145,16 +154,27 @@ class Plan:
         if v is not None or i is not None:
             gv = x.new_empty(self.n_columns, dtype=torch.float32)
             gi = torch.empty_like(gv) if self.filtered else None
-        grads = [None if grad is None else plain(grad) for grad in grads]
-        values = [per_unit_or_number(p, x.shape[-1]) for p in parameters]
-        pointers = (x, *grads, marks, *values, single(v), single(i), gx, gv, gi, by_column)
+        grads = [None if grad is None else lay_out(grad) for grad in grads]
+        values = [give_to_kernel(p, x.shape[-1]) for p in parameters]
+        pointers = (
+            x,
+            *grads,
+            marks,
+            *values,
+            as_single(v),
+            as_single(i),
+            gx,
+            gv,
+            gi,
+            by_column,
+        )
         self._launch(kernels.backward, self.backward, pointers)
         return gx, *(by_column if learned else (None, None, None)), gv, gi
 
     def _launch(
         self, kernel: Any, options: tuple[object, ...], pointers: tuple[object, ...]
     ) -> None:
-        """Launch a kernel over all columns. Pointers are new tensors or those of `plain`."""
+        """Launch a kernel over all columns. Pointers are new tensors or those of `lay_out`."""
         if self.device.index != torch.cuda.current_device():
             with torch.cuda.device(self.device):
                 self._launch(kernel, options, pointers)
@@ -172,7 +192,7 @@ class Plan:
 _plan = lru_cache(256)(Plan)
 
 
-def plan_of(x: Tensor, parameters: Sequence[Number], neuron: Neuron) -> Plan:
+def find_plan(x: Tensor, parameters: Sequence[Number], neuron: Neuron) -> Plan:
     """Return the plan for such a layer."""
     decay, threshold, synaptic = parameters
     tensors = (
@@ -199,22 +219,22 @@ def _layout(n_times: int, n_columns: int) -> tuple[int, int, int]:
     return block, warps, min(16, 1 << (n_times - 1).bit_length())
 
 
-def per_unit_or_number(value: Number, n_units: int) -> Number:
+def give_to_kernel(value: Number, n_units: int) -> Number:
     """Return a parameter as the kernels take it."""
     if isinstance(value, Tensor):
-        return single(value.expand(n_units))
+        return as_single(value.expand(n_units))
     return None if value is None else float(value)
 
 
-def plain(x: Tensor) -> Tensor:
+def lay_out(x: Tensor) -> Tensor:
     """Lay a tensor out one element after the other, from a multiple of 16 bytes on."""
     x = x.contiguous()
     return x.clone() if x.data_ptr() % 16 else x
 
 
-def single(x: Tensor | None) -> Tensor | None:
+def as_single(x: Tensor | None) -> Tensor | None:
     """Lay out a tensor that the kernels read in float32."""
-    return None if x is None else plain(x.float())
+    return None if x is None else lay_out(x.float())
 
 
 def save(ctx: Any, values: tuple[object, ...]) -> None:
@@ -223,23 +243,23 @@ def save(ctx: Any, values: tuple[object, ...]) -> None:
     ctx.rest = [_SAVED if isinstance(x, Tensor) else x for x in values]
 
 
-def saved(ctx: Any) -> list[Any]:
+def read_saved(ctx: Any) -> list[Any]:
     """Return what `save` was given."""
     tensors = iter(ctx.saved_tensors)
     return [next(tensors) if x is _SAVED else x for x in ctx.rest]
 
 
-def shaped(
+def shape_grads(
     wanted: Sequence[bool], inputs: tuple[Tensor, ...], grads: Sequence[Tensor | None]
 ) -> list[Tensor | None]:
     """Give every wanted gradient the shape and type of its input, summing over the batch."""
     return [
-        None if grad is None or not want else _shaped_like(x, grad)
+        None if grad is None or not want else _shape_like(x, grad)
         for want, x, grad in zip(wanted, inputs, grads, strict=False)
     ]
 
 
-def _shaped_like(x: Tensor, grad: Tensor) -> Tensor:
+def _shape_like(x: Tensor, grad: Tensor) -> Tensor:
     if grad.shape == x.shape and grad.dtype == x.dtype:
         return grad
     if grad.numel() != x.numel():

@@ -11,13 +11,13 @@ from torch import Tensor
 from neurokit.nn.kernels import recurrent_triton as kernels
 from neurokit.nn.kernels.lif_cuda import (
     Number,
-    per_unit_or_number,
-    plain,
-    plan_of,
+    as_single,
+    find_plan,
+    give_to_kernel,
+    lay_out,
+    read_saved,
     save,
-    saved,
-    shaped,
-    single,
+    shape_grads,
 )
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Recurrent(torch.autograd.Function):
         keep = training and any(ctx.needs_input_grad)
         parameters = decay, threshold, synaptic
         run = _forward if len(weight) <= _MOST_UNITS else _forward_by_steps
-        spikes, v_last, i_last, kept = run(plain(x), weight, parameters, v, i, s, neuron, keep)
+        spikes, v_last, i_last, kept = run(lay_out(x), weight, parameters, v, i, s, neuron, keep)
         if keep:
             save(ctx, (*kept, spikes, x, weight, *parameters, v, i, s))
             ctx.neuron = neuron
@@ -56,7 +56,7 @@ class Recurrent(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-        *kept, spikes, x, weight, decay, threshold, synaptic, v, i, s = saved(ctx)
+        *kept, spikes, x, weight, decay, threshold, synaptic, v, i, s = read_saved(ctx)
         wanted = ctx.needs_input_grad
         parameters = decay, threshold, synaptic
         run = _backward if len(weight) <= _MOST_UNITS else _backward_by_steps
@@ -70,7 +70,7 @@ class Recurrent(torch.autograd.Function):
         if wanted[7]:
             g_s = gx[0] @ weight.float()
         inputs = x, weight, *parameters, v, i, s
-        return (*shaped(wanted, inputs, (gx, g_weight, *rest, g_s)), None)
+        return (*shape_grads(wanted, inputs, (gx, g_weight, *rest, g_s)), None)
 
 
 def _forward(
@@ -91,7 +91,7 @@ def _forward(
     i_last = None if parameters[2] is None else torch.empty_like(v_last)
     with torch.cuda.device(x.get_device()):
         kernels.forward[grid](
-            x, single(weight), *values, single(v), single(i), single(s),
+            x, as_single(weight), *values, as_single(v), as_single(i), as_single(s),
             spikes, potentials, v_last, i_last, *sizes, *options[:3], *options[4:],
             num_warps=8,
         )  # fmt: skip
@@ -118,10 +118,10 @@ def _backward(
     if v is not None or i is not None:
         gv = gx.new_empty(n_columns)
         gi = None if parameters[2] is None else torch.empty_like(gv)
-    grads = [None if grad is None else plain(grad) for grad in grads]
+    grads = [None if grad is None else lay_out(grad) for grad in grads]
     with torch.cuda.device(gx.get_device()):
         kernels.backward[grid](
-            single(weight), *grads, potentials, *values, single(v), single(i),
+            as_single(weight), *grads, potentials, *values, as_single(v), as_single(i),
             gx, gv, gi, by_column, *sizes, *options,
             num_warps=8,
         )  # fmt: skip
@@ -132,7 +132,7 @@ def _prepare(
     shape: torch.Size, parameters: Sequence[Number], neuron: Neuron
 ) -> tuple[list[Number], tuple[int], tuple[float, ...], tuple[float, ...]]:
     n_times, n_units, n_rows = shape[0], shape[-1], shape[1:-1].numel()
-    values = [per_unit_or_number(p, n_units) for p in parameters]
+    values = [give_to_kernel(p, n_units) for p in parameters]
     per_unit = sum(
         bit for bit, p in zip((1, 2, 4), parameters, strict=True) if isinstance(p, Tensor)
     )
@@ -160,12 +160,12 @@ def _forward_by_steps(
     spikes, kept = torch.empty_like(currents), []
     v = torch.zeros_like(currents[0]) if v is None else v
     sources = weight.float().T
-    plan = plan_of(currents[:1], parameters, neuron)
+    plan = find_plan(currents[:1], parameters, neuron)
     for t, current in enumerate(currents):
         if s is not None:
             before = s.float().reshape(-1, len(weight))
             current = torch.addmm(current.reshape(before.shape), before, sources).view(v.shape)
-        step = plain(current)[None]
+        step = lay_out(current)[None]
         if keep:
             kept += [step, v, i]
         fired, v, i, _ = plan.run(step, parameters, v, i, keep=False)
@@ -187,7 +187,7 @@ def _backward_by_steps(
     grad_s, gv, gi = grads
     w = weight.float()
     gx = torch.empty((len(kept) // 3, *kept[0].shape[1:]), device=w.device)
-    plan = plan_of(gx[:1], parameters, neuron)
+    plan = find_plan(gx[:1], parameters, neuron)
     totals: list[Any] = [None, None, None]
     for t in reversed(range(len(gx))):
         step, v_before, i_before = kept[3 * t : 3 * t + 3]
