@@ -22,7 +22,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import neurokit
-from neurokit.datasets import make_motifs
+from neurokit.datasets import make_jumps, make_motifs
 from neurokit.decoders import FIRSmoother, WienerRegressor
 from neurokit.families import FAMILIES
 from neurokit.features import BandPower, LempelZiv
@@ -80,6 +80,13 @@ def planted():
     )
     x = neurokit.bin_spikes(spikes, 0.005).assign_coords(unit=list("wxyz"))
     return x, truth["occurrence"].T.astype(float)
+
+
+def ratchet():
+    """Two columns of states of one chain, 40 s at 10 Hz."""
+    labels = [make_jumps(40, random_state=seed).labels.values for seed in (0, 1)]
+    x = neurokit.counts(np.stack(labels), bin_width=0.1, ids=list("wx"))
+    return x, labels[0]
 
 
 def codes():
@@ -140,6 +147,10 @@ EXAMPLES = {
     "DeltaEncoder": Example(reaching, {}),
     "DynamicConnectome": Example(reaching, DYNAMIC | {"smoothing": 0.04}),
     "EEGNetClassifier": Example(eeg, {"n_filters": 2} | {k: NETWORK[k] for k in TRAINED}),
+    "DriftDetector": Example(
+        reaching, {"window": 20, "block": 20, "n_bootstrap": 2, "random_state": 0}
+    ),
+    "DwellTimes": Example(ratchet, {"noise": 0.02, "n_bootstrap": 2, "random_state": 0}),
     "EarlyExitClassifier": Example(
         eeg, {"estimator": make_pipeline(LempelZiv(), LogisticRegression()), "n_looks": 2, "cv": 2}
     ),
@@ -184,6 +195,7 @@ CHECK_PARAMS = {
     "CP": {"n_components": 2, "n_restarts": 2},
     "CodecTokenizer": CODEC | {"sampling_rate": 100.0},
     "DynamicConnectome": DYNAMIC | {"sampling_rate": 50.0},
+    "DriftDetector": {"window": 2, "block": 2, "n_bootstrap": 1},
     "EarlyExitClassifier": {"estimator": LogisticRegression()},
     "LegendreHistory": {"sampling_rate": 50.0},
     "LiquidState": {"n_neurons": 20, "sampling_rate": 50.0},
@@ -216,6 +228,7 @@ EXPECTED_FAILURES = {
     for name in (
         "BesselFilter",
         "DeltaEncoder",
+        "DriftDetector",
         "DynamicConnectome",
         "FIRSmoother",
         "KalmanRegressor",
@@ -236,6 +249,7 @@ EXPECTED_FAILURES = {
 COUNTS_ONLY = {
     "BayesianBiclustering",
     "CodeHistogram",
+    "DwellTimes",
     "EventEmbedding",
     "SpikeTokenizer",
     "SwitchingGLM",

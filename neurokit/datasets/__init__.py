@@ -18,7 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "head": ["electrodes", "sphere_leadfield"],
         "network": ["SpikingNetwork", "make_spiking_network"],
         "reaching": ["Reaching", "make_reaching", "optimal_velocity"],
-        "states": ["OneHotGLM", "make_onehot_glm"],
+        "states": ["Jumps", "OneHotGLM", "flashing_ratchet", "make_jumps", "make_onehot_glm"],
         "spikes": ["Motifs", "Switching", "make_motifs", "make_switching"],
     },
 )

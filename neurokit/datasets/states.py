@@ -169,3 +169,164 @@ def _draw_chain(
     for t in range(1, n_times):
         state[:, t] = (level[:, t, None] >= sums[state[:, t - 1], :-1]).sum(1)
     return state
+
+
+class Jumps(NamedTuple):
+    """What `make_jumps` returns.
+
+    Attributes
+    ----------
+    signal : xarray.DataArray
+        Dims ``(feature, time)``: the level of the state, seen through Gaussian noise.
+    labels : xarray.DataArray
+        Dim ``(time,)``: the state at each sample, some of them wrong.
+    truth : xarray.Dataset
+        ``state(time)``, ``rate(state_from, state_to)`` in 1/s (rows sum to zero),
+        ``level(state)``, ``stationary(state)``.
+    """
+
+    signal: xr.DataArray
+    labels: xr.DataArray
+    truth: xr.Dataset
+
+
+def flashing_ratchet(
+    barrier: float = 1.0, switching: float = 1.0, diffusion: float = 1.0
+) -> NDArray[np.float64]:
+    r"""Return the rates of a particle on three sites under a potential that is on or off.
+
+    States 0, 1, 2 are the sites with the potential on, 3, 4, 5 the same with it off. On, the
+    particle goes from site i to j at :math:`e^{-V (j - i) / 2}`; off, at one rate to any; the
+    potential switches at one rate. It has no detailed balance.
+
+    Parameters
+    ----------
+    barrier : float, default=1.0
+        :math:`V`, the step of the potential from site to site.
+    switching, diffusion : float, default=1.0
+        In 1/s.
+
+    Returns
+    -------
+    ndarray of shape (6, 6)
+        In 1/s; rows sum to zero.
+
+    Examples
+    --------
+    >>> from neurokit.datasets import flashing_ratchet
+    >>> flashing_ratchet()[0].round(3).tolist()
+    [-1.974, 0.607, 0.368, 1.0, 0.0, 0.0]
+    """
+    site = np.arange(3)
+    on = np.exp(-barrier * (site[None, :] - site[:, None]) / 2)
+    rate = np.zeros((6, 6))
+    rate[:3, :3], rate[3:, 3:] = on, diffusion
+    rate[site, site + 3] = rate[site + 3, site] = switching
+    np.fill_diagonal(rate, 0.0)
+    np.fill_diagonal(rate, -rate.sum(1))
+    return rate
+
+
+def make_jumps(
+    duration: float = 1000.0,
+    *,
+    rates: NDArray[np.float64] | None = None,
+    sampling_rate: float = 10.0,
+    noise: float = 0.2,
+    wrong: float = 0.0,
+    random_state: int | np.random.Generator | None = None,
+) -> Jumps:
+    """Simulate a Markov jump process in continuous time, sampled and seen through noise.
+
+    Parameters
+    ----------
+    duration : float, default=1000.0
+        In seconds.
+    rates : array-like of shape (n_states, n_states), optional
+        In 1/s, from the state of the row to that of the column; the diagonal is ignored. Default:
+        `flashing_ratchet`.
+    sampling_rate : float, default=10.0
+        In Hz.
+    noise : float, default=0.2
+        Standard deviation about the levels, which lie 1 apart.
+    wrong : float, default=0.0
+        Part of the labels that are another state's, any alike.
+    random_state : int, Generator or None
+        Seed; the same seed gives the same jumps.
+
+    Returns
+    -------
+    Jumps
+        ``(signal, labels, truth)``.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range, or a rate is negative.
+
+    References
+    ----------
+    .. [1] Berghaus et al. (2024), Foundation inference models for Markov jump processes, NeurIPS,
+       section 4 (the discrete flashing ratchet).
+    .. [2] Gillespie (1977), Exact stochastic simulation of coupled chemical reactions, J. Phys.
+       Chem. 81(25).
+
+    Examples
+    --------
+    >>> from neurokit.datasets import make_jumps
+    >>> signal, labels, truth = make_jumps(10, rates=[[0, 1], [2, 0]], random_state=0)
+    >>> labels.sizes["time"], truth["stationary"].values.round(3).tolist()
+    (100, [0.667, 0.333])
+    """
+    caller = "make_jumps"
+    check_positive(caller, duration=duration, sampling_rate=sampling_rate)
+    check_at_least(caller, noise=(noise, 0), wrong=(wrong, 0))
+    Q = np.array(flashing_ratchet() if rates is None else rates, float)
+    if Q.ndim != 2 or Q.shape[0] != Q.shape[1]:
+        raise ValueError(f"{caller}: rates must be a square matrix, got shape {Q.shape}.")
+    np.fill_diagonal(Q, 0.0)
+    if Q.min() < 0 or not np.isfinite(Q).all() or wrong >= 1:
+        raise ValueError(f"{caller}: rates must be 0 or more, and wrong below 1, got others.")
+    leaving = Q.sum(1)
+    np.fill_diagonal(Q, -leaving)
+    n_states = len(Q)
+    system = np.vstack([Q.T, np.ones(n_states)])
+    known = np.append(np.zeros(n_states), 1.0)
+    held = np.clip(np.linalg.lstsq(system, known, rcond=None)[0], 0, None)
+    held /= held.sum()
+
+    rng = np.random.default_rng(random_state)
+    times, states = [0.0], [int(rng.choice(n_states, p=held))]
+    while leaving[states[-1]] > 0:
+        now = states[-1]
+        times.append(times[-1] + rng.exponential(1 / leaving[now]))
+        if times[-1] >= duration:
+            times.pop()
+            break
+        odds = Q[now] / leaving[now]
+        odds[now] = 0.0
+        states.append(int(rng.choice(n_states, p=odds / odds.sum())))
+    n_times = round(duration * sampling_rate)
+    at = np.searchsorted(times, np.arange(n_times) / sampling_rate, side="right") - 1
+    state = np.array(states)[at]
+    labels = state.copy()
+    if n_states > 1:
+        lie = rng.random(n_times) < wrong
+        labels[lie] = (state[lie] + rng.integers(1, n_states, lie.sum())) % n_states
+    seen = state + noise * rng.standard_normal(n_times)
+    clock = time_coordinates(0, sampling_rate, n_times)
+    truth = xr.Dataset(
+        {
+            "state": ("time", state),
+            "rate": (("state_from", "state_to"), Q, {"units": "1/s"}),
+            "level": ("state", np.arange(n_states, dtype=float)),
+            "stationary": ("state", held),
+        },
+        coords=clock,
+    )
+    signal = xr.DataArray(seen[None], dims=("feature", "time"), coords=clock)
+    return Jumps(
+        signal.assign_coords(feature=["level"]),
+        xr.DataArray(labels, dims="time", coords=clock, name="state"),
+        truth,
+    )

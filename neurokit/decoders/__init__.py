@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "bessel": ["BesselFilter"],
         "cascade": ["WienerCascadeRegressor"],
+        "drift": ["DriftDetector"],
         "early_exit": ["EarlyExitClassifier"],
         "fbcca": ["FBCCAClassifier"],
         "fir": ["FIRSmoother"],

@@ -1,0 +1,280 @@
+"""When the data are no longer those that a decoder was fitted on."""
+
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from neurokit.decoders._drift import RULES, Rule
+from neurokit.inputs.ranges import check_at_least, check_positive
+from neurokit.inputs.rates import match_rate
+from neurokit.inputs.series import series
+from neurokit.metrics.cost import Cost, multiply
+from neurokit.persistence import Saveable
+from neurokit.streaming import check_chunk
+
+
+class DriftDetector(Saveable, BaseEstimator):
+    r"""Raise an alarm when what a decoder sees, or what it fails to predict, has changed.
+
+    Meant for innovations, latents or features: several dims at once, along time. ``fit`` learns
+    what is usual, and sets the threshold by drawing stretches of the usual with replacement, so
+    that false alarms come at the stated rate although samples depend on each other. After an alarm
+    the statistic begins anew.
+
+    Parameters
+    ----------
+    method : {"cusum", "sprt", "ks", "wasserstein", "psi", "mmd"}, default="cusum"
+        ``"cusum"``: sums of how far the mean, up or down, and the variance of each dim exceed the
+        usual by more than half a `shift`, never below zero; the largest counts. ``"sprt"``: the
+        same evidence as log odds of a shift against none; where the odds fall below zero, it
+        begins anew (Wald's test, repeated). The others compare the last `window` samples with the
+        usual: the largest gap of the distribution functions, the distance of the quantiles, the
+        population stability index over ten bins, each of the worst dim, and the squared distance
+        of kernel means of all dims together.
+    false_alarm_rate : float, default=0.001
+        False alarms per sample, on average.
+    window : int, default=100
+        Samples that windowed methods look at.
+    shift : float, default=1.0
+        Change to be found, in standard deviations, ``"cusum"`` and ``"sprt"``.
+    block : int, default=50
+        Length of the stretches that are drawn: longer than samples depend on each other.
+    n_bootstrap : int, default=20
+        Recordings as long as that of ``fit`` that are drawn for the threshold.
+    random_state : int, Generator or None
+
+    Attributes
+    ----------
+    threshold_ : float
+    mean_, scale_ : ndarray of shape (n_features,)
+        Usual mean and standard deviation.
+    false_alarm_rate_ : float
+        That of the drawn recordings at ``threshold_``.
+    reference_ : ndarray
+        What the rule compares with.
+    n_features_in_ : int
+    channels_ : list
+        Names of the dims, where they had names.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range, or ``fit`` sees fewer than two windows or blocks.
+
+    Notes
+    -----
+    The source of the idea puts hierarchical temporal memory before the test; it is left out. Any
+    model whose innovations can be had takes its place.
+
+    References
+    ----------
+    .. [1] Wald (1945), Sequential tests of statistical hypotheses, Ann. Math. Stat. 16(2).
+    .. [2] Page (1954), Continuous inspection schemes, Biometrika 41.
+    .. [3] Künsch (1989), The jackknife and the bootstrap for general stationary observations,
+       Ann. Stat. 17(3).
+    .. [4] Bandyopadhyay, Bose and Roy Chowdhury (2025), arXiv:2504.18599.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> detector = DriftDetector(random_state=0).fit(rng.normal(size=(5000, 3)))
+    >>> new = rng.normal(size=(400, 3))
+    >>> new[200:, 1] += 1.5
+    >>> alarms = np.flatnonzero(detector.predict(new))
+    >>> bool(alarms[0] >= 200), bool(alarms[0] < 230)
+    (True, True)
+    """
+
+    def __init__(
+        self,
+        method: Literal["cusum", "sprt", "ks", "wasserstein", "psi", "mmd"] = "cusum",
+        *,
+        false_alarm_rate: float = 0.001,
+        window: int = 100,
+        shift: float = 1.0,
+        block: int = 50,
+        n_bootstrap: int = 20,
+        random_state: int | np.random.Generator | None = None,
+    ) -> None:
+        self.method = method
+        self.false_alarm_rate = false_alarm_rate
+        self.window = window
+        self.shift = shift
+        self.block = block
+        self.n_bootstrap = n_bootstrap
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: object = None) -> Self:
+        """Learn what is usual and set the threshold.
+
+        Parameters
+        ----------
+        X : xarray.DataArray with dims ([trial,] unit, time), or array-like (n_times, n_features)
+            Samples of before any drift.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self
+        """
+        rows = series(self, X, reset=True)
+        self._check()
+        values = rows.values.astype(np.float64)
+        windowed = self.method not in ("cusum", "sprt")
+        least = 2 * max(self.block, self.window if windowed else 0, 2)
+        if len(values) < least:
+            raise ValueError(
+                f"DriftDetector: {len(values)} samples are too few to know the usual by; give at"
+                f" least {least}, or a shorter block and window."
+            )
+        self.method_, self.sampling_rate_ = str(self.method), rows.sampling_rate
+        self.window_, self.shift_ = int(self.window), float(self.shift)
+        self.mean_ = values.mean(0)
+        self.scale_ = np.maximum(values.std(0), 1e-12 * (1 + np.abs(self.mean_)))
+        usual = (values - self.mean_) / self.scale_
+        rng = np.random.default_rng(self.random_state)
+        self.reference_ = RULES[self.method_].learn(usual, self.window_, rng)
+        drawn = self._draw(usual, rows.runs, rng)
+        self.threshold_, self.false_alarm_rate_ = self._calibrate(drawn)
+        return self
+
+    def decision_function(self, X: Any) -> Any:
+        """Return the statistic after each sample, in units of the threshold.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        xarray.DataArray of dims ([trial,] time), or ndarray of shape (n_times,)
+            1 or more: an alarm, after which it begins anew.
+        """
+        check_is_fitted(self)
+        rows = series(self, X, reset=False)
+        match_rate(self, rows.sampling_rate)
+        out = np.empty(len(rows.values))
+        for run in rows.runs:
+            rule = self._rule()
+            out[run] = rule.push(self._standardise(rows.values[run]), self.threshold_)
+        return rows.label(out / self.threshold_, "feature", None)
+
+    def predict(self, X: Any) -> Any:
+        """Return where alarms are raised.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        xarray.DataArray of dims ([trial,] time), or ndarray of shape (n_times,), of int
+            1 at an alarm, else 0.
+        """
+        found = self.decision_function(X)
+        return (found >= 1.0).astype(np.int64)
+
+    def stream(self) -> "_Stream":
+        """Begin a live recording.
+
+        Returns
+        -------
+        stream
+            ``push(chunk)`` takes the next samples, shape (n, n_features), and returns 1 for each
+            that raises an alarm, else 0. ``flush()`` returns no more.
+        """
+        check_is_fitted(self)
+        return _Stream(self)
+
+    def cost(self, X: Any) -> Cost:
+        """Return what the fitted estimator costs at each sample.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        neurokit.metrics.cost.Cost
+            Three sums of each dim; or every pair of a sample of the window with one of the usual.
+        """
+        check_is_fitted(self)
+        series(self, X, reset=False)
+        n = len(self.mean_)
+        pairs = 3 if self.method_ in ("cusum", "sprt") else self.window_
+        if self.method_ == "mmd":
+            pairs += len(self.reference_)
+        return multiply(n * pairs, n_parameters=2 * n + 1 + self.reference_.size)
+
+    def _check(self) -> None:
+        check_at_least(
+            "DriftDetector", window=(self.window, 2), block=(self.block, 1),
+            n_bootstrap=(self.n_bootstrap, 1),
+        )  # fmt: skip
+        check_positive("DriftDetector", shift=self.shift, false_alarm_rate=self.false_alarm_rate)
+        if self.method not in RULES or self.false_alarm_rate >= 0.5:
+            raise ValueError(
+                f"DriftDetector: method must be one of {', '.join(RULES)} and false_alarm_rate"
+                f" below .5, got {self.method!r} and {self.false_alarm_rate!r}."
+            )
+
+    def _rule(self) -> Rule:
+        return RULES[self.method_](self.reference_, self.window_, self.shift_)
+
+    def _standardise(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        return (values - self.mean_) / self.scale_
+
+    def _draw(
+        self, usual: NDArray[np.float64], runs: list[slice], rng: np.random.Generator
+    ) -> list[NDArray[np.float64]]:
+        """Draw recordings of stretches of the usual; none reaches over a jump of the clock."""
+        block = min(self.block, max(run.stop - run.start for run in runs))
+        starts = np.concatenate(
+            [np.arange(r.start, max(r.stop - block + 1, r.start)) for r in runs]
+        )
+        n_blocks = -(-len(usual) // block)
+        within = np.arange(block)
+        return [
+            usual[(rng.choice(starts, n_blocks)[:, None] + within).ravel()[: len(usual)]]
+            for _ in range(self.n_bootstrap)
+        ]
+
+    def _calibrate(self, drawn: list[NDArray[np.float64]]) -> tuple[float, float]:
+        """Find the threshold at which drawn recordings alarm at the stated rate, by halving."""
+        counts = [self._rule().count(x) for x in drawn]
+        total = sum(len(x) for x in drawn)
+
+        def rate(threshold: float) -> float:
+            return float(sum(count(threshold) for count in counts) / total)
+
+        low, high = 0.0, 1.0
+        while rate(high) > self.false_alarm_rate:
+            low, high = high, 2 * high
+        for _ in range(25):
+            middle = 0.5 * (low + high)
+            if rate(middle) > self.false_alarm_rate:
+                low = middle
+            else:
+                high = middle
+        return high, rate(high)
+
+
+class _Stream:
+    """The statistic of one live recording."""
+
+    def __init__(self, detector: DriftDetector) -> None:
+        self._rule = detector._rule()
+        self._standardise, self._threshold = detector._standardise, detector.threshold_
+        self._n_features = len(detector.mean_)
+
+    def push(self, chunk: NDArray[Any]) -> NDArray[np.int64]:
+        chunk = check_chunk("DriftDetector", chunk, self._n_features, "samples")
+        found = self._rule.push(self._standardise(chunk), self._threshold)
+        return (found / self._threshold >= 1.0).astype(np.int64)
+
+    def flush(self) -> NDArray[np.int64]:
+        return np.empty(0, np.int64)
