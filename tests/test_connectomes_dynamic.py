@@ -85,6 +85,24 @@ def test_loadings_are_those_of_non_negative_least_squares(form):
         np.testing.assert_allclose(strength.values[0, t], expected, atol=1e-6)
 
 
+def test_animals_that_behave_freely_have_time_courses_of_their_own():
+    traces, truth = animals(missing=0.1)
+    # what is simultaneous in the first animal happens at another time in the others
+    free = traces.copy()
+    for k in range(3):
+        free[k] = np.roll(traces[k].values, 130 * k, axis=1)
+    model = DynamicConnectome(3, n_surrogates=19, alpha=0.05, shared_time=False, random_state=0)
+    model.fit(free)
+    assert model.factors_["time_factor"].dims == ("animal", "time", "component")
+    assert adjusted_rand_score(truth["community"], model.membership_) > 0.95
+    strength = model.transform(free).sel(time=model.factors_["time"])
+    fitted = model.factors_["time_factor"] * model.factors_["weight"]
+    apart = np.abs(strength.values - fitted.values).max()
+    assert apart < 0.05 * float(fitted.max())
+    rolled = np.roll(fitted.values[2], -260, axis=0)[20:100]
+    assert np.corrcoef(rolled.ravel(), fitted.values[0, 20:100].ravel())[0, 1] > 0.8
+
+
 @pytest.mark.parametrize("kind", ["shift", "phase"])
 @pytest.mark.parametrize("seed", range(2))
 def test_nothing_is_found_in_white_noise(seed, kind):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from neurokit.connectomes._factorisation import Factorisation
 from neurokit.connectomes.affinity import Affinity
@@ -82,6 +83,31 @@ def _by_animal(affinity: Affinity) -> np.ndarray:
     return np.stack(pages)
 
 
+def end_to_end(affinity: Affinity) -> Affinity:
+    """Lay the animals end to end, each with times of its own; animals run slowest."""
+    rates = affinity.rates.values.swapaxes(1, affinity.rates.ndim - 1)
+    coords = {"unit": affinity.rates["unit"].values} if "unit" in affinity.rates.coords else {}
+    flat = xr.DataArray(rates.reshape(len(rates), -1), coords, ("unit", "time"))
+    return Affinity(flat, affinity.kind)
+
+
+def cell_weights(model: Factorisation, affinity: Affinity) -> np.ndarray:
+    """Return how strong each component is in each cell: (n_times, n_animals, n_components).
+
+    Parameters
+    ----------
+    model : NonnegativeCP
+        Of ``affinity``, or of its animals laid end to end.
+    affinity : Affinity
+    """
+    n_times, *others = affinity.shape[2:]
+    n_animals = others[0] if others else 1
+    times = model._factor(model.modes_[1])
+    if len(model.modes_) > 2:
+        return times[:, None] * model._factor(model.modes_[2])
+    return times.reshape(n_animals, n_times, -1).swapaxes(0, 1)
+
+
 def excess(
     model: Factorisation, affinity: Affinity, chance: np.ndarray, operand: Any
 ) -> np.ndarray:
@@ -93,12 +119,12 @@ def excess(
     factors = [model._factor(name)[None] for name in model.modes_]
     last = len(factors) - 1
     inner = (operand.products(factors, last) * factors[last]).sum(1)[0]
-    units, times = factors[0][0], factors[1][0]
-    animals = factors[2][0] if len(factors) > 2 else np.ones((1, units.shape[1]))
+    units = factors[0][0]
+    cells = cell_weights(model, affinity)
     if model.form_ == "pairs":
         source, target = np.triu_indices(affinity.shape[0], 1)
         pairs = chance[:, source, target] @ units
     else:
         pairs = np.einsum("aij,ir,jr->ar", chance, units, units, optimize=True)
-    by_chance = (animals * pairs).sum(0) * times.sum(0)
+    by_chance = (cells.sum(0) * pairs).sum(0)
     return np.asarray((inner - by_chance) / np.sqrt(operand.norm2))

@@ -15,7 +15,14 @@ from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
 from neurokit.connectomes._change import rates_of_change
-from neurokit.connectomes._surrogates import SURROGATES, excess, expected, surrogate
+from neurokit.connectomes._surrogates import (
+    SURROGATES,
+    cell_weights,
+    end_to_end,
+    excess,
+    expected,
+    surrogate,
+)
 from neurokit.connectomes._tensor import read_tensor
 from neurokit.connectomes.affinity import KINDS, Affinity
 from neurokit.connectomes.cp import NonnegativeCP
@@ -58,6 +65,10 @@ class DynamicConnectome(Saveable, TransformerMixin, BaseEstimator):
         Scale of each unit in each animal.
     form : {"cp", "pairs"}, default="cp"
         Whether a component is one community, or a free matrix of affinities.
+    shared_time : bool, default=True
+        Whether the animals saw the same at the same time, so that a component has one time course
+        and a strength in each animal. False: a time course in each animal, as of animals that
+        behave freely.
     n_restarts : int, default=4
         Starts of each factorisation.
     max_iter : int, default=300
@@ -87,7 +98,8 @@ class DynamicConnectome(Saveable, TransformerMixin, BaseEstimator):
     ----------
     factors_ : xarray.Dataset
         Factors: ``unit_factor`` (or ``pair_factor``), ``time_factor``, one of the
-        animals where there are several, ``weight``.
+        animals where there are several, ``weight``. Without shared time ``time_factor`` has dims
+        (animal, "time", "component"), and no mode is that of the animals.
     components_ : xarray.DataArray of dims ("component", "source", "target")
         Affinity of each pair, averaged with the component's time course and animals as weights.
     labels_ : xarray.DataArray of dims ("component", "unit")
@@ -143,6 +155,7 @@ class DynamicConnectome(Saveable, TransformerMixin, BaseEstimator):
         smoothing: float = 1.0,
         normalize: str | None = "mad",
         form: str = "cp",
+        shared_time: bool = True,
         n_restarts: int = 4,
         max_iter: int = 300,
         tol: float = 1e-4,
@@ -160,6 +173,7 @@ class DynamicConnectome(Saveable, TransformerMixin, BaseEstimator):
         self.smoothing = smoothing
         self.normalize = normalize
         self.form = form
+        self.shared_time = shared_time
         self.n_restarts = n_restarts
         self.max_iter = max_iter
         self.tol = tol
@@ -207,8 +221,8 @@ class DynamicConnectome(Saveable, TransformerMixin, BaseEstimator):
             device=self.device,
             random_state=seed,
         )
-        self.model_ = model.fit(affinity)
-        self.factors_ = self.model_.factors_
+        self.model_ = model.fit(affinity if self.shared_time else end_to_end(affinity))
+        self.factors_ = self._factors(affinity)
         self.n_iter_ = self.model_.n_iter_
         chance = expected(affinity, rng)
         self.excess_ = self._per_component(_excess(self.model_, affinity, chance))
@@ -242,10 +256,7 @@ class DynamicConnectome(Saveable, TransformerMixin, BaseEstimator):
             )
         affinity = self._affinity(traces, whole=False)
         rates = affinity.rates
-        flat = xr.DataArray(
-            rates.values.swapaxes(1, rates.ndim - 1).reshape(len(rates), -1), dims=("unit", "time")
-        )
-        loadings = _loadings(self.model_, Affinity(flat, affinity.kind))
+        loadings = _loadings(self.model_, end_to_end(affinity))
         whole = traces.transpose(*reversed(rates.dims))
         values = np.full((*whole.shape[:-1], loadings.shape[-1]), np.nan)
         step = 0.5 / rate
@@ -350,23 +361,32 @@ class DynamicConnectome(Saveable, TransformerMixin, BaseEstimator):
 
     def _group(self, affinity: Affinity, chance: np.ndarray, seed: int) -> None:
         """Average the affinity at the times of each component, and group its units."""
-        factors = self.factors_
-        times = factors["time_factor"].values
-        dim = self.model_.modes_[2] if len(self.model_.modes_) > 2 else None
-        animals = factors[f"{dim}_factor"].values if dim else np.ones((1, times.shape[1]))
+        cells = cell_weights(self.model_, affinity)
+        known = chance > 0
         matrices, labels = [], []
-        for k in range(times.shape[1]):
-            weights = times[:, k, None] * animals[:, k]
-            matrix = affinity.average(weights if dim else weights[:, 0])
-            share = animals[:, k] / max(animals[:, k].sum(), 1e-300)
-            above = matrix - np.einsum("a,aij->ij", share, chance)
+        for k in range(cells.shape[-1]):
+            matrix = affinity.average(cells[..., k].reshape(affinity.shape[2:]))
+            strength = cells[..., k].sum(0)[:, None, None]
+            by_chance = (strength * chance).sum(0) / ((strength * known).sum(0) + 1e-300)
+            above = matrix - by_chance
             found = louvain(above.clip(0), random_state=seed)
             matrices.append(matrix)
             labels.append(self._first_by_loading(found, k))
-        component = factors["component"].values
+        component = self.factors_["component"].values
         names = xr.Variable("component", component)
         self.components_ = xr.concat(matrices, names).rename("affinity")
         self.labels_ = xr.concat(labels, names)
+
+    def _factors(self, affinity: Affinity) -> xr.Dataset:
+        """Return the factors; time courses of each animal where time is not shared."""
+        factors = self.model_.factors_
+        if self.shared_time or affinity.rates.ndim < 3:
+            return factors
+        rates = affinity.rates.isel(unit=0, drop=True)
+        courses = cell_weights(self.model_, affinity)
+        labelled = xr.DataArray(courses, rates.coords, (*rates.dims, "component"))
+        first = (str(rates.dims[1]), "time", "component")
+        return factors.drop_dims("time").assign(time_factor=labelled.transpose(*first))
 
     def _loading(self) -> np.ndarray:
         """Return how much each unit takes part in each component: (n_units, n_components)."""
@@ -406,7 +426,7 @@ class DynamicConnectome(Saveable, TransformerMixin, BaseEstimator):
             other = surrogate(affinity, self.surrogate, rng)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)
-                fitted = clone(self.model_).fit(other)
+                fitted = clone(self.model_).fit(other if self.shared_time else end_to_end(other))
             largest.append(_excess(fitted, other, expected(other, rng)).max())
             rows.append(other.average().values[flat])
         n_all = self.n_surrogates + 1
@@ -439,6 +459,8 @@ def _excess(model: NonnegativeCP, affinity: Affinity, chance: np.ndarray) -> np.
 
 
 def _operand(model: NonnegativeCP, affinity: Affinity) -> Any:
+    if len(affinity.cell_dims) >= len(model.modes_):
+        affinity = end_to_end(affinity)
     tensor = read_tensor(model, affinity, model.form_, reset=False, bounded=True)
     return tensor.operand(np.dtype(np.float64), None)
 

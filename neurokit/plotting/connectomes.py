@@ -69,16 +69,14 @@ def plot_components(
     if axes is None:
         axes = _grid(n_rows, 2 + bool(rest))
     order, colors = _by_community(communities, loading)
-    times = factors["time"].values if "time" in factors.coords else np.arange(1.0)
-    if len(times) != factors.sizes["time"]:
-        times = np.arange(factors.sizes["time"], dtype=float)
+    courses, times = _courses(factors)
     weight = factors["weight"].values
     for k in range(n_rows):
         own, course = axes[k, 0], axes[k, 1]
         own.bar(np.arange(len(order)), loading[order, k], width=1.0, color=colors[order])
         own.set(xlim=(-0.5, len(order) - 0.5), ylabel=f"{weight[k] / weight.sum():.0%}", yticks=[])
         keep = thinning(len(times), 4000)
-        course.plot(times[keep], factors["time_factor"].values[keep, k], color="0.15", lw=0.8)
+        course.plot(times[keep], courses[keep, k], color="0.15", lw=0.8)
         course.set(xlim=(times[0], times[-1]), yticks=[])
         _bars(course, events if k == 0 else _without_labels(events), times)
         if rest:
@@ -282,6 +280,18 @@ def _unit_loading(factors: xr.Dataset) -> np.ndarray | None:
         pairs = factors["pair_factor"].transpose("source", "target", "component")
         return np.asarray(np.nansum(pairs.values, axis=1))
     return None
+
+
+def _courses(factors: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Time courses and their times; those of several animals end to end."""
+    courses = factors["time_factor"].transpose(..., "time", "component")
+    values = np.asarray(courses.values).reshape(-1, courses.sizes["component"])
+    if courses.ndim == 2 and "time" in factors.coords:
+        return values, np.asarray(factors["time"].values, dtype=float)
+    step = 1.0
+    if "time" in factors.coords and factors.sizes["time"] > 1:
+        step = float(np.median(np.diff(factors["time"].values)))
+    return values, np.arange(len(values)) * step
 
 
 def _by_community(
