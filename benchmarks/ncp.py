@@ -7,7 +7,6 @@ tensortools``.
 """
 
 import argparse
-import resource
 import subprocess
 import sys
 import time
@@ -191,12 +190,14 @@ def implicit_times(repeats):
 def memory():
     """Peak of a process that holds the tensor and then fits it, beyond the tensor."""
     code = (
-        "import resource, numpy as np, sys; sys.path.insert(0, {folder!r}); import ncp;"
-        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024;"
+        "import numpy as np, re, sys; from pathlib import Path; sys.path.insert(0, {folder!r});"
+        "import ncp; status = lambda key: int(re.search(key + r':\\s+(\\d+)',"
+        " Path('/proc/self/status').read_text())[1]) / 1024;"
         "small, _ = ncp.make_tensor(12, 9, 3, 2); ncp.ours(ncp.packed(small), ncp.batch("
-        "ncp.packed(small), 2, 2), 2); x = np.load({path!r}); before = peak();"
+        "ncp.packed(small), 2, {n}), 2); x = np.load({path!r}); before = status('VmRSS');"
+        "Path('/proc/self/clear_refs').write_text('5');"
         "operand = ncp.packed(x); ncp.ours(operand, ncp.batch(operand, 8, {n}), 5);"
-        "print(peak() - before)"
+        "print(status('VmHWM') - before)"
     )
     import tempfile
     from pathlib import Path
