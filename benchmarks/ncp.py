@@ -315,9 +315,6 @@ def main():
         implicit_times(given.repeats)
     if "memory" in parts:
         memory()
-    print(
-        f"peak of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10:.0f}"
-    )
 
 
 if __name__ == "__main__":

@@ -249,7 +249,7 @@ def read_tensor(
         raise ValueError(
             f"{caller}: form={form!r} takes as many sources as targets, got {values.shape[:2]}."
         )
-    if np.isnan(values).all():
+    if np.isnan(values.flat[0]) and np.isnan(values).all():
         raise ValueError(f"{caller}: X holds nothing but NaN.")
     return Tensor(values, dims, coords, form, labelled, caller)
 

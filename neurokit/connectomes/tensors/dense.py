@@ -19,7 +19,7 @@ from neurokit.connectomes.tensors.backend import (
 from neurokit.connectomes.tensors.missing import Missing
 
 Update = Callable[[int, Array, Array, Array], Array]  # mode, factor, X K, K'K: the new factor
-BLOCK = 2**24  # entries of a block that is widened to float64
+BLOCK = 2**21  # entries of a block that is widened to float64
 
 
 class Dense:
@@ -130,7 +130,7 @@ def matrix_product(matrix: Array, weights: Array, rows: bool) -> Array:
 
 def square_norm(matrix: Array) -> float:
     """Return the sum of squares in float64, block by block."""
-    size = max(1, BLOCK // 8 // max(matrix.shape[1], 1))
+    size = max(1, BLOCK // max(matrix.shape[1], 1))
     return float(
         sum(
             float((double(block) ** 2).sum())

@@ -20,6 +20,7 @@ from neurokit.connectomes.tensors.presence import Presence, outer_pattern
 from neurokit.connectomes.tensors.symmetric import Symmetric
 
 Tiles = Callable[[], Iterator[tuple[slice, Array]]]  # stretches of pairs, and their rows
+NARROW = 4  # bytes of the usual dtype; rows are widened to float64 block by block
 BLOCK = 2**20  # entries of the products that are in hand at once
 
 
@@ -53,7 +54,7 @@ class Pairs(Symmetric):
         self.weight = pair_weights(sizes[0])
         self._places: tuple[Array, Array, Array] | None = None
         self.norm2 = 0.0
-        for rows, values in tiles():
+        for rows, values in self._blocks(self.n_cells):
             square = (double(values) ** 2).sum(1)
             self.norm2 += float((square * like(self.weight[rows], square)).sum())
 
@@ -62,7 +63,7 @@ class Pairs(Symmetric):
         weights = side_by_side(cells)
         flat = side_by_side(units)
         out = zeros(flat.shape, flat)
-        for rows, values in self._blocks(flat.shape[1]):
+        for rows, values in self._blocks(self._width(flat)):
             self._spread(cast(values, flat) @ weights, rows, flat, out)
         return out.reshape(len(out), len(units), -1).swapaxes(0, 1)
 
@@ -70,7 +71,7 @@ class Pairs(Symmetric):
         """See `Symmetric`."""
         flat = side_by_side(units)
         total = zeros((self.n_cells, flat.shape[1]), flat)
-        for rows, values in self._blocks(flat.shape[1]):
+        for rows, values in self._blocks(self._width(flat)):
             total += cast(values, flat).T @ self._products(flat, rows, weighted=True)
         return total.reshape(len(total), len(units), -1)
 
@@ -115,6 +116,10 @@ class Pairs(Symmetric):
         flat = side_by_side(units)
         pairs = self._products(flat, slice(0, len(self.source)), weighted=False)
         return pairs.reshape(len(pairs), len(units), -1)
+
+    def _width(self, flat: Array) -> int:
+        """Columns that are in hand for each row: products, and the row itself if it is widened."""
+        return max(flat.shape[1], self.n_cells if flat.itemsize > NARROW else 0)
 
     def _blocks(self, n_columns: int) -> Iterator[tuple[slice, Array]]:
         """Tiles cut so small that the products of all restarts fit into the cache's reach."""
