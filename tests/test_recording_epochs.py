@@ -278,3 +278,18 @@ def test_nothing_is_said_where_nothing_is_left_out():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert neurokit.epoch(x, table, tmin=0, tmax=1).sizes["trial"] == 2
+
+
+def test_marks_of_a_fif_file_leave_out_what_was_never_recorded(tmp_path):
+    mne = pytest.importorskip("mne")
+    info = mne.create_info(["C3", "C4"], 100, "eeg", verbose="error")
+    raw = mne.io.RawArray(np.full((2, 1000), 1e-5), info, verbose="error")
+    names = ["a"] * 4 + ["BAD_ACQ_SKIP", "BAD_blink"]
+    raw.set_annotations(mne.Annotations([1, 3, 5, 7, 3, 6.8], [0, 0, 0, 0, 1, 0.5], names))
+    path = tmp_path / "x_raw.fif"
+    raw.save(path, buffer_size_sec=1, verbose="error")
+    x, table = neurokit.io.read_signal(path), neurokit.io.read_events(path)
+    with pytest.warns(UserWarning, match="2 of 4 windows touch marks"):
+        trials = neurokit.epoch(x, table, tmin=0, tmax=0.5, labels=["a"])
+    assert trials["onset"].values.tolist() == [1, 5]
+    np.testing.assert_allclose(trials, 10, rtol=1e-5)

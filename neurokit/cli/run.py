@@ -126,13 +126,22 @@ def _movement(report: Report, spikes: xr.Dataset, behaviour: xr.DataArray) -> bo
     stop = min(float(spikes["stop"]), float(behaviour["time"][-1]))
     if not chosen or stop - start < 60:
         return False
-    counts = recording.bin_spikes(spikes, _BIN, start=start, stop=stop)
+    counts = recording.bin_spikes(spikes, _BIN, start=start, stop=stop, unobserved="drop")
+    counts = _always_observed(counts)
     counts = counts.isel(unit=np.flatnonzero(counts.values.any(axis=1)))
+    if not counts.size:
+        return False
     decoded = decode_movement(counts, behaviour.sel(feature=chosen))
     report.section("Behaviour from spikes")
     report.table(decoded.table, MOVEMENT_WORDS, best="R2, real time")
     show_decoded(report, decoded.truth, decoded.prediction)
     return True
+
+
+def _always_observed(counts: xr.DataArray) -> xr.DataArray:
+    """Leave out units that were not observed all the time, for which there is no count."""
+    others = [dim for dim in counts.dims if dim != "unit"]
+    return counts.isel(unit=np.flatnonzero(counts.notnull().all(others).values))
 
 
 MOVEMENT_WORDS = (
@@ -208,6 +217,7 @@ def _classes(
     tmin, tmax = window
     if name == "spikes":
         trials = recording.epoch(x, events, tmin=tmin, tmax=tmax, bin_width=tmax - tmin)
+        trials = _always_observed(trials)
         pipelines = {"spike counts, LDA": make_pipeline(FunctionTransformer(_flat), lda())}
     else:
         trials = _clean(recording.epoch(x, events, tmin=tmin, tmax=tmax))
