@@ -84,7 +84,7 @@ def test_units_watched_at_other_times_are_unknown_outside_of_them():
 def test_missing_values_are_placed_and_explained():
     a, b = trials(3, ["C3", "Cz", "C4"]), trials(2, ["C3", "C4"], seed=1)
     joined = xr.concat([a, b], "trial", join="outer", coords="different", compat="equals")
-    said = r"BandPower: X contains NaN, in 1 of 3 channels, \['Cz'\]; 2 .*neurokit.recording.join"
+    said = r"BandPower: Input X contains NaN, in 1 of 3 channels, \['Cz'\]; 2 .*recording.join"
     with pytest.raises(ValueError, match=said):
         BandPower(bands={"all": (2, 40)}).fit(joined)
 

@@ -141,8 +141,8 @@ def check_values(estimator: BaseEstimator, X: xr.DataArray, values: Any, **optio
             else f"; fill them, leave the {space}s or trials out, or bin with unobserved='drop'"
         )
         raise ValueError(
-            f"{name_of(estimator)}: X contains NaN, in {len(names)} of {X.sizes[space]} {space}s,"
-            f" {names[:10]}{reason}."
+            f"{name_of(estimator)}: Input X contains NaN, in {len(names)} of {X.sizes[space]}"
+            f" {space}s, {names[:10]}{reason}."
         ) from None
 
 

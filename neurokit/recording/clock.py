@@ -40,7 +40,7 @@ def exact(value: float | Fraction) -> Fraction:
     decimal = Fraction(repr(number))
     if decimal.denominator <= 1_000_000 and 1_000_000 % decimal.denominator == 0:
         return decimal
-    sample = _simplest(Fraction(number), Fraction(math.ulp(number)) * 499 / 1000)
+    sample = _simplest(Fraction(number), Fraction(math.ulp(number)) / 2)
     return sample if sample.denominator <= 1_000_000 and float(sample) == number else decimal
 
 
