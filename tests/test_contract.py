@@ -170,6 +170,7 @@ EXAMPLES = {
     "RegionTokenizer": Example(eeg, CODEC | {"n_components": 2}),
     "MultiScaleTokenizer": Example(eeg, CODEC | {"kernels": (0.1, 0.03)}),
     "ScalarTokenizer": Example(eeg, {}),
+    "SpikeConnectivity": Example(reaching, {"window": 0.1}),
     "SpikeTokenizer": Example(reaching, {"bin_width": 0.02, "window": 0.1}),
     "ShallowConvNetClassifier": Example(eeg, {"n_filters": 2} | {k: NETWORK[k] for k in TRAINED}),
     "SmoothedRegressor": Example(
@@ -251,6 +252,7 @@ COUNTS_ONLY = {
     "CodeHistogram",
     "DwellTimes",
     "EventEmbedding",
+    "SpikeConnectivity",
     "SpikeTokenizer",
     "SwitchingGLM",
 }
@@ -573,7 +575,7 @@ def test_another_rate_than_in_fit_is_refused(name, estimator, given):
 
 
 # Codecs measure and store each recording in its own unit; tokens and arrays of any dims have none.
-ANY_UNIT = {*ANY_RATE}
+ANY_UNIT = {*ANY_RATE, "SpikeConnectivity"}  # the last gives nothing for new data
 
 
 def test_another_unit_is_put_right_and_another_quantity_refused(name, estimator, given):

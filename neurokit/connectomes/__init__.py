@@ -17,5 +17,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "ranks": ["choose_rank", "core_consistency"],
         "sbm": ["WeightedSBM"],
+        "spikes": ["SpikeConnectivity"],
     },
 )

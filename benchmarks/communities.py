@@ -1,0 +1,186 @@
+"""Communities of weighted graphs against planted truth, beside Louvain and Leiden.
+
+    python benchmarks/communities.py [--graphs 20] [--large]
+
+Planted blocks of 125 nodes with exponential weights; "from truth" is the same model, moved
+greedily from the planted partition. Peers: networkx's Louvain, scikit-network's Louvain,
+graspologic-native's Leiden (all optional).
+"""
+
+import argparse
+import time
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.metrics import normalized_mutual_info_score as nmi
+
+from neurokit.connectomes import WeightedSBM
+from neurokit.connectomes.blocks.search import search
+
+# blocks, edges within and between, weights within in units of those between
+SETTINGS = {
+    "a": (5, 0.3, 0.15, 1.5),
+    "b": (5, 0.3, 0.15, 3.0),
+    "c": (4, 0.05, 0.3, 1.0),
+    "d": (3, 0.2, 0.2, 3.0),
+    "e": (3, 0.2, 0.2, 1 / 3),
+}
+
+
+def planted(setting, seed, n=125):
+    """Draw one graph and its blocks."""
+    n_blocks, within, between, ratio = SETTINGS[setting]
+    rng = np.random.default_rng(seed)
+    block = np.arange(n) * n_blocks // n
+    same = block[:, None] == block
+    there = rng.random((n, n)) < np.where(same, within, between)
+    graph = np.triu(there * rng.exponential(np.where(same, ratio, 1.0)), 1)
+    return graph + graph.T, block
+
+
+def from_truth(graph, block):
+    """Move greedily from the planted blocks; returns labels and description length."""
+    csr = sp.csr_matrix(graph / graph[graph > 0].mean())
+    pieces = csr.indptr.astype(np.int64), csr.indices.astype(np.int64), csr.data, False
+    kinds, rng = np.array([0, 1]), np.random.default_rng(0)
+    start = block.astype(np.int64)
+    n_blocks = int(start.max()) + 1
+    return search(pieces, start, kinds, False, 60, n_blocks, rng, 1.0, 0, 0, 8.0)
+
+
+def lfr(n, seed, mixing=0.5, degree=25, top=100):
+    """Draw a weighted graph in the manner of Lancichinetti and Fortunato (2009).
+
+    Degrees fall as a power of 2, sizes of communities as a power of 1; a share ``mixing`` of each
+    node's edges and of its strength (degree to the power 2) goes to other communities.
+    """
+    rng = np.random.default_rng(seed)
+    low = _lower(degree, top)
+    k = np.minimum((low / (1 - rng.random(n) * (1 - low / top))).round(), top)
+    inside = np.round((1 - mixing) * k).astype(int)
+    sizes = []
+    while sum(sizes) < n:
+        sizes.append(int(np.exp(rng.uniform(np.log(max(low, 20)), np.log(top + 1)))))
+    sizes[-1] -= sum(sizes) - n
+    if sizes[-1] < 20 and len(sizes) > 1:
+        last = sizes.pop()
+        sizes[-1] += last
+    block = np.full(n, -1)
+    room = np.array(sizes)
+    for i in np.argsort(-inside):
+        fits = np.flatnonzero((room > 0) & (np.array(sizes) > inside[i]))
+        fits = fits if len(fits) else np.flatnonzero(room > 0)
+        block[i] = rng.choice(fits, p=room[fits] / room[fits].sum())
+        room[block[i]] -= 1
+    graph = np.zeros((n, n))
+    strength = k**2
+    for within in (True, False):
+        stubs = inside if within else (k - inside).astype(int)
+        odds = np.outer(stubs, stubs) * ((block[:, None] == block) == within)
+        total = odds.sum(1)
+        rate = odds / np.sqrt(np.outer(np.maximum(total, 1), np.maximum(total, 1)))
+        edge = np.triu(rng.random((n, n)) < rate, 1)
+        edge = edge | edge.T
+        number = np.maximum(edge.sum(1), 1)
+        each = (1 - mixing if within else mixing) * strength / number
+        graph += edge * np.sqrt(np.outer(each, each))
+    return graph, block
+
+
+def _lower(mean, top):
+    """Find the smallest degree for which a power law of exponent 2 has that mean."""
+    grid = np.linspace(1, mean, 2000)
+    means = grid * np.log(top / grid) / (1 - grid / top + 1e-12)
+    return grid[np.argmin(np.abs(means - mean))]
+
+
+def peers(graph, seed):
+    """Yield the name and labels of each peer that is installed."""
+    try:
+        import networkx as nx
+
+        found = nx.community.louvain_communities(nx.from_numpy_array(graph), seed=seed)
+        labels = np.empty(len(graph), int)
+        for number, members in enumerate(found):
+            labels[list(members)] = number
+        yield "Louvain (networkx)", labels
+    except ImportError:
+        pass
+    try:
+        from sknetwork.clustering import Louvain
+
+        yield (
+            "Louvain (scikit-network)",
+            Louvain(random_state=seed).fit_predict(sp.csr_matrix(graph)),
+        )
+    except ImportError:
+        pass
+    try:
+        import graspologic_native as native
+
+        i, j = np.nonzero(np.triu(graph))
+        edges = [(str(a), str(b), float(graph[a, b])) for a, b in zip(i, j, strict=True)]
+        kwargs = {"resolution": 1.0, "randomness": 0.001, "iterations": 1}
+        kwargs |= {"use_modularity": True, "trials": 1, "seed": seed}
+        _, found = native.leiden(edges=edges, starting_communities=None, **kwargs)
+        yield (
+            "Leiden (graspologic-native)",
+            np.array([found.get(str(i), -1) for i in range(len(graph))]),
+        )
+    except ImportError:
+        pass
+
+
+def row(title, values):
+    """Print a row of mean NMI and spread."""
+    values = np.asarray(values, float)
+    print(f"  {title:32s} mean NMI {values.mean():.3f} (sd {values.std():.3f})", flush=True)
+
+
+def main():
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--graphs", type=int, default=20)
+    parser.add_argument("--settings", default="abcde")
+    parser.add_argument("--large", action="store_true")
+    args = parser.parse_args()
+    for setting in args.settings:
+        print(setting, SETTINGS[setting])
+        scores, took, shorter, number = {}, [], [], []
+        for seed in range(args.graphs):
+            graph, block = planted(setting, seed)
+            labels, length = from_truth(graph, block)
+            scores.setdefault("from truth", []).append(nmi(block, labels))
+            start = time.process_time()
+            sbm = WeightedSBM(degree_corrected=False, random_state=seed).fit(graph)
+            took.append(time.process_time() - start)
+            shorter.append(sbm.description_length_ <= length + 1e-6)
+            number.append(sbm.n_blocks_)
+            scores.setdefault("WeightedSBM", []).append(nmi(block, sbm.labels_))
+            for name, labels in peers(graph, seed):
+                scores.setdefault(name, []).append(nmi(block, labels))
+        for name, values in scores.items():
+            row(name, values)
+        print(
+            f"  median {np.median(took):.1f} s, {np.mean(number):.1f} blocks; as short as from"
+            f" truth in {np.mean(shorter):.0%}",
+            flush=True,
+        )
+    for n in (500, 2000) if args.large else ():
+        scores, took = {}, []
+        for seed in range(3):
+            graph, block = lfr(n, seed)
+            start = time.process_time()
+            sbm = WeightedSBM(random_state=seed).fit(graph)
+            took.append(time.process_time() - start)
+            scores.setdefault("WeightedSBM", []).append(nmi(block, sbm.labels_))
+            for name, labels in peers(graph, seed):
+                scores.setdefault(name, []).append(nmi(block, labels))
+        print(f"weighted LFR, {n} nodes, {len(np.unique(block))} communities")
+        for name, values in scores.items():
+            row(name, values)
+        print(f"  median {np.median(took):.1f} s of CPU", flush=True)
+
+
+if __name__ == "__main__":
+    main()

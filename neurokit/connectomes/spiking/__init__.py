@@ -1,0 +1,1 @@
+"""Internal: couplings of spike trains, on plain arrays."""
