@@ -1,5 +1,7 @@
 """Tell files that something on the way has changed from files that are sound."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -80,3 +82,15 @@ def refuse_special(path: Path) -> None:
             f"{path}: is a pipe, a socket or a device and no regular file; save what it gives to"
             " a file first."
         )
+
+
+@contextlib.contextmanager
+def say_which(path: Path) -> Iterator[None]:
+    """Turn whatever a reader of `path` raises into an OSError of one sentence with its name."""
+    try:
+        yield
+    except Exception as error:  # readers raise whatever the damage leads to
+        if str(error).startswith(str(path)):
+            raise
+        said = (str(error).strip() or type(error).__name__).partition("\n")[0]
+        raise OSError(f"{path}: cannot be read ({said[:200].rstrip('.')}).") from error

@@ -79,7 +79,7 @@ class EdfFile:
         OSError
             If a record begins before the one before it has ended.
         """
-        if not self.notes or (self.continuous and not self._is_late()):
+        if not self.notes or (self.continuous and self._clocks[1] <= self._slack):
             return [(0, Fraction(0))]
         slack = self._slack
         found = [(0, Fraction(0))]
@@ -108,22 +108,6 @@ class EdfFile:
         """Seconds that are no gap: half a sample, and rounding where there should be none."""
         half = float(self.duration) / max(2 * int(self.n_samples.max()), 1)
         return half + (_JITTER if self.continuous else 0.0)
-
-    def _is_late(self) -> bool:
-        """Tell whether records of a file that calls itself continuous begin at other times.
-
-        A gap moves all that follows, so that some records tell of all.
-        """
-        with self.path.open("rb", buffering=0) as file:
-            start = self._clock(file, 0)
-            late = [
-                float(self._clock(file, k) - start - k * self.duration) for k in self._probes()
-            ]
-        return max(map(abs, late)) > self._slack
-
-    def _probes(self) -> list[int]:
-        found: list[int] = np.linspace(0, self.n_records - 1, _PROBES).astype(int).tolist()
-        return found
 
     @property
     def gaps(self) -> list[tuple[Fraction, Fraction]]:
@@ -161,13 +145,21 @@ class EdfFile:
             If a record does not begin with its time, so that the bytes are not where they
             belong: something was lost or added on the way, though the size may be right.
         """
+        return self._clocks[0]
+
+    @cached_property
+    def _clocks(self) -> tuple[Fraction, float]:
+        """Where the first record begins, and how far some others are from where they should be.
+
+        A gap moves all that follows, so that some records tell of all.
+        """
         if not self.notes or not self.n_records:
-            return Fraction(0)
+            return Fraction(0), 0.0
+        probes: list[int] = np.linspace(0, self.n_records - 1, _PROBES).astype(int).tolist()
         with self.path.open("rb", buffering=0) as file:
-            start = self._clock(file, 0)
-            for record in self._probes():
-                self._clock(file, record)
-        return start
+            times = [self._clock(file, record) for record in probes]
+        off = [t - times[0] - k * self.duration for t, k in zip(times, probes, strict=True)]
+        return times[0], max(abs(float(late)) for late in off)
 
     def _clock(self, file: BinaryIO, record: int) -> Fraction:
         """Time at which a record begins, from its first annotation; by count where it has none."""

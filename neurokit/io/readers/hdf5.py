@@ -6,7 +6,7 @@ from pathlib import Path
 
 import h5py
 
-from neurokit.io.readers.damage import refuse_placeholder
+from neurokit.io.readers.damage import refuse_placeholder, say_which
 
 
 @contextlib.contextmanager
@@ -27,18 +27,6 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
         raise OSError(f"{path}: {reason}; copy it again.") from error
     with file, say_which(path):
         yield file
-
-
-@contextlib.contextmanager
-def say_which(path: Path) -> Iterator[None]:
-    """Turn whatever a reader of `path` raises into an OSError of one sentence with its name."""
-    try:
-        yield
-    except Exception as error:  # readers raise whatever the damage leads to
-        if str(error).startswith(str(path)):
-            raise
-        said = (str(error).strip() or type(error).__name__).partition("\n")[0]
-        raise OSError(f"{path}: cannot be read ({said[:200].rstrip('.')}).") from error
 
 
 def list_members(path: Path) -> set[str]:

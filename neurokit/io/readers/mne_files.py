@@ -12,7 +12,7 @@ import xarray as xr
 
 from neurokit.io.readers.channels import choose_channels
 from neurokit.io.readers.cut_short import tell_if_short
-from neurokit.io.readers.damage import refuse_text_transfer
+from neurokit.io.readers.damage import refuse_text_transfer, say_which
 from neurokit.io.readers.fif_file import check_fif
 from neurokit.io.readers.mat_file import check_mat, list_variables
 from neurokit.io.readers.reader import Found, Reader, name_parts
@@ -65,7 +65,10 @@ def read_signal(found: Found, channels: Sequence[str] | None) -> xr.DataArray:
     """Read what MNE makes of a file."""
     from neurokit.io.bridges.mne import label_mne
 
-    return choose_channels(found.path, label_mne(open_mne(*found)), channels)
+    inst = open_mne(*found)
+    with say_which(found.path):
+        x = label_mne(inst)
+    return choose_channels(found.path, x, channels)
 
 
 def read_events(found: Found) -> pd.DataFrame:
@@ -73,7 +76,9 @@ def read_events(found: Found) -> pd.DataFrame:
     path, form = found
     if form == "FIF" and path.name.endswith(("-eve.fif", "_eve.fif", "-eve.fif.gz")):
         return _read_samples(path)
-    return list_events(open_mne(path, form))
+    inst = open_mne(path, form)
+    with say_which(path):
+        return list_events(inst)
 
 
 def read_session(found: Found) -> xr.DataTree:
@@ -81,7 +86,8 @@ def read_session(found: Found) -> xr.DataTree:
     from neurokit.io.bridges.mne import label_mne
 
     inst = open_mne(*found)
-    return xr.DataTree.from_dict(name_parts(label_mne(inst), list_events(inst)))
+    with say_which(found.path):
+        return xr.DataTree.from_dict(name_parts(label_mne(inst), list_events(inst)))
 
 
 READER = Reader(signal=read_signal, events=read_events, session=read_session)

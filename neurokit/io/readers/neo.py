@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from neurokit.io.readers.channels import choose_channels, unique_names
-from neurokit.io.readers.hdf5 import say_which
+from neurokit.io.readers.damage import say_which
 from neurokit.io.readers.lazy import lazy_variable
 from neurokit.io.readers.reader import Found, Reader, sort_events
 from neurokit.io.readers.saved import pick_events, pick_signal

@@ -83,7 +83,7 @@ def _read_events(found: Found) -> pd.DataFrame:
 
 def _read_spikes(found: Found) -> xr.Dataset:
     for node in _read_session(found).subtree:
-        if {"spike_time", "spike_count"} <= set(node.data_vars):
+        if {"spike_time", "spike_count"} <= set(node.to_dataset().variables):
             return node.to_dataset()
     raise ValueError(f"{found.path}: holds no spikes; io.read_session reads what it holds.")
 

@@ -1,0 +1,328 @@
+"""Damage files of every format and read them: nothing may crash, hang, or eat the memory.
+
+    python benchmarks/fuzz.py --mutants 10000 --formats edf bdf ntok
+
+Each mutant is a small sound file with bytes flipped, set, cut, doubled or inserted, or a number in
+its text made extreme. It is read through every door, in a child process. It must be read, or
+refused by one sentence (OSError, ValueError or ImportError) that begins with the path, within 5 s
+and 200 MB + 20 times its size. Mutants that do otherwise are counted and kept in ``--keep``.
+"""
+
+import argparse
+import faulthandler
+import gc
+import os
+import resource
+import shutil
+import struct
+import tempfile
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+import neurokit
+from neurokit import io, recording
+
+SECONDS, MEGABYTES, TIMES = 5, 200, 20
+EXTREMES = [b"0", b"-1", b"1e308", b"1e999999999", b"nan", b"99999999", b"\xff", b""]
+
+
+def samples(n: int = 600) -> xr.DataArray:
+    """Return a small signal."""
+    values = np.random.default_rng(0).normal(0, 30, (3, n)).round()
+    return neurokit.signal(values, sampling_rate=100, channels=["C3", "Cz", "C4"])
+
+
+def make_seeds(folder: Path) -> dict[str, Path]:
+    """Write a sound file of each format."""
+    x, told = samples(), recording.events([0.5, 2.0], [0.0, 0.5], ["go", "stop"])
+    seeds = {"edf": io.write_edf(folder / "a.edf", x, told)}
+    seeds["bdf"] = _write_bdf(folder / "a.bdf")
+    seeds["lossless"] = io.compress(seeds["edf"], folder / "l.ntok")
+    tokens = xr.DataArray(
+        np.arange(2 * 40 * 3).reshape(2, 40, 3) % 5,
+        dims=("channel", "frame", "level"),
+        coords={"channel": ["Cz", "Pz"], "frame": np.arange(40) / 7},
+    )
+    seeds["ntok"] = io.write_tokens(folder / "t.ntok", tokens, events=told)
+    spikes = neurokit.spikes({"a": [0.1, 0.2], "b": []}, stop=1.0, channels=["C3", "C4"])
+    np.savez(folder / "s.npz", spike_times=[0.1, 0.2, 0.3], unit=[1, 1, 2], time=[0.0, 1.0])
+    seeds["npz"] = folder / "s.npz"
+    seeds["zarr"] = io.save(folder / "z.zarr", x)
+    seeds["nc"] = io.save(folder / "n.nc", x)
+    told.to_csv(folder / "e.tsv", sep="\t", index=False)
+    seeds["tsv"] = folder / "e.tsv"
+    return seeds | _seeds_of_extras(folder, x, spikes)
+
+
+def _write_bdf(path: Path) -> Path:
+    """Write two signals of 24 bits, one of them of triggers."""
+    columns = [("Cz", 16), ("", 80), ("uV", 8), ("-100", 8), ("100", 8), ("-8388608", 8)]
+    columns += [("8388607", 8), ("", 80), ("50", 8), ("", 32)]
+    head = b"\xffBIOSEMI" + b"X".ljust(160) + b"01.02.0304.05.06" + b"768".ljust(8)
+    head += b"24BIT".ljust(44) + b"6".ljust(8) + b"1".ljust(8) + b"2".ljust(4)
+    for text, width in columns:
+        second = "Status" if text == "Cz" else text
+        head += text.encode().ljust(width) + second.encode().ljust(width)
+    path.write_bytes(head + np.random.default_rng(0).bytes(6 * 2 * 50 * 3))
+    return path
+
+
+def _seeds_of_extras(folder: Path, x: xr.DataArray, spikes: xr.Dataset) -> dict[str, Path]:
+    """Write what takes MNE, pynwb or SciPy, as far as they are here."""
+    import scipy.io
+
+    cells = np.empty(2, object)
+    cells[:] = [np.arange(5.0), np.arange(3.0)]
+    held = {"spike_times": cells, "who": {"name": "x", "age": 3}}
+    seeds = {}
+    for name, packed in (("mat", False), ("matz", True)):
+        scipy.io.savemat(folder / f"{name}.mat", held, do_compression=packed)
+        seeds[name] = folder / f"{name}.mat"
+    try:
+        import mne
+    except ImportError:
+        return seeds
+    raw = io.to_mne(x)
+    raw.save(folder / "a_raw.fif", verbose="error", overwrite=True)
+    seeds["fif"] = folder / "a_raw.fif"
+    average = mne.EvokedArray(raw.get_data()[:, :50], raw.info, verbose="error")
+    average.save(folder / "a-ave.fif", verbose="error", overwrite=True)
+    seeds["evoked"] = folder / "a-ave.fif"
+    places = np.zeros(3, dtype=[("labels", object), ("type", object)])
+    places["labels"] = ["C3", "Cz", "C4"]
+    about = {"nbchan": 3.0, "trials": 1.0, "pnts": 600.0, "srate": 100.0, "xmin": 0.0}
+    about |= {"xmax": 5.99, "data": x.values, "chanlocs": places, "event": np.array([])}
+    about |= {"setname": "x", "epoch": np.array([]), "chaninfo": {"nosedir": "+X"}, "ref": "common"}
+    scipy.io.savemat(folder / "e.set", {"EEG": about}, appendmat=False)
+    seeds["set"] = folder / "e.set"
+    (folder / "b.eeg").write_bytes(x.values.T.astype("<i2").tobytes())
+    (folder / "b.vhdr").write_text(
+        "Brain Vision Data Exchange Header File Version 1.0\n[Common Infos]\nDataFile=b.eeg\n"
+        "DataFormat=BINARY\nDataOrientation=MULTIPLEXED\nNumberOfChannels=3\n"
+        "SamplingInterval=10000\n[Binary Infos]\nBinaryFormat=INT_16\n[Channel Infos]\n"
+        "Ch1=C3,,1,uV\nCh2=Cz,,1,uV\nCh3=C4,,1,uV\n"
+    )
+    seeds["vhdr"] = folder / "b.vhdr"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            seeds["nwb"] = io.write_nwb(folder / "a.nwb", spikes)
+    except ImportError:
+        pass
+    return seeds
+
+
+def make_saved(folder: Path) -> dict[str, Path]:
+    """Save a fitted estimator."""
+    from neurokit.decoders import WienerRegressor
+
+    rng = np.random.default_rng(0)
+    fitted = WienerRegressor(2).fit(rng.normal(size=(80, 3)), rng.normal(size=(80, 2)))
+    path = folder / "w.safetensors"
+    fitted.save(path)
+    return {"saved": path}
+
+
+def mutate(whole: bytes, rng: np.random.Generator) -> bytes:
+    """Change a file in one of seven ways, sometimes more than once."""
+    changed = bytearray(whole)
+    for _ in range(int(rng.integers(1, 4))):
+        if not changed:
+            break
+        head = len(changed) if rng.random() < 0.5 else min(len(changed), 1024)
+        at, kind = int(rng.integers(0, head)), int(rng.integers(0, 8))
+        if kind == 0:
+            changed[at] ^= 1 << int(rng.integers(0, 8))
+        elif kind == 1:
+            changed[at] = int(rng.choice([0, 1, 0x20, 0x39, 0x7F, 0x80, 0xFF]))
+        elif kind == 2:
+            del changed[at : at + int(rng.integers(1, 40))]
+        elif kind == 3:
+            changed[at:at] = changed[at : at + int(rng.integers(1, 200))]
+        elif kind == 4:
+            changed[at:at] = rng.bytes(int(rng.integers(1, 20)))
+        elif kind == 5 and len(changed) > at + 8:
+            number = int(rng.choice([-1, 0, 2**31 - 1, -(2**31), 2**24, 255]))
+            changed[at : at + 4] = struct.pack(str(rng.choice(["<i", ">i"])), number)
+        elif kind == 6:
+            text = EXTREMES[int(rng.integers(len(EXTREMES)))].ljust(8)
+            changed[at : at + 8] = text[: len(changed) - at]
+        else:
+            del changed[at:]
+    return bytes(changed)
+
+
+def touch(x: object) -> None:
+    """Use what a door gave, so that lazy values are read."""
+    if isinstance(x, xr.DataTree):
+        for node in x.leaves:
+            touch(node.to_dataset())
+    elif isinstance(x, xr.Dataset):
+        for variable in x.data_vars.values():
+            touch(variable)
+    elif isinstance(x, xr.DataArray) and x.size:
+        x.isel({dim: slice(0, 400) for dim in x.dims}).load()
+        x.isel({dim: slice(-5, None) for dim in x.dims}).load()
+
+
+def doors_of(form: str) -> list[Callable[[Path], object]]:
+    """Return what reads a format."""
+    if form == "ntok":
+        return [io.read_tokens, io.token_info, lambda p: io.read_tokens(p, recover=True)]
+    if form == "lossless":
+        return [lambda p: io.decompress(p, p.with_suffix(".out"))]
+    if form == "saved":
+        from neurokit.decoders import WienerRegressor
+
+        return [WienerRegressor.load]
+    doors: list[Callable[[Path], object]] = [io.read_session]
+    doors.append(
+        io.read_signal if form in ("edf", "bdf", "fif", "evoked", "set", "vhdr") else None
+    )
+    doors.append({"tsv": io.read_events, "edf": io.read_events}.get(form, io.read_spikes))
+    return [door for door in doors if door is not None]
+
+
+def judge(form: str, path: Path) -> str:
+    """Read a mutant through every door: "read", "refused", or what was wrong."""
+    outcome = "refused"
+    for door in doors_of(form):
+        try:
+            touch(door(path))
+            outcome = "read"
+        except (OSError, ValueError, ImportError) as error:
+            said = str(error)
+            if "\n" in said:
+                return "refused by more than a sentence"
+            if str(path.parent) not in said:
+                return f"refused without the path ({type(error).__name__})"
+        except BaseException as error:
+            return f"{type(error).__name__}"
+    return outcome
+
+
+def child(
+    form: str, seed_file: Path, numbers: range, seed: int, folder: Path, report: int
+) -> None:
+    """Judge mutants one after the other; write a line about each before and after."""
+    faulthandler.enable()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    os.dup2(os.open(folder / "stderr", os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
+    warnings.simplefilter("ignore")
+    size = seed_file.stat().st_size if seed_file.is_file() else 10**5
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    limit = used + MEGABYTES * 10**6 + TIMES * size
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    for number in numbers:
+        path = place(seed_file, number, seed, folder)
+        os.write(report, f"{number} start\n".encode())
+        faulthandler.dump_traceback_later(SECONDS, exit=True)
+        outcome = judge(form, path)
+        faulthandler.cancel_dump_traceback_later()
+        os.write(report, f"{number} {outcome}\n".encode())
+        if number % 200 == 0:
+            gc.collect()
+    os._exit(0)
+
+
+def place(seed_file: Path, number: int, seed: int, folder: Path) -> Path:
+    """Write mutant `number`; a folder has one of its files changed."""
+    rng = np.random.default_rng([seed, number])
+    path = folder / seed_file.name
+    if seed_file.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+        shutil.copytree(seed_file, path)
+        inside = sorted(p for p in path.rglob("*") if p.is_file())
+        target = inside[int(rng.integers(len(inside)))]
+        target.write_bytes(mutate(target.read_bytes(), rng))
+        return path
+    path.write_bytes(mutate(seed_file.read_bytes(), rng))
+    for beside in seed_file.parent.glob(f"{seed_file.stem}.*"):
+        if beside.name != seed_file.name and beside.is_file():
+            shutil.copy(beside, folder)
+    return path
+
+
+def run_format(
+    form: str, seed_file: Path, mutants: int, seed: int, folder: Path, keep: Path | None
+) -> Counter[str]:
+    """Judge `mutants` of one format; a child that dies is counted and followed by another."""
+    counts: Counter[str] = Counter()
+    first = 0
+    while first < mutants:
+        reader, writer = os.pipe()
+        pid = os.fork()
+        if not pid:
+            os.close(reader)
+            child(form, seed_file, range(first, mutants), seed, folder, writer)
+        os.close(writer)
+        last, done = first - 1, True
+        for last, outcome in _lines(reader):
+            done = outcome != "start"
+            if done:
+                counts[outcome] += 1
+                if outcome not in ("read", "refused") and keep is not None:
+                    _keep(seed_file, last, seed, folder, keep)
+        status = os.waitpid(pid, 0)[1]
+        if not done:
+            signal = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+            counts[f"crash (signal {signal})" if signal else f"longer than {SECONDS} s"] += 1
+            if keep is not None:
+                _keep(seed_file, last, seed, folder, keep)
+        first = last + 1
+    return counts
+
+
+def _lines(reader: int) -> Iterator[tuple[int, str]]:
+    with os.fdopen(reader) as lines:
+        for line in lines:
+            number, _, outcome = line.rstrip("\n").partition(" ")
+            yield int(number), outcome
+
+
+def _keep(seed_file: Path, number: int, seed: int, folder: Path, keep: Path) -> None:
+    path = place(seed_file, number, seed, folder)
+    if path.is_file():
+        shutil.copy(path, keep / f"{number}-{path.name}")
+
+
+def main() -> None:
+    """Print, for each format, how many mutants were read, refused, or went wrong."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--mutants", type=int, default=1000, help="of each format")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--formats", nargs="*", help="default: all")
+    parser.add_argument("--keep", type=Path, help="folder for mutants that went wrong")
+    options = parser.parse_args()
+    if options.keep:
+        options.keep.mkdir(parents=True, exist_ok=True)
+    shared = "/dev/shm" if Path("/dev/shm").is_dir() else None
+    with tempfile.TemporaryDirectory(dir=shared) as top:
+        (good := Path(top, "good")).mkdir()
+        (bad := Path(top, "bad")).mkdir()
+        seeds = make_seeds(good) | make_saved(good)
+        for form in options.formats or list(seeds):
+            sound = judge(form, seeds[form])  # imports and compiles before the children start
+            if sound != "read":
+                print(f"{form}: the sound file is {sound}")
+            begun = time.perf_counter()
+            counts = run_format(
+                form, seeds[form], options.mutants, options.seed, bad, options.keep
+            )
+            wrong = {k: n for k, n in counts.items() if k not in ("read", "refused")}
+            print(
+                f"{form:9s} seed {options.seed} mutants {sum(counts.values()):7d}"
+                f" read {counts['read']:7d} refused {counts['refused']:7d}"
+                f" wrong {wrong or 0} ({time.perf_counter() - begun:.0f} s)",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
