@@ -1,5 +1,6 @@
 """European Data Format and its 24-bit kin: EDF, EDF+ (also with gaps), BDF."""
 
+import functools
 import re
 import warnings
 from collections.abc import Sequence
@@ -30,6 +31,8 @@ _KINDS = {  # how a label begins, after the standard texts of EDF+; "EEG" may st
     r"status|trig|sti\b|sti ?\d|dig\b|marker|event|stim": "stim",
     r"eeg|erg|ep\b": "eeg",
 }
+_PATTERNS = [(re.compile(rf"(eeg\W+)?({p})", re.IGNORECASE), kind) for p, kind in _KINDS.items()]
+_ANY_TRIGGER = re.compile("trig|marker", re.IGNORECASE)
 
 
 def label_edf(file: EdfFile, channels: Sequence[str] | None = None) -> xr.DataArray:
@@ -105,6 +108,8 @@ def list_events(file: EdfFile) -> pd.DataFrame:
         **({"channel": [name for _, name in linked]} if any(name for _, name in linked) else {}),
     )
     names = _find_triggers(file)
+    if not names:
+        return table
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of gaps and lengths: the signal's own door says it
         rises = [find_rises(label_edf(file, [name]))[0] for name in names]
@@ -172,12 +177,13 @@ def _choose(file: EdfFile, names: dict[int, str], channels: Sequence[str] | None
     return by_rate[rate]
 
 
+@functools.lru_cache(4096)  # the same few labels in every file of a study
 def _kind(label: str, unit: str) -> str:
     """Tell what a channel is from its label, else from its unit."""
-    for pattern, kind in _KINDS.items():
-        if re.match(rf"(eeg\W+)?({pattern})", label, re.IGNORECASE):
+    for pattern, kind in _PATTERNS:
+        if pattern.match(label):
             return kind
-    if re.search(r"trig|marker", label, re.IGNORECASE):
+    if _ANY_TRIGGER.search(label):
         return "stim"
     return "eeg" if unit.lower() in _TO_UV or _blank(unit) else "misc"
 

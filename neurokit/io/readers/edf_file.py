@@ -158,8 +158,9 @@ class EdfFile:
         probes: list[int] = np.linspace(0, self.n_records - 1, _PROBES).astype(int).tolist()
         with self.path.open("rb", buffering=0) as file:
             times = [self._clock(file, record) for record in probes]
-        off = [t - times[0] - k * self.duration for t, k in zip(times, probes, strict=True)]
-        return times[0], max(abs(float(late)) for late in off)
+        first, length = times[0], float(self.duration)
+        off = [float(t - first) - k * length for t, k in zip(times, probes, strict=True)]
+        return first, max(map(abs, off))
 
     def _clock(self, file: BinaryIO, record: int) -> Fraction:
         """Time at which a record begins, from its first annotation; by count where it has none."""
@@ -179,7 +180,7 @@ class EdfFile:
         self, content: bytes, record: int
     ) -> Iterator[tuple[Fraction, Fraction, list[str]]]:
         r"""Split ``+onset[\x15duration]\x14text\x14...\x14\0`` lists, as EDF+ has them."""
-        for item in content.split(b"\0"):
+        for item in content.rstrip(b"\0").split(b"\0"):
             head, *texts = item.split(b"\x14")
             if not head.strip():
                 continue
@@ -376,10 +377,11 @@ def _number(field: bytes) -> Fraction:
         If it is none, or larger than any clock: "1e999999999" would never be done.
     """
     text = field.strip(b"\0 ").replace(b",", b".")
-    if not _SECONDS.fullmatch(text):
+    found = _SECONDS.fullmatch(text)
+    if found is None:
         raise ValueError
     value = Fraction(text.decode())
-    if abs(value) > _LONGEST:
+    if (found[2] or len(text) > 10) and abs(value) > _LONGEST:
         raise ValueError
     return value
 
