@@ -98,7 +98,12 @@ def _seeds_of_extras(folder: Path, x: xr.DataArray, spikes: xr.Dataset) -> dict[
     places["labels"] = ["C3", "Cz", "C4"]
     about = {"nbchan": 3.0, "trials": 1.0, "pnts": 600.0, "srate": 100.0, "xmin": 0.0}
     about |= {"xmax": 5.99, "data": x.values, "chanlocs": places, "event": np.array([])}
-    about |= {"setname": "x", "epoch": np.array([]), "chaninfo": {"nosedir": "+X"}, "ref": "common"}
+    about |= {
+        "setname": "x",
+        "epoch": np.array([]),
+        "chaninfo": {"nosedir": "+X"},
+        "ref": "common",
+    }
     scipy.io.savemat(folder / "e.set", {"EEG": about}, appendmat=False)
     seeds["set"] = folder / "e.set"
     (folder / "b.eeg").write_bytes(x.values.T.astype("<i2").tobytes())
@@ -287,9 +292,12 @@ def _lines(reader: int) -> Iterator[tuple[int, str]]:
 
 
 def _keep(seed_file: Path, number: int, seed: int, folder: Path, keep: Path) -> None:
-    path = place(seed_file, number, seed, folder)
-    if path.is_file():
-        shutil.copy(path, keep / f"{number}-{path.name}")
+    with tempfile.TemporaryDirectory(dir=folder.parent) as aside:  # the child goes on in folder
+        path = place(seed_file, number, seed, Path(aside))
+        if path.is_file():
+            shutil.copy(path, keep / f"{number}-{path.name}")
+        else:
+            shutil.copytree(path, keep / f"{number}-{path.name}", dirs_exist_ok=True)
 
 
 def main() -> None:
