@@ -16,6 +16,7 @@ import pandas as pd
 import xarray as xr
 
 from neurokit.atomic import atomic_path
+from neurokit.io.full_disk import steady_file
 from neurokit.recording.checks import check_spikes, unit_coords
 from neurokit.recording.clock import SampleIndex
 from neurokit.recording.observed import spans_of
@@ -68,6 +69,8 @@ def write_nwb(path: str | os.PathLike[str], obj: xr.Dataset | xr.DataArray | xr.
     if path.suffix.lower() != ".nwb":
         raise ValueError(f"write_nwb: path must end in .nwb, got {str(path)!r}.")
     parts = _parts(obj)
+    import h5py
+
     try:
         import pynwb
     except ImportError as error:
@@ -87,7 +90,11 @@ def write_nwb(path: str | os.PathLike[str], obj: xr.Dataset | xr.DataArray | xr.
             _add_behaviour(pynwb, file, part)
     with atomic_path(path) as part, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # on optional metadata that are not there
-        with pynwb.NWBHDF5IO(str(part), "w") as writer:
+        with (
+            steady_file(part, path) as steady,
+            h5py.File(steady, "w") as held,
+            pynwb.NWBHDF5IO(file=held, mode="w") as writer,
+        ):
             writer.write(file)
     return path
 

@@ -10,6 +10,9 @@ import pandas as pd
 import xarray as xr
 
 from neurokit.atomic import atomic_path
+from neurokit.io.full_disk import steady_file
+from neurokit.io.readers.damage import refuse_special
+from neurokit.io.readers.lazy import told
 from neurokit.io.store_layout import (
     KEY,
     check_name,
@@ -84,7 +87,8 @@ def save(path: str | os.PathLike[str], obj: Recording) -> Path:
             tree.to_zarr(part, encoding=encoding, zarr_format=3, consolidated=False)
             _seal(part)
         else:
-            tree.to_netcdf(part, encoding=encoding, engine="h5netcdf")
+            with steady_file(part, path) as file:
+                tree.to_netcdf(file, encoding=encoding, engine="h5netcdf")
     return path
 
 
@@ -113,12 +117,18 @@ def load(path: str | os.PathLike[str]) -> Any:
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file or folder.")
+    if not path.is_dir():
+        refuse_special(path)
     foreign = f"{path}: save did not write this, or it is damaged"
     if path.is_dir():
         header = _header(path)
         if header is None:
             raise OSError(f"{foreign}.")
-        if header.get("files") != _listing(path):
+        try:
+            listing = _listing(path)
+        except (ValueError, KeyError, TypeError) as error:
+            raise OSError(f"{foreign} ({_first_line(error)}).") from error
+        if header.get("files") != listing:
             raise OSError(f"{path}: damaged, files are missing, added or cut.")
     else:
         try:
@@ -139,7 +149,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     if version != FORMAT:
         raise OSError(f"{path}: written in format {version}, this version reads {FORMAT}.")
     try:
-        nodes = {n.path: unpack(n.to_dataset(inherit=False)) for n in tree.subtree}
+        nodes = {n.path: unpack(told(path, n.to_dataset(inherit=False))) for n in tree.subtree}
     except Exception as error:
         raise OSError(f"{foreign} ({_first_line(error)}).") from error
     if header["kind"] == "DataTree":

@@ -1,5 +1,6 @@
 """Samples that stay on disk until somebody asks for them."""
 
+from pathlib import Path
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -74,3 +75,43 @@ def _positions(key: Any, size: int) -> np.ndarray:
 def lazy_variable(reader: Reader) -> xr.Variable:
     """Return a variable of dims ("channel", "time") that reads from ``reader`` when asked."""
     return xr.Variable(("channel", "time"), indexing.LazilyIndexedArray(_LazyArray(reader)))
+
+
+class _Told(BackendArray):
+    """Values that another reader has on disk; what fails there is an OSError with the path."""
+
+    def __init__(self, path: Path, name: str, variable: xr.Variable) -> None:
+        self.path, self.name, self.variable = path, name, variable
+        self.shape, self.dtype = variable.shape, variable.dtype
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> np.ndarray:
+        found: np.ndarray = indexing.explicit_indexing_adapter(
+            key, self.shape, indexing.IndexingSupport.OUTER, self._read
+        )
+        return found
+
+    def _read(self, key: tuple[Any, ...]) -> np.ndarray:
+        try:
+            return self.variable[key].values
+        except Exception as error:  # whatever the damage leads to
+            said = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+            raise OSError(
+                f"{self.path}: {self.name} cannot be read, as it is damaged ({said.rstrip('.')});"
+                " get another copy."
+            ) from error
+
+
+def told(path: Path, node: xr.Dataset) -> xr.Dataset:
+    """Let what fails while values are read from `path` be told with its name."""
+    lazy = {
+        name: xr.Variable(
+            v.dims,
+            indexing.MemoryCachedArray(indexing.LazilyIndexedArray(_Told(path, str(name), v))),
+            v.attrs,
+            v.encoding,
+        )
+        for name, v in node.variables.items()
+        if not v._in_memory
+    }
+    data = {name: v for name, v in lazy.items() if name in node.data_vars}
+    return node.assign(data).assign_coords({n: v for n, v in lazy.items() if n not in data})
