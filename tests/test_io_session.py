@@ -105,6 +105,16 @@ def test_folders_without_recordings_are_refused(tmp_path):
         io.read_session(tmp_path)
 
 
+def test_a_folder_of_recordings_names_one_of_them(tmp_path):
+    x = neurokit.signal(np.ones((1, 9)), sampling_rate=3)
+    io.write_edf(tmp_path / "a.edf", x)
+    for door in (io.read_session, io.read_signal):
+        with pytest.raises(
+            (OSError, ValueError), match=r"is a folder.* a file in it, such as a\.edf"
+        ):
+            door(tmp_path)
+
+
 def test_without_mne_bids_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "mne_bids", None)
     (tmp_path / "dataset_description.json").touch()

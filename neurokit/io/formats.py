@@ -179,7 +179,7 @@ def refuse(found: Found, what: str) -> NoReturn:
     path, form = found
     if form in ("folder", "BIDS") and what != "spikes":
         raise IsADirectoryError(
-            f"{path}: is a folder; give io.read_{what} a file in it{_name_inside(path)}."
+            f"{path}: is a folder; give io.read_{what} a file in it{name_inside(path)}."
         )
     if form == "HDF5" and what in ("spikes", "session"):
         from neurokit.io.readers.arrays import say_no_layout
@@ -208,7 +208,8 @@ def refuse(found: Found, what: str) -> NoReturn:
     )
 
 
-def _name_inside(path: Path) -> str:
+def name_inside(path: Path) -> str:
+    """Return words that name a recording in a folder, to be given instead of it."""
     inside = sorted(
         p.relative_to(path).as_posix()
         for p in path.rglob("*")

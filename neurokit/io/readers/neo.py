@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from neurokit.io.formats import name_inside
 from neurokit.io.readers.channels import choose_channels, unique_names
 from neurokit.io.readers.damage import say_which
 from neurokit.io.readers.lazy import lazy_variable
@@ -112,7 +113,8 @@ def _open(path: Path) -> Any:
     said = said.strip().partition("\n")[0][:200].rstrip(".")
     if path.is_dir():
         why = f" ({said})" if said else ""
-        raise ValueError(f"{path}: is a folder that neither neurokit nor neo reads{why}.")
+        way = name_inside(path).replace(", such as", "; give a file in it, such as")
+        raise ValueError(f"{path}: is a folder that neither neurokit nor neo reads{why}{way}.")
     if not said:
         ending = path.suffix or "nameless"
         raise ValueError(f"{path}: is a {ending} file of no format that neurokit or neo reads.")
