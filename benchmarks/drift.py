@@ -16,7 +16,15 @@ from scipy.signal import lfilter
 
 from neurokit.decoders import DriftDetector
 
-METHODS = ("cusum", "sprt", "ks", "wasserstein", "psi", "mmd")
+METHODS = {
+    "cusum": {},
+    "cusum, shift .5": {"method": "cusum", "shift": 0.5},
+    "sprt": {},
+    "ks": {},
+    "wasserstein": {},
+    "psi": {},
+    "mmd": {},
+}
 CHANGES = {
     "mean of one dim by 1 sd": lambda x: x + np.array([1.0, 0, 0, 0]),
     "mean of one dim by .5 sd": lambda x: x + np.array([0.5, 0, 0, 0]),
@@ -42,8 +50,9 @@ def main() -> None:
         rng = np.random.default_rng(fit)
         usual, quiet = draw(rng, 20_000), draw(rng, 100_000)
         trials = [draw(rng, 1300) for _ in range(options.changes // options.fits)]
-        for method in METHODS:
-            detector = DriftDetector(method, random_state=fit, n_bootstrap=10).fit(usual)
+        for method, params in METHODS.items():
+            given = {"method": method, "random_state": fit, "n_bootstrap": 10} | params
+            detector = DriftDetector(**given).fit(usual)
             row = {"method": method, "fit": fit}
             row["false alarms / stated"] = detector.predict(quiet).mean() / 0.001
             for name, change in CHANGES.items():

@@ -109,7 +109,7 @@ def test_a_constant_dim_neither_alarms_nor_hides_the_others():
 @pytest.mark.parametrize(
     ("n", "params", "message"),
     [
-        (60, {}, "60 samples are too few to know the usual by; give at least 100"),
+        (60, {}, "60 samples are too few to know the usual by; give at least 400"),
         (900, {"method": "htm"}, "method must be one of cusum, sprt, ks"),
         (900, {"false_alarm_rate": 0.0}, "false_alarm_rate must be positive"),
         (900, {"window": 1}, "window must be at least 2"),

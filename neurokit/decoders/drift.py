@@ -40,8 +40,9 @@ class DriftDetector(Saveable, BaseEstimator):
         Samples that windowed methods look at.
     shift : float, default=1.0
         Change to be found, in standard deviations, ``"cusum"`` and ``"sprt"``.
-    block : int, default=50
-        Length of the stretches that are drawn: longer than samples depend on each other.
+    block : int, default=200
+        Length of the stretches that are drawn: many times as long as samples depend on each
+        other, since every joint of two hides some of it, and with it false alarms.
     n_bootstrap : int, default=20
         Recordings as long as that of ``fit`` that are drawn for the threshold.
     random_state : int, Generator or None
@@ -95,7 +96,7 @@ class DriftDetector(Saveable, BaseEstimator):
         false_alarm_rate: float = 0.001,
         window: int = 100,
         shift: float = 1.0,
-        block: int = 50,
+        block: int = 200,
         n_bootstrap: int = 20,
         random_state: int | np.random.Generator | None = None,
     ) -> None:

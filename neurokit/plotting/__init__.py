@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "decoding": ["plot_confusion", "plot_decoding"],
         "signal": ["plot_psd", "plot_signal", "plot_topomap"],
         "spikes": ["plot_raster", "plot_traces"],
+        "states": ["plot_connections", "plot_dwell_times"],
         "tokens": [
             "plot_band_fidelity",
             "plot_codebook_use",
