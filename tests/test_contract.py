@@ -137,7 +137,7 @@ EXAMPLES = {
         | {"random_state": 0},
     ),
     "BandPower": Example(eeg, {}),
-    "BesselFilter": Example(reaching, {"cutoff": 5.0}),
+    "BesselFilter": Example(reaching, {"cutoff": 1.0, "block": 16}),
     "CodeHistogram": Example(codes, {}),
     "CP": Example(reaching, {"n_components": 2, "n_restarts": 2, "random_state": 0}),
     "CodecTokenizer": Example(eeg, CODEC),
@@ -192,7 +192,7 @@ EXAMPLES = {
 # Parameters without which scikit-learn's checks cannot run: plain arrays carry no clock.
 CHECK_PARAMS = {
     "BandPower": {"sampling_rate": 100.0},
-    "BesselFilter": {"sampling_rate": 50.0},
+    "BesselFilter": {"sampling_rate": 250.0},
     "CP": {"n_components": 2, "n_restarts": 2},
     "CodecTokenizer": CODEC | {"sampling_rate": 100.0},
     "DynamicConnectome": DYNAMIC | {"sampling_rate": 50.0},

@@ -1,5 +1,6 @@
 import itertools
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import neurokit
 from neurokit.decoders import BesselFilter
-from neurokit.recording import behaviour
+from neurokit.recording import behaviour, signal
 
 MODES = ["causal", "offline", "block_last", "block_middle"]
 ORDERED = {
@@ -61,7 +62,7 @@ def test_offline_mode_is_filtfilt(velocity):
 def test_norm_is_scipys(velocity, norm):
     expected = bessel(3, 10.0, norm=norm, output="sos", fs=250)
     np.testing.assert_array_equal(
-        BesselFilter(10.0, order=3, norm=norm).fit(velocity).sos_, expected
+        BesselFilter(10.0, order=3, mode="causal", norm=norm).fit(velocity).sos_, expected
     )
 
 
@@ -103,7 +104,27 @@ def test_a_slow_ramp_comes_out_late_by_the_reported_delay(mode):
 
 def test_a_cutoff_that_is_never_reached_is_infinite():
     x = behaviour(np.zeros((50, 1)), sampling_rate=20)
-    assert BesselFilter(3.0, mode="block_last").fit(x).cutoff_3db_ == np.inf
+    with pytest.warns(UserWarning, match="leaves the signal as it is"):
+        assert BesselFilter(3.0, mode="block_last").fit(x).cutoff_3db_ == np.inf
+
+
+@pytest.mark.parametrize(
+    ("rate", "cutoff", "block"), [(50, 4.0, 16), (20, 1.5, 16), (100, 8.0, 16)]
+)
+def test_a_filter_that_cannot_filter_names_what_would(rate, cutoff, block):
+    x = np.random.default_rng(0).normal(size=(4000, 1))
+    options = {"cutoff": cutoff, "block": block, "sampling_rate": float(rate)}
+    with pytest.warns(UserWarning, match="BesselFilter: at .* leaves the signal as it is") as said:
+        same = BesselFilter(**options).fit(x)
+    assert same.transform(x).std() > 0.98  # white noise stays
+    message = str(said[0].message)
+    for name, kind in (("cutoff", float), ("block", int)):
+        value = kind(re.search(rf"or {name}=([\d.]*\d)", message)[1])
+        better = BesselFilter(**options | {name: value}).fit(x)  # and says nothing
+        assert better.transform(x).std() < 0.9
+    for mode in ("causal", "block_middle"):
+        assert f'mode="{mode}"' in message
+        assert BesselFilter(**options, mode=mode).fit(x).transform(x).std() < 0.5
 
 
 @settings(deadline=None, max_examples=30)
@@ -185,14 +206,16 @@ def test_recordings_of_mne_are_filtered(rng):
     from mne.io import RawArray
 
     raw = RawArray(1e-5 * rng.normal(size=(3, 500)), create_info(3, 100.0, "eeg"), verbose="error")
-    out = BesselFilter().fit_transform(raw)
+    out = BesselFilter(mode="causal").fit_transform(raw)
     assert out.dims == ("channel", "time")
     assert out.attrs["units"] == "uV"
 
 
 def test_higher_orders_stay_stable():
     x = np.random.default_rng(0).normal(size=(200, 1))
-    fitted = BesselFilter(2.0, order=10, mode="block_middle", sampling_rate=1000.0).fit(x)
+    fitted = BesselFilter(2.0, order=10, mode="block_middle", sampling_rate=1000.0)
+    with pytest.warns(UserWarning, match="as it is"):
+        fitted.fit(x)
     both = sosfiltfilt(fitted.sos_, x[:32], axis=0, padlen=31)
     np.testing.assert_allclose(fitted.transform(x)[31], both[15], atol=1e-9)
 
@@ -254,3 +277,20 @@ def test_a_labelled_chunk_streams_like_a_plain_one(velocity):
 )
 def test_scikit_learn_contract(estimator, check):
     check(estimator)
+
+
+@pytest.mark.parametrize("chunks", [{"time": 77}, {"time": 1000}, {"time": 50, "channel": 1}])
+@pytest.mark.parametrize("trials", [False, True])
+def test_lazy_in_lazy_out(chunks, trials):
+    rng = np.random.default_rng(0)
+    x = signal(rng.normal(size=(2, 3, 400)), sampling_rate=250)
+    x = x if trials else x[0]
+    gap = x.isel(time=np.r_[0:150, 200:400])  # stretches are filtered apart
+    for mode in ("causal", "block_last", "block_middle"):
+        fitted = BesselFilter(mode=mode).fit(gap.chunk(chunks))  # nothing is loaded for it
+        lazy = fitted.transform(gap.chunk(chunks))
+        assert lazy.chunks is not None
+        assert lazy.dtype == np.float32
+        xr.testing.assert_identical(lazy.compute(), fitted.transform(gap))
+    with pytest.raises(ValueError, match="NaN"):
+        fitted.transform(gap.where(gap < 2).chunk(chunks)).compute()

@@ -203,7 +203,7 @@ def test_peaks_stand_highest_around(values, apart):
 def test_live_rows_are_those_of_transform(size):
     x, y, _ = few(400)
     detector = MotifDetector().fit(x, y)
-    assert detector.latency_ == pytest.approx(0.03)
+    assert detector.latency_ == pytest.approx(0.031)
     stream = detector.stream()
     parts = [stream.push(x.values.T[i : i + size]) for i in range(0, 400, size)]
     assert sum(map(len, parts)) == 370

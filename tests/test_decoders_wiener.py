@@ -6,8 +6,10 @@ import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.signal import lfilter
 from sklearn.base import clone
 from sklearn.linear_model import Ridge
+from sklearn.metrics import r2_score
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -15,7 +17,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from neurokit.decoders import BesselFilter, WienerCascadeRegressor, WienerRegressor
 from neurokit.features import LagWindow
 from neurokit.recording import behaviour, counts
-from neurokit.solvers.ridge import choose_penalty, lagged_moments
+from neurokit.solvers.ridge import choose_penalty, lagged_moments, rows_with_past
 
 ORDERED = {
     "check_methods_sample_order_invariance": "rows are successive samples in time",
@@ -93,9 +95,12 @@ def test_moments_equal_those_of_the_laid_out_matrix(lengths, n_lags, n_units, n_
     edges = [0, *itertools.accumulate(lengths)]
     runs = [slice(a, b) for a, b in itertools.pairwise(edges)]
     laid_out = np.concatenate([lag_by_hand(x[run], n_lags, np.zeros(n_units)) for run in runs])
-    n_blocks = min(n_blocks, n)
+    whole = [t for run in runs for t in range(run.start, run.stop) if t - run.start >= n_lags - 1]
+    known = whole or list(range(n))  # no stretch is as long as the window
+    assert rows_with_past(runs, n_lags - 1).tolist() == known
+    n_blocks = min(n_blocks, len(known))
     found = lagged_moments(x, y, runs, n_lags, n_blocks)
-    for block, rows in zip(found, np.array_split(np.arange(n), n_blocks), strict=True):
+    for block, rows in zip(found, np.array_split(known, n_blocks), strict=True):
         a, b = laid_out[rows], y[rows]
         expected = (len(rows), a.sum(0), b.sum(0), a.T @ a, a.T @ b, (b**2).sum(0))
         for got, want in zip(block, expected, strict=True):
@@ -123,7 +128,7 @@ def test_the_penalty_is_that_of_cross_validation_with_refits(rng):
 def test_weights_are_those_of_ridge_on_the_laid_out_matrix(recording, alpha):
     x, y = recording
     laid_out = lag_by_hand(x.values.T, 3, x.values.mean(1))
-    ridge = Ridge(alpha).fit(laid_out, y.values)
+    ridge = Ridge(alpha).fit(laid_out[2:], y.values[2:])  # from where the past is known
     wiener = WienerRegressor(3, alpha=alpha).fit(x, y)
     np.testing.assert_allclose(wiener.coef_.reshape(2, -1), ridge.coef_, atol=1e-8)
     np.testing.assert_allclose(wiener.predict(x), ridge.predict(laid_out), atol=1e-8)
@@ -145,9 +150,24 @@ def test_it_joins_a_pipeline_a_grid_search_and_cross_validation(recording):
     assert (scores > 0).all()
     search = GridSearchCV(WienerRegressor(), {"n_lags": [1, 3]}, cv=KFold(3)).fit(x, y)
     assert search.best_params_ == {"n_lags": 3}
-    same = make_pipeline(LagWindow(3), Ridge(1.0)).fit(x, y)
+    lags = LagWindow(3).fit(x)
+    same = make_pipeline(lags, Ridge(1.0).fit(lags.transform(x).values[2:], y.values[2:]))
     ours = WienerRegressor(3, alpha=1.0).fit(x, y)
     np.testing.assert_allclose(same.predict(x), ours.predict(x), atol=1e-8)
+
+
+def test_the_start_of_a_run_is_not_learned_from(rng):
+    # a bleaching calcium trace: what stands before its start is no mean
+    n, n_lags = 2400, 30
+    rate = np.convolve(rng.poisson(0.1, n), np.ones(15) / 15, "same")
+    x = lfilter([1], [1, -0.95], rate) + 8 * np.exp(-np.arange(n) / 600)
+    x = (x + 0.02 * rng.normal(size=n))[:, None]
+    wiener = WienerRegressor(n_lags).fit(x[:1800], rate[:1800])
+    laid_out = lag_by_hand(x, n_lags, x.mean(0))
+    ridge = Ridge(wiener.alpha_[0]).fit(laid_out[n_lags - 1 : 1800], rate[n_lags - 1 : 1800])
+    found, expected = wiener.predict(x[1800:])[30:], ridge.predict(laid_out[1830:])
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert r2_score(rate[1830:], found) > 0.7
 
 
 def test_predictions_carry_the_labels_of_the_recording(recording):
@@ -200,7 +220,8 @@ def test_partial_fit_is_one_fit_on_both_days(recording):
         3,
         6,
     )
-    ridge = Ridge(1.0).fit(laid_out, y.values)
+    known = np.r_[2:300, 302:600]
+    ridge = Ridge(1.0).fit(laid_out[known], y.values[known])
     np.testing.assert_allclose(half.coef_.reshape(2, -1), ridge.coef_, atol=1e-8)
 
 
@@ -236,7 +257,7 @@ def test_silent_units_and_twins_do_no_harm(recording):
 def test_from_silence_the_mean_is_predicted(recording, decoder):
     x, y = recording
     out = decoder.fit(0 * x, y).predict(0 * x)
-    np.testing.assert_allclose(out, np.tile(y.values.mean(0), (600, 1)), atol=1e-9)
+    np.testing.assert_allclose(out, np.tile(y.values[2:].mean(0), (600, 1)), atol=1e-9)
 
 
 @pytest.mark.parametrize(

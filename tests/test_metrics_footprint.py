@@ -59,7 +59,7 @@ def test_a_spiking_network_counts_as_its_spikes_counted_by_hand(session):
     assert cost["activation_sparsity"] == pytest.approx(1 - spikes.mean())
     assert cost["nj_float32"] == pytest.approx((cost["macs"] * 4.6 + cost["acs"] * 0.9) / 1000)
     assert cost["bytes"] == 4 * cost["parameters"] + 4 * 8  # and the thresholds
-    assert cost["latency"] == 0
+    assert cost["latency"] == pytest.approx(0.01)  # its bin
 
 
 def test_only_ones_and_zeros_cost_no_multiplication(session):
@@ -109,7 +109,7 @@ def test_a_filter_adds_its_taps_and_its_delay(session):
     smoothed = SmoothedRegressor(WienerRegressor(3), FIRSmoother(8, delay=2)).fit(x, y)
     cost = footprint(smoothed, x)
     assert cost["macs"] - alone["macs"] == pytest.approx(2 * 8)
-    assert cost["latency"] == pytest.approx(0.02)
+    assert cost["latency"] == pytest.approx(0.03)
 
 
 def test_a_history_in_front_adds_its_system(session):
@@ -137,7 +137,7 @@ def test_a_filter_can_be_added_to_a_table(session):
     x, y = session
     decoder = WienerRegressor(3).fit(x, y)
     table = footprint(decoder, x)
-    for smoother in (FIRSmoother(8, delay=2), BesselFilter(5.0), BesselFilter(5.0, mode="causal")):
+    for smoother in (FIRSmoother(8, delay=2), BesselFilter(2.0), BesselFilter(5.0, mode="causal")):
         both = SmoothedRegressor(WienerRegressor(3), smoother).fit(x, y)
         added = with_filter(footprint(both.decoder_, x), both.smoother_)
         pd.testing.assert_series_equal(footprint(both, x), added, check_names=False)
@@ -147,7 +147,7 @@ def test_a_filter_can_be_added_to_a_table(session):
 def test_tables_of_decoders_join(session):
     x, y = session
     decoders = [KalmanRegressor(), WienerCascadeRegressor(3), small()]
-    decoders.append(SmoothedRegressor(small(), BesselFilter(5.0)))
+    decoders.append(SmoothedRegressor(small(), BesselFilter(2.0)))
     table = pd.DataFrame([footprint(decoder.fit(x, y), x) for decoder in decoders])
     assert table.index.tolist() == [type(decoder).__name__ for decoder in decoders]
     columns = ["parameters", "bytes", "dense", "nj_float32", "nj_memory"]

@@ -1,5 +1,6 @@
 """Smoothing with a maximally flat group delay, for whole recordings and live."""
 
+import warnings
 from typing import Any, Self
 
 import numpy as np
@@ -9,7 +10,8 @@ from scipy.signal import bessel, sosfilt, sosfilt_zi, sosfiltfilt, sosfreqz
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.inputs.rates import match_rate, require_rate
+from neurokit.inputs.lazily import filter_lazily, first_samples, is_lazy
+from neurokit.inputs.rates import require_rate
 from neurokit.inputs.series import series
 from neurokit.metrics.cost import Cost, multiply
 from neurokit.persistence import Saveable
@@ -71,8 +73,9 @@ class BesselFilter(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
     cutoff_3db_ : float
         Frequency in Hz where the gain has fallen by 3 dB; infinite if it never does.
     latency_ : float
-        Seconds for which an output waits: 0 for ``"causal"`` and ``"block_last"``, the samples
-        between middle and end for ``"block_middle"``, infinite for ``"offline"``.
+        Seconds for which an output waits, beyond the step that it is stamped with: 0 for
+        ``"causal"`` and ``"block_last"``, the samples between middle and end for
+        ``"block_middle"``, infinite for ``"offline"``.
     group_delay_ : float
         Seconds by which slow movements come late (group delay at 0 Hz). Shift by it to align.
     mode_ : str
@@ -80,6 +83,12 @@ class BesselFilter(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
     sampling_rate_ : float
         In Hz.
     n_features_in_ : int
+
+    Warns
+    -----
+    UserWarning
+        If the filter leaves the signal as it is, as ``"block_last"`` does where the block is long
+        beside one period of the cutoff; what would filter is named.
 
     Raises
     ------
@@ -135,24 +144,15 @@ class BesselFilter(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         -------
         self
         """
+        X = first_samples(X) if is_lazy(X) else X  # nothing is learned from the values
         rows = series(self, X, reset=True)
         rate = require_rate(self, rows.sampling_rate)
         self._check(rate)
-        self._keep_plan()
-        self.sos_ = bessel(self.order, self.cutoff, norm=self.norm, output="sos", fs=rate)
         self.sampling_rate_ = rate
-        self.taps_: Doubles | None = None
-        if self.mode.startswith("block"):
-            keep = self.block - 1 if self.mode == "block_last" else self.block // 2 - 1
-            # row `keep` of "filter a block", read backwards: the newest sample's weight first
-            self.taps_ = _both_ways(self.sos_, np.eye(self.block))[keep, ::-1].copy()
-            self.latency_ = (self.block - 1 - keep) / rate
-            self.group_delay_ = float(self.taps_ @ np.arange(self.block) / self.taps_.sum()) / rate
-        else:
-            offline = self.mode == "offline"
-            self.latency_ = np.inf if offline else 0.0
-            self.group_delay_ = 0.0 if offline else _group_delay(self.sos_) / rate
+        self._design(rate)
         self.cutoff_3db_ = self._cutoff_3db()
+        if not np.isfinite(self.cutoff_3db_):
+            warnings.warn(self._say_identity(rate), stacklevel=2)
         return self
 
     def transform(self, X: Recording) -> Any:
@@ -166,12 +166,14 @@ class BesselFilter(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         Returns
         -------
         xarray.DataArray or ndarray
-            Of the dims, labels and units of ``X``; at least float32.
+            Of the dims, labels and units of ``X``; at least float32. Lazy (dask) if ``X`` is,
+            but in mode "offline".
         """
         check_is_fitted(self)
+        if is_lazy(X) and self.mode_ != "offline":
+            return filter_lazily(self, X)
         rows = series(self, X, reset=False)
         rate = require_rate(self, rows.sampling_rate)
-        match_rate(self, rate)
         out = np.empty_like(rows.values, order="C")
         for run in rows.runs:
             out[run] = self._smooth(rows.values[run])
@@ -255,7 +257,49 @@ class BesselFilter(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
                 f" {self.order!r} and {self.block!r}."
             )
 
-    def _cutoff_3db(self) -> float:
+    def _design(self, rate: float) -> None:
+        """Work out sections and taps, and how late the output comes."""
+        self._keep_plan()
+        self.sos_ = bessel(self.order, self.cutoff, norm=self.norm, output="sos", fs=rate)
+        self.taps_: Doubles | None = None
+        if self.mode.startswith("block"):
+            keep = self.block - 1 if self.mode == "block_last" else self.block // 2 - 1
+            # row `keep` of "filter a block", read backwards: the newest sample's weight first
+            self.taps_ = _both_ways(self.sos_, np.eye(self.block))[keep, ::-1].copy()
+            self.latency_ = (self.block - 1 - keep) / rate
+            self.group_delay_ = float(self.taps_ @ np.arange(self.block) / self.taps_.sum()) / rate
+        else:
+            offline = self.mode == "offline"
+            self.latency_ = np.inf if offline else 0.0
+            self.group_delay_ = 0.0 if offline else _group_delay(self.sos_) / rate
+
+    def _say_identity(self, rate: float) -> str:
+        """Say that the filter leaves the signal as it is, and which settings would not."""
+        ways = ['mode="causal"']
+        if self._works(rate, mode="block_middle"):
+            ways.append('mode="block_middle"')
+        lower = self.cutoff * 0.9 ** np.arange(1, 40)
+        found = next((c for c in lower if self._works(rate, cutoff=float(c))), None)
+        if found is not None:
+            ways.append(f"cutoff={0.95 * found:.2g} or lower")
+        blocks = sorted(range(4, 65), key=lambda block: abs(block - self.block))
+        short = next((b for b in blocks if self._works(rate, block=b)), None)
+        if short is not None:
+            ways.append(f"block={short}")
+        return (
+            f"BesselFilter: at {rate:g} Hz, mode={self.mode!r} with cutoff={self.cutoff:g} and"
+            f" block={self.block} leaves the signal as it is: it lowers no frequency by 3 dB, but"
+            f" it would with {', or '.join(ways)}."
+        )
+
+    def _works(self, rate: float, **changes: Any) -> bool:
+        """Whether the filter lowers anything with other settings."""
+        twin = BesselFilter(**self.get_params() | changes)
+        twin.sampling_rate_ = rate
+        twin._design(rate)
+        return bool(np.isfinite(twin._cutoff_3db(512)))
+
+    def _cutoff_3db(self, n_grid: int = 8192) -> float:
         """Find the first frequency where the gain of the whole filter crosses -3 dB."""
 
         def excess(frequency: Any) -> Any:
@@ -268,7 +312,7 @@ class BesselFilter(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
                 gain = gain ** (2 if self.mode == "offline" else 1)
             return gain - np.sqrt(0.5)
 
-        grid = np.linspace(0, self.sampling_rate_ / 2, 8192)
+        grid = np.linspace(0, self.sampling_rate_ / 2, n_grid)
         below = np.flatnonzero(excess(grid) < 0)
         if not below.size:
             return np.inf

@@ -6,11 +6,12 @@ import numpy as np
 from numpy.polynomial import polynomial
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.decoders.regressor import TimeRegressor
+from neurokit.decoders.regressor import TimeRegressor, length_of_step
 from neurokit.decoders.wiener import WienerRegressor
 from neurokit.inputs.series import series
 from neurokit.inputs.targets import target
 from neurokit.metrics.cost import Cost
+from neurokit.solvers.ridge import rows_with_past
 from neurokit.types import Floats, Recording, Targets
 
 
@@ -44,7 +45,8 @@ class WienerCascadeRegressor(TimeRegressor):
         Coefficients of each polynomial, constant first, of the linear prediction scaled so that
         ``range_`` becomes -1 to 1.
     latency_ : float
-        0: a prediction waits for nothing.
+        One step, in seconds where the rate is known: a count is known when its bin has ended, and
+        a prediction waits for nothing else.
     n_features_in_ : int
     channels_ : list
         Names of the units, where they had names.
@@ -105,18 +107,19 @@ class WienerCascadeRegressor(TimeRegressor):
         self.linear_ = WienerRegressor(
             self.n_lags, window=self.window, alpha=self.alpha, sampling_rate=self.sampling_rate
         ).fit(X, truth.values)
-        linear = self.linear_._predict(rows)
+        known = rows_with_past(rows.runs, self.linear_.coef_.shape[1] - 1)
+        linear = self.linear_._predict(rows)[known]
         self.range_ = np.stack([linear.min(0), linear.max(0)])
         scaled = self._scale(linear)
         degree = min(self.degree, len(scaled) - 1)
         self.curves_ = np.stack(
             [
                 np.linalg.lstsq(polynomial.polyvander(x, degree), z)[0]
-                for x, z in zip(scaled.T, truth.values.T, strict=True)
+                for x, z in zip(scaled.T, truth.values[known].T, strict=True)
             ],
             axis=1,
         )
-        self.latency_ = 0.0
+        self.latency_ = length_of_step(rows.sampling_rate)
         return self
 
     def predict(self, X: Recording) -> Any:

@@ -152,7 +152,6 @@ class EarlyExitClassifier(MetaEstimatorMixin, TrialClassifier):
             )
         labels = read_labels(self, y, len(source.values))
         self.classes_ = find_classes(self, labels)
-        self.sampling_rate_ = source.sampling_rate
         n_times = source.values.shape[2]
         ends = np.ceil(np.arange(1, self.n_looks + 1) * n_times / self.n_looks)
         self.looks_ = np.unique(ends.astype(int))

@@ -8,11 +8,12 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from neurokit.inputs.lazily import filter_lazily, is_lazy
 from neurokit.inputs.series import series
 from neurokit.inputs.targets import target
 from neurokit.metrics.cost import Cost, multiply
 from neurokit.persistence import Saveable
-from neurokit.solvers.ridge import Moments, choose_penalty, ridge
+from neurokit.solvers.ridge import Moments, choose_penalty, ridge, rows_with_past
 from neurokit.streaming import History, check_chunk
 from neurokit.types import Floats, Recording, Targets
 
@@ -112,14 +113,16 @@ class FIRSmoother(Saveable, TransformerMixin, BaseEstimator):
                 f" {rows.values.shape} and {truth.values.shape}."
             )
         truth_of = np.broadcast_to(truth.values, rows.values.shape)
-        runs = [run for run in rows.runs if run.stop - run.start > self.delay]
-        if not runs:
+        if all(run.stop - run.start <= self.delay for run in rows.runs):
             raise ValueError(
                 f"FIRSmoother: no stretch is longer than the delay of {self.delay} samples, got"
                 f" n_samples={len(rows.values)}."
             )
-        late = np.concatenate([_windows(rows.values[r], self.n_taps)[self.delay :] for r in runs])
-        now = np.concatenate([truth_of[r][: r.stop - r.start - self.delay] for r in runs])
+        at = rows_with_past(rows.runs, max(self.n_taps - 1, self.delay))
+        if len(at) == len(rows.values):  # no stretch is as long as the window
+            at = rows_with_past(rows.runs, self.delay)
+        windows = np.concatenate([_windows(rows.values[run], self.n_taps) for run in rows.runs])
+        late, now = windows[at], truth_of[at - self.delay]
         fits = [self._solve(late[:, j], now[:, [j]]) for j in range(now.shape[1])]
         self.taps_ = np.stack([taps for taps, _, _ in fits], axis=1)
         self.intercept_ = np.array([intercept for _, intercept, _ in fits])
@@ -137,9 +140,11 @@ class FIRSmoother(Saveable, TransformerMixin, BaseEstimator):
         Returns
         -------
         xarray.DataArray or ndarray
-            Of the dims and labels of ``X``.
+            Of the dims and labels of ``X``; lazy (dask) if ``X`` is.
         """
         check_is_fitted(self)
+        if is_lazy(X):
+            return filter_lazily(self, X)
         rows = series(self, X, reset=False)
         out = np.empty(rows.values.shape)
         for run in rows.runs:

@@ -5,13 +5,14 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.decoders.regressor import TimeRegressor, check_known
+from neurokit.decoders.regressor import TimeRegressor, check_known, length_of_step
 from neurokit.inputs.series import Series, series
 from neurokit.inputs.targets import Target, target
 from neurokit.metrics.cost import Cost, Part, count_products
 from neurokit.streaming import check_chunk
 from neurokit.types import Doubles, Recording, State, Targets
 
+_NO_SPREAD = 1e-20  # variance that is rounding
 _SETTLED = 1e-13  # relative change of the error covariance below which the gain stands
 
 
@@ -62,7 +63,8 @@ class KalmanRegressor(TimeRegressor):
     process_scale_ : float
         What ``fit`` was given.
     latency_ : float
-        0: a prediction waits for nothing.
+        One step, in seconds where the rate is known: a count is known when its bin has ended, and
+        a prediction waits for nothing else.
     moments_ : dict
         Sums from which the model was solved, for `partial_fit`.
     n_features_in_ : int
@@ -111,7 +113,7 @@ class KalmanRegressor(TimeRegressor):
         self._check(self.process_scale)
         self._keep_plan()
         self._remember_target(truth)
-        self.latency_ = 0.0
+        self.latency_ = length_of_step(rows.sampling_rate)
         self._solve(_moments(rows, truth))
         return self
 
@@ -334,5 +336,6 @@ def _shrink(covariance: Doubles, n: float) -> Doubles:
 
 def _floor(covariance: Doubles) -> Doubles:
     """Lift variances that are zero (a silent unit) a little, so that the inverse exists."""
-    size = max(float(np.trace(covariance)) / len(covariance), np.finfo(np.float64).tiny * 1e20)
+    size = float(np.trace(covariance)) / len(covariance)
+    size = size if size > _NO_SPREAD else 1.0  # nothing varies: any size will do
     return covariance + 1e-9 * size * np.eye(len(covariance))

@@ -18,6 +18,7 @@ from neurokit.decoders._motifs import (
     log_odds,
     peaks,
 )
+from neurokit.decoders.regressor import length_of_step
 from neurokit.inputs.ranges import check_at_least
 from neurokit.inputs.series import Series, series
 from neurokit.inputs.targets import Target, target
@@ -70,7 +71,8 @@ class MotifDetector(Saveable, TransformerMixin, BaseEstimator):
     min_interval_ : int
         What ``fit`` was given.
     latency_ : float
-        Until a beginning is decided: ``n_delays - 1`` bins, in seconds where the rate is known.
+        From the stamp of a beginning to when it is decided, at the end of the last bin that it
+        reaches: ``n_delays`` bins, in seconds where the rate is known.
     n_features_in_ : int
     channels_ : list
         Names of the units, where they had names.
@@ -146,7 +148,7 @@ class MotifDetector(Saveable, TransformerMixin, BaseEstimator):
             [raster[run] for run in rows.runs], [occurs[run] for run in rows.runs], self.n_delays
         )
         self.kernels_, self.silence_, self.prior_, self.membership_ = model
-        self.latency_ = (self.n_delays - 1) / (rows.sampling_rate or 1.0)
+        self.latency_ = self.n_delays * length_of_step(rows.sampling_rate)
         return self
 
     def _plan(self) -> dict[str, object]:

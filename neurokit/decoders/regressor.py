@@ -52,6 +52,15 @@ class TimeRegressor(Saveable, RegressorMixin, BaseEstimator):
         return tags
 
 
+def length_of_step(rate: float | None) -> float:
+    """Return how long one step lasts, in seconds; 1 where no rate is known.
+
+    A count stamped t covers [t, t + step): a decision stamped t was not known at t, but one step
+    later at the earliest. ``latency_`` of every decoder begins with that step.
+    """
+    return 1.0 / (rate or 1.0)
+
+
 def check_known(estimator: BaseEstimator, y: Target) -> None:
     """Refuse another number of outputs than ``fit`` has seen."""
     if y.values.shape[1] != len(np.atleast_1d(estimator.intercept_)):

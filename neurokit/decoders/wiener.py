@@ -5,12 +5,12 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.decoders.regressor import TimeRegressor, check_known
+from neurokit.decoders.regressor import TimeRegressor, check_known, length_of_step
 from neurokit.features.lags import count_lags
 from neurokit.inputs.series import Series, series
 from neurokit.inputs.targets import target
 from neurokit.metrics.cost import Cost, Part, count_products
-from neurokit.solvers.ridge import Moments, choose_penalty, lagged_moments, ridge
+from neurokit.solvers.ridge import Moments, choose_penalty, lagged_moments, ridge, rows_with_past
 from neurokit.streaming import History, check_chunk
 from neurokit.types import Floats, Recording, Targets
 
@@ -22,8 +22,9 @@ class WienerRegressor(TimeRegressor):
     and hard to beat by much. The lagged matrix is never built; the sums of products that a fit
     needs take ``n_lags`` times less work than from that matrix.
 
-    Histories do not reach across a jump of the clock or into another trial: what is unknown there
-    stands at the unit's mean.
+    Histories do not reach across a jump of the clock or into another trial. Steps whose window
+    reaches before the beginning of a stretch are not learned from (but where no stretch is as
+    long as a window); in predictions, what is unknown there stands at the unit's mean.
 
     Parameters
     ----------
@@ -52,7 +53,8 @@ class WienerRegressor(TimeRegressor):
     moments_ : tuple
         Sums from which the weights were solved, for `partial_fit`.
     latency_ : float
-        0: a prediction waits for nothing.
+        One step, in seconds where the rate is known: a count is known when its bin has ended, and
+        a prediction waits for nothing else.
     n_features_in_ : int
     channels_ : list
         Names of the units, where they had names.
@@ -112,7 +114,8 @@ class WienerRegressor(TimeRegressor):
         self._remember_target(truth)
         n_lags = count_lags(self, rows.sampling_rate)
         self.mean_ = rows.values.mean(0, dtype=np.float64)
-        n_blocks = min(5, len(rows.values) // 2) if self.alpha == "auto" else 1
+        n_known = len(rows_with_past(rows.runs, n_lags - 1))
+        n_blocks = min(5, n_known // 2) if self.alpha == "auto" else 1
         blocks = lagged_moments(
             rows.values - self.mean_, truth.values, rows.runs, n_lags, max(n_blocks, 1)
         )
@@ -124,7 +127,7 @@ class WienerRegressor(TimeRegressor):
         else:
             alpha = 1.0 if self.alpha == "auto" else float(self.alpha)
             self.alpha_ = np.full(truth.values.shape[1], alpha)
-        self.latency_ = 0.0
+        self.latency_ = length_of_step(rows.sampling_rate)
         self._solve(moments, n_lags)
         return self
 

@@ -13,13 +13,15 @@ from sklearn.utils.validation import check_is_fitted
 from neurokit.inputs.trials import Trials, trials
 from neurokit.metrics.cost import Cost, multiply
 from neurokit.persistence import Saveable
-from neurokit.types import Floats, Recording
+from neurokit.types import Floats, Names, Recording
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
 
 
-class EuclideanAlignment(Saveable, TransformerMixin, BaseEstimator):
+class EuclideanAlignment(  # type: ignore[call-arg]
+    Saveable, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+):
     r"""Whiten each domain's trials by their mean covariance, so that domains look alike.
 
     A domain is a subject, a session, or a run: whatever ``by`` names. With
@@ -145,7 +147,8 @@ class EuclideanAlignment(Saveable, TransformerMixin, BaseEstimator):
         if own and self.unseen_ == "error":
             raise ValueError(
                 f"EuclideanAlignment: domains {own} were not seen in fit, which saw"
-                f' {self.domains_}; unseen="own" aligns them by their own trials.'
+                f' {self.domains_}; unseen="own" aligns them by their own trials, as'
+                " cross-validation over domains needs."
             )
         out = np.empty_like(source.values)
         for name in np.unique(names).tolist():
@@ -195,6 +198,36 @@ class EuclideanAlignment(Saveable, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         _, n_channels, n_times = trials(self, X, reset=False).values.shape
         return multiply(n_channels**2 * n_times, n_parameters=n_channels**2)
+
+    def get_feature_names_out(self, input_features: object = None) -> Names:
+        """Return the names of the channels.
+
+        Parameters
+        ----------
+        input_features : None
+            Ignored: the names seen in ``fit`` are used.
+
+        Returns
+        -------
+        ndarray of str
+        """
+        check_is_fitted(self)
+        channels = getattr(self, "channels_", None) or list(range(self.n_features_in_))
+        return np.array([str(channel) for channel in channels], dtype=object)
+
+    def set_output(self, *, transform: str | None = None) -> Self:
+        """Leave trials as they are: no table holds (trial, channel, time).
+
+        Parameters
+        ----------
+        transform : object
+            Not used; steps behind this one, in a pipeline, follow it.
+
+        Returns
+        -------
+        self
+        """
+        return self
 
     def _domains(self, source: Trials, groups: ArrayLike | None) -> Floats:
         """Name the domain of each trial."""

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from neurokit.inputs.lazily import filter_lazily, is_lazy
 from neurokit.inputs.series import Series, series
 from neurokit.metrics.cost import Cost, add_up
 from neurokit.persistence import Saveable
@@ -90,9 +91,11 @@ class DeltaEncoder(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         Returns
         -------
         xarray.DataArray or ndarray
-            Of the dims and labels of ``X``.
+            Of the dims and labels of ``X``; lazy (dask) if ``X`` is.
         """
         check_is_fitted(self)
+        if is_lazy(X):
+            return filter_lazily(self, X)
         rows = series(self, X, reset=False)
         out = np.empty(rows.values.shape, rows.values.dtype)
         for run in rows.runs:

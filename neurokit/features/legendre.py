@@ -8,7 +8,7 @@ from scipy.linalg import expm
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.inputs.rates import match_rate, require_rate
+from neurokit.inputs.rates import require_rate
 from neurokit.inputs.series import Series, series
 from neurokit.metrics.cost import Cost, multiply
 from neurokit.persistence import Saveable
@@ -132,7 +132,6 @@ class LegendreHistory(Saveable, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         rows = series(self, X, reset=False)
-        match_rate(self, rows.sampling_rate)
         out = np.empty((len(rows.values), self.order_ * rows.values.shape[1]))
         for run in rows.runs:
             out[run] = self.stream().push(rows.values[run])

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.inputs.rates import match_rate, require_rate
+from neurokit.inputs.rates import require_rate
 from neurokit.inputs.series import series
 from neurokit.metrics.cost import Cost, Part
 from neurokit.metrics.neurobench import Operations
@@ -151,7 +151,6 @@ class LiquidState(Saveable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         """
         check_is_fitted(self)
         rows = series(self, X, reset=False)
-        match_rate(self, rows.sampling_rate)
         out = np.empty((len(rows.values), self._n_features_out))
         for run in rows.runs:
             out[run] = self.stream().push(rows.values[run])

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.linalg import eigh
 
-from neurokit.types import Floats
+from neurokit.types import Codes, Floats
 
 _GRID = np.logspace(-7, 3, 21)  # penalties tried, in units of the mean variance of a feature
 
@@ -65,6 +65,7 @@ def lagged_moments(
     Returns
     -------
     list of Moments, one for each block of successive samples
+        Rows whose past is not known are left out (`rows_with_past`).
     """
     n_units = x.shape[1]
     length = max(n_lags, 1)
@@ -74,7 +75,7 @@ def lagged_moments(
         where[run] = np.arange(run.start, run.stop) + length * (i + 1)
     padded[where] = x
     found = []
-    for rows in np.array_split(np.arange(len(x)), n_blocks):
+    for rows in np.array_split(rows_with_past(runs, n_lags - 1), n_blocks):
         here, now = where[rows], y[rows]
         lagged = [padded[here - lag] for lag in range(n_lags)]
         jumps = np.flatnonzero(np.diff(here) != 1) + 1
@@ -101,6 +102,33 @@ def lagged_moments(
             )
         )
     return found
+
+
+def rows_with_past(runs: Sequence[slice], n_past: int) -> Codes:
+    """Return the rows that ``n_past`` others of their stretch stand before.
+
+    What is unknown would be learned from as if it stood at some value. Only where no stretch is
+    long enough for a single such row are all rows returned.
+
+    Parameters
+    ----------
+    runs : sequence of slice
+    n_past : int
+
+    Returns
+    -------
+    ndarray of int
+
+    Examples
+    --------
+    >>> rows_with_past([slice(0, 4), slice(4, 6)], 2).tolist()
+    [2, 3]
+    """
+    known = [np.arange(run.start + n_past, run.stop) for run in runs]
+    rows = np.concatenate([np.arange(0), *known])
+    if len(rows):
+        return rows
+    return np.concatenate([np.arange(0), *(np.arange(run.start, run.stop) for run in runs)])
 
 
 def choose_penalty(blocks: Sequence[Moments]) -> Floats:

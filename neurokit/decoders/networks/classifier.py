@@ -154,7 +154,7 @@ class NetworkClassifier(Saveable, TrialClassifier):
                     self._log_probabilities(module, trial[None])
             return 0
 
-        return cost_of_network(module, run, len(x), "float32")
+        return cost_of_network(module, run, len(x), "float32", self.n_times_ / self.sampling_rate_)
 
     def make_trainer(self) -> Trainer:
         """Return the trainer that is used where none is given.

@@ -15,7 +15,13 @@ _BITS = {"float32": 32, "float16": 16, "int8": 8}
 
 
 def cost_of_network(
-    module: nn.Module, run: Callable[[], int], n_steps: int, dtype: str, *, rounded: bool = False
+    module: nn.Module,
+    run: Callable[[], int],
+    n_steps: int,
+    dtype: str,
+    latency: float,
+    *,
+    rounded: bool = False,
 ) -> Cost:
     """Run a network and count as NeuroBench counts.
 
@@ -28,6 +34,8 @@ def cost_of_network(
         Steps, or trials, that the operations are divided by.
     dtype : {"float32", "float16", "int8"}
         Type of the weights.
+    latency : float
+        Seconds that an output waits.
     rounded : bool, default=False
         Whether what passes between layers has that type too.
 
@@ -59,7 +67,7 @@ def cost_of_network(
         _BITS[dtype],
         _BITS[dtype] if rounded else 32,
     )
-    return Cost((part,))
+    return Cost((part,), latency)
 
 
 def count_numbers(state: Any) -> int:

@@ -54,7 +54,8 @@ class RecurrentRegressor(NetworkRegressor):
     dtype_ : str
         Type of the weights, see `quantized`.
     latency_ : float
-        0: a prediction waits for nothing.
+        One step, in seconds where the rate is known: a count is known when its bin has ended, and
+        a prediction waits for nothing else.
     sampling_rate_ : float
         Steps per second.
     n_features_in_ : int

@@ -20,8 +20,8 @@ from neurokit.decoders.networks.learning import (
 from neurokit.decoders.networks.live import NetworkStream
 from neurokit.decoders.networks.rounding import TYPES, find_steps, round_between, round_weights
 from neurokit.decoders.networks.windows import cut_windows
-from neurokit.decoders.regressor import TimeRegressor
-from neurokit.inputs.rates import match_rate, require_rate
+from neurokit.decoders.regressor import TimeRegressor, length_of_step
+from neurokit.inputs.rates import require_rate
 from neurokit.inputs.series import Series, series
 from neurokit.inputs.targets import Target, target
 from neurokit.metrics.cost import Cost
@@ -87,7 +87,7 @@ class NetworkRegressor(TimeRegressor):
         spread = truth.values.std(0)
         self.target_mean_ = truth.values.mean(0)
         self.target_scale_ = np.where(spread > 0, spread, 1.0)
-        self.latency_ = 0.0
+        self.latency_ = length_of_step(self.sampling_rate_)
         seed = draw_seed(self.random_state)
         with seeded(seed):
             module = self._build_module("module_")
@@ -112,7 +112,6 @@ class NetworkRegressor(TimeRegressor):
             return self.fit(X, y)
         rows = series(self, X, reset=False)
         truth = target(self, y, rows)
-        match_rate(self, rows.sampling_rate)
         if truth.values.shape[1] != len(self.target_mean_):
             raise ValueError(
                 f"{type(self).__name__}: y has {truth.values.shape[1]} outputs, before there were"
@@ -135,7 +134,6 @@ class NetworkRegressor(TimeRegressor):
         """
         check_is_fitted(self)
         rows = series(self, X, reset=False)
-        match_rate(self, rows.sampling_rate)
         out = np.empty((len(rows.values), len(self.target_mean_)))
         for run in rows.runs:  # the state never crosses a jump of the clock
             self.stream().push(rows.values[run], out=out[run])
@@ -192,7 +190,6 @@ class NetworkRegressor(TimeRegressor):
         twin.dtype_ = dtype
         if X is not None:
             rows = series(self, X, reset=False)
-            match_rate(self, rows.sampling_rate)
             stretches = (rows.values[run].astype(np.float64) for run in rows.runs)
             twin.activation_steps_ = find_steps(twin._layers, stretches, dtype)
         return twin
@@ -211,7 +208,7 @@ class NetworkRegressor(TimeRegressor):
         """
         module, run, n_steps = self._calls(X)
         rounded = getattr(self, "activation_steps_", None) is not None
-        return cost_of_network(module, run, n_steps, self.dtype_, rounded=rounded)
+        return cost_of_network(module, run, n_steps, self.dtype_, self.latency_, rounded=rounded)
 
     def make_trainer(self) -> Trainer:
         """Return the trainer that is used where none is given.

@@ -15,6 +15,7 @@ from neurokit.decoders.networks.spiking_live import live_steps
 from neurokit.decoders.networks.spiking_losses import LastStepLoss, Limit, WindowsLoss
 from neurokit.decoders.networks.windows import gather_windows, part_width, running_sums
 from neurokit.inputs.series import Series
+from neurokit.solvers.ridge import rows_with_past
 from neurokit.types import Floats
 
 if TYPE_CHECKING:
@@ -105,7 +106,8 @@ class SpikingRegressor(NetworkRegressor):
     dtype_ : str
         Type of the weights, see `quantized`.
     latency_ : float
-        0: a prediction waits for nothing.
+        One step, in seconds where the rate is known: a count is known when its bin has ended, and
+        a prediction waits for nothing else.
     sampling_rate_ : float
         Steps per second.
     n_features_in_ : int
@@ -262,7 +264,8 @@ class SpikingRegressor(NetworkRegressor):
         if not n_parts:
             return self._windows(rows, y), WindowsLoss(limit, self.credit_)
         sums, where = running_sums(rows.values, rows.runs, n_parts * width)
-        return (where, torch.from_numpy(y)), LastStepLoss(limit, sums, n_parts, width)
+        at = rows_with_past(rows.runs, n_parts * width - 1)
+        return (where[at], torch.from_numpy(y[at])), LastStepLoss(limit, sums, n_parts, width)
 
     @property
     def window_(self) -> float:

@@ -212,7 +212,9 @@ class SpikingClassifier(NetworkClassifier):
                 _, state = module(step, state)
             return count_numbers(state) // x.shape[1]
 
-        return cost_of_network(module, run, x.shape[0] * x.shape[1], "float32")
+        return cost_of_network(
+            module, run, x.shape[0] * x.shape[1], "float32", 1 / self.sampling_rate_
+        )
 
     def _plan(self) -> dict[str, object]:
         plan = design(self)

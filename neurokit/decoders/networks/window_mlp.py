@@ -13,6 +13,7 @@ from neurokit.decoders.networks.live import Dense, Windows, to_array
 from neurokit.decoders.networks.regressor import NetworkRegressor
 from neurokit.decoders.networks.windows import gather_windows, part_width, running_sums
 from neurokit.inputs.series import Series
+from neurokit.solvers.ridge import rows_with_past
 from neurokit.types import Floats
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ class WindowMLPRegressor(NetworkRegressor):
     dtype_ : str
         Type of the weights, see `quantized`.
     latency_ : float
-        0: a prediction waits for nothing.
+        One step, in seconds where the rate is known: a count is known when its bin has ended, and
+        a prediction waits for nothing else.
     sampling_rate_ : float
         Steps per second.
     n_features_in_ : int
@@ -176,7 +178,8 @@ class WindowMLPRegressor(NetworkRegressor):
             x = gather_windows(sums.to(at.device), at, n_parts, width)
             return ((module(x.flatten(1))[0] - truth) ** 2).mean()
 
-        return (where, torch.from_numpy(y)), loss
+        at = rows_with_past(rows.runs, n_parts * width - 1)
+        return (where[at], torch.from_numpy(y[at])), loss
 
     def _inputs(self, x: Floats) -> Iterator[NDArray[np.float32]]:
         windows = Windows(x.shape[1], self.n_parts_, self.width_)
