@@ -173,7 +173,6 @@ class BesselFilter(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         if is_lazy(X) and self.mode_ != "offline":
             return filter_lazily(self, X)
         rows = series(self, X, reset=False)
-        rate = require_rate(self, rows.sampling_rate)
         out = np.empty_like(rows.values, order="C")
         for run in rows.runs:
             out[run] = self._smooth(rows.values[run])

@@ -9,7 +9,6 @@ import xarray as xr
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.inputs.rates import match_rate
 from neurokit.inputs.trials import Trials, trials
 from neurokit.types import Floats, Recording
 
@@ -80,7 +79,6 @@ class TrialClassifier(ClassifierMixin, BaseEstimator):
         """Read trials as those of ``fit``, or refuse them."""
         check_is_fitted(self)
         seen = trials(self, X, reset=False)
-        match_rate(self, seen.sampling_rate)
         return seen
 
     def _probabilities(self, seen: Trials) -> Floats:

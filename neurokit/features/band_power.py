@@ -12,7 +12,7 @@ from scipy.signal.windows import dpss, hann
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.inputs.rates import match_rate, require_rate
+from neurokit.inputs.rates import require_rate
 from neurokit.inputs.trials import Trials, trials
 from neurokit.metrics.cost import Cost, multiply
 from neurokit.persistence import Saveable
@@ -139,7 +139,7 @@ class BandPower(Saveable, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         source = trials(self, X, reset=False)
-        match_rate(self, require_rate(self, source.sampling_rate))
+        require_rate(self, source.sampling_rate)
         self._check_length(source)
         power = self._power(source.values)
         floor = np.finfo(np.float32).tiny
