@@ -204,3 +204,11 @@ def test_what_cannot_be_done_is_refused():
 @parametrize_with_checks([KalmanRegressor()], expected_failed_checks=lambda _: ORDERED)
 def test_scikit_learn_contract(estimator, check):
     check(estimator)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.1, 3.0, 1e8])
+def test_units_that_never_change_leave_a_prediction(level):
+    y = np.random.default_rng(0).normal(size=(200, 2))
+    x = np.full((200, 3), level)
+    out = KalmanRegressor().fit(x, y).predict(x)
+    np.testing.assert_allclose(out, np.tile(y.mean(0), (200, 1)), atol=1e-5)

@@ -78,8 +78,7 @@ class TrialClassifier(ClassifierMixin, BaseEstimator):
     def _read(self, X: Recording) -> Trials:
         """Read trials as those of ``fit``, or refuse them."""
         check_is_fitted(self)
-        seen = trials(self, X, reset=False)
-        return seen
+        return trials(self, X, reset=False)
 
     def _probabilities(self, seen: Trials) -> Floats:
         """Return the probabilities, shape (n_trials, n_classes)."""
