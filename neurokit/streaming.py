@@ -4,7 +4,7 @@ import math
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from neurokit.types import Doubles, Recording
 
@@ -26,8 +26,19 @@ class Stream(Protocol):
         """End the recording; return the outputs that waited for more samples."""
 
 
-def check_chunk(caller: str, chunk: ArrayLike, n_columns: int, what: str = "counts") -> Doubles:
-    """Return a chunk as an array, or refuse it: NaN would stay in the state for good."""
+def check_chunk(
+    caller: str,
+    chunk: Any,
+    n_columns: int,
+    what: str = "counts",
+    channels: list[Any] | None = None,
+) -> Doubles:
+    """Return a chunk as an array, or refuse it: NaN would stay in the state for good.
+
+    A labelled chunk is read by its labels: dims in any order, and units or channels by name.
+    """
+    if not isinstance(chunk, np.ndarray) and hasattr(chunk, "dims"):
+        chunk = _by_label(caller, chunk, channels)
     chunk = np.asarray(chunk)
     if chunk.ndim != 2 or chunk.shape[1] != n_columns:
         raise ValueError(
@@ -36,6 +47,108 @@ def check_chunk(caller: str, chunk: ArrayLike, n_columns: int, what: str = "coun
     if not math.isfinite(np.add.reduce(chunk, axis=None)):
         raise ValueError(f"{caller}.stream: the {what} hold NaN or infinity.")
     return chunk
+
+
+def _by_label(caller: str, chunk: Any, channels: list[Any] | None) -> Any:
+    """Return a labelled chunk as rows of samples, its columns in the order of ``fit``."""
+    spaces = [name for name in chunk.dims if name != "time"]
+    if "time" not in chunk.dims or len(spaces) != 1:
+        raise ValueError(
+            f"{caller}.stream: a labelled chunk must have the dims time and one more, got"
+            f" {tuple(chunk.dims)}."
+        )
+    (space,) = spaces
+    if channels is not None and space in chunk.coords:
+        names = chunk[space].values.tolist()
+        if set(names) != set(channels):
+            raise ValueError(
+                f"{caller}.stream: fitted on {channels}, got a chunk of {names}; give those."
+            )
+        chunk = chunk.sel({space: channels})
+    return chunk.transpose("time", space).values
+
+
+def stream(estimator: Any) -> Any:
+    """Begin a live recording, with one estimator or with a pipeline of them.
+
+    Parameters
+    ----------
+    estimator : fitted estimator or sklearn.pipeline.Pipeline
+        One that streams; or a pipeline of such, and of estimators of scikit-learn, which know no
+        time and take each row by itself.
+
+    Returns
+    -------
+    Stream
+
+    Raises
+    ------
+    TypeError
+        If the estimator, or a step, neither streams nor is one of scikit-learn's.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from neurokit.decoders import WienerRegressor
+    >>> from neurokit.features import LegendreHistory
+    >>> x = np.random.default_rng(0).normal(size=(200, 3))
+    >>> history = LegendreHistory(window=0.2, sampling_rate=50)
+    >>> decoder = make_pipeline(history, WienerRegressor(1)).fit(x, x[:, :1])
+    >>> live = stream(decoder)
+    >>> np.allclose(live.push(x[:7]), decoder.predict(x)[:7])
+    True
+    """
+    from sklearn.pipeline import Pipeline
+
+    if isinstance(estimator, Pipeline):
+        return Chain([stream(step) for _, step in estimator.steps if step != "passthrough"])
+    if hasattr(estimator, "stream"):
+        return estimator.stream()
+    if type(estimator).__module__.startswith("sklearn."):
+        return _RowByRow(estimator)
+    raise TypeError(
+        f"stream: {type(estimator).__name__} does not run live; take one with a method stream."
+    )
+
+
+class Chain:
+    """Streams one behind the other: what one returns goes into the next."""
+
+    def __init__(self, streams: list[Any]) -> None:
+        self._streams = streams
+
+    def push(self, chunk: Any) -> Any:
+        """Take the next samples through all streams."""
+        for one in self._streams:
+            chunk = one.push(chunk)
+        return chunk
+
+    def flush(self) -> Any:
+        """End the recording, the first stream first; each takes what the one before still had."""
+        first, *others = self._streams
+        rest = first.flush()
+        for one in others:
+            rest = np.concatenate([one.push(rest), one.flush()])
+        return rest
+
+
+class _RowByRow:
+    """An estimator that takes each row by itself."""
+
+    def __init__(self, estimator: Any) -> None:
+        self._call = getattr(estimator, "transform", None) or estimator.predict
+        self._empty: Any = None
+
+    def push(self, chunk: Any) -> Any:
+        chunk = np.asarray(chunk)
+        if not len(chunk):
+            return self.flush() if self._empty is not None else chunk
+        out = np.asarray(self._call(chunk))
+        self._empty = out[:0]
+        return out
+
+    def flush(self) -> Any:
+        return np.empty((0, 0)) if self._empty is None else self._empty
 
 
 class History:

@@ -177,7 +177,9 @@ class FIRSmoother(Saveable, TransformerMixin, BaseEstimator):
             outputs, those of `transform`. ``flush()`` returns no more.
         """
         check_is_fitted(self)
-        return _Stream(self.taps_, self.intercept_)
+        stream = _Stream(self.taps_, self.intercept_)
+        stream.channels = getattr(self, "channels_", None)
+        return stream
 
     def cost(self, X: Recording | None = None) -> Cost:
         """Return what the fitted estimator costs at each time step.
@@ -218,13 +220,17 @@ class FIRSmoother(Saveable, TransformerMixin, BaseEstimator):
 class _Stream:
     """The last predictions of one live recording."""
 
+    channels: list[Any] | None = None  # names of the columns, where they have names
+
     def __init__(self, taps: Floats, intercept: Floats) -> None:
         self._taps = np.ascontiguousarray(taps[::-1].T)  # (n_outputs, n_taps), oldest first
         self._intercept = intercept
         self._history: History | None = None
 
     def push(self, chunk: Floats) -> Floats:
-        chunk = check_chunk("FIRSmoother", chunk, len(self._taps), "predictions")
+        chunk = check_chunk(
+            "FIRSmoother", chunk, len(self._taps), "predictions", channels=self.channels
+        )
         if not len(chunk):
             return self.flush()
         n_taps = self._taps.shape[1]

@@ -166,7 +166,9 @@ class KalmanRegressor(TimeRegressor):
             predictions, shape (n, n_outputs), those of `predict`. ``flush()`` returns no more.
         """
         check_is_fitted(self)
-        return _Stream(self.forward_, self.inward_, self.evidence_, self.mean_, self.intercept_)
+        stream = _Stream(self.forward_, self.inward_, self.evidence_, self.mean_, self.intercept_)
+        stream.channels = getattr(self, "channels_", None)
+        return stream
 
     def cost(self, X: Recording) -> Cost:
         """Return what the fitted estimator costs at each time step.
@@ -259,6 +261,8 @@ class KalmanRegressor(TimeRegressor):
 class _Stream:
     """The filtered state of one live recording."""
 
+    channels: list[Any] | None = None  # names of the columns, where they have names
+
     def __init__(
         self,
         forward: Doubles,
@@ -278,7 +282,7 @@ class _Stream:
         self._step = 0
 
     def push(self, chunk: Doubles) -> Doubles:
-        chunk = check_chunk("KalmanRegressor", chunk, len(self._weights))
+        chunk = check_chunk("KalmanRegressor", chunk, len(self._weights), channels=self.channels)
         seen = chunk @ self._weights - self._offset
         out = np.empty(seen.shape)
         self._recur(self._state, self._forward, self._inward, seen, self._step, out)

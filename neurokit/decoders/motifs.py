@@ -217,7 +217,9 @@ class MotifDetector(Saveable, TransformerMixin, BaseEstimator):
             those of the last steps.
         """
         check_is_fitted(self)
-        return _Stream(self._model())
+        stream = _Stream(self._model())
+        stream.channels = getattr(self, "channels_", None)
+        return stream
 
     def cost(self, X: Recording) -> Cost:
         """Return what the fitted estimator costs at each time step.
@@ -276,13 +278,15 @@ class MotifDetector(Saveable, TransformerMixin, BaseEstimator):
 class _Stream:
     """The newest bins of one live recording, not yet decided."""
 
+    channels: list[Any] | None = None  # names of the columns, where they have names
+
     def __init__(self, model: LogOdds) -> None:
         self._model = model
         _, n_units, self._n_delays = model.kernels.shape
         self._rest = np.zeros((0, n_units), bool)
 
     def push(self, chunk: Floats) -> NDArray[np.float32]:
-        chunk = check_chunk("MotifDetector", chunk, self._rest.shape[1])
+        chunk = check_chunk("MotifDetector", chunk, self._rest.shape[1], channels=self.channels)
         raster = np.concatenate([self._rest, chunk > 0])
         n_whole = max(len(raster) - self._n_delays + 1, 0)
         self._rest = raster[n_whole:]

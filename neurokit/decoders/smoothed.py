@@ -11,7 +11,8 @@ from neurokit.decoders.regressor import TimeRegressor
 from neurokit.inputs.series import Series, series
 from neurokit.inputs.targets import target
 from neurokit.metrics.cost import Cost, cost_of
-from neurokit.types import Floats, Recording, Targets
+from neurokit.streaming import Chain, stream
+from neurokit.types import Recording, Targets
 
 
 class SmoothedRegressor(TimeRegressor):
@@ -118,7 +119,7 @@ class SmoothedRegressor(TimeRegressor):
         column = rows.label(np.asarray(decoded)[..., None].reshape(-1, 1), "feature", None)
         return self.smoother_.transform(column)[..., 0]
 
-    def stream(self) -> "_Stream":
+    def stream(self) -> Chain:
         """Begin a live recording.
 
         Returns
@@ -128,7 +129,7 @@ class SmoothedRegressor(TimeRegressor):
             outputs, shape (n, n_outputs), those of `predict`. ``flush()`` returns no more.
         """
         check_is_fitted(self)
-        return _Stream(self.decoder_.stream(), self.smoother_.stream())
+        return Chain([stream(self.decoder_), self.smoother_.stream()])
 
     def cost(self, X: Recording) -> Cost:
         """Return what the fitted estimator costs at each time step.
@@ -144,19 +145,6 @@ class SmoothedRegressor(TimeRegressor):
         """
         check_is_fitted(self)
         return cost_of(self.decoder_, X).then(self.smoother_.cost(None))
-
-
-class _Stream:
-    """One live recording through decoder and filter."""
-
-    def __init__(self, decoder: Any, smoother: Any) -> None:
-        self._decoder, self._smoother = decoder, smoother
-
-    def push(self, chunk: Floats) -> Floats:
-        return self._smoother.push(self._decoder.push(chunk))
-
-    def flush(self) -> Floats:
-        return self._smoother.push(self._decoder.flush())
 
 
 def _on_a_clock(estimator: SmoothedRegressor, rows: Series) -> xr.DataArray:

@@ -181,7 +181,9 @@ class WienerRegressor(TimeRegressor):
             predictions, shape (n, n_outputs), those of `predict`. ``flush()`` returns no more.
         """
         check_is_fitted(self)
-        return _Stream(self.coef_, self.intercept_, self.mean_)
+        stream = _Stream(self.coef_, self.intercept_, self.mean_)
+        stream.channels = getattr(self, "channels_", None)
+        return stream
 
     def cost(self, X: Recording) -> Cost:
         """Return what the fitted estimator costs at each time step.
@@ -235,6 +237,8 @@ class WienerRegressor(TimeRegressor):
 class _Stream:
     """The last bins of one live recording, and the weights laid out for one product."""
 
+    channels: list[Any] | None = None  # names of the columns, where they have names
+
     def __init__(self, coef: Floats, intercept: Floats, mean: Floats) -> None:
         n_outputs, n_lags, n_units = coef.shape
         self._weights = np.ascontiguousarray(coef[:, ::-1].reshape(n_outputs, -1).T)
@@ -244,7 +248,7 @@ class _Stream:
         self._n_units = n_units
 
     def push(self, chunk: Floats) -> Floats:
-        chunk = check_chunk("WienerRegressor", chunk, self._n_units)
+        chunk = check_chunk("WienerRegressor", chunk, self._n_units, channels=self.channels)
         rows = self._history.push(chunk).reshape(-1)
         n = len(chunk)
         if n == 0:

@@ -131,7 +131,9 @@ class DeltaEncoder(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
             rows, those of `transform`. ``flush()`` returns no more.
         """
         check_is_fitted(self)
-        return _Stream(self.threshold_)
+        stream = _Stream(self.threshold_)
+        stream.channels = getattr(self, "channels_", None)
+        return stream
 
     def cost(self, X: Recording) -> Cost:
         """Return what the fitted estimator costs at each time step.
@@ -154,13 +156,17 @@ class DeltaEncoder(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
 class _Stream:
     """What the receiver of one live recording holds."""
 
+    channels: list[Any] | None = None  # names of the columns, where they have names
+
     def __init__(self, threshold: Floats) -> None:
         self._threshold = threshold
         self._held = np.zeros(len(threshold))
         self._begun = False
 
     def push(self, chunk: Floats) -> Floats:
-        chunk = check_chunk("DeltaEncoder", chunk, len(self._threshold), "samples")
+        chunk = check_chunk(
+            "DeltaEncoder", chunk, len(self._threshold), "samples", channels=self.channels
+        )
         out = np.zeros(chunk.shape, chunk.dtype if chunk.dtype.kind == "f" else np.float64)
         for t, row in enumerate(chunk):
             change = row - self._held

@@ -116,7 +116,9 @@ class LagWindow(Saveable, TransformerMixin, BaseEstimator):
             those of `transform`. ``flush()`` returns no more.
         """
         check_is_fitted(self)
-        return _Stream(self.n_lags_, self.mean_)
+        stream = _Stream(self.n_lags_, self.mean_)
+        stream.channels = getattr(self, "channels_", None)
+        return stream
 
     def cost(self, X: Recording) -> Cost:
         """Return what the fitted estimator costs at each time step.
@@ -196,13 +198,15 @@ def _windows(x: Floats, n_lags: int, before: Floats) -> Floats:
 class _Stream:
     """The last bins of one live recording."""
 
+    channels: list[Any] | None = None  # names of the columns, where they have names
+
     def __init__(self, n_lags: int, mean: Floats) -> None:
         self._n_lags, self._n_units = n_lags, len(mean)
         self._n_features = n_lags * len(mean)
         self._history = History(np.tile(mean, (n_lags - 1, 1)))
 
     def push(self, chunk: Floats) -> Floats:
-        chunk = check_chunk("LagWindow", chunk, self._n_units)
+        chunk = check_chunk("LagWindow", chunk, self._n_units, channels=self.channels)
         rows, n = self._history.push(chunk), len(chunk)
         newest = self._n_lags - 1
         lagged = [rows[newest - lag : newest - lag + n] for lag in range(self._n_lags)]

@@ -168,7 +168,9 @@ class LegendreHistory(Saveable, TransformerMixin, BaseEstimator):
             those of `transform`. ``flush()`` returns no more.
         """
         check_is_fitted(self)
-        return _Stream(self.transition_, self.input_, self.mean_)
+        stream = _Stream(self.transition_, self.input_, self.mean_)
+        stream.channels = getattr(self, "channels_", None)
+        return stream
 
     def cost(self, X: Recording) -> Cost:
         """Return what the fitted estimator costs at each time step.
@@ -217,6 +219,8 @@ class LegendreHistory(Saveable, TransformerMixin, BaseEstimator):
 class _Stream:
     """The coefficients of one live recording."""
 
+    channels: list[Any] | None = None  # names of the columns, where they have names
+
     def __init__(self, transition: Floats, inward: Floats, mean: Floats) -> None:
         self._transition, self._input = transition, inward[:, None]
         constant = np.zeros((len(inward), 1))
@@ -224,7 +228,7 @@ class _Stream:
         self._state = constant * mean
 
     def push(self, chunk: Floats) -> Floats:
-        chunk = check_chunk("LegendreHistory", chunk, self._state.shape[1])
+        chunk = check_chunk("LegendreHistory", chunk, self._state.shape[1], channels=self.channels)
         out = np.empty((len(chunk), *self._state.shape))
         for t, row in enumerate(chunk):
             self._state = self._transition @ self._state + self._input * row

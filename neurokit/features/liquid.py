@@ -166,7 +166,9 @@ class LiquidState(Saveable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             those of `transform`. ``flush()`` returns no more.
         """
         check_is_fitted(self)
-        return _Stream(self)
+        stream = _Stream(self)
+        stream.channels = getattr(self, "channels_", None)
+        return stream
 
     def cost(self, X: Recording) -> Cost:
         """Return what the fitted estimator costs at each time step.
@@ -221,6 +223,8 @@ class LiquidState(Saveable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
 class _Stream:
     """Membranes and low-passed spikes of one live recording."""
 
+    channels: list[Any] | None = None  # names of the columns, where they have names
+
     def __init__(self, liquid: LiquidState) -> None:
         from neurokit.features._liquid import run_liquid
 
@@ -234,7 +238,7 @@ class _Stream:
 
     def push(self, chunk: Floats) -> NDArray[np.float64]:
         liquid = self._liquid
-        chunk = check_chunk("LiquidState", chunk, len(liquid.mean_))
+        chunk = check_chunk("LiquidState", chunk, len(liquid.mean_), channels=self.channels)
         # products row by row, so that a chunk of any length gives the same bits
         scaled = (chunk - liquid.mean_) / liquid.scale_
         current = np.ascontiguousarray(np.einsum("tu,nu->tn", scaled, liquid.input_weight_))

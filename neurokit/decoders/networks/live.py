@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 class NetworkStream:
     """One live recording through a network, step by step and without torch."""
 
+    channels: list[Any] | None = None  # names of the columns, where they have names
+
     def __init__(
         self,
         name: str,
@@ -33,7 +35,7 @@ class NetworkStream:
 
     def push(self, chunk: Floats, out: Floats | None = None) -> Floats:
         """Return the predictions for the next counts."""
-        chunk = check_chunk(self._name, chunk, self._n_units)
+        chunk = check_chunk(self._name, chunk, self._n_units, channels=self.channels)
         x = self._buffer.rows(len(chunk))
         x[:] = chunk
         for layer in self._layers:

@@ -151,13 +151,15 @@ class NetworkRegressor(TimeRegressor):
         """
         check_is_fitted(self)
         layers = round_between(self._layers(), getattr(self, "activation_steps_", None))
-        return NetworkStream(
+        stream = NetworkStream(
             type(self).__name__,
             layers,
             self.n_features_in_,
             self.target_mean_,
             self.target_scale_,
         )
+        stream.channels = getattr(self, "channels_", None)
+        return stream
 
     def quantized(self, dtype: str, X: Recording | None = None) -> Self:
         """Return a copy whose weights have been rounded, to be scored again.
