@@ -102,8 +102,9 @@ def worms(folder, n_components=8):
             said = []
             for (_, behaviour), own in zip(held.values(), course.values, strict=True):
                 first = round(float(courses["time"][0]) / STEP)
-                seen = np.asarray(behaviour[name], float)[first : first + len(own)]
-                said.append(shifted_correlation(own, np.nan_to_num(seen), rng))
+                seen = np.nan_to_num(np.asarray(behaviour[name], float)[first : first + len(own)])
+                if np.ptp(seen) > 0:  # pumping was not scored in these animals
+                    said.append(shifted_correlation(own, seen, rng))
             if sum(p < 0.01 for _, p in said) >= 2:
                 values = ", ".join(f"{r:+.2f} (p {p:.3f})" for r, p in said)
                 print(f"    follows {name}: {values}")

@@ -85,6 +85,13 @@ def test_loadings_are_those_of_non_negative_least_squares(form):
         np.testing.assert_allclose(strength.values[0, t], expected, atol=1e-6)
 
 
+def test_communities_by_description_length_are_another_way():
+    traces, _ = animals(n_units=14, n_animals=1, missing=0.0, loners=0.0)
+    model = DynamicConnectome(2, communities="sbm", n_surrogates=0, random_state=0).fit(traces)
+    assert model.labels_.shape == (2, 14)
+    assert (model.labels_.values.min(1) == 0).all()
+
+
 def test_animals_that_behave_freely_have_time_courses_of_their_own():
     traces, truth = animals(missing=0.1)
     # what is simultaneous in the first animal happens at another time in the others

@@ -27,6 +27,7 @@ from neurokit.connectomes._tensor import read_tensor
 from neurokit.connectomes.affinity import KINDS, Affinity
 from neurokit.connectomes.cp import NonnegativeCP
 from neurokit.connectomes.graphs import louvain
+from neurokit.connectomes.sbm import WeightedSBM
 from neurokit.connectomes.tensors.loadings import solve_mode
 from neurokit.inputs.labels import SPACES, labelled_or_plain, match_channels
 from neurokit.inputs.series import series
@@ -38,7 +39,7 @@ from neurokit.types import Recording
 if TYPE_CHECKING:
     from sklearn.utils import Tags
 
-COMMUNITIES = ("louvain",)
+COMMUNITIES = ("louvain", "sbm")
 FORMS = ("cp", "pairs")
 SHARE = 0.5  # of the typical loading, from which on a unit belongs to a component
 
@@ -75,8 +76,9 @@ class DynamicConnectome(Saveable, TransformerMixin, BaseEstimator):
         Sweeps of each factorisation.
     tol : float, default=1e-4
         Relative fall of the error per sweep at which a factorisation has converged.
-    communities : {"louvain"}, default="louvain"
-        How the units of a component are grouped, from what exceeds the mean of shifted units.
+    communities : {"louvain", "sbm"}, default="louvain"
+        How the units of a component are grouped, from what exceeds the mean of shifted units: by
+        modularity, or by `WeightedSBM`, which takes longer.
     n_surrogates : int, default=99
         Number of surrogates; 0 for none.
     surrogate : {"shift", "phase"}, default="shift"
@@ -369,13 +371,22 @@ class DynamicConnectome(Saveable, TransformerMixin, BaseEstimator):
             strength = cells[..., k].sum(0)[:, None, None]
             by_chance = (strength * chance).sum(0) / ((strength * known).sum(0) + 1e-300)
             above = matrix - by_chance
-            found = louvain(above.clip(0), random_state=seed)
+            found = self._communities(above.clip(0).fillna(0), seed)
             matrices.append(matrix)
             labels.append(self._first_by_loading(found, k))
         component = self.factors_["component"].values
         names = xr.Variable("component", component)
         self.components_ = xr.concat(matrices, names).rename("affinity")
         self.labels_ = xr.concat(labels, names)
+
+    def _communities(self, graph: xr.DataArray, seed: int) -> xr.DataArray:
+        """Group the units of a weighted graph."""
+        if self.communities == "louvain":
+            return louvain(graph, random_state=seed)
+        symmetric = (graph.values + graph.values.T) / 2
+        labels = WeightedSBM(random_state=seed).fit(symmetric).labels_
+        units = graph["source"].values if "source" in graph.coords else np.arange(len(labels))
+        return xr.DataArray(labels, {"unit": units}, ("unit",), name="community")
 
     def _factors(self, affinity: Affinity) -> xr.Dataset:
         """Return the factors; time courses of each animal where time is not shared."""
