@@ -7,9 +7,14 @@ from scipy.optimize import nnls
 from sklearn.metrics import adjusted_rand_score
 
 import neurokit
-from neurokit.connectomes import Affinity, DynamicConnectome, differential_affinity
+from neurokit.connectomes import (
+    Affinity,
+    DynamicConnectome,
+    NonnegativeCP,
+    differential_affinity,
+)
 from neurokit.connectomes._change import rates_of_change
-from neurokit.connectomes._surrogates import expected, surrogate
+from neurokit.connectomes._surrogates import excess, expected, surrogate
 from neurokit.datasets import make_dynamic_communities
 
 
@@ -191,3 +196,19 @@ def test_dims_and_plain_arrays_without_a_rate_are_refused():
         DynamicConnectome().fit(x.expand_dims("trial"))
     with pytest.raises(ValueError, match="sampling_rate= in Hz"):
         DynamicConnectome().fit(np.ones((50, 4)))
+
+
+def test_the_excess_is_that_of_the_tensor_written_out():
+    rates = np.random.default_rng(0).normal(size=(6, 40, 2))
+    rates[1, :, 1] = np.nan
+    dims = ("unit", "time", "animal")
+    affinity = Affinity(xr.DataArray(rates, dims=dims), "geometric")
+    model = NonnegativeCP(2, n_restarts=2, tol=1e-3, random_state=0).fit(affinity)
+    chance = expected(affinity, np.random.RandomState(0))
+    operand = affinity.operand(np.dtype(np.float64))
+    found = excess(model, affinity, chance, operand)
+    dense = np.nan_to_num(affinity.to_dense().values)
+    above = dense - chance.transpose(1, 2, 0)[:, :, None]
+    units, times, animal = (model.factors_[f"{name}_factor"].values for name in dims)
+    inner = np.einsum("ijtw,ir,jr,tr,wr->r", above, units, units, times, animal)
+    np.testing.assert_allclose(found, inner / np.linalg.norm(dense), rtol=1e-5)
