@@ -1,133 +1,101 @@
-"""Hidden chains: one pass forwards and backwards, against a plain compiled loop and hmmlearn.
+"""Pólya-gamma numbers beside the polyagamma package, and Gaussian chains beside SciPy's bands.
 
-    python benchmarks/samplers.py [--rows 100000] [--states 20] [--repeats 9]
+    python benchmarks/samplers.py
 
-Every repeat runs all contestants in turn; times are those of the process, ratios are taken
-within a repeat, medians and ranges printed. hmmlearn is left out where it is not installed.
+Prints moments in 8 million draws, speeds and ratios: medians of alternating repeats in one process
+and one thread (processor time). Needs ``pip install polyagamma`` for the peer.
 """
 
-import argparse
 import time
 
 import numpy as np
-from numba import njit
+from scipy import stats
+from scipy.linalg import lapack
 
-from neurokit.solvers.hmm import draw_paths, smooth_states
+from neurokit.solvers.gaussian_states import factor, solve
+from neurokit.solvers.polya_gamma import polya_gamma_moments, sample_polya_gamma
 
-
-@njit(cache=True)
-def plain(logs, P, first):
-    """The recursions as a textbook writes them, compiled."""
-    n, k = logs.shape
-    alpha, beta = np.empty((n, k)), np.empty((n, k))
-    scaled, pairs = np.empty((n, k)), np.zeros((k, k))
-    evidence = 0.0
-    for t in range(n):
-        top, total = logs[t].max(), 0.0
-        for j in range(k):
-            scaled[t, j] = np.exp(logs[t, j] - top)
-            ahead = 0.0
-            if t == 0:
-                ahead = first[j]
-            else:
-                for i in range(k):
-                    ahead += alpha[t - 1, i] * P[i, j]
-            alpha[t, j] = ahead * scaled[t, j]
-            total += alpha[t, j]
-        for j in range(k):
-            alpha[t, j] /= total
-        evidence += np.log(total) + top
-    beta[n - 1] = 1.0
-    for t in range(n - 2, -1, -1):
-        total = 0.0
-        for i in range(k):
-            value = 0.0
-            for j in range(k):
-                value += P[i, j] * scaled[t + 1, j] * beta[t + 1, j]
-            beta[t, i] = value
-            total += value
-        mass = 0.0
-        for i in range(k):
-            beta[t, i] /= total
-            mass += alpha[t, i] * beta[t, i]
-        for i in range(k):
-            for j in range(k):
-                pairs[i, j] += (
-                    alpha[t, i] * P[i, j] * scaled[t + 1, j] * beta[t + 1, j] / (mass * total)
-                )
-    for t in range(n):
-        total = 0.0
-        for j in range(k):
-            alpha[t, j] *= beta[t, j]
-            total += alpha[t, j]
-        for j in range(k):
-            alpha[t, j] /= total
-    return alpha, pairs, evidence
+REPEATS = 7
 
 
-def hmmlearns(implementation):
-    """Posteriors and expected transitions as hmmlearn's fit computes them."""
-    from hmmlearn import _hmmc
-
-    def scaling(logs, P, first):
-        top = logs.max(1, keepdims=True)
-        frame = np.exp(logs - top)
-        _, forward, scale = _hmmc.forward_scaling(first, P, frame)
-        backward = _hmmc.backward_scaling(first, P, frame, scale)
-        posterior = forward * backward
-        posterior /= posterior.sum(1, keepdims=True)
-        return posterior, _hmmc.compute_scaling_xi_sum(forward, P, backward, frame)
-
-    def log(logs, P, first):
-        from scipy.special import logsumexp
-
-        _, forward = _hmmc.forward_log(first, P, logs)
-        backward = _hmmc.backward_log(first, P, logs)
-        posterior = forward + backward
-        posterior -= logsumexp(posterior, axis=1, keepdims=True)
-        return np.exp(posterior), np.exp(_hmmc.compute_log_xi_sum(forward, P, backward, logs))
-
-    return {"scaling": scaling, "log": log}[implementation]
+def seconds(call):
+    begin = time.process_time()
+    call()
+    return time.process_time() - begin
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=100_000)
-    parser.add_argument("--states", type=int, default=20)
-    parser.add_argument("--repeats", type=int, default=9)
-    options = parser.parse_args()
-    rng = np.random.default_rng(0)
-    n, k = options.rows, options.states
-    logs = 3 * rng.standard_normal((n, k))
-    P = 0.1 * rng.dirichlet(np.ones(k), k) + 0.9 * np.eye(k)
-    first = np.full(k, 1 / k)
-    contestants = {"neurokit": smooth_states, "plain compiled loop": plain}
-    try:
-        contestants |= {f"hmmlearn {name}": hmmlearns(name) for name in ("scaling", "log")}
-    except ImportError:
-        print("hmmlearn is not installed: left out")
-    found = {name: run(logs, P, first) for name, run in contestants.items()}
-    for name, result in found.items():
-        apart = np.abs(result[0] - found["neurokit"][0]).max()
-        pairs = np.abs(result[1] - found["neurokit"][1]).max()
-        print(f"{name}: posteriors within {apart:.1e}, transitions within {pairs:.1e} of ours")
-    contestants["neurokit, one drawn path"] = lambda *a: draw_paths(*a, random_state=0)
-    contestants["neurokit, one drawn path"](logs, P, first)
-    times = {name: [] for name in contestants}
-    for _ in range(options.repeats):
-        for name, run in contestants.items():
-            start = time.process_time()
-            run(logs, P, first)
-            times[name].append(time.process_time() - start)
-    ours = np.array(times["neurokit"])
-    print(f"\nrows {n}, states {k}, {options.repeats} repeats, one thread")
-    for name, took in times.items():
-        ratio = np.array(took) / ours
+def compare(ours, theirs):
+    """Median, 10 % and 90 % of the ratio theirs / ours, in turns; and our median time."""
+    ours(), theirs()
+    pairs = [(seconds(ours), seconds(theirs)) for _ in range(REPEATS)]
+    ratio = np.quantile([b / a for a, b in pairs], [0.5, 0.1, 0.9])
+    return ratio, np.median([a for a, _ in pairs])
+
+
+def moments():
+    print("shape,mean error in standard errors,variance ratio,skewness,true skewness")
+    for shape in (0.5, 1.3, 2.5, 3.7, 10.3, 60.0):
+        n = 8_000_000
+        x = sample_polya_gamma(np.full(n, shape), 1.0, np.random.default_rng(3))
+        mean, variance = polya_gamma_moments(shape, 1.0)
+        k = np.arange(1, 100_001)
+        w = 1 / ((k - 0.5) ** 2 + 1 / (4 * np.pi**2))
+        skewness = 2 * (w**3).sum() / (w**2).sum() ** 1.5 / np.sqrt(shape)
+        error = (x.mean() - mean) / np.sqrt(variance / n)
         print(
-            f"{name:26s} {1e3 * np.median(took):8.1f} ms, {np.median(ratio):5.2f} x ours"
-            f" ({ratio.min():.2f} to {ratio.max():.2f})"
+            f"{shape},{error:+.2f},{x.var() / variance:.4f},{stats.skew(x):.3f},{skewness:.3f}",
+            flush=True,
         )
 
 
+def speed():
+    from polyagamma import random_polyagamma
+
+    rng = np.random.default_rng(0)
+    y = rng.negative_binomial(10, 10 / 11.5, (30, 500))
+    tilt = rng.standard_normal(y.shape)
+    print("case,ratio (library / ours),10 %,90 %,ours M/s")
+    cases = {"30 x 500, shape near 11": (y + 10.3, tilt)}
+    for shape in (0.5, 1.0, 1.3, 2.5, 5.0, 10.5, 20.0, 49.0, 60.0):
+        cases[f"shape {shape:g}"] = (np.full(100_000, shape), np.ones(100_000))
+    for name, (h, z) in cases.items():
+        ratio, took = compare(
+            lambda h=h, z=z: sample_polya_gamma(h, z, rng),
+            lambda h=h, z=z: random_polyagamma(h, z, random_state=rng),
+        )
+        print(f"{name},{ratio[0]:.2f},{ratio[1]:.2f},{ratio[2]:.2f},{h.size / took / 1e6:.2f}")
+
+
+def chains():
+    print("latents,bins,ratio (banded LAPACK / ours),10 %,90 %,ours ms")
+    rng = np.random.default_rng(0)
+    for k, n_times in ((3, 500), (9, 500), (9, 10_000), (30, 1000)):
+        lower = 0.3 * rng.normal(size=(n_times, k, k)) / np.sqrt(k)
+        diagonal = np.broadcast_to(3 * np.eye(k), (n_times, k, k)).copy()
+        linear, noise = rng.normal(size=(2, n_times, k))
+
+        def ours(diagonal=diagonal, lower=lower, linear=linear, noise=noise):
+            own, back, _ = factor(diagonal, lower)
+            return solve(own, back, linear, noise)
+
+        def banded(diagonal=diagonal, lower=lower, linear=linear, noise=noise, k=k):
+            n = len(linear)
+            band = np.zeros((2 * k, n * k))
+            view = band.reshape(2 * k, n, k)
+            for j in range(k):
+                view[0 : k - j, :, j] = diagonal[:, j:, j].T
+                view[k - j : 2 * k - j, :-1, j] = lower[1:, :, j].T
+            root, _ = lapack.dpbtrf(band, lower=1, overwrite_ab=1)
+            half, _ = lapack.dtbtrs(root, linear.reshape(-1, 1), uplo="L", trans="N")
+            half += noise.reshape(-1, 1)
+            return lapack.dtbtrs(root, half, uplo="L", trans="T")[0].reshape(n, k)
+
+        np.testing.assert_allclose(ours(), banded(), rtol=1e-6, atol=1e-8)
+        ratio, took = compare(ours, banded)
+        print(f"{k},{n_times},{ratio[0]:.2f},{ratio[1]:.2f},{ratio[2]:.2f},{1e3 * took:.2f}")
+
+
 if __name__ == "__main__":
-    main()
+    speed()
+    chains()
+    moments()

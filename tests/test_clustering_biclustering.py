@@ -124,6 +124,20 @@ def test_odd_recordings_have_an_answer(observation, rng):
     assert one.state_labels_.tolist() == [0] * 40
 
 
+def test_a_recording_without_a_spike_is_kept_and_said_to_be_undecided():
+    with pytest.warns(UserWarning, match="have no spike"):
+        found = model().fit(np.zeros((40, 3)))
+    assert found.undecided_ == [0, 1, 2]
+
+
+def test_posteriors_go_through_files_of_recordings(fitted, tmp_path):
+    for name in ("posterior_", "latents_"):
+        neurokit.io.save(tmp_path / f"{name}.nc", getattr(fitted, name))
+        xr.testing.assert_identical(
+            neurokit.io.load(tmp_path / f"{name}.nc"), getattr(fitted, name)
+        )
+
+
 def test_trials_are_sequences_of_their_own(rng):
     y = xr.DataArray(rng.poisson(2.0, (3, 4, 20)), dims=("trial", "unit", "time"))
     y = y.assign_coords(time=np.arange(20) / 10, unit=list("abcd"))

@@ -114,7 +114,7 @@ def guess_states(
 
     n_times = course.shape[1]
     n_groups = min(n_groups, max(1, n_times // 20))
-    if n_groups < 2:
+    if n_groups < 2 or not course.any():
         return np.zeros(n_times, np.int64)
     left, size, _ = np.linalg.svd(course @ course.T)
     leading = left[:, : 2 * q].T @ course
