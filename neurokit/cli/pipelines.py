@@ -134,7 +134,10 @@ def decode_movement(
     prediction = decoded.isel(time=late)
     add(f"Wiener, {window:g} s", prediction)
     for mode in ("block_last", "block_middle"):
-        bessel = BesselFilter(mode=mode, block=block).fit(decoded)
+        # a block that keeps its newest result filters only where few periods fit into it
+        slow = 0.32 * recording.sampling_rate(decoded) / block
+        cutoff = min(6.25, slow) if mode == "block_last" else 6.25
+        bessel = BesselFilter(cutoff, mode=mode, block=block).fit(decoded)
         smooth = bessel.transform(decoded).isel(time=late)
         add(f"Wiener, then Bessel {mode}", smooth, bessel.latency_)
     return Decoded(pd.DataFrame(rows), truth, prediction)
