@@ -135,7 +135,7 @@ def decode_movement(
     add(f"Wiener, {window:g} s", prediction)
     for mode in ("block_last", "block_middle"):
         # a block that keeps its newest result filters only where few periods fit into it
-        slow = 0.32 * recording.sampling_rate(decoded) / block
+        slow = 0.4 * recording.sampling_rate(decoded) / block
         cutoff = min(6.25, slow) if mode == "block_last" else 6.25
         bessel = BesselFilter(cutoff, mode=mode, block=block).fit(decoded)
         smooth = bessel.transform(decoded).isel(time=late)

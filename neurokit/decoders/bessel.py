@@ -280,7 +280,7 @@ class BesselFilter(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         lower = self.cutoff * 0.9 ** np.arange(1, 40)
         found = next((c for c in lower if self._works(rate, cutoff=float(c))), None)
         if found is not None:
-            ways.append(f"cutoff={0.95 * found:.2g} or lower")
+            ways.append(f"cutoff={0.95 * found:.2g}")
         blocks = sorted(range(4, 65), key=lambda block: abs(block - self.block))
         short = next((b for b in blocks if self._works(rate, block=b)), None)
         if short is not None:
