@@ -31,6 +31,7 @@ from neurokit.connectomes.sbm import WeightedSBM
 from neurokit.connectomes.tensors.loadings import solve_mode
 from neurokit.inputs.labels import SPACES, labelled_or_plain, match_channels
 from neurokit.inputs.series import series
+from neurokit.inputs.units import match_units
 from neurokit.persistence import Saveable
 from neurokit.recording.make import traces as label_traces
 from neurokit.recording.rate import sampling_rate
@@ -332,6 +333,7 @@ class DynamicConnectome(Saveable, TransformerMixin, BaseEstimator):
         if X.dtype.kind not in "biuf" or np.isinf(X.values).any():
             raise ValueError("DynamicConnectome: X must be real numbers without infinity.")
         X = match_channels(self, X, space, reset=reset)
+        X = match_units(self, X, space, reset=reset)
         if reset:
             self.n_features_in_ = X.sizes[space]
         elif X.sizes[space] != self.n_features_in_:
