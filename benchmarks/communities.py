@@ -77,8 +77,8 @@ def lfr(n, seed, mixing=0.5, degree=25, top=100):
     for within in (True, False):
         stubs = inside if within else (k - inside).astype(int)
         odds = np.outer(stubs, stubs) * ((block[:, None] == block) == within)
-        total = odds.sum(1)
-        rate = odds / np.sqrt(np.outer(np.maximum(total, 1), np.maximum(total, 1)))
+        others = np.maximum(odds.sum(1) / np.maximum(stubs, 1), 1)
+        rate = odds / np.sqrt(np.outer(others, others))
         edge = np.triu(rng.random((n, n)) < rate, 1)
         edge = edge | edge.T
         number = np.maximum(edge.sum(1), 1)

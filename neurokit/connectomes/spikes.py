@@ -265,7 +265,7 @@ class SpikeConnectivity(Saveable, BaseEstimator):
         history, best, kept = [], -1.0, coupling.copy()
         made = wanted
         for epoch in range(self.n_epochs):
-            step = 0.05 / (1 + 4 * epoch / self.n_epochs) / max(1.0, n_times / rate / 10)
+            step = 0.1 / (1 + 9 * epoch / self.n_epochs) * rate / n_times
             now = drive if free else np.broadcast_to(constant, wanted.shape).copy()
             raster = pspm.simulate(now, coupling, keep, rest, delay, nobody if free else wanted)
             close = pspm.similarity(raster, wanted, slack)
