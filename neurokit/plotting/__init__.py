@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "clustering": ["plot_chains", "plot_latents", "plot_similarity", "plot_states"],
         "connectomes": ["plot_components", "plot_connectome", "plot_graph", "plot_ranks"],
         "decoding": ["plot_confusion", "plot_decoding"],
+        "graphs": ["plot_edge_appearance", "plot_edge_traffic"],
         "signal": ["plot_psd", "plot_signal", "plot_topomap"],
         "spikes": ["plot_raster", "plot_traces"],
         "states": ["plot_connections", "plot_dwell_times"],
