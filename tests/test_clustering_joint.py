@@ -8,7 +8,7 @@ the reference code, planted one by one, are all found.
 import numpy as np
 import pytest
 
-from neurokit.clustering.sampling import loadings, splits, states, sweep
+from neurokit.clustering.sampling import splits, states, sweep
 from neurokit.clustering.sampling.likelihood import log_rates
 from neurokit.clustering.sampling.model import Chain, Counts, Prior
 
@@ -221,44 +221,16 @@ def cluster_not_from_the_prior(patch):
     patch.setattr(splits, "propose_dynamics", wrong)
 
 
-def evidence_accepted_as_it_is(patch):
-    """The Laplace evidence decides, and a Gaussian draw is not corrected."""
-    draw = sweep.reassign
-
-    def wrong(y, keep, r, x, z, theta, sizes, g, precision, modes, roots, evidence, rng):
-        n = draw(y, keep, r, x, z, theta, sizes, g, precision, modes, roots, evidence, rng)
-        for i in range(len(z)):
-            loadings.draw_student(modes[i, z[i]], roots[i, z[i]], rng, theta[i])
-        return n
-
-    patch.setattr(sweep, "reassign", wrong)
-
-
 def split_by_likelihood_alone(patch):
     """A split forgets how likely it was to be proposed."""
     patch.setattr(splits, "log_student", lambda theta, mode, root: 0.0)
-
-
-def dispersion_with_the_share_held(patch):
-    """Dispersions move by their tables as if the share of the law did not hold them."""
-    from neurokit.solvers.crt import sample_tables
-
-    def wrong(y, keep, eta, r, a, b, rng):
-        for i in range(len(r)):
-            tables = sample_tables(y[i][keep[i]].astype(int), r[i], rng).sum()
-            rate = b + np.log1p(np.exp(eta[i][keep[i]]) / r[i]).sum()
-            r[i] = rng.gamma(a + tables, 1 / rate)
-
-    patch.setattr(sweep, "draw_shapes", wrong)
 
 
 BUGS = [
     off_by_one,
     chain_anew,
     cluster_not_from_the_prior,
-    evidence_accepted_as_it_is,
     split_by_likelihood_alone,
-    dispersion_with_the_share_held,
 ]
 
 

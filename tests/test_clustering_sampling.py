@@ -246,3 +246,45 @@ def test_new_counts_are_followed_with_all_else_fixed(rng):
     assert len(kept) == 4
     assert kept[0].shape == (1, 8, 2)
     np.testing.assert_array_equal(draw.latents, x)
+
+
+def posterior_of_a_silent_unit():
+    """Offset and loading of a unit without a spike in three bins, on a grid."""
+    x = np.array([[0.0, 1.0], [0.5, -1.0], [0.2, 2.0]])
+    grid = np.linspace(-12, 6, 901)
+    delta, c = np.meshgrid(grid, grid, indexing="ij")
+    logs = -0.5 * (delta**2 + c**2) / 4
+    for m, f in x:
+        logs = logs - 5.0 * np.log1p(np.exp(delta + m + c * f) / 5.0)
+    weight = np.exp(logs - logs.max())
+    weight /= weight.sum()
+    return x, (weight * delta).sum(), (weight * delta**2).sum()
+
+
+def draws_of_a_silent_unit(rng, n, corrected=True):
+    x, *_ = posterior_of_a_silent_unit()
+    y, keep, r = np.zeros((1, 3)), np.ones((1, 3), bool), np.array([5.0])
+    z, theta, sizes = np.zeros(1, np.int64), np.zeros((1, 2)), np.ones(1, np.int64)
+    modes, roots, evidence = np.empty((1, 1, 2)), np.empty((1, 1, 2, 2)), np.empty((1, 1))
+    data = (y, keep, r, x[None])
+    loadings.fit_loadings(*data, 0.25, modes, roots, evidence)
+    out = np.empty(n)
+    for k in range(n):
+        if corrected:
+            fitted = (modes, roots, evidence)
+            loadings.reassign(*data, z, theta, sizes, 1.0, 0.25, *fitted, rng)
+        else:
+            loadings.draw_student(modes[0, 0], roots[0, 0], rng, theta[0])
+        out[k] = theta[0, 0]
+    return out
+
+
+def test_loadings_follow_their_posterior_and_not_its_gaussian(rng):
+    _, mean, square = posterior_of_a_silent_unit()
+    spread = np.sqrt(square - mean**2)
+    found = draws_of_a_silent_unit(rng, 20_000)
+    assert found.mean() == pytest.approx(mean, abs=0.05 * spread)
+    assert found.std() == pytest.approx(spread, rel=0.05)
+    # the reference takes the Gaussian for the posterior: that would be seen
+    taken = draws_of_a_silent_unit(rng, 20_000, corrected=False)
+    assert abs(taken.mean() - mean) > 0.1 * spread
