@@ -4,7 +4,7 @@
 
 Networks of `datasets.make_spiking_network` (30 units, 60 s, median weight .1 of the threshold).
 PSPM is given what reached each membrane from outside, and once runs without it. ``--tracks`` adds
-two rat sessions below NEUROKIT_DATA (hippocampus_tracks_nelpy), for which no truth is known.
+a rat on a linear track below NEUROKIT_DATA (hippocampus_tracks_nelpy); no truth is known there.
 """
 
 import argparse
@@ -96,7 +96,7 @@ def main():
 
 
 def tracks():
-    """Count couplings beyond jitter in two sessions of rats on tracks."""
+    """Count couplings beyond jitter in a rat on a linear track."""
     folder = Path(os.environ["NEUROKIT_DATA"]) / "hippocampus_tracks_nelpy"
     for path in sorted(folder.glob("*.npz")):
         with np.load(path) as file:
