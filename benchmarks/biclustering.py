@@ -27,8 +27,8 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score
 
 from neurokit.clustering import BayesianBiclustering, summarize_partitions
-from neurokit.clustering._summary import expand_states
 from neurokit.clustering.sampling.model import Counts, Prior, start
+from neurokit.clustering.sampling.summary import expand_states
 from neurokit.clustering.sampling.sweep import sweep
 from neurokit.datasets import make_biclustering
 

@@ -6,6 +6,7 @@ docstrings, as types do not know them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -20,6 +21,8 @@ Flags: TypeAlias = NDArray[np.bool_]
 Names: TypeAlias = NDArray[np.object_]
 Json: TypeAlias = dict[str, Any]  # an object of JSON: a header, a note, a plan
 State: TypeAlias = dict[str, Any]  # of a sampler or a climb: numbers and arrays by name
+Loss: TypeAlias = Callable[..., Any]  # of a module and a batch: a mean, or it and others beside
+TrainingHistory: TypeAlias = list[dict[str, float]]  # one entry for each epoch
 
 
 class MNEObject(Protocol):

@@ -11,7 +11,7 @@ from sklearn.metrics import adjusted_rand_score
 
 import neurokit
 from neurokit.clustering import BayesianBiclustering
-from neurokit.clustering._summary import expand_states
+from neurokit.clustering.sampling.summary import expand_states
 from neurokit.datasets import make_biclustering
 
 SHORT = {"n_factors": 1, "max_states": 3, "n_iter": 8, "n_burn": 4, "thin": 1, "n_chains": 2}

@@ -6,7 +6,7 @@ import xarray as xr
 from scipy.linalg import expm, logm
 
 from neurokit.clustering import DwellTimes
-from neurokit.clustering import _rates as core
+from neurokit.clustering.fitting import rates as core
 from neurokit.datasets import flashing_ratchet, make_jumps
 
 

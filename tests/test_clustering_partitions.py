@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 
 from neurokit.clustering import credible_ball, posterior_similarity, summarize_partitions
-from neurokit.clustering._allocation import LOSSES, expected_losses
 from neurokit.clustering.partitions import relabel
+from neurokit.clustering.sampling.allocation import LOSSES, expected_losses
 
 
 def all_partitions(n):

@@ -10,8 +10,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 import neurokit
 from neurokit.clustering import SwitchingGLM
-from neurokit.clustering import _onehot as onehot
-from neurokit.clustering import _switching as core
+from neurokit.clustering.fitting import onehot
+from neurokit.clustering.fitting import switching as core
 from neurokit.datasets import make_onehot_glm
 
 

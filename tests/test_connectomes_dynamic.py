@@ -13,8 +13,8 @@ from neurokit.connectomes import (
     NonnegativeCP,
     differential_affinity,
 )
-from neurokit.connectomes._change import rates_of_change
-from neurokit.connectomes._surrogates import excess, expected, surrogate
+from neurokit.connectomes.tensors.change import rates_of_change
+from neurokit.connectomes.tensors.surrogates import excess, expected, surrogate
 from neurokit.datasets import make_dynamic_communities
 
 

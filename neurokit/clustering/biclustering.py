@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.clustering import _summary as summary
+from neurokit.clustering.sampling import summary
 from neurokit.clustering.sampling.inference import follow
 from neurokit.clustering.sampling.likelihood import log_probabilities, log_rates
 from neurokit.clustering.sampling.model import Chain, Counts, Prior

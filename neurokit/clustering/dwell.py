@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.clustering import _rates
+from neurokit.clustering.fitting import rates as rate_steps
 from neurokit.inputs.labels import labelled_or_plain
 from neurokit.inputs.ranges import check_at_least, check_positive
 from neurokit.inputs.rates import match_rate, require_rate
@@ -40,7 +40,7 @@ class DwellTimes(Saveable, BaseEstimator):
     n_bootstrap : int, default=100
         Refits on stretches drawn with replacement, for the intervals; 0 for none.
     confidence : float, default=0.95
-        Of the intervals.
+        How often the intervals hold the truth.
     max_iter : int, default=5000
         Rounds of expectation maximisation.
     tol : float, default=1e-5
@@ -255,13 +255,13 @@ class DwellTimes(Saveable, BaseEstimator):
         self, data: "_Data", warm: tuple[Floats, float] | None
     ) -> tuple[Floats, float, int]:
         counts = _count(data)
-        rates = _rates.first_rates(counts, data.interval) if warm is None else warm[0]
+        rates = rate_steps.first_rates(counts, data.interval) if warm is None else warm[0]
         if self.noise == 0:
-            rates, n_iter = _rates.solve(rates, counts, data.interval, self.max_iter, self.tol)
+            rates, n_iter = rate_steps.solve(rates, counts, data.interval, self.max_iter, self.tol)
             return rates, 0.0, n_iter
         if warm is None:
             rates = rates + 1e-3 * np.abs(rates).max()
-            rates = _rates.project(rates)
+            rates = rate_steps.project(rates)
         noise = float(self.noise) if self.noise != "fit" else (0.02 if warm is None else warm[1])
         n_iter = 0
         while n_iter < self.max_iter:
@@ -269,7 +269,7 @@ class DwellTimes(Saveable, BaseEstimator):
             found = _smooth(data, rates, noise)
             new = rates
             for _ in range(3):  # the dear part is the line above
-                new = _rates.improve(new, found.pairs, data.interval)
+                new = rate_steps.improve(new, found.pairs, data.interval)
             moved = np.abs(new - rates).max()
             rates = new
             if self.noise == "fit":
@@ -279,7 +279,7 @@ class DwellTimes(Saveable, BaseEstimator):
                 break
         else:
             n_iter += 1  # one more than allowed: rates still move
-        return _rates.trim(rates, found.pairs, data.interval), noise, n_iter
+        return rate_steps.trim(rates, found.pairs, data.interval), noise, n_iter
 
     def _bootstrap(self, data: "_Data", found: tuple[Floats, float, int]) -> Floats:
         """Refit on stretches drawn with replacement."""
@@ -297,8 +297,10 @@ class DwellTimes(Saveable, BaseEstimator):
             chosen = rng.integers(len(spans), size=len(spans))
             if self.noise == 0:
                 counts = each[chosen].sum(0)
-                warm = _rates.first_rates(counts, data.interval)
-                draws.append(_rates.solve(warm, counts, data.interval, self.max_iter, self.tol)[0])
+                warm = rate_steps.first_rates(counts, data.interval)
+                draws.append(
+                    rate_steps.solve(warm, counts, data.interval, self.max_iter, self.tol)[0]
+                )
             else:
                 part = data.part([spans[k] for k in chosen])
                 draws.append(self._solve(part, (found[0], found[1]))[0])

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from neurokit.clustering._allocation import LOSSES, expected_losses, search
+from neurokit.clustering.sampling.allocation import LOSSES, expected_losses, search
 
 _EXAMINED = 200  # draws tried as summaries; more of them rarely add a better one
 

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.clustering._switching import (
+from neurokit.clustering.fitting.switching import (
     LADDER,
     Problem,
     held_out,
@@ -42,11 +42,11 @@ class SwitchingGLM(Saveable, ClusterMixin, BaseEstimator):
     Parameters
     ----------
     n_states : int, or sequence of int, default=3
-        Of several, that with the highest held-out log-likelihood is taken.
+        If several are given, the one with the highest held-out log-likelihood is taken.
     prior : {"none", "gaussian", "onehot"}, default="gaussian"
-        Of the weights. ``"gaussian"``: those of a pair scatter about their mean over states.
-        ``"onehot"``: each is inhibitory, absent or excitatory, with odds that all states share;
-        absent ones are zero.
+        What is known of the weights. ``"gaussian"``: those of a pair scatter about their mean
+        over states. ``"onehot"``: each is inhibitory, absent or excitatory, with odds that all
+        states share; absent ones are zero.
     n_lags : int, default=5
         Bins of the past that count.
     link : {"softplus", "exp", "sigmoid"}, default="softplus"

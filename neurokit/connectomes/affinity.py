@@ -10,8 +10,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from neurokit.connectomes._change import rates_of_change
 from neurokit.connectomes.tensors.backend import Array
+from neurokit.connectomes.tensors.change import rates_of_change
 from neurokit.connectomes.tensors.packed import Pairs
 from neurokit.connectomes.tensors.presence import Presence
 from neurokit.connectomes.tensors.separable import Separable

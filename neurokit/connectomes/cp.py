@@ -6,7 +6,7 @@ import os
 
 import numpy as np
 
-from neurokit.connectomes._factorisation import Factorisation
+from neurokit.connectomes.tensors.factorisation import Factorisation
 
 
 class NonnegativeCP(Factorisation):

@@ -14,8 +14,14 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
-from neurokit.connectomes._change import rates_of_change
-from neurokit.connectomes._surrogates import (
+from neurokit.connectomes.affinity import KINDS, Affinity
+from neurokit.connectomes.cp import NonnegativeCP
+from neurokit.connectomes.graphs import louvain
+from neurokit.connectomes.sbm import WeightedSBM
+from neurokit.connectomes.tensors.change import rates_of_change
+from neurokit.connectomes.tensors.loadings import solve_mode
+from neurokit.connectomes.tensors.reading import read_tensor
+from neurokit.connectomes.tensors.surrogates import (
     SURROGATES,
     cell_weights,
     end_to_end,
@@ -23,13 +29,8 @@ from neurokit.connectomes._surrogates import (
     expected,
     surrogate,
 )
-from neurokit.connectomes._tensor import read_tensor
-from neurokit.connectomes.affinity import KINDS, Affinity
-from neurokit.connectomes.cp import NonnegativeCP
-from neurokit.connectomes.graphs import louvain
-from neurokit.connectomes.sbm import WeightedSBM
-from neurokit.connectomes.tensors.loadings import solve_mode
 from neurokit.inputs.labels import SPACES, labelled_or_plain, match_channels
+from neurokit.inputs.rates import match_rate, require_rate
 from neurokit.inputs.series import series
 from neurokit.inputs.units import match_units
 from neurokit.persistence import Saveable
@@ -252,11 +253,7 @@ class DynamicConnectome(Saveable, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         traces = self._read(X, reset=False)
         rate = sampling_rate(traces)
-        if not np.isclose(rate, self.sampling_rate_):
-            raise ValueError(
-                f"DynamicConnectome was fitted at {self.sampling_rate_:g} Hz, got data at"
-                f" {rate:g} Hz; fit it again."
-            )
+        match_rate(self, rate, reset=False)
         affinity = self._affinity(traces, whole=False)
         rates = affinity.rates
         loadings = _loadings(self.model_, end_to_end(affinity))
@@ -312,17 +309,13 @@ class DynamicConnectome(Saveable, TransformerMixin, BaseEstimator):
         X = labelled_or_plain(X)
         if not isinstance(X, xr.DataArray):
             rows = series(self, X, reset=reset, allow_nan=True)
-            if rows.sampling_rate is None:
-                raise ValueError(
-                    "DynamicConnectome needs to know the sampling rate of a plain array: give"
-                    " sampling_rate= in Hz, or pass a labelled array."
-                )
+            rate = require_rate(self, rows.sampling_rate)
             if rows.values.shape[1] < 2 or len(rows.values) < 5:
                 raise ValueError(
                     "DynamicConnectome needs at least two units and five time steps, got"
                     f" n_samples = {len(rows.values)}, n_features = {rows.values.shape[1]}."
                 )
-            return label_traces(rows.values.T, sampling_rate=rows.sampling_rate)
+            return label_traces(rows.values.T, sampling_rate=rate)
         space = next((str(dim) for dim in X.dims if dim in SPACES), None)
         others = [dim for dim in X.dims if dim not in (space, "time")]
         if space is None or "time" not in X.dims or len(others) > 1:

@@ -13,10 +13,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.connectomes._factorisation import Factorisation
-from neurokit.connectomes._tensor import Tensor, read_tensor
 from neurokit.connectomes.affinity import Affinity
 from neurokit.connectomes.cp import NonnegativeCP
+from neurokit.connectomes.tensors.factorisation import Factorisation
+from neurokit.connectomes.tensors.reading import Tensor, read_tensor
 
 ENTRIES = 2**30  # of a packed affinity that choose_rank is willing to build
 

@@ -44,9 +44,9 @@ class SpikeConnectivity(Saveable, BaseEstimator):
     sampling_rate : float, optional
         Bins per second of plain arrays. Labelled counts know theirs.
     precision : float, default=1.0
-        Of the Gaussian prior on couplings of the GLM.
+        The spread of the Gaussian prior on couplings of the GLM.
     level : float, default=0.95
-        Of the intervals.
+        How often the intervals hold the truth.
     n_surrogates : int, default=0
         Surrogates in which spikes are moved within windows of ``jitter``; p-values then come
         from them. At least 5, or none.

@@ -166,7 +166,7 @@ class BesselFilter(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         Returns
         -------
         xarray.DataArray or ndarray
-            Of the dims, labels and units of ``X``; at least float32. Lazy (dask) if ``X`` is,
+            It has the dims, labels and units of ``X``; at least float32. Lazy (dask) if ``X`` is,
             but in mode "offline".
         """
         check_is_fitted(self)

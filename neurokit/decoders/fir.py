@@ -140,7 +140,7 @@ class FIRSmoother(Saveable, TransformerMixin, BaseEstimator):
         Returns
         -------
         xarray.DataArray or ndarray
-            Of the dims and labels of ``X``; lazy (dask) if ``X`` is.
+            It has the dims and labels of ``X``; lazy (dask) if ``X`` is.
         """
         check_is_fitted(self)
         if is_lazy(X):

@@ -51,7 +51,7 @@ class MotifDetector(Saveable, TransformerMixin, BaseEstimator):
     n_motifs : int, default=8
         Most motifs to discover, when ``fit`` is given no occurrences.
     min_interval : int, default=1
-        Of beginnings less than this many bins apart, `predict` keeps the likeliest of each motif.
+        Where beginnings are less than this many bins apart, `predict` keeps the likeliest one.
         Raise it where delays jitter: neighbouring bins then look alike.
     sampling_rate : float, optional
         Bins per second of plain arrays, for ``latency_``.

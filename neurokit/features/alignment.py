@@ -137,7 +137,7 @@ class EuclideanAlignment(  # type: ignore[call-arg]
         Returns
         -------
         xarray.DataArray or ndarray
-            Of the shape of ``X``, without unit. Plain two-dimensional input, plain
+            It has the shape of ``X``, without unit. Plain two-dimensional input, plain
             two-dimensional output.
         """
         check_is_fitted(self)

@@ -91,7 +91,7 @@ class DeltaEncoder(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         Returns
         -------
         xarray.DataArray or ndarray
-            Of the dims and labels of ``X``; lazy (dask) if ``X`` is.
+            It has the dims and labels of ``X``; lazy (dask) if ``X`` is.
         """
         check_is_fitted(self)
         if is_lazy(X):

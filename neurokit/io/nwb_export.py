@@ -36,7 +36,7 @@ def write_nwb(path: str | os.PathLike[str], obj: xr.Dataset | xr.DataArray | xr.
     path : path-like
         Ends in ``.nwb``. Written beside and renamed.
     obj : Dataset of spikes, DataArray of dims ("channel", "time"), or DataTree
-        Of a session: ``spikes``, ``signal/...`` in uV, ``behaviour`` and ``events``. Signals may
+        For a session: ``spikes``, ``signal/...`` in uV, ``behaviour`` and ``events``. Signals may
         be lazy. ``attrs["session_start_time"]`` (ISO 8601), ``identifier``, ``subject``,
         ``species`` and ``session_description`` are written if they are there; a session without
         a start is dated 1970.

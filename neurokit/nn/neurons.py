@@ -346,7 +346,7 @@ def _kernels(backend: str, device: str, dtype: torch.dtype, caller: str) -> Modu
         )
     if backend == "triton" and not _installed("triton"):
         raise ImportError(f"{caller}: backend 'triton' needs triton; pip install triton.")
-    module = "lif_cpu" if backend == "numba" else "lif_cuda"
+    module = "lif_cpu" if backend == "numba" else "spiking_cuda"
     return importlib.import_module(f"neurokit.nn.kernels.{module}")
 
 

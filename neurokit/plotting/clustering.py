@@ -219,7 +219,7 @@ def plot_chains(draws: ArrayLike, *, name: str = "", ax: "Axes | None" = None) -
         A number that no naming of clusters changes, such as
         ``model.posterior_["log_likelihood"]``.
     name : str, optional
-        Of that number.
+        What that number is called.
     ax : matplotlib Axes, optional
         Where the traces are drawn; the ranks take a third of it.
 

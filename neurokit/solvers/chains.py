@@ -92,7 +92,7 @@ def run_chains(
         The model. Without ``keep`` no draws are kept.
     n_chains : int, default=1
     n_steps : int
-        Of each chain, those before a checkpoint included.
+        One for each chain, those before a checkpoint included.
     n_burn : int, default=0
         Steps of which nothing is kept.
     thin : int, default=1

@@ -40,7 +40,7 @@ def rates(eta: Floats, link: str) -> tuple[Floats, Floats]:
     Returns
     -------
     rate, log_rate : ndarray
-        Of the shape of ``eta``.
+        Shaped as ``eta``.
 
     Examples
     --------
@@ -290,7 +290,7 @@ def fit_poisson(
     link : {"exp", "softplus", "sigmoid"}, default="exp"
         Mean count as a function of the predictor.
     weights : ndarray of shape (n_rows,) or (n_rows, n_targets), optional
-        Of the rows, not negative.
+        One for each row, not negative.
     offset : ndarray of shape (n_rows,) or (n_rows, n_targets), optional
         Added to the predictor.
     prior_mean, prior_precision : float, or array that broadcasts to (n_targets, n_features)

@@ -149,7 +149,7 @@ def best_path(
     -------
     path : ndarray of int, shape (n_rows,)
     log_probability : ndarray of shape (n_sequences,)
-        Of path and observations together.
+        The log-probability of path and observations together.
 
     Examples
     --------

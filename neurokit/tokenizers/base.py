@@ -140,7 +140,7 @@ class SignalTokenizer(Saveable, TransformerMixin, BaseEstimator):
         )
         if not rate:
             raise ValueError(
-                f"{self._name} needs to know the sampling rate that plain tokens decode to: give"
+                f"{self._name}: plain tokens do not tell the sampling rate to decode to; give"
                 " sampling_rate= in Hz, or pass the labelled tokens."
             )
         n_times = int(attrs.get("signal_samples", self.n_times_))

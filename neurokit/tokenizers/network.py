@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from neurokit.inputs.signal import Signal
 from neurokit.tokenizers._codec import CodecDesign
-from neurokit.tokenizers._network import NetworkDecoder, NetworkEncoder, look_up
+from neurokit.tokenizers._trained import NetworkDecoder, NetworkEncoder, look_up
 from neurokit.tokenizers.base import SignalTokenizer, report_codebooks
 from neurokit.tokenizers.framing.decode import Decode
 from neurokit.tokenizers.framing.encode import Encode

@@ -6,9 +6,10 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
@@ -16,9 +17,7 @@ from neurokit.nn.draws import Draws
 from neurokit.training.checkpoint import Checkpoint, fingerprint_of, interruption_waits
 from neurokit.training.examples import Examples, Rows, describe
 from neurokit.training.processes import Processes
-
-if TYPE_CHECKING:
-    from neurokit.training.trainer import History, Loss, Trainer
+from neurokit.types import Loss, TrainingHistory
 
 
 class Run:
@@ -26,7 +25,7 @@ class Run:
 
     def __init__(
         self,
-        settings: Trainer,
+        settings: BaseEstimator,
         module: nn.Module,
         loss: Loss,
         examples: Examples,
@@ -56,14 +55,14 @@ class Run:
         )
         self.limited = _find_limits(module)
         self.n_batches = math.ceil(len(self.train_set) / settings.batch_size)
-        self.history: History = []
+        self.history: TrainingHistory = []
         self.step = 0  # inside the epoch
         self.seconds = 0.0
         self.totals: dict[str, Tensor] = {}  # sums over the examples of this epoch
         self.best: dict[str, Tensor] = {}
         self.best_loss, self.waited = math.inf, 0
 
-    def train(self) -> History:
+    def train(self) -> TrainingHistory:
         """Train every epoch that is left."""
         settings = self.settings
         bar = tqdm(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
@@ -14,12 +14,11 @@ from neurokit.training.devices import import_torch, reproducible, resolve_device
 from neurokit.training.examples import Examples, as_examples
 from neurokit.training.processes import Processes
 from neurokit.training.split import split_groups
+from neurokit.types import Loss, TrainingHistory
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-Loss = Callable[..., Any]
-History = list[dict[str, float]]
 KEPT = ("best", "last")
 
 
@@ -128,7 +127,7 @@ class Trainer(BaseEstimator):
         *,
         seed: int,
         groups: ArrayLike | None = None,
-    ) -> History:
+    ) -> TrainingHistory:
         """Train ``module`` in place; it comes back on the CPU, in eval mode.
 
         Parameters

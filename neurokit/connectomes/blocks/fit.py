@@ -39,7 +39,7 @@ def fit_blocks(
     weights : csr_matrix of shape (n_nodes, n_nodes)
         Symmetric, without diagonal, and without explicit zeros.
     weight_kind : int
-        Of `likelihood`.
+        See `likelihood`.
     poisson : bool
         Whether weights are counts that stand for so many edges.
     corrected : bool

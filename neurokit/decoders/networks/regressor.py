@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from neurokit.training import Trainer
-    from neurokit.training.trainer import Loss
+    from neurokit.types import Loss
 
 _N_BLOCKS = 10  # of successive time, of which a trainer may hold some out
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from neurokit.training import Trainer
-    from neurokit.training.trainer import Loss
+    from neurokit.types import Loss
 
 
 class WindowMLPRegressor(NetworkRegressor):

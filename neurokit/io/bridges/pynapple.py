@@ -32,7 +32,7 @@ def from_pynapple(obj: Any, *, kind: str = "behaviour") -> Any:
     Returns
     -------
     Dataset, DataFrame or DataArray
-        Of a TsGroup or Ts: spikes, observed in its time support, the
+        For a TsGroup or Ts: spikes, observed in its time support, the
         group's metadata as coordinates of ``unit``. Of an IntervalSet: events. Of a Tsd or
         TsdFrame: an array of that kind; where its time has gaps, it keeps them.
 

@@ -30,7 +30,7 @@ def from_spikeinterface(obj: Any, *, segment: int = 0) -> xr.DataArray | xr.Data
     Returns
     -------
     DataArray or Dataset
-        Of a recording: a signal, in uV if the recording has gains and as it is otherwise, which
+        For a recording: a signal, in uV if the recording has gains and as it is otherwise, which
         is read when it is used. Of a sorting: spikes, observed from 0 to the end of the recording
         it is registered with, or to its last spike.
 

@@ -25,23 +25,7 @@ _FILL = 132 * 4 * 128  # columns that keep the multiprocessors of a large device
 _SAVED = object()  # stands for a tensor that autograd keeps
 
 
-def run(
-    x: Tensor,
-    weight: Tensor | None,
-    parameters: Sequence[Number],
-    state: Sequence[Tensor | None],
-    neuron: Neuron,
-) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Run all steps of a layer; return spikes, last potential and last synaptic current."""
-    fixed = neuron, torch.is_grad_enabled()
-    if weight is None:
-        return _Layer.apply(x, *parameters, *state[:2], fixed)
-    from neurokit.nn.kernels.recurrent_cuda import Recurrent
-
-    return Recurrent.apply(x, weight, *parameters, *state, fixed)
-
-
-class _Layer(torch.autograd.Function):
+class Layer(torch.autograd.Function):
     """All steps of a layer without recurrent weights."""
 
     @staticmethod

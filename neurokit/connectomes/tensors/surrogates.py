@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from neurokit.connectomes._factorisation import Factorisation
 from neurokit.connectomes.affinity import Affinity
+from neurokit.connectomes.tensors.factorisation import Factorisation
 
 SURROGATES = ("shift", "phase")
 DRAWS = 8  # surrogates that stand for the mean affinity where it has no closed form
@@ -97,7 +97,7 @@ def cell_weights(model: Factorisation, affinity: Affinity) -> np.ndarray:
     Parameters
     ----------
     model : NonnegativeCP
-        Of ``affinity``, or of its animals laid end to end.
+        The clock of ``affinity``, or of its animals laid end to end.
     affinity : Affinity
     """
     n_times, *others = affinity.shape[2:]

@@ -109,7 +109,7 @@ def weigh(
     log_p : ndarray of shape (n_units, 3)
         Log prior odds.
     scale : float
-        Of the half-normal law of the sizes.
+        The spread of the half-normal law of the sizes.
 
     Returns
     -------

@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from neurokit.clustering._onehot import Connections, judge_signs, shrink_to_signs
+from neurokit.clustering.fitting.onehot import Connections, judge_signs, shrink_to_signs
 from neurokit.solvers.chains import run_chains
 from neurokit.solvers.glm import (
     bends,

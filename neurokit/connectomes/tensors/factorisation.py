@@ -16,10 +16,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
-from neurokit.connectomes._tensor import Tensor, enumerate_rows, read_tensor
 from neurokit.connectomes.tensors.backend import like
 from neurokit.connectomes.tensors.devices import device_of
 from neurokit.connectomes.tensors.loadings import solve_mode
+from neurokit.connectomes.tensors.reading import Tensor, enumerate_rows, read_tensor
 from neurokit.connectomes.tensors.restarts import (
     Fitted,
     Operand,

@@ -1,0 +1,1 @@
+"""Internal: the climbs of switching regressions and of rates, on plain arrays."""
