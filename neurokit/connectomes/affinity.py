@@ -287,7 +287,7 @@ class Affinity:
         return xr.DataArray(mean, coords, ("source", "target"), name="affinity")
 
     def row(self, i: int) -> np.ndarray:
-        """Affinities of unit i with itself (NaN) and all behind it: (n_units - i, *cells)."""
+        """Return the affinities of unit i with itself (NaN) and with all behind it, by cell."""
         rates = self.rates.values
         values = self._values(rates[i : i + 1], rates[i:])
         values[0] = np.nan

@@ -65,9 +65,9 @@ class WeightedSBM(ClusterMixin, Saveable, BaseEstimator):
         In nats; weights in units of their mean (of their standard deviation if Gaussian).
     degree_corrected_ : bool
         What was chosen.
-    density_ : ndarray of shape (n_blocks_, n_blocks_)
+    density_ : ndarray of shape (n_blocks, n_blocks)
         Share of the pairs that are connected (with counts: mean count).
-    mean_weight_ : ndarray of shape (n_blocks_, n_blocks_)
+    mean_weight_ : ndarray of shape (n_blocks, n_blocks)
         Mean weight of edges; NaN where there is none.
 
     References
