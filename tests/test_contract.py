@@ -452,7 +452,7 @@ def others(parameter, value):
 def everything(estimator, X, folder):
     """Say the same things in every way: in one call, live, and from a file."""
     found = outputs(estimator, X)
-    rows = next(dim for dim in X.dims if dim in ("trial", "time"))
+    rows = next((dim for dim in X.dims if dim in ("trial", "time")), None)
     if hasattr(estimator, "stream") and rows == "time":
         stream = estimator.stream()
         found += [stream.push(X.transpose("time", ...).values), stream.flush()]

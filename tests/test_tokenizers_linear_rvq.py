@@ -278,7 +278,7 @@ def test_wrong_tokens_are_refused(tokenizer):
         tokenizer.inverse_transform(tokens.astype(float))
     with pytest.raises(ValueError, match=r"dims \(\[trial,\] channel, frame, level\)"):
         tokenizer.inverse_transform(tokens.rename(channel="unit"))
-    with pytest.raises(ValueError, match="sampling rate that plain tokens decode to"):
+    with pytest.raises(ValueError, match="do not tell the sampling rate to decode to"):
         tokenizer.inverse_transform(tokens.values)
 
 

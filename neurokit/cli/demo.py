@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from neurokit import datasets, io, plotting, recording
 from neurokit.cli.contents import open_session
+from neurokit.cli.demo_units import find_communities, find_states
 from neurokit.cli.pipelines import band_power, classify, decode_movement, lda
 from neurokit.cli.report import Report
 from neurokit.cli.run import CLASS_WORDS, MOVEMENT_WORDS, show_decoded
@@ -175,13 +176,14 @@ def reaching(report: Report, folder: Path, seed: int) -> list[Row]:
         "A hand's velocity from spikes",
         f"{spikes.sizes['unit']} units, {spikes.sizes['spike']:,} spikes and the hand over"
         f" {float(spikes['stop']):.0f} s, in one NWB file. Spikes are counted in bins of 50 ms;"
-        " the Wiener decoder weighs the last 0.4 s of every unit, and Bessel filters smooth what"
-        " it says. As this hand is simulated, the best possible score is known.",
+        " the Wiener decoder weighs the last 0.4 s of every unit, and filters smooth what it says:"
+        " one that is fitted, and Bessel filters. As this hand is simulated, the best possible"
+        " score is known.",
     )
     report.code(
         "counts = neurokit.bin_spikes(io.read_spikes(path), 0.05).transpose('time', 'unit')\n"
         "decoder = WienerRegressor(window=0.4).fit(counts[:cut], velocity[:cut])\n"
-        "smooth = BesselFilter(mode='block_last').fit_transform(decoder.predict(counts))"
+        "smooth = SmoothedRegressor(decoder, FIRSmoother()).fit(counts[:cut], velocity[:cut])"
     )
     report.table(table, MOVEMENT_WORDS)
     show_decoded(report, decoded.truth, decoded.prediction)
@@ -190,7 +192,7 @@ def reaching(report: Report, folder: Path, seed: int) -> list[Row]:
         "Ten seconds of the spikes, read from the NWB file.",
     )
     names = table["decoder"].tolist()
-    keep = [names.index("Wiener, 0.4 s"), names.index("Wiener, then Bessel block_last")]
+    keep = [names.index("Wiener, this bin only"), names.index("Wiener, 0.4 s")]
     return [
         ("reaching (R2 in real time)", names[k], float(table["R2, real time"][k]), 0.0)
         for k in keep
@@ -250,5 +252,11 @@ def _as_behaviour(x: xr.DataArray) -> xr.DataArray:
     return named.assign_coords(units=units).transpose("time", "feature")
 
 
-SECTIONS: list[Callable[[Report, Path, int], list[Row]]] = [motor_imagery, reaching, tokens]
+SECTIONS: list[Callable[[Report, Path, int], list[Row]]] = [
+    motor_imagery,
+    reaching,
+    tokens,
+    find_states,
+    find_communities,
+]
 """What the demo shows, in this order; a section finds the files of those before it."""

@@ -14,7 +14,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.pipeline import make_pipeline
 
 from neurokit import recording
-from neurokit.decoders import BesselFilter, WienerRegressor
+from neurokit.decoders import BesselFilter, FIRSmoother, SmoothedRegressor, WienerRegressor
 from neurokit.features import BandPower
 from neurokit.metrics import decoding_r2
 from neurokit.types import Codes
@@ -133,6 +133,9 @@ def decode_movement(
     decoded = wiener.predict(rows_x)
     prediction = decoded.isel(time=late)
     add(f"Wiener, {window:g} s", prediction)
+    fitted = SmoothedRegressor(WienerRegressor(window=window), FIRSmoother())
+    fitted.fit(rows_x.isel(time=early), movement.isel(time=early))
+    add("Wiener, then a fitted FIR", fitted.predict(rows_x).isel(time=late))
     for mode in ("block_last", "block_middle"):
         # a block that keeps its newest result filters only where few periods fit into it
         slow = 0.4 * recording.sampling_rate(decoded) / block

@@ -53,6 +53,7 @@ def footprint(estimator: BaseEstimator, X: Recording) -> pd.Series[float]:
     Examples
     --------
     >>> from neurokit.decoders import WienerRegressor
+    >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> x = rng.poisson(0.1, (500, 96))
     >>> cost = footprint(WienerRegressor(5).fit(x, x[:, :2] * 1.0), x)

@@ -13,7 +13,6 @@ from neurokit.decoders.networks.live import Dense, Windows, to_array
 from neurokit.decoders.networks.regressor import NetworkRegressor
 from neurokit.decoders.networks.windows import gather_windows, part_width, running_sums
 from neurokit.inputs.series import Series
-from neurokit.solvers.ridge import rows_with_past
 from neurokit.types import Floats
 
 if TYPE_CHECKING:
@@ -178,8 +177,9 @@ class WindowMLPRegressor(NetworkRegressor):
             x = gather_windows(sums.to(at.device), at, n_parts, width)
             return ((module(x.flatten(1))[0] - truth) ** 2).mean()
 
-        at = rows_with_past(rows.runs, n_parts * width - 1)
-        return (where[at], torch.from_numpy(y[at])), loss
+        # The first rows of a stretch stay in: `predict` and live use see silence before them too,
+        # and a network that was never shown such windows answers wildly there.
+        return (where, torch.from_numpy(y)), loss
 
     def _inputs(self, x: Floats) -> Iterator[NDArray[np.float32]]:
         windows = Windows(x.shape[1], self.n_parts_, self.width_)
