@@ -26,6 +26,8 @@ class TrialClassifier(ClassifierMixin, BaseEstimator):
     """
 
     classes_: Floats
+    n_times_: int
+    _any_length = True  # whether later trials may have another length than those of ``fit``
 
     def predict(self, X: Recording) -> Any:
         """Return the likeliest label of every trial.
@@ -78,7 +80,13 @@ class TrialClassifier(ClassifierMixin, BaseEstimator):
     def _read(self, X: Recording) -> Trials:
         """Read trials as those of ``fit``, or refuse them."""
         check_is_fitted(self)
-        return trials(self, X, reset=False)
+        seen = trials(self, X, reset=False)
+        if not self._any_length and seen.values.shape[2] != self.n_times_:
+            raise ValueError(
+                f"{type(self).__name__} was fitted on trials of {self.n_times_} samples, got"
+                f" {seen.values.shape[2]}; cut them to that length, or fit again."
+            )
+        return seen
 
     def _probabilities(self, seen: Trials) -> Floats:
         """Return the probabilities, shape (n_trials, n_classes)."""

@@ -182,15 +182,6 @@ class FlickerClassifier(Saveable, TrialClassifier):
                 f" cycle of {hz.min():g} Hz; give longer ones."
             )
 
-    def _read(self, X: Recording) -> Trials:
-        seen = super()._read(X)
-        if not self._any_length and seen.values.shape[2] != self.n_times_:
-            raise ValueError(
-                f"{type(self).__name__} was fitted on trials of {self.n_times_} samples, got"
-                f" {seen.values.shape[2]}; cut them to that length, or fit again."
-            )
-        return seen
-
     def _decisions(self, seen: Trials) -> Floats:
         scores = self._add_bands(self._score(self.solution_, self._filter(seen.values)))
         return log_softmax(self.sharpness_ * scores, axis=1)

@@ -253,15 +253,6 @@ class NetworkClassifier(Saveable, TrialClassifier):
             values = (values - self.mean_[:, None]) / self.scale_[:, None]
         return np.ascontiguousarray(values, np.float32)
 
-    def _read(self, X: Recording) -> Trials:
-        seen = super()._read(X)
-        if not self._any_length and seen.values.shape[2] != self.n_times_:
-            raise ValueError(
-                f"{type(self).__name__} was fitted on trials of {self.n_times_} samples, got"
-                f" {seen.values.shape[2]}; cut them to that length, or fit again."
-            )
-        return seen
-
     def _decisions(self, seen: Trials) -> Floats:
         return self._decide(seen.values)
 
