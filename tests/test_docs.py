@@ -11,7 +11,7 @@ import neurokit
 from neurokit.families import FAMILIES
 
 API = Path(__file__).parents[1] / "docs" / "api.rst"
-MODULES = (*FAMILIES, "io", "datasets", "metrics", "nn")
+MODULES = (*FAMILIES, "io", "datasets", "metrics", "nn", "protocols")
 
 
 def documented():

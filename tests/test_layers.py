@@ -31,6 +31,7 @@ ALLOWED = {
     "datasets": RECORDING | {"datasets", "atomic", "inputs"},
     "metrics": RECORDING | {"metrics"},
     "plotting": RECORDING | {"metrics", "plotting"},
+    "protocols": RECORDING | {"inputs", "metrics", "protocols"},
     **{family: ESTIMATOR | {family} for family in FAMILIES},
 }
 ALLOWED["decoders"] |= {"features"}  # what stands before a decoder may stand inside one

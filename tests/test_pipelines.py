@@ -8,8 +8,9 @@ from scipy.stats import binom
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 import neurokit
-from neurokit.cli.pipelines import at_ends_of_bins, blocks_of_time, classify, decode_movement
+from neurokit.cli.pipelines import at_ends_of_bins, classify, decode_movement
 from neurokit.datasets import make_reaching
+from neurokit.protocols import blocks_of_time
 from neurokit.recording import behaviour, bin_spikes, counts
 
 

@@ -88,15 +88,6 @@ def classify(
     return Classified(pd.DataFrame(rows), predictions)
 
 
-def blocks_of_time(y: np.ndarray, n_blocks: int) -> list[tuple[Codes, Codes]]:
-    """Split trials into blocks of successive trials of each label; train on all blocks but one."""
-    block = np.empty(len(y), int)
-    for label in np.unique(y):
-        mine = np.flatnonzero(y == label)
-        block[mine] = np.arange(len(mine)) * n_blocks // len(mine)
-    return [(np.flatnonzero(block != k), np.flatnonzero(block == k)) for k in range(n_blocks)]
-
-
 def decode_movement(
     counts: xr.DataArray,
     movement: xr.DataArray,

@@ -12,8 +12,9 @@ from sklearn.preprocessing import FunctionTransformer
 from neurokit import plotting, recording
 from neurokit.cli.contents import Session, even
 from neurokit.cli.design import LEAST, choose_design, choose_window
-from neurokit.cli.pipelines import band_power, blocks_of_time, classify, decode_movement, lda
+from neurokit.cli.pipelines import band_power, classify, decode_movement, lda
 from neurokit.cli.report import Report
+from neurokit.protocols import blocks_of_time
 
 _NOT_BRAIN = {"stim", "misc", "eog", "ecg", "emg", "syst", "ref_meg", "resp"}
 _SHOWN = 10.0  # s of signal in the picture
