@@ -7,11 +7,7 @@ import xarray as xr
 from sklearn.base import BaseEstimator
 
 from neurokit.inputs.labels import name_of
-
-BRAIN = (
-    *("eeg", "ecog", "seeg", "dbs", "ieeg", "lfp", "csd", "meg", "mag", "grad"),
-    *("hbo", "hbr", "fnirs_cw_amplitude", "fnirs_od", "fnirs_fd_phase", "dipole"),
-)
+from neurokit.recording.channels import BRAIN
 
 
 def pick_channels(estimator: BaseEstimator, X: xr.DataArray, *, reset: bool) -> xr.DataArray:

@@ -6,6 +6,12 @@ from collections.abc import Sequence
 
 import xarray as xr
 
+BRAIN = (
+    *("eeg", "ecog", "seeg", "dbs", "ieeg", "lfp", "csd", "meg", "mag", "grad"),
+    *("hbo", "hbr", "fnirs_cw_amplitude", "fnirs_od", "fnirs_fd_phase", "dipole"),
+)
+"""Kinds of channels that hold signals of a brain."""
+
 
 def select_channels(x: xr.DataArray, names: str | Sequence[str]) -> xr.DataArray:
     """Keep some channels, found by name whatever the file has hung on to it.
@@ -36,13 +42,13 @@ def select_channels(x: xr.DataArray, names: str | Sequence[str]) -> xr.DataArray
     ['EEG Cz-Ref', 'Fc5.']
     """
     held = [str(name) for name in x["channel"].values]
-    plain = [_plain(name) for name in held]
+    plain = [plain_name(name) for name in held]
     places = []
     for name in [names] if isinstance(names, str) else names:
         found = [k for k, known in enumerate(held) if known == name]
-        found = found or [k for k, known in enumerate(plain) if known == _plain(str(name))]
+        found = found or [k for k, known in enumerate(plain) if known == plain_name(str(name))]
         if len(found) != 1:
-            close = difflib.get_close_matches(_plain(str(name)), plain, 5, 0.4)
+            close = difflib.get_close_matches(plain_name(str(name)), plain, 5, 0.4)
             near = [held[k] for k in found] or [held[plain.index(one)] for one in close]
             how = "several channels" if found else "no channel"
             raise KeyError(f"select_channels: {name!r} finds {how} of {len(held)}; near: {near}.")
@@ -50,7 +56,8 @@ def select_channels(x: xr.DataArray, names: str | Sequence[str]) -> xr.DataArray
     return x.isel(channel=places)
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """Return a name without case, spaces, dots, a leading kind and a trailing reference."""
     short = re.sub(r"^(eeg|ecog|seeg|meg|lfp)[ _:]+", "", name.strip().lower())
     short = re.sub(r"[-_ ]+(ref|re|le|avg|a1|a2|m1|m2)$", "", short)
     return re.sub(r"[ ._]", "", short)

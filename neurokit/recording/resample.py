@@ -2,14 +2,19 @@
 
 import itertools
 from fractions import Fraction
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 from scipy.signal import resample_poly
 
+from neurokit.recording.blocks import as_floats, chunk_if_on_disk
 from neurokit.recording.clock import SampleIndex, exact, time_coordinates
 from neurokit.recording.rate import clock_of, contiguous_runs, sampling_rate
 from neurokit.types import Floats
+
+if TYPE_CHECKING:
+    from dask.array import Array as DaskArray
 
 _GAP = 3.0  # steps; what is further apart was not sampled in between
 
@@ -25,7 +30,7 @@ def resample(x: xr.DataArray, rate: float | Fraction | None = None) -> xr.DataAr
     Parameters
     ----------
     x : xarray.DataArray with the dim ``time``
-        Loaded whole.
+        What is lazy stays lazy, unless its timestamps jitter, and is resampled block by block.
     rate : float or Fraction, optional
         In Hz. Default: that of ``x``, or one over its median step.
 
@@ -52,7 +57,7 @@ def resample(x: xr.DataArray, rate: float | Fraction | None = None) -> xr.DataAr
     wanted = None if rate is None else exact(rate)
     if wanted is not None and wanted <= 0:
         raise ValueError(f"resample: rate must be positive, got {rate!r} Hz.")
-    x = x.transpose(..., "time")
+    x = chunk_if_on_disk(x).transpose(..., "time")
     try:
         own = exact(sampling_rate(x))
         index = clock_of(x, "resample")
@@ -73,11 +78,66 @@ def _one_after_the_other(pieces: list[xr.DataArray]) -> xr.DataArray:
 
 def _polyphase(x: xr.DataArray, own: Fraction, wanted: Fraction) -> xr.DataArray:
     ratio = (wanted / own).limit_denominator(10_000)
-    values: Floats = x.values.astype(np.result_type(x.dtype, np.float32), copy=False)
-    if ratio != 1:
-        up, down = ratio.as_integer_ratio()
+    values = as_floats(x.data)
+    up, down = ratio.as_integer_ratio()
+    if ratio != 1 and hasattr(values, "dask"):
+        values = _by_blocks(values, up, down)
+    elif ratio != 1:
         values = resample_poly(values, up, down, axis=-1, padtype="line").astype(values.dtype)
     return _label(x, values, exact(float(x["time"].values[0])) * wanted, wanted)
+
+
+def _by_blocks(data: "DaskArray", up: int, down: int) -> "DaskArray":
+    """Do what `resample_poly` does, block by block, each with as much beside it as counts."""
+    import dask.array as da
+
+    n = data.shape[-1]
+    reach = -(-10 * max(up, down) // up) + 1  # half of SciPy's filter, in samples
+    size = max(down, max(data.chunks[-1]) // down * down)  # whole samples of both clocks
+    first, last = (data[..., k].rechunk({}) for k in (0, -1))
+    out = []
+    for start in range(0, n, size):
+        stop = min(start + size, n)
+        low, high = max(0, start - -(-reach // down) * down), min(n, stop + reach)
+        begin, end = start // down * up, -(-stop * up // down)
+        out.append(
+            da.map_blocks(
+                _resample_block,
+                data[..., low:high].rechunk({-1: -1}),
+                first[..., None],
+                last[..., None],
+                rates=(up, down),
+                place=(low, n),
+                wanted=(begin, end),
+                dtype=data.dtype,
+                chunks=(*data.chunks[:-1], (end - begin,)),
+            )
+        )
+    return da.concatenate(out, axis=-1)
+
+
+def _resample_block(
+    values: Floats,
+    first: Floats,
+    last: Floats,
+    rates: tuple[int, int],
+    place: tuple[int, int],
+    wanted: tuple[int, int],
+) -> Floats:
+    """Resample a block; beyond the recording's ends goes on the line through its two ends."""
+    (up, down), (low, n) = rates, place
+    slope = (last - first) / max(n - 1, 1)
+    reach = -(-10 * max(up, down) // up) + 1
+    before = -(-reach // down) * down if low == 0 else 0
+    after = reach if low + values.shape[-1] == n else 0
+    pieces = [
+        first - slope * np.arange(before, 0, -1),
+        values,
+        last + slope * np.arange(1, after + 1),
+    ]
+    padded = np.concatenate(pieces, axis=-1).astype(values.dtype, copy=False)
+    begin, end = (k + (before - low) // down * up for k in wanted)
+    return np.asarray(resample_poly(padded, up, down, axis=-1)[..., begin:end])
 
 
 def _even(x: xr.DataArray, wanted: Fraction | None) -> xr.DataArray:
@@ -116,7 +176,7 @@ def _interpolate(values: Floats, times: Floats, at: Floats) -> Floats:
     return np.asarray(lines, dtype=values.dtype)
 
 
-def _label(x: xr.DataArray, values: Floats, first: int | Fraction, rate: Fraction) -> xr.DataArray:
+def _label(x: xr.DataArray, values: Any, first: int | Fraction, rate: Fraction) -> xr.DataArray:
     others = {name: c.variable for name, c in x.coords.items() if "time" not in c.dims}
     time = time_coordinates(first, rate, values.shape[-1])
     return xr.DataArray(values, time.assign(others), x.dims, x.name, x.attrs)
