@@ -14,6 +14,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import neurokit
 from neurokit.features import BandPower, EuclideanAlignment
+from neurokit.inputs.seen import listen
 
 
 @pytest.fixture
@@ -80,6 +81,67 @@ def test_a_known_domain_uses_the_training_trials_and_an_unseen_one_its_own(subje
         EuclideanAlignment(unseen="error").fit(known).transform(subjects)
 
 
+def test_online_a_trial_is_aligned_by_itself_and_those_before(subjects):
+    alignment = EuclideanAlignment(unseen="online").fit(subjects[:60])
+    new = subjects[[60, 0, 61, 62, 1, 63]]
+    out = alignment.transform(new)
+    own = new.values[[0, 2, 3, 5]].astype(np.float64)
+    for k, aligned in enumerate(out.values[[0, 2, 3, 5]]):
+        mean = sum(trial @ trial.T / 100 for trial in own[: k + 1]) / (k + 1)
+        expected = fractional_matrix_power(mean, -0.5) @ own[k]
+        np.testing.assert_allclose(aligned, expected, rtol=1e-3, atol=1e-4)
+    np.testing.assert_array_equal(out[[1, 4]], alignment.transform(subjects[:2]))
+    assert out.attrs["alignment"] == (
+        "subject s0: by the training trials;"
+        " subject s3: trial by trial, by themselves and those before"
+    )
+
+
+@settings(deadline=None, max_examples=20)
+@given(sizes=st.lists(st.integers(1, 5), min_size=1, max_size=6), plain=st.booleans())
+def test_live_trials_are_aligned_as_the_whole_is(sizes, plain):
+    rng = np.random.default_rng(3)
+    x = neurokit.signal(
+        rng.normal(size=(sum(sizes), 4, 50)),
+        sampling_rate=50,
+        trials={"subject": np.array(["new", "other"])[rng.integers(0, 2, sum(sizes))]},
+    )
+    known = neurokit.signal(
+        rng.normal(size=(6, 4, 50)), sampling_rate=50, trials={"subject": ["s"] * 6}
+    )
+    alignment = EuclideanAlignment(unseen="online").fit(known)
+    given_, domain = (x.values, "new") if plain else (x, None)
+    whole = alignment.transform(given_, groups=["new"] * len(x) if plain else None)
+    live, first, parts = alignment.stream(domain), 0, []
+    for size in sizes:
+        parts.append(np.asarray(live.push(given_[first : first + size])))
+        first += size
+    np.testing.assert_array_equal(np.concatenate([*parts, live.flush()]), whole)
+
+
+def test_live_alignment_needs_to_know_the_domain_or_may_learn_it_as_it_comes(subjects):
+    live = EuclideanAlignment().fit(subjects[:60]).stream()
+    np.testing.assert_array_equal(
+        live.push(subjects[:3]), EuclideanAlignment().fit(subjects[:60]).transform(subjects[:3])
+    )
+    with pytest.raises(ValueError, match=r"subject s3.*unseen=\"online\" aligns each trial"):
+        live.push(subjects[60:62])
+    silent = EuclideanAlignment(unseen="online").fit(subjects[:60]).stream()
+    assert not silent.push(subjects[60:61] * 0).values.any()
+
+
+def test_what_was_seen_is_heard_behind_the_next_step(subjects):
+    for unseen, access in (("own", "batch"), ("online", "trialwise")):
+        pipeline = make_pipeline(EuclideanAlignment(unseen=unseen), BandPower())
+        pipeline.fit(subjects[:60])
+        with listen() as heard:
+            pipeline.transform(subjects[50:])
+        assert [(h.step, h.access) for h in heard] == [("EuclideanAlignment", access)]
+        with listen() as heard:
+            pipeline.transform(subjects[:5])
+        assert [h.access for h in heard] == ["train"]
+
+
 def test_labels_units_and_the_order_of_dims_are_minded(subjects):
     out = EuclideanAlignment().fit_transform(subjects.transpose("time", "channel", "trial"))
     assert out.dims == ("trial", "channel", "time")
@@ -129,7 +191,7 @@ def test_alignment_refuses_what_it_cannot_do(subjects):
         EuclideanAlignment().fit(subjects.where(subjects["subject"] != "s1", 0.0))
     with pytest.raises(ValueError, match=r"one value per trial, 80, got shape \(3,\)"):
         EuclideanAlignment().fit(subjects, groups=[1, 2, 3])
-    with pytest.raises(ValueError, match='unseen must be "own" or "error", got \'skip\''):
+    with pytest.raises(ValueError, match=r"unseen must be one of .*, got 'skip'"):
         EuclideanAlignment(unseen="skip").fit(subjects)
     with pytest.raises(ValueError, match="lacks"):
         EuclideanAlignment().fit(subjects).transform(subjects[:, :3])

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from neurokit.inputs.seen import tell
 from neurokit.inputs.trials import Trials, trials
 from neurokit.metrics.cost import Cost, multiply
 from neurokit.persistence import Saveable
@@ -17,6 +18,8 @@ from neurokit.types import Floats, Names, Recording
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
+
+_UNSEEN = ("own", "online", "error")
 
 
 class EuclideanAlignment(  # type: ignore[call-arg]
@@ -34,16 +37,18 @@ class EuclideanAlignment(  # type: ignore[call-arg]
     what was learnt from the training trials alone (inductive). A domain that ``fit`` has not
     seen, such as the left-out subject, is aligned by the mean over its own trials that are passed
     to ``transform`` (transductive: without labels, but with the other test trials in view). A
-    labelled result says which was done, in ``attrs["alignment"]``; ``unseen="error"`` forbids
-    the second.
+    labelled result says which was done, in ``attrs["alignment"]``. ``unseen="online"`` aligns each
+    trial of an unseen domain by the mean over itself and those before it, as in live use (no
+    trial sees a later one, and the first is whitened by itself); ``unseen="error"`` forbids both.
 
     Parameters
     ----------
     by : sequence of str, default=("subject", "session")
         Coordinates of ``trial`` that tell domains apart; those that ``X`` lacks are skipped. With
         none of them, all trials are one domain.
-    unseen : {"own", "error"}, default="own"
-        What ``transform`` does with a domain that ``fit`` has not seen.
+    unseen : {"own", "online", "error"}, default="own"
+        What ``transform`` does with a domain that ``fit`` has not seen: align it by all its trials
+        that are passed, by those so far, or refuse it.
     picks : {"brain", "all"}, default="brain"
         Channels to take where ``channel`` carries ``type`` or ``bad``: those of the brain that are
         not bad, or all. A warning says once what was left out; ``left_out_`` keeps it.
@@ -111,9 +116,9 @@ class EuclideanAlignment(  # type: ignore[call-arg]
         self
         """
         source = trials(self, X, reset=True)
-        if self.unseen not in ("own", "error"):
+        if self.unseen not in _UNSEEN:
             raise ValueError(
-                f'EuclideanAlignment: unseen must be "own" or "error", got {self.unseen!r}.'
+                f"EuclideanAlignment: unseen must be one of {_UNSEEN}, got {self.unseen!r}."
             )
         self._keep_plan()
         names = self._domains(source, groups)
@@ -141,32 +146,73 @@ class EuclideanAlignment(  # type: ignore[call-arg]
             two-dimensional output.
         """
         check_is_fitted(self)
+        return self._align(X, groups, {})
+
+    def stream(self, domain: str | None = None) -> AlignmentStream:
+        """Begin live use: trials come one by one or several at a time.
+
+        Parameters
+        ----------
+        domain : str, optional
+            Domain of all trials to come, for plain arrays. Default: as ``by`` names it.
+
+        Returns
+        -------
+        AlignmentStream
+            What ``push`` gives, joined, is what ``transform`` gives for all of the trials.
+
+        Raises
+        ------
+        ValueError
+            From ``push``: if a domain was not seen in ``fit`` and ``unseen`` is not "online".
+        """
+        check_is_fitted(self)
+        return AlignmentStream(self, domain)
+
+    def _align(
+        self, X: Recording, groups: ArrayLike | None, past: dict[str, Past], *, live: bool = False
+    ) -> Any:
+        """Align trials; ``past`` holds what came before of unseen domains, and is carried on."""
         source = trials(self, X, reset=False)
         names = self._domains(source, groups)
         own = sorted(set(names.tolist()) - set(self.domains_))
-        if own and self.unseen_ == "error":
+        if own and (self.unseen_ == "error" or (live and self.unseen_ != "online")):
             raise ValueError(
                 f"EuclideanAlignment: domains {own} were not seen in fit, which saw"
-                f' {self.domains_}; unseen="own" aligns them by their own trials, as'
-                " cross-validation over domains needs."
+                f' {self.domains_}; unseen="online" aligns each trial by itself and those before'
+                + (
+                    "."
+                    if live
+                    else ', unseen="own" by all trials that come together, as cross-validation'
+                    " over domains needs."
+                )
             )
         out = np.empty_like(source.values)
         for name in np.unique(names).tolist():
             chosen = names == name
             here = source.values[chosen].astype(np.float64)
-            if name in own:
-                reference = _mean_covariance(here, name)
+            if name not in own:
+                out[chosen] = _inverse_root(self.references_[self.domains_.index(name)]) @ here
+            elif self.unseen_ == "online":
+                out[chosen] = past.setdefault(name, Past(here.shape[1])).align(here)
             else:
-                reference = self.references_[self.domains_.index(name)]
-            out[chosen] = _inverse_root(reference) @ here
+                out[chosen] = _inverse_root(_mean_covariance(here, name)) @ here
+        said = self._say(sorted(set(names.tolist()) - set(own)), own)
         if source.source is None:
             return out[:, :, 0] if np.asarray(X).ndim == 2 else out
         aligned = source.source.copy(data=out)
-        seen = sorted(set(names.tolist()) - set(own))
-        said = [f"{', '.join(seen)}: by the training trials"] if seen else []
-        said += [f"{', '.join(own)}: by their own trials"] if own else []
-        aligned.attrs |= {"units": "1", "alignment": "; ".join(said)}
+        aligned.attrs |= {"units": "1", "alignment": said}
         return aligned.isel(trial=0) if source.single else aligned
+
+    def _say(self, seen: list[str], own: list[str]) -> str:
+        """Put in words by what trials were aligned, and tell it."""
+        online = self.unseen_ == "online"
+        how = "trial by trial, by themselves and those before" if online else "by their own trials"
+        said = [f"{', '.join(seen)}: by the training trials"] if seen else []
+        said += [f"{', '.join(own)}: {how}"] if own else []
+        words = "; ".join(said)
+        tell(self, ("trialwise" if online else "batch") if own else "train", words)
+        return words
 
     def fit_transform(
         self, X: Recording, y: object = None, *, groups: ArrayLike | None = None
@@ -254,6 +300,56 @@ class EuclideanAlignment(  # type: ignore[call-arg]
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+
+class Past:
+    """The sum of the covariances of the trials of a domain so far."""
+
+    def __init__(self, n_channels: int) -> None:
+        self.total = np.zeros((n_channels, n_channels))
+        self.count = 0
+
+    def align(self, x: Floats) -> Floats:
+        """Align trials one after the other; a trial without any signal stays as it is."""
+        out = np.zeros_like(x)
+        for k, trial in enumerate(x):
+            self.total += trial @ trial.T / trial.shape[1]
+            self.count += 1
+            if self.total.any():
+                out[k] = _inverse_root(self.total / self.count) @ trial
+        return out
+
+
+class AlignmentStream:
+    """Alignment of trials as they come; see `EuclideanAlignment.stream`."""
+
+    def __init__(self, alignment: EuclideanAlignment, domain: str | None) -> None:
+        self._alignment = alignment
+        self._domain = domain
+        self._past: dict[str, Past] = {}
+        self._shape: tuple[int, ...] = (0, alignment.n_features_in_, 0)
+
+    def push(self, trials: Recording) -> Any:
+        """Align the next trials.
+
+        Parameters
+        ----------
+        trials : as in `EuclideanAlignment.transform`
+
+        Returns
+        -------
+        xarray.DataArray or ndarray
+        """
+        groups = None
+        if self._domain is not None:
+            groups = np.full(len(trials), self._domain)  # type: ignore[arg-type]
+        out = self._alignment._align(trials, groups, self._past, live=True)
+        self._shape = (0, *np.shape(out)[1:])
+        return out
+
+    def flush(self) -> Any:
+        """Return no trial: none waits."""
+        return np.empty(self._shape)
 
 
 def _mean_covariance(x: Floats, domain: str) -> Floats:
