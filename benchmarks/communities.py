@@ -15,7 +15,7 @@ import scipy.sparse as sp
 from sklearn.metrics import normalized_mutual_info_score as nmi
 
 from neurokit.connectomes import WeightedSBM
-from neurokit.connectomes.blocks.search import search
+from neurokit.connectomes.blocks.search import Search
 
 # blocks, edges within and between, weights within in units of those between
 SETTINGS = {
@@ -44,8 +44,7 @@ def from_truth(graph, block):
     pieces = csr.indptr.astype(np.int64), csr.indices.astype(np.int64), csr.data, False
     kinds, rng = np.array([0, 1]), np.random.default_rng(0)
     start = block.astype(np.int64)
-    n_blocks = int(start.max()) + 1
-    return search(pieces, start, kinds, False, 60, n_blocks, rng, 1.0, 0, 0, 8.0)
+    return Search(pieces, kinds, False, 60, rng).run(start, int(start.max()) + 1)
 
 
 def lfr(n, seed, mixing=0.5, degree=25, top=100):

@@ -8,8 +8,9 @@ from scipy.special import betaln, gammaln
 from sklearn.metrics import adjusted_rand_score
 
 from neurokit.connectomes import WeightedSBM
-from neurokit.connectomes.blocks import likelihood, search
+from neurokit.connectomes.blocks import likelihood, moves
 from neurokit.connectomes.blocks.fit import fit_blocks
+from neurokit.connectomes.blocks.search import Search
 
 
 def planted(within, between, block, rng, edges=(1.0, 1.0)):
@@ -61,7 +62,7 @@ def test_what_a_partition_costs_is_the_sum_written_out(corrected):
     labels = np.array([0, 0, 1, 1, 2, 0, 1, 2, 2, 0])
     graph = planted(2.0, 1.0, labels, rng, (0.7, 0.5))
     kinds = np.array([int(corrected), 1])
-    size, degree, e, s, q = search.count_blocks(*pieces(graph)[:3], labels, 4, False)
+    size, degree, e, s, q = moves.count_blocks(*pieces(graph)[:3], labels, 4, False)
     hyper = np.zeros((2, 8))
     likelihood.fit_hyper(kinds, corrected, 3, size, e, s, q, hyper, 1e9)
     length = likelihood.description_length(kinds, corrected, 10, 3, size, degree, e, s, q, hyper)
@@ -73,16 +74,16 @@ def test_sums_that_moves_keep_are_those_of_a_fresh_count(corrected):
     rng = np.random.default_rng(1)
     graph = pieces(planted(2.0, 1.0, np.arange(30) % 3, rng, (0.5, 0.2)))
     labels = rng.integers(4, size=30)
-    state = search.count_blocks(*graph[:3], labels, 12, False)
+    state = moves.count_blocks(*graph[:3], labels, 12, False)
     kinds, hyper, n_blocks = np.array([int(corrected), 1]), np.zeros((2, 8)), 4
     for _ in range(20):
         likelihood.fit_hyper(kinds, corrected, n_blocks, state[0], *state[2:], hyper, 8.0)
-        n_blocks, _ = search.sweep(
+        n_blocks, _ = moves.sweep(
             graph, labels, state, kinds, corrected, hyper, n_blocks, 0.5,
             rng.permutation(30), np.zeros(0, np.int64), False, rng,
         )  # fmt: skip
         for kept, fresh in zip(
-            state, search.count_blocks(*graph[:3], labels, 12, False), strict=True
+            state, moves.count_blocks(*graph[:3], labels, 12, False), strict=True
         ):
             np.testing.assert_allclose(kept, fresh, atol=1e-9)
         assert n_blocks == labels.max() + 1
@@ -104,10 +105,8 @@ def test_no_partition_of_few_nodes_is_shorter(seed):
     rng = np.random.default_rng(seed)
     graph = planted(8.0, 1.0, np.arange(8) % 2, rng, (0.9, 0.3))
     graph /= graph[graph > 0].mean()
-    kinds, hyper = np.array([0, 1]), np.zeros((2, 8))
-    lengths = [
-        search._length(pieces(graph), labels, kinds, False, 9, hyper) for labels in _partitions(8)
-    ]
+    search = Search(pieces(graph), np.array([0, 1]), False, 9, rng)
+    lengths = [search.length(labels) for labels in _partitions(8)]
     found = fit_blocks(
         sp.csr_matrix(graph), 1, poisson=False, corrected=False, n_blocks=None, max_blocks=8,
         n_random=2, rng=rng,

@@ -39,4 +39,6 @@ def recur(
             for j in range(n_inputs):
                 total += inward[k, i, j] * inputs[t, j]
             out[t, i] = total
-        state[:] = out[t]
+        # assigning to a slice would compile the making of an error message: two seconds
+        for i in range(n_states):
+            state[i] = out[t, i]

@@ -54,7 +54,8 @@ def _add_augmented(y, keep, r, theta, members, omega, diagonal, linear):  # type
     for i in members:
         log_r = np.log(r[i])
         load[0] = 1.0
-        load[1:] = theta[i, 1:]
+        for f in range(1, q):  # a slice would compile the making of an error message
+            load[f] = theta[i, f]
         for t in range(y.shape[1]):
             if keep[i, t]:
                 w = omega[i, t]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from neurokit.connectomes.blocks.likelihood import BERNOULLI, COUNTS
-from neurokit.connectomes.blocks.search import search
+from neurokit.connectomes.blocks.search import Search
 from neurokit.connectomes.blocks.starts import SMALL, starts
 
 
@@ -64,13 +64,12 @@ def fit_blocks(
         weights.data.astype(np.float64),
         poisson,
     )
-    n_max = max_blocks + 1
     fixed = n_blocks or 0
 
+    search = Search(graph, kinds, corrected, max_blocks + 1, rng)
+
     def run(labels: NDArray[np.int64], keep: int, n_anneal: int, n_rounds: int) -> Partition:
-        found, length = search(
-            graph, labels, kinds, corrected, n_max, keep, rng, 0.4, n_anneal, n_rounds, 256.0
-        )
+        found, length = search.run(labels, keep, n_anneal=n_anneal, n_rounds=n_rounds)
         return Partition(found, length, corrected)
 
     alone = np.zeros(n, np.int64)

@@ -65,7 +65,8 @@ def delayed(rows, delay, every, out):
 @njit(cache=True, error_model="numpy")
 def _affine(x, weight, bias, out):
     """Write ``x @ weight + bias`` for one row, a row of `weight` per source."""
-    out[:] = bias
+    for n in range(out.size):  # a slice would compile the making of an error message
+        out[n] = bias[n]
     for k in range(x.size):
         a = x[k]
         if a != 0.0:

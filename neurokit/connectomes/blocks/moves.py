@@ -1,0 +1,253 @@
+"""Moves of nodes between blocks and mergers of blocks, with the sums that they change."""
+
+import math
+
+import numpy as np
+from numba import njit
+
+from neurokit.connectomes.blocks.likelihood import degree_term, pairs_within, term
+
+
+@njit(cache=True)
+def count_blocks(indptr, indices, weight, labels, n_max, poisson):  # type: ignore[no-untyped-def]
+    """Sum up a partition: sizes, degrees, and edges, weights and squares between blocks."""
+    size, degree = np.zeros(n_max), np.zeros(n_max)
+    e, s, q = np.zeros((n_max, n_max)), np.zeros((n_max, n_max)), np.zeros((n_max, n_max))
+    for i in range(len(labels)):
+        r = labels[i]
+        size[r] += 1
+        for k in range(indptr[i], indptr[i + 1]):
+            t, w = labels[indices[k]], weight[k]
+            one = w if poisson else 1.0
+            degree[r] += one
+            share = 0.5 if r == t else 1.0  # each edge is seen from both its ends
+            e[r, t] += share * one
+            s[r, t] += share * w
+            q[r, t] += share * w * w
+    return size, degree, e, s, q
+
+
+@njit(cache=True)
+def _shift(r, sign, size, degree, e, s, q, d, dw, dq):  # type: ignore[no-untyped-def]
+    """Add a node to block r (or take it out), ``d`` being its edges to each block."""
+    n_blocks = len(d)
+    size[r] += sign
+    for t in range(n_blocks):
+        if d[t] != 0.0:
+            degree[r] += sign * d[t]
+            e[r, t] += sign * d[t]
+            s[r, t] += sign * dw[t]
+            q[r, t] += sign * dq[t]
+            if t != r:
+                e[t, r], s[t, r], q[t, r] = e[r, t], s[r, t], q[r, t]
+
+
+@njit(cache=True)
+def _gain(r, n_blocks, kinds, corrected, size, degree, e, s, q, d, dw, dq, own, hyper, terms):  # type: ignore[no-untyped-def]
+    """Log-probability gained by adding the node whose edges are ``d`` to block r."""
+    gain = 0.0
+    for t in range(n_blocks):
+        n = pairs_within(size[r] + 1, corrected) if t == r else (size[r] + 1) * size[t]
+        if n > 0.0 or d[t] != 0.0:
+            h = hyper[0 if t == r else 1]
+            gain += term(kinds, n, e[r, t] + d[t], s[r, t] + dw[t], q[r, t] + dq[t], h)
+            gain -= terms[r, t]
+    if corrected:
+        gain += degree_term(size[r] + 1, degree[r] + own) - degree_term(size[r], degree[r])
+    return gain + math.log(size[r] + 1.0)  # sizes in the cost of the partition
+
+
+@njit(cache=True)
+def _row(r, n_blocks, kinds, corrected, size, e, s, q, hyper, terms):  # type: ignore[no-untyped-def]
+    """Write what stands between block r and each other into ``terms``."""
+    for t in range(n_blocks):
+        n = pairs_within(size[r], corrected) if t == r else size[r] * size[t]
+        value = term(kinds, n, e[r, t], s[r, t], q[r, t], hyper[0 if t == r else 1])
+        terms[r, t] = value
+        terms[t, r] = value
+
+
+@njit(cache=True)
+def _blocks_cost(n_nodes, n_blocks):  # type: ignore[no-untyped-def]
+    """Log of the number of ways to choose the sizes of that many blocks."""
+    return math.lgamma(n_nodes) - math.lgamma(n_blocks) - math.lgamma(n_nodes - n_blocks + 1.0)
+
+
+@njit(cache=True)
+def sweep(  # type: ignore[no-untyped-def]
+    graph, labels, state, kinds, corrected, hyper, n_blocks, beta, movable, options, fixed, rng
+):
+    """Move each movable node once; returns the number of blocks and of moves.
+
+    ``beta`` is the inverse temperature (infinite: to the best place); ``movable`` lists nodes in
+    the order of the sweep; ``options`` lists blocks that may be chosen (empty: all, and a new
+    one); ``fixed`` keeps the number of blocks.
+    """
+    indptr, indices, weight, poisson = graph
+    size, degree, e, s, q = state
+    n_nodes, n_max = len(labels), len(size)
+    terms = np.zeros((n_max, n_max))
+    for r in range(n_blocks):
+        _row(r, n_blocks, kinds, corrected, size, e, s, q, hyper, terms)
+    gains = np.empty(n_max)
+    wanted = np.zeros(n_max, np.bool_)
+    moves = 0
+    few = len(options) > 0
+    for i in movable:
+        r = labels[i]
+        if size[r] == 1 and (fixed or few):
+            continue
+        d, dw, dq = np.zeros(n_blocks + 1), np.zeros(n_blocks + 1), np.zeros(n_blocks + 1)
+        own = 0.0
+        for k in range(indptr[i], indptr[i + 1]):
+            t, w = labels[indices[k]], weight[k]
+            one = w if poisson else 1.0
+            own += one
+            d[t] += one
+            dw[t] += w
+            dq[t] += w * w
+        _shift(r, -1.0, size, degree, e, s, q, d, dw, dq)
+        _row(r, n_blocks, kinds, corrected, size, e, s, q, hyper, terms)
+        for t in range(n_blocks):
+            wanted[t] = not few
+        if few:
+            for t in options:
+                wanted[t] = True
+        elif n_blocks > 24:  # blocks of neighbours, its own, and a few at random
+            for t in range(n_blocks):
+                wanted[t] = d[t] > 0 or t == r
+            for _ in range(3):
+                wanted[int(rng.random() * n_blocks)] = True
+        alone = size[r] == 0.0  # an emptied block is the new one
+        top, best = -np.inf, r
+        n_choices = n_blocks
+        if not (alone or few or fixed) and n_blocks < n_max:
+            n_choices += 1  # a block of its own
+            for u in range(n_choices):
+                terms[n_blocks, u] = 0.0
+                terms[u, n_blocks] = 0.0
+        for t in range(n_choices):
+            gains[t] = -np.inf
+            if t < n_blocks and not wanted[t]:
+                continue
+            n = max(n_blocks, t + 1)
+            value = _gain(
+                t, n, kinds, corrected, size, degree, e, s, q, d, dw, dq, own, hyper, terms
+            )
+            if t == n_blocks:
+                value -= _blocks_cost(n_nodes, n_blocks + 1) - _blocks_cost(n_nodes, n_blocks)
+            elif alone and t == r:
+                value -= _blocks_cost(n_nodes, n_blocks) - _blocks_cost(n_nodes, n_blocks - 1)
+            gains[t] = value
+            if value > top:
+                top, best = value, t
+        if beta < np.inf:
+            total = 0.0
+            for t in range(n_choices):
+                if gains[t] > -np.inf:
+                    total += math.exp(beta * (gains[t] - top))
+            u = rng.random() * total
+            for t in range(n_choices):
+                if gains[t] > -np.inf:
+                    u -= math.exp(beta * (gains[t] - top))
+                    if u <= 0:
+                        best = t
+                        break
+        elif best != r and gains[r] >= top - 1e-9:
+            best = r
+        if best == n_blocks:
+            n_blocks += 1
+        labels[i] = best
+        _shift(best, 1.0, size, degree, e, s, q, d, dw, dq)
+        _row(best, n_blocks, kinds, corrected, size, e, s, q, hyper, terms)
+        moves += best != r
+        if size[r] == 0.0 and r < n_blocks:  # the last block takes the empty place
+            last = n_blocks - 1
+            _rename(last, r, n_blocks, labels, size, degree, e, s, q)
+            n_blocks -= 1
+            if r < n_blocks:
+                _row(r, n_blocks, kinds, corrected, size, e, s, q, hyper, terms)
+    return n_blocks, moves
+
+
+@njit(cache=True)
+def _rename(last, r, n_blocks, labels, size, degree, e, s, q):  # type: ignore[no-untyped-def]
+    """Give the last block the number r of an empty one, and clear the last."""
+    if last != r:
+        for j in range(len(labels)):
+            if labels[j] == last:
+                labels[j] = r
+        size[r], degree[r] = size[last], degree[last]
+        for a in (e, s, q):
+            within = a[last, last]
+            for t in range(n_blocks):
+                a[r, t] = a[last, t]
+                a[t, r] = a[last, t]
+            a[r, r] = within
+    size[last] = 0.0
+    degree[last] = 0.0
+    for a in (e, s, q):
+        for t in range(n_blocks):
+            a[last, t] = 0.0
+            a[t, last] = 0.0
+
+
+@njit(cache=True)
+def best_merge(n_nodes, n_blocks, kinds, corrected, state, hyper):  # type: ignore[no-untyped-def]
+    """Find the two blocks whose merger gains most; returns gain and the two."""
+    size, degree, e, s, q = state
+    top, one, other = -np.inf, 0, 0
+    terms = np.zeros((n_blocks, n_blocks))
+    for r in range(n_blocks):
+        _row(r, n_blocks, kinds, corrected, size, e, s, q, hyper, terms)
+    fewer = _blocks_cost(n_nodes, n_blocks) - _blocks_cost(n_nodes, n_blocks - 1)
+    for r in range(n_blocks):
+        for u in range(r):
+            joint = size[r] + size[u]
+            gain = math.lgamma(joint + 1) - math.lgamma(size[r] + 1) - math.lgamma(size[u] + 1)
+            gain += fewer - terms[r, r] - terms[u, u] - terms[r, u]
+            gain += term(
+                kinds,
+                pairs_within(joint, corrected),
+                e[r, r] + e[u, u] + e[r, u],
+                s[r, r] + s[u, u] + s[r, u],
+                q[r, r] + q[u, u] + q[r, u],
+                hyper[0],
+            )
+            if corrected:
+                gain += degree_term(joint, degree[r] + degree[u])
+                gain -= degree_term(size[r], degree[r]) + degree_term(size[u], degree[u])
+            for t in range(n_blocks):
+                if t not in (r, u):
+                    gain -= terms[r, t] + terms[u, t]
+                    gain += term(
+                        kinds,
+                        joint * size[t],
+                        e[r, t] + e[u, t],
+                        s[r, t] + s[u, t],
+                        q[r, t] + q[u, t],
+                        hyper[1],
+                    )
+            if gain > top:
+                top, one, other = gain, r, u
+    return top, one, other
+
+
+@njit(cache=True)
+def merge(one, other, n_blocks, labels, state):  # type: ignore[no-untyped-def]
+    """Put all of block ``one`` into ``other``; returns the number of blocks left."""
+    size, degree, e, s, q = state
+    for j in range(len(labels)):
+        if labels[j] == one:
+            labels[j] = other
+    size[other] += size[one]
+    degree[other] += degree[one]
+    for a in (e, s, q):
+        a[other, other] += a[one, one] + a[one, other]
+        for t in range(n_blocks):
+            if t not in (one, other):
+                a[other, t] += a[one, t]
+                a[t, other] = a[other, t]
+    size[one] = 0.0
+    _rename(n_blocks - 1, one, n_blocks, labels, size, degree, e, s, q)
+    return n_blocks - 1
