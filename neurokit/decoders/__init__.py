@@ -5,6 +5,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "pipelines": ["make_band_power", "make_csp", "make_mdm", "make_tangent_space"],
         "bessel": ["BesselFilter"],
         "cascade": ["WienerCascadeRegressor"],
         "drift": ["DriftDetector"],

@@ -4,5 +4,10 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submod_attrs={"splits": ["blocks_of_time", "make_folds"]},
+    submod_attrs={
+        "card": ["ProtocolCard"],
+        "evaluation": ["evaluate"],
+        "result": ["Evaluation"],
+        "splits": ["blocks_of_time", "make_folds"],
+    },
 )
