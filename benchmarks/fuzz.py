@@ -1,11 +1,17 @@
 """Damage files of every format and read them: nothing may crash, hang, or eat the memory.
 
     python benchmarks/fuzz.py --mutants 10000 --formats edf bdf ntok
+    python benchmarks/fuzz.py --mutants 500000 --formats edf-bytes bdf-bytes
+    python benchmarks/fuzz.py --every --formats ntok lossless saved
 
 Each mutant is a small sound file with bytes flipped, set, cut, doubled or inserted, or a number in
 its text made extreme. It is read through every door, in a child process. It must be read, or
 refused by one sentence (OSError, ValueError or ImportError) that begins with the path, within 5 s
 and 200 MB + 20 times its size. Mutants that do otherwise are counted and kept in ``--keep``.
+
+``edf-bytes`` and ``bdf-bytes`` take the reader alone, header, clocks of records, annotations and
+samples, without the labels that xarray adds, and every hundredth mutant through the doors as well.
+``--every`` sets every byte in turn to another value, and cuts the file at every length.
 """
 
 import argparse
@@ -13,7 +19,9 @@ import faulthandler
 import gc
 import os
 import resource
+import select
 import shutil
+import signal
 import struct
 import tempfile
 import time
@@ -29,6 +37,7 @@ import neurokit
 from neurokit import io, recording
 
 SECONDS, MEGABYTES, TIMES = 5, 200, 20
+EVERY = -1  # in place of a seed: every byte and every length
 EXTREMES = [b"0", b"-1", b"1e308", b"1e999999999", b"nan", b"99999999", b"\xff", b""]
 
 
@@ -43,6 +52,7 @@ def make_seeds(folder: Path) -> dict[str, Path]:
     x, told = samples(), recording.events([0.5, 2.0], [0.0, 0.5], ["go", "stop"])
     seeds = {"edf": io.write_edf(folder / "a.edf", x, told)}
     seeds["bdf"] = _write_bdf(folder / "a.bdf")
+    seeds |= {"edf-bytes": seeds["edf"], "bdf-bytes": seeds["bdf"]}
     seeds["lossless"] = io.compress(seeds["edf"], folder / "l.ntok")
     tokens = xr.DataArray(
         np.arange(2 * 40 * 3).reshape(2, 40, 3) % 5,
@@ -194,10 +204,28 @@ def doors_of(form: str) -> list[Callable[[Path], object]]:
     return [door for door in doors if door is not None]
 
 
-def judge(form: str, path: Path) -> str:
+def read_bytes_of_edf(path: Path) -> None:
+    """Read all that a file of EDF or BDF holds, before anything is labelled."""
+    from neurokit.io.readers.edf_file import EdfSamples, open_edf
+
+    file = open_edf(path)
+    file.check_clock()
+    list(file.read_notes())
+    _ = file.gaps
+    for i in file.data:
+        one = EdfSamples(file, (i,), np.ones(1), np.zeros(1))
+        n = one.n_times
+        one.read(np.array([0]), 0, min(n, 400))
+        one.read(np.array([0]), max(n - 5, 0), n)
+
+
+def judge(form: str, path: Path, number: int = 0) -> str:
     """Read a mutant through every door: "read", "refused", or what was wrong."""
     outcome = "refused"
-    for door in doors_of(form):
+    doors = doors_of(form.removesuffix("-bytes"))
+    if form.endswith("-bytes"):
+        doors = [read_bytes_of_edf, *(doors if number % 100 == 0 else [])]
+    for door in doors:
         try:
             touch(door(path))
             outcome = "read"
@@ -215,7 +243,7 @@ def judge(form: str, path: Path) -> str:
 def child(
     form: str, seed_file: Path, numbers: range, seed: int, folder: Path, report: int
 ) -> None:
-    """Judge mutants one after the other; write a line about each before and after."""
+    """Judge mutants one after the other; write a line about each."""
     faulthandler.enable()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     os.dup2(os.open(folder / "stderr", os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
@@ -224,20 +252,34 @@ def child(
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     limit = used + MEGABYTES * 10**6 + TIMES * size
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    beside = _beside(seed_file)
     for number in numbers:
-        path = place(seed_file, number, seed, folder)
-        os.write(report, f"{number} start\n".encode())
-        faulthandler.dump_traceback_later(SECONDS, exit=True)
-        outcome = judge(form, path)
-        faulthandler.cancel_dump_traceback_later()
+        outcome = judge(form, place(seed_file, number, seed, folder, beside), number)
         os.write(report, f"{number} {outcome}\n".encode())
         if number % 200 == 0:
             gc.collect()
     os._exit(0)
 
 
-def place(seed_file: Path, number: int, seed: int, folder: Path) -> Path:
-    """Write mutant `number`; a folder has one of its files changed."""
+def _beside(seed_file: Path) -> list[Path]:
+    return [
+        p
+        for p in seed_file.parent.glob(f"{seed_file.stem}.*")
+        if p.is_file() and p != seed_file and seed_file.suffix == ".vhdr"
+    ]
+
+
+def place(seed_file: Path, number: int, seed: int, folder: Path, beside: list[Path]) -> Path:
+    """Write mutant `number`; a folder has one of its files changed.
+
+    With the seed EVERY it is byte ``number // 2`` changed, or the file cut there.
+    """
+    if seed == EVERY:
+        path, whole = folder / seed_file.name, bytearray(seed_file.read_bytes())
+        at, cut = divmod(number, 2)
+        whole[at] = (whole[at] + 1 + 83 * at % 255) % 256  # never what it was
+        path.write_bytes(whole[:at] if cut else whole)
+        return path
     rng = np.random.default_rng([seed, number])
     path = folder / seed_file.name
     if seed_file.is_dir():
@@ -248,9 +290,8 @@ def place(seed_file: Path, number: int, seed: int, folder: Path) -> Path:
         target.write_bytes(mutate(target.read_bytes(), rng))
         return path
     path.write_bytes(mutate(seed_file.read_bytes(), rng))
-    for beside in seed_file.parent.glob(f"{seed_file.stem}.*"):
-        if beside.name != seed_file.name and beside.is_file():
-            shutil.copy(beside, folder)
+    for other in beside:
+        shutil.copy(other, folder)
     return path
 
 
@@ -267,33 +308,44 @@ def run_format(
             os.close(reader)
             child(form, seed_file, range(first, mutants), seed, folder, writer)
         os.close(writer)
-        last, done = first - 1, True
-        for last, outcome in _lines(reader):
-            done = outcome != "start"
-            if done:
-                counts[outcome] += 1
-                if outcome not in ("read", "refused") and keep is not None:
-                    _keep(seed_file, last, seed, folder, keep)
+        last = first - 1
+        for last, outcome in _lines(reader, pid):
+            counts[outcome] += 1
+            if outcome not in ("read", "refused") and keep is not None:
+                _keep(seed_file, last, seed, folder, keep)
         status = os.waitpid(pid, 0)[1]
-        if not done:
-            signal = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-            counts[f"crash (signal {signal})" if signal else f"longer than {SECONDS} s"] += 1
+        if last + 1 < mutants:  # it died at the next one
+            last += 1
+            number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+            late = number == signal.SIGKILL
+            counts[f"longer than {SECONDS} s" if late else f"crash (signal {number})"] += 1
             if keep is not None:
                 _keep(seed_file, last, seed, folder, keep)
         first = last + 1
     return counts
 
 
-def _lines(reader: int) -> Iterator[tuple[int, str]]:
-    with os.fdopen(reader) as lines:
+def _lines(reader: int, pid: int) -> Iterator[tuple[int, str]]:
+    """Return what a child writes of each mutant; end it where that takes too long."""
+    held, allowed = b"", 60  # it has imports to do
+    while True:
+        ready, _, _ = select.select([reader], [], [], allowed)
+        if not ready:
+            os.kill(pid, signal.SIGKILL)
+        got = os.read(reader, 1 << 16) if ready else b""
+        if not got:
+            os.close(reader)
+            return
+        *lines, held = (held + got).split(b"\n")
         for line in lines:
-            number, _, outcome = line.rstrip("\n").partition(" ")
+            number, _, outcome = line.decode().partition(" ")
             yield int(number), outcome
+        allowed = SECONDS
 
 
 def _keep(seed_file: Path, number: int, seed: int, folder: Path, keep: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent) as aside:  # the child goes on in folder
-        path = place(seed_file, number, seed, Path(aside))
+        path = place(seed_file, number, seed, Path(aside), _beside(seed_file))
         if path.is_file():
             shutil.copy(path, keep / f"{number}-{path.name}")
         else:
@@ -305,6 +357,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mutants", type=int, default=1000, help="of each format")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--every", action="store_true", help="every byte and every length")
     parser.add_argument("--formats", nargs="*", help="default: all")
     parser.add_argument("--keep", type=Path, help="folder for mutants that went wrong")
     options = parser.parse_args()
@@ -320,12 +373,14 @@ def main() -> None:
             if sound != "read":
                 print(f"{form}: the sound file is {sound}")
             begun = time.perf_counter()
-            counts = run_format(
-                form, seeds[form], options.mutants, options.seed, bad, options.keep
-            )
+            mutants, seed, how = options.mutants, options.seed, f"seed {options.seed}"
+            if options.every:
+                how = "every byte, every length"
+                mutants, seed = 2 * seeds[form].stat().st_size, EVERY
+            counts = run_format(form, seeds[form], mutants, seed, bad, options.keep)
             wrong = {k: n for k, n in counts.items() if k not in ("read", "refused")}
             print(
-                f"{form:9s} seed {options.seed} mutants {sum(counts.values()):7d}"
+                f"{form:9s} {how} mutants {sum(counts.values()):7d}"
                 f" read {counts['read']:7d} refused {counts['refused']:7d}"
                 f" wrong {wrong or 0} ({time.perf_counter() - begun:.0f} s)",
                 flush=True,

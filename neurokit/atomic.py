@@ -35,7 +35,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises
     ------
     OSError
-        If the folder that is to hold `path` does not exist, if the block wrote nothing, or if
+        If the folder that is to hold `path` does not exist or is read only, if the block wrote nothing, or if
         a file would take the place of a folder or a folder that of a file.
 
     Examples
@@ -50,6 +50,9 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path}: the folder {path.parent} does not exist; make it first.")
+    effective = os.access in os.supports_effective_ids
+    if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=effective):
+        raise PermissionError(f"{path}: the folder {path.parent} is read only; choose another.")
     part = path.with_name(f".part-{secrets.token_hex(4)}-{path.name}")
     try:
         yield part

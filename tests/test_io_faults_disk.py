@@ -3,11 +3,13 @@
 import subprocess
 import sys
 
+import h5py
 import numpy as np
 import pytest
 
 import neurokit
 from neurokit import io
+from neurokit.io.readers.hdf5 import open_hdf5
 
 FULL = """
 import resource, signal, sys, numpy as np, neurokit, xarray as xr
@@ -66,3 +68,48 @@ def test_a_rotten_block_of_netcdf_is_told_with_the_path(tmp_path):
     path.write_bytes(whole)
     with pytest.raises(OSError, match=r"a\.nc: "):
         io.load(path).load()
+
+
+LOOP = """
+import sys
+from neurokit import io
+for path in sys.argv[1:]:
+    try:
+        io.load(path) if path.endswith(".nc") else io.read_session(path)
+    except (OSError, ValueError) as error:
+        print(error)
+"""
+
+
+def test_texts_whose_length_leads_back_to_themselves_are_refused(tmp_path):
+    # HDF5 walks such a heap for ever, in code that nothing can interrupt
+    paths = [io.save(tmp_path / "a.nc", neurokit.signal(np.ones((2, 9)), sampling_rate=9))]
+    for name in ("b.nwb", "c.mat", "d.snirf"):
+        with h5py.File(tmp_path / name, "w") as file:
+            file.attrs["nwb_version"] = "2.0"
+            file["texts"] = ["one", "two"]
+            file["texts"].attrs["colnames"] = ["one", "two"]
+        paths.append(tmp_path / name)
+    for path in paths:
+        whole = bytearray(path.read_bytes())
+        at, found = whole.find(b"GCOL"), 0
+        while at >= 0:
+            whole[at + 24 : at + 32] = (2**64 - 16).to_bytes(8, "little")
+            at, found = whole.find(b"GCOL", at + 4), found + 1
+        assert found
+        path.write_bytes(whole)
+    command = [sys.executable, "-W", "ignore", "-c", LOOP, *map(str, paths)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    said = done.stdout.splitlines()
+    assert [line.partition(": ")[0] for line in said] == list(map(str, paths)), done.stderr
+    assert sum("a heap of texts is damaged" in line for line in said) >= 3
+
+
+def test_links_to_files_beside_are_followed_by_a_guarded_file(tmp_path):
+    with h5py.File(tmp_path / "there é.h5", "w") as there:
+        there["x"] = ["a", "b"]
+    with h5py.File(tmp_path / "here é.h5", "w") as here:
+        here["y"] = h5py.ExternalLink("there é.h5", "/x")
+    with open_hdf5(tmp_path / "here é.h5") as file:
+        assert file["y"].asstr()[:].tolist() == ["a", "b"]
+        assert file.filename == str(tmp_path / "here é.h5")

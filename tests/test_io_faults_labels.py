@@ -212,3 +212,12 @@ def test_blocks_of_any_size_are_saved(tmp_path):
     back = io.load(io.save(tmp_path / "a.zarr", uneven))
     assert np.array_equal(back.values, x.values)
     assert back.xindexes["time"].equals(x.xindexes["time"])
+
+
+def test_columns_with_slashes_are_renamed_in_a_session(tmp_path):
+    path = tmp_path / "events.tsv"
+    path.write_text("onset\tduration\tstim/side\tstim_side\n0.5\t0\tleft\tb\n")
+    table = io.read_session(path)["events"].to_dataset().to_dataframe()
+    assert table["stim_side_"].tolist() == ["left"]
+    assert table["stim_side"].tolist() == ["b"]
+    assert "stim/side" in io.read_events(path)

@@ -132,7 +132,9 @@ def load(path: str | os.PathLike[str]) -> Any:
             raise OSError(f"{path}: damaged, files are missing, added or cut.")
     else:
         try:
-            _look_through(path)
+            from neurokit.io.readers.hdf5 import look_through
+
+            look_through(path)  # h5netcdf leaves what it cannot open half open
         except Exception as error:
             raise OSError(f"{foreign} ({_first_line(error)}).") from error
     options: Json = dict.fromkeys(
@@ -227,18 +229,6 @@ def _listing(folder: Path) -> list[int]:
         elif entry.is_file():
             number, total = number + 1, total + entry.stat().st_size
     return [number, total, checksum]
-
-
-def _look_through(path: Path) -> None:
-    """Read all but the data of a file: h5netcdf leaves what it cannot open half open."""
-    import h5py
-
-    def look(name: str, found: Any) -> None:
-        dict(found.attrs)
-
-    with h5py.File(path, "r") as file:
-        look("/", file)
-        file.visititems(look)
 
 
 def _header(folder: Path) -> Json | None:

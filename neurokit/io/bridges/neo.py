@@ -11,7 +11,7 @@ import xarray as xr
 
 from neurokit.io.readers.channels import unique_names
 from neurokit.io.readers.neo import TO_UV
-from neurokit.io.readers.reader import sort_events
+from neurokit.io.readers.reader import sort_events, table_node
 from neurokit.recording.make import events, signal
 from neurokit.recording.spikes import spikes
 
@@ -81,7 +81,7 @@ def _segment(segment: neo.Segment) -> dict[str, xr.Dataset]:
     tables = [_marks(mark) for mark in [*segment.events, *segment.epochs] if len(mark)]
     if tables:
         table = sort_events(tables)
-        nodes["events"] = table.rename_axis("event").to_xarray()
+        nodes["events"] = table_node(table)
     return nodes
 
 

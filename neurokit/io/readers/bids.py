@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import xarray as xr
 
 from neurokit.io.readers.mne_files import record_warnings, tell_again
-from neurokit.io.readers.reader import Reader, sort_events
+from neurokit.io.readers.reader import Reader, sort_events, table_node
 from neurokit.io.readers.tables import read_table
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _read(one: mne_bids.BIDSPath, prefix: str) -> dict[str, xr.Dataset]:
     x = x.assign_coords({name: str(value) for name, value in about.items() if value})
     nodes = {f"{prefix}signal/{one.datatype}": x.to_dataset(name="signal")}
     if len(table):
-        nodes[f"{prefix}events"] = table.rename_axis("event").to_xarray()
+        nodes[f"{prefix}events"] = table_node(table)
     return nodes
 
 

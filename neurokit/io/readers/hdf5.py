@@ -1,8 +1,11 @@
 """Open HDF5 files so that damage is told in one sentence, wherever in the file it is met."""
 
 import contextlib
+import os
+import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import h5py
 
@@ -21,12 +24,17 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
     with path.open("rb") as raw:
         refuse_placeholder(path, raw.read(1024))
     try:
-        file = h5py.File(path, "r")
+        file = open_guarded(path)
     except OSError as error:
         reason = "is cut short" if "truncated" in str(error) else "is damaged or not HDF5"
         raise OSError(f"{path}: {reason}; copy it again.") from error
     with file, say_which(path):
         yield file
+
+
+def is_hdf5(path: Path) -> bool:
+    """Whether a file begins as HDF5 does."""
+    return bool(h5py.is_hdf5(path))
 
 
 def list_members(path: Path) -> set[str]:
@@ -35,3 +43,91 @@ def list_members(path: Path) -> set[str]:
         return set()
     with open_hdf5(path) as file:
         return {*file, *file.attrs}
+
+
+def open_guarded(path: Path) -> h5py.File:
+    """Open a file to read, its heaps of texts held against their bytes before HDF5 walks them.
+
+    Objects of a heap tell how long they are. HDF5 believes it, and where a damaged length leads
+    back to the object itself it walks for ever, in code that nothing can interrupt.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened; and later, where a damaged heap is met.
+    """
+    access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
+    access.set_fileobj_driver(h5py.h5fd.fileobj_driver, _HeapGuard(path))
+    # by its own name: links to files beside it are looked up from there
+    return h5py.File(h5py.h5f.open(os.fsencode(path), h5py.h5f.ACC_RDONLY, access))
+
+
+def look_through(path: Path) -> None:
+    """Read all attributes and texts, before others open the file without a guard.
+
+    Raises
+    ------
+    OSError
+        If one of them is damaged.
+    """
+
+    def look(_: str, found: h5py.HLObject) -> None:
+        dict(found.attrs)
+        if isinstance(found, h5py.Dataset) and found.dtype.kind == "O":
+            found[()]
+
+    with open_guarded(path) as file:
+        look("/", file)
+        file.visititems(look)
+
+
+class _HeapGuard:
+    """A file, as HDF5 wants one, that refuses to hand out a damaged heap."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._size = os.fstat(self._file).st_size
+        self._at = 0
+        self._sound: set[int] = set()
+
+    def __del__(self) -> None:
+        os.close(self._file)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move to a byte, counted from the beginning or the end."""
+        self._at = offset + (self._size if whence == os.SEEK_END else 0)
+        return self._at
+
+    def tell(self) -> int:
+        """Return the place of the next byte."""
+        return self._at
+
+    def flush(self) -> None:
+        """Do nothing, since nothing is written."""
+
+    def readinto(self, buffer: Any) -> int:
+        """Read, and look at a heap before it is given away."""
+        at, got, view = self._at, 0, memoryview(buffer)
+        while got < len(view) and (more := os.preadv(self._file, [view[got:]], at + got)):
+            got += more
+        self._at += got
+        if got >= 16 and bytes(view[:5]) == b"GCOL\x01" and at not in self._sound:
+            if not self._is_sound_heap(at):
+                raise OSError("a heap of texts is damaged")
+            self._sound.add(at)
+        return got
+
+    def _is_sound_heap(self, at: int) -> bool:
+        """Whether the objects of a global heap collection lie one behind the other, to its end."""
+        size: int = struct.unpack("<8xQ", os.pread(self._file, 16, at))[0]
+        if not 16 <= size <= self._size - at:
+            return False
+        held, place = os.pread(self._file, size, at), 16
+        while place + 16 <= size:
+            index, length = struct.unpack_from("<H6xQ", held, place)
+            step = 16 + length + -length % 8 if index else length
+            if not 0 < step <= size - place:
+                return False
+            place += step
+        return True

@@ -30,7 +30,9 @@ def list_variables(path: Path) -> list[str]:
     import scipy.io
 
     if h5py.is_hdf5(path):
-        with h5py.File(path) as file:
+        from neurokit.io.readers.hdf5 import open_hdf5
+
+        with open_hdf5(path) as file:
             return [name for name in file if not name.startswith("#")]
     check_mat(path)
     return [name for name, _, _ in scipy.io.whosmat(path)]

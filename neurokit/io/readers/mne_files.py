@@ -146,6 +146,8 @@ def open_mne(path: Path, form: str) -> "mne.io.BaseRaw | mne.BaseEpochs":
         check_fif(path)
     elif form in ("EEGLAB", "FieldTrip"):
         check_mat(path)
+    if form in ("EEGLAB", "FieldTrip", "SNIRF"):
+        _check_hdf5(path)
     with record_warnings() as caught:
         try:
             inst = opener(path) if opener else getattr(mne.io, _READERS[form])(path)
@@ -154,6 +156,15 @@ def open_mne(path: Path, form: str) -> "mne.io.BaseRaw | mne.BaseEpochs":
     tell_again(path, caught)
     tell_if_short(path, form, inst)
     return inst
+
+
+def _check_hdf5(path: Path) -> None:
+    """Look through a file of MATLAB 7.3 or SNIRF, which MNE opens by itself."""
+    from neurokit.io.readers.hdf5 import is_hdf5, look_through
+
+    if is_hdf5(path):
+        with say_which(path):
+            look_through(path)
 
 
 @contextlib.contextmanager

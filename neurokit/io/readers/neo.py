@@ -16,7 +16,7 @@ from neurokit.io.formats import name_inside
 from neurokit.io.readers.channels import choose_channels, unique_names
 from neurokit.io.readers.damage import say_which
 from neurokit.io.readers.lazy import lazy_variable
-from neurokit.io.readers.reader import Found, Reader, sort_events
+from neurokit.io.readers.reader import Found, Reader, sort_events, table_node
 from neurokit.io.readers.saved import pick_events, pick_signal
 from neurokit.recording.clock import exact
 from neurokit.recording.make import events, signal
@@ -71,7 +71,7 @@ def _raw_nodes(raw: BaseRawIO) -> dict[str, xr.Dataset]:
         if (found := _raw_spikes(raw, [segment])) is not None:
             nodes[f"{prefix}spikes"] = found
         if len(table := _raw_events(raw, segment)):
-            nodes[f"{prefix}events"] = table.rename_axis("event").to_xarray()
+            nodes[f"{prefix}events"] = table_node(table)
     return nodes
 
 

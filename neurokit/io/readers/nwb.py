@@ -23,7 +23,7 @@ from neurokit.io.readers.nwb_file import (
     read_whole,
     text,
 )
-from neurokit.io.readers.reader import Found, Reader
+from neurokit.io.readers.reader import Found, Reader, table_node
 from neurokit.io.readers.saved import pick_signal
 from neurokit.recording.clock import SampleIndex, time_coordinates
 from neurokit.recording.edges import slack
@@ -155,7 +155,7 @@ def read_nwb_session(path: Path) -> xr.DataTree:
         table = _events(path, file, series)
         attrs = _about(file)
     if len(table):
-        nodes["events"] = table.rename_axis("event").to_xarray()
+        nodes["events"] = table_node(table)
     alone = [name for name in nodes if name.startswith("behaviour/")]
     if len(alone) == 1:
         nodes["behaviour"] = nodes.pop(alone[0])

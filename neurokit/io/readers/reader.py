@@ -40,8 +40,22 @@ def name_parts(
             name = str(kinds[number.argmax()])
         nodes[f"{prefix}signal/{name}"] = x.to_dataset(name="signal")
     if table is not None and len(table):
-        nodes[f"{prefix}events"] = table.rename_axis("event").to_xarray()
+        nodes[f"{prefix}events"] = table_node(table)
     return nodes
+
+
+def table_node(table: pd.DataFrame) -> xr.Dataset:
+    """Return events as a node of a session.
+
+    A column such as "stim/side" is named "stim_side": in a tree "/" leads to another node.
+    """
+    new: dict[str, str] = {}
+    for name in map(str, table.columns):
+        if "/" in name:
+            new[name] = name.replace("/", "_")
+            while new[name] in {*map(str, table.columns), *(new[n] for n in new if n != name)}:
+                new[name] += "_"
+    return table.rename(columns=new).rename_axis("event").to_xarray()
 
 
 def sort_events(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:

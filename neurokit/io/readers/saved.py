@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from neurokit.io.readers.channels import choose_channels
-from neurokit.io.readers.reader import Found, Reader, sort_events
+from neurokit.io.readers.reader import Found, Reader, sort_events, table_node
 from neurokit.io.store import load
 from neurokit.recording.make import events
 
@@ -59,7 +59,7 @@ def _read_session(found: Found) -> xr.DataTree:
     if isinstance(held, xr.DataTree):
         return held
     if isinstance(held, pd.DataFrame) and "onset" in held:
-        nodes = {"events": held.rename_axis("event").to_xarray()}
+        nodes = {"events": table_node(held)}
         return xr.DataTree.from_dict(nodes)
     if isinstance(held, xr.Dataset) and "spike_time" in held:
         return xr.DataTree.from_dict({"spikes": held})

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from neurokit.io.readers.reader import Found, Reader, name_parts
+from neurokit.io.readers.reader import Found, Reader, name_parts, table_node
 from neurokit.recording.make import events
 
 _LABELS = ("label", "trial_type", "value")  # columns that say what happened, the first there is
@@ -89,7 +89,7 @@ def _typed(column: pd.Series) -> np.ndarray:
 
 def _read_session(found: Found) -> xr.DataTree:
     table = read_table(found.path)
-    nodes = name_parts(table=table) or {"events": table.rename_axis("event").to_xarray()}
+    nodes = name_parts(table=table) or {"events": table_node(table)}
     return xr.DataTree.from_dict(nodes)
 
 
