@@ -35,8 +35,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises
     ------
     OSError
-        If the folder that is to hold `path` does not exist or is read only, if the block wrote nothing, or if
-        a file would take the place of a folder or a folder that of a file.
+        If the folder that is to hold `path` does not exist or is read only, if the block wrote
+        nothing, or if a file would take the place of a folder or a folder that of a file.
 
     Examples
     --------
