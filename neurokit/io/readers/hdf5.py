@@ -25,7 +25,7 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
         refuse_placeholder(path, raw.read(1024))
     try:
         file = open_guarded(path)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # of the file, and of its links
         reason = "is cut short" if "truncated" in str(error) else "is damaged or not HDF5"
         raise OSError(f"{path}: {reason}; copy it again.") from error
     with file, say_which(path):
@@ -49,7 +49,8 @@ def open_guarded(path: Path) -> h5py.File:
     """Open a file to read, its heaps of texts held against their bytes before HDF5 walks them.
 
     Objects of a heap tell how long they are. HDF5 believes it, and where a damaged length leads
-    back to the object itself it walks for ever, in code that nothing can interrupt.
+    back to the object itself it walks for ever, in code that nothing can interrupt. A file that
+    links to others is opened as it is.
 
     Raises
     ------
@@ -59,8 +60,15 @@ def open_guarded(path: Path) -> h5py.File:
     access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
     access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
     access.set_fileobj_driver(h5py.h5fd.fileobj_driver, _HeapGuard(path))
-    # by its own name: links to files beside it are looked up from there
-    return h5py.File(h5py.h5f.open(os.fsencode(path), h5py.h5f.ACC_RDONLY, access))
+    file = h5py.File(h5py.h5f.open(os.fsencode(path), h5py.h5f.ACC_RDONLY, access))
+    if file.id.links.visit(_is_external, info=True):  # HDF5 would look for it in this very file
+        file.close()
+        file = h5py.File(path, "r")
+    return file
+
+
+def _is_external(_: bytes, link: Any) -> bool | None:
+    return True if link.type == h5py.h5l.TYPE_EXTERNAL else None
 
 
 def look_through(path: Path) -> None:
