@@ -1,4 +1,4 @@
-"""The command line: ``neurokit demo | info | convert | run | tokenize | detokenize | bench``."""
+"""The command line, ``neurokit COMMAND``: one function for each command."""
 
 import argparse
 import os
@@ -112,6 +112,8 @@ def _parser() -> argparse.ArgumentParser:
     detokenize.add_argument("--model", default="eeg-small", help=model)
     detokenize.add_argument("--overwrite", action="store_true", help="replace OUT if it is there")
 
+    add("warm", _warm, "compile all loops now, so that no later call waits for that")
+
     bench = add("bench", _bench, "score decoders on a public benchmark, as its leaderboard does")
     bench.formatter_class = argparse.RawDescriptionHelpFormatter
     bench.description = _BENCH
@@ -181,6 +183,12 @@ def _demo(chosen: argparse.Namespace) -> None:
     print(table)
     path = report.save(chosen.out)
     print(f"\nReport: {path.resolve()} ({time.perf_counter() - started:.0f} s)")
+
+
+def _warm(chosen: argparse.Namespace) -> None:
+    from neurokit.cli.warm import warm
+
+    warm()
 
 
 def _info(chosen: argparse.Namespace) -> None:

@@ -1,0 +1,45 @@
+"""Compiling ahead: every family is gone through, and what it compiled is found again."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from neurokit.cli import warm
+
+
+@pytest.mark.parametrize("part", ["_files", "_features", "_tokenizers"])
+def test_small_parts_go_through_without_a_warning(part):
+    getattr(warm, part)()
+
+
+@pytest.mark.slow
+def test_every_family_goes_through_and_compiles_nothing_the_second_time(tmp_path):
+    code = "\n".join(
+        [
+            "from numba.core import event",
+            "from neurokit.cli.main import main",
+            "with event.install_recorder('numba:compile') as compiled:",
+            "    assert main(['warm']) == 0",
+            "own = [e for _, e in compiled.buffer if e.is_start]",
+            "own = {e.data['dispatcher'].py_func.__module__ for e in own}",
+            "print('COMPILED', sum(name.startswith('neurokit') for name in own))",
+        ]
+    )
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    counts = []
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stderr == ""
+        families = {line.split()[0] for line in done.stdout.splitlines()}
+        assert {"files", "clustering", "connectomes"} <= families
+        counts.append(int(done.stdout.split("COMPILED")[1]))
+    assert counts[0] > 20
+    assert counts[1] == 0
