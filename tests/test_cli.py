@@ -333,14 +333,15 @@ def test_warnings_of_the_data_are_shown_and_those_for_programmers_are_not(run, m
 
 
 def test_demo_goes_through_files_to_a_report(run, monkeypatch, tmp_path):
-    from neurokit.cli import demo
+    from neurokit.cli import demo, demo_trials
 
-    monkeypatch.setattr(demo, "N_SUBJECTS", 3)
-    monkeypatch.setattr(demo, "N_TRIALS", 12)
+    monkeypatch.setattr(demo_trials, "N_SUBJECTS", 3)
+    monkeypatch.setattr(demo_trials, "N_TRIALS", 12)
     monkeypatch.setattr(demo, "DURATION", 65.0)
     done = run("demo", "--out", "demo.html")
     assert done.code == 0, done.err
     assert "Euclidean alignment, band power, LDA" in done.out
+    assert "FBCCA, nothing learnt" in done.out
     assert "Wiener, 0.4 s" in done.out
     assert "LinearRVQTokenizer, 3 of 10 stages" in done.out
     page = (tmp_path / "demo.html").read_text("utf-8")

@@ -8,9 +8,9 @@ from scipy.stats import binom
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 import neurokit
-from neurokit.cli.pipelines import at_ends_of_bins, classify, decode_movement
+from neurokit.cli.pipelines import at_ends_of_bins, decode_movement, score_table
 from neurokit.datasets import make_reaching
-from neurokit.protocols import blocks_of_time
+from neurokit.protocols import blocks_of_time, evaluate
 from neurokit.recording import behaviour, bin_spikes, counts
 
 
@@ -47,12 +47,12 @@ def test_no_trial_is_predicted_by_a_classifier_that_has_seen_it():
         sampling_rate=10,
         trials={"label": y},
     )
-    scores = classify(x, {"spy": _Spy()}, blocks_of_time(y, 5))
-    chance, lucky, spy = scores.table["accuracy"]
+    found = evaluate({"spy": _Spy()}, x, protocol=blocks_of_time(y, 5))
+    chance, lucky, spy = score_table(found)["accuracy"]
     assert chance == 0.75
     assert lucky == binom.ppf(0.95, 40, 0.75) / 40
     assert spy == 0.25
-    np.testing.assert_array_equal(scores.predictions["spy"], "a")
+    np.testing.assert_array_equal(found.predicted("spy"), "a")
 
 
 def test_behaviour_is_taken_at_the_end_of_each_bin():

@@ -8,20 +8,17 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from sklearn.metrics import r2_score
-from sklearn.model_selection import LeaveOneGroupOut
-from sklearn.pipeline import make_pipeline
 from tqdm import tqdm
 
 from neurokit import datasets, io, plotting, recording
 from neurokit.cli.contents import open_session
+from neurokit.cli.demo_trials import flicker, motor_imagery
 from neurokit.cli.demo_units import find_communities, find_states
-from neurokit.cli.pipelines import band_power, classify, decode_movement, lda
+from neurokit.cli.pipelines import decode_movement
 from neurokit.cli.report import Report
-from neurokit.cli.run import CLASS_WORDS, MOVEMENT_WORDS, show_decoded
-from neurokit.features import BandPower, EuclideanAlignment
+from neurokit.cli.run import MOVEMENT_WORDS, show_decoded
 from neurokit.tokenizers import LinearRVQTokenizer, ScalarTokenizer
 
-N_SUBJECTS, N_TRIALS = 6, 40
 DURATION = 150.0  # s of reaching
 
 Row = tuple[str, str, float, float]  # job, pipeline, score, the same by chance
@@ -56,87 +53,6 @@ def demo(seed: int = 0) -> tuple[Report, str]:
         before = job
     text = "\n".join(lines)
     return report, text
-
-
-def motor_imagery(report: Report, folder: Path, seed: int) -> list[Row]:
-    """Tell left from right hand by EEG, in people that the classifier has never seen."""
-    n_subjects, n_trials, length = N_SUBJECTS, N_TRIALS, 3.0
-    made, _ = datasets.make_motor_imagery(n_subjects, n_trials, duration=length, random_state=seed)
-    for subject in range(n_subjects):  # trial after trial, as a recorder would write them
-        mine = made.isel(trial=slice(subject * n_trials, (subject + 1) * n_trials))
-        continuous = recording.signal(
-            np.concatenate(list(mine.values), axis=1),
-            sampling_rate=recording.sampling_rate(made),
-            channels=made["channel"].values.tolist(),
-            types="eeg",
-        )
-        cues = recording.events(np.arange(n_trials) * length, length, mine["label"].values)
-        io.write_edf(folder / f"S{subject + 1:02d}.edf", continuous, cues)
-
-    read = []
-    for path in sorted(folder.glob("S*.edf")):
-        x, events = io.read_signal(path), io.read_events(path)
-        trials = recording.epoch(x, events, tmin=0.0, tmax=length)
-        read.append(trials.assign_coords(subject=("trial", [path.stem] * trials.sizes["trial"])))
-    trials = xr.concat(read, dim="trial")
-
-    y, subject_of = trials["label"].values, trials["subject"].values
-    scores = classify(
-        trials,
-        {
-            "band power, LDA": band_power(),
-            "Euclidean alignment, band power, LDA": make_pipeline(
-                EuclideanAlignment(by=["subject"]), BandPower(), lda()
-            ),
-        },
-        LeaveOneGroupOut().split(y, y, subject_of),
-    )
-    report.section(
-        "Motor imagery from EEG",
-        f"{n_subjects} people imagine moving the left or the right hand, {len(y)} times in all;"
-        f" {made.sizes['channel']} channels, one EDF file each. Each person is left out in turn:"
-        " the classifier is trained on the others. Heads differ, so what is learnt from one"
-        " does not fit the next; alignment whitens each person's trials by their own mean"
-        " covariance, without looking at labels.",
-    )
-    report.code(
-        "x, events = io.read_signal(path), io.read_events(path)\n"
-        "trials = neurokit.epoch(x, events, tmin=0, tmax=3)\n"
-        "lda = LinearDiscriminantAnalysis(solver='lsqr', shrinkage='auto')\n"
-        "pipeline = make_pipeline(EuclideanAlignment(), BandPower(), lda)"
-    )
-    report.table(
-        scores.table,
-        CLASS_WORDS + " One fold for each person. Aligning uses the unlabelled trials of the"
-        " person left out (transductive).",
-        best="accuracy",
-    )
-    first = io.read_signal(folder / "S01.edf")
-    events = io.read_events(folder / "S01.edf")
-    report.figure(
-        plotting.plot_signal(first.sel(time=slice(0, 10)), events=events, n_channels=19),
-        "Ten seconds of the first person, read from the EDF file; lines are the cues.",
-    )
-    power = BandPower({"mu": (9, 13)}).fit_transform(made)
-    power = power.values.reshape(len(y), -1)
-    right, left = made["label"].values == "right", made["label"].values == "left"
-    report.figure(
-        plotting.plot_topomap(
-            power[right].mean(0) - power[left].mean(0), made, units="log power, right - left"
-        ),
-        "Mu power (9 to 13 Hz), right minus left hand: it falls on the side opposite to the hand.",
-    )
-    best = "Euclidean alignment, band power, LDA"
-    report.figure(
-        plotting.plot_confusion(y, scores.predictions[best]), f"What was taken for what: {best}."
-    )
-    chance = float(scores.table["accuracy"][0])
-    return [
-        ("motor imagery (accuracy)", name, float(accuracy), chance)
-        for name, accuracy in scores.table[["pipeline", "accuracy"]]
-        .iloc[2:]
-        .itertuples(index=False)
-    ]
 
 
 def reaching(report: Report, folder: Path, seed: int) -> list[Row]:
@@ -254,6 +170,7 @@ def _as_behaviour(x: xr.DataArray) -> xr.DataArray:
 
 SECTIONS: list[Callable[[Report, Path, int], list[Row]]] = [
     motor_imagery,
+    flicker,
     reaching,
     tokens,
     find_states,

@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+import importlib.util
+import warnings
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.stats import binom
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.pipeline import make_pipeline
 
 from neurokit import recording
 from neurokit.decoders import BesselFilter, FIRSmoother, SmoothedRegressor, WienerRegressor
-from neurokit.features import BandPower
 from neurokit.metrics import decoding_r2
-from neurokit.types import Codes
-
-if TYPE_CHECKING:
-    from sklearn.pipeline import Pipeline
-
-
-class Classified(NamedTuple):
-    """Scores of pipelines on trials, and what each of them predicted."""
-
-    table: pd.DataFrame  # one row for each pipeline
-    predictions: dict[str, np.ndarray]  # by pipeline, one label for each trial
+from neurokit.protocols import Evaluation, evaluate
+from neurokit.protocols.evaluation import Splits
 
 
 class Decoded(NamedTuple):
@@ -43,49 +33,43 @@ def lda() -> LinearDiscriminantAnalysis:
     return LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
 
 
-def band_power() -> Pipeline:
-    """Make the pipeline for rhythms: log power in bands, then LDA."""
-    return make_pipeline(BandPower(), lda())
-
-
-def classify(
-    trials: xr.DataArray,
-    pipelines: Mapping[str, BaseEstimator],
-    splits: Iterable[tuple[Codes, Codes]],
-) -> Classified:
-    """Fit each pipeline on the training trials of each split, and score it on the others.
+def score_table(found: Evaluation) -> pd.DataFrame:
+    """Lay scores out for a reader: chance first, then each pipeline with its worst and best fold.
 
     Chance is the share of the commonest label; what guessing reaches in one experiment of
     twenty, by the binomial distribution, stands beside it.
     """
-    y = trials["label"].values
-    splits = list(splits)
-    tested = np.concatenate([test for _, test in splits])
-    _, number = np.unique(y[tested], return_counts=True)
-    chance = number.max() / number.sum()
-    lucky = binom.ppf(0.95, len(tested), chance) / len(tested)
     rows: list[dict[str, object]] = [
-        {"pipeline": "chance (commonest label)", "accuracy": chance},
-        {"pipeline": "guessing, luckiest of twenty", "accuracy": lucky},
+        {"pipeline": "chance (commonest label)", "accuracy": found.card.chance},
+        {"pipeline": "guessing, luckiest of twenty", "accuracy": found.card.lucky},
     ]
-    predictions = {}
-    for name, pipeline in pipelines.items():
-        found = np.empty_like(y)
-        scores = []
-        for train, test in splits:
-            fitted = clone(pipeline).fit(trials.isel(trial=train), y[train])
-            found[test] = fitted.predict(trials.isel(trial=test))
-            scores.append(float(np.mean(found[test] == y[test])))
-        predictions[name] = found[np.sort(tested)]
+    for name, mine in found.scores.groupby("estimator", sort=False):
+        weights = mine["n_test"] / mine["n_test"].sum()
         rows.append(
             {
                 "pipeline": name,
-                "accuracy": float(np.mean(found[tested] == y[tested])),
-                "worst fold": min(scores),
-                "best fold": max(scores),
+                "accuracy": float((mine["accuracy"] * weights).sum()),
+                "worst fold": mine["accuracy"].min(),
+                "best fold": mine["accuracy"].max(),
             }
         )
-    return Classified(pd.DataFrame(rows), predictions)
+    return pd.DataFrame(rows)
+
+
+def evaluate_quietly(
+    pipelines: Mapping[str, BaseEstimator], trials: xr.DataArray, protocol: Splits
+) -> Evaluation:
+    """Evaluate pipelines; what fails or warns stands in the card, not on the screen."""
+    from mne import use_log_level
+
+    with use_log_level("error"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return evaluate(pipelines, trials, protocol=protocol, errors="keep")
+
+
+def has_pyriemann() -> bool:
+    """Tell whether the extra ``riemann`` is installed."""
+    return importlib.util.find_spec("pyriemann") is not None
 
 
 def decode_movement(

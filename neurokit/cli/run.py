@@ -1,19 +1,28 @@
 """The report of a file: what it holds, spectra, rasters, and what can be decoded from it."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy.signal import butter, sosfiltfilt
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from neurokit import plotting, recording
 from neurokit.cli.contents import Session, even
 from neurokit.cli.design import LEAST, choose_design, choose_window
-from neurokit.cli.pipelines import band_power, classify, decode_movement, lda
+from neurokit.cli.pipelines import (
+    decode_movement,
+    evaluate_quietly,
+    has_pyriemann,
+    lda,
+    score_table,
+)
 from neurokit.cli.report import Report
+from neurokit.decoders import FBCCAClassifier, make_band_power, make_csp, make_tangent_space
 from neurokit.protocols import blocks_of_time
 
 _NOT_BRAIN = {"stim", "misc", "eog", "ecg", "emg", "syst", "ref_meg", "resp"}
@@ -222,33 +231,61 @@ def _classes(
         pipelines = {"spike counts, LDA": make_pipeline(FunctionTransformer(_flat), lda())}
     else:
         trials = _clean(recording.epoch(x, events, tmin=tmin, tmax=tmax))
-        pipelines = {
-            "band power (8-13, 13-30 Hz), LDA": band_power(),
-            "evoked (means of 100 ms), LDA": make_pipeline(FunctionTransformer(_evoked), lda()),
-        }
-        if recording.sampling_rate(trials) <= 60 or tmax - tmin < 0.125:
-            del pipelines["band power (8-13, 13-30 Hz), LDA"]
+        pipelines = _signal_pipelines(trials, tmax - tmin)
     _, counts = np.unique(trials["label"].values, return_counts=True)
     if len(counts) < 2 or counts.min() < 2 or not trials.size:
         return False
     splits = blocks_of_time(trials["label"].values, int(min(5, counts.min())))
-    scores = classify(trials, pipelines, splits)
+    found = evaluate_quietly(pipelines, trials, splits)
+    table = score_table(found)
     report.section(
         f"Events from {name}",
         f"{trials.sizes['trial']} windows from {tmin:g} to {tmax:g} s around"
         f" {', '.join(sorted(set(events['label'])))}; blocks of successive trials are left out in"
         f" turn ({len(splits)} folds). {words}",
     )
-    report.table(scores.table, CLASS_WORDS)
-    report.text(_verdict(scores.table))
-    best = max(
-        scores.predictions, key=lambda p: np.mean(scores.predictions[p] == trials["label"].values)
-    )
-    report.figure(
-        plotting.plot_confusion(trials["label"].values, scores.predictions[best]),
-        f"What was taken for what: {best}.",
-    )
+    report.table(table, CLASS_WORDS)
+    report.text(_verdict(table))
+    if found.table["accuracy"].notna().any():
+        best = str(found.table["accuracy"].idxmax())
+        report.figure(
+            plotting.plot_confusion(trials["label"].values, found.predicted(best)),
+            f"What was taken for what: {best}.",
+        )
+    report.heading("Protocol card")
+    report.facts(found.card.facts())
     return True
+
+
+def _signal_pipelines(trials: xr.DataArray, length: float) -> dict[str, Any]:
+    """Choose pipelines by what the trials allow: rhythms, covariances, flicker, evoked waves."""
+    rate, n_channels = recording.sampling_rate(trials), trials.sizes["channel"]
+    made: dict[str, Any] = {}
+    if rate > 60 and length >= 0.125:
+        made["band power (8-13, 13-30 Hz), LDA"] = make_band_power()
+    if rate > 70 and length >= 1.0 and 3 <= n_channels <= 64:
+        rhythms = FunctionTransformer(_mu_and_beta)
+        made["CSP (8-30 Hz), LDA"] = make_pipeline(rhythms, make_csp(min(6, n_channels)))
+        if has_pyriemann():
+            made["tangent space (8-30 Hz)"] = make_pipeline(rhythms, make_tangent_space())
+    hz = [_frequency(label) for label in np.unique(trials["label"].values).tolist()]
+    if all(5 <= f <= min(60, 0.4 * rate) for f in hz) and length * min(hz) >= 4:
+        made["FBCCA (nothing learnt), labels as Hz"] = FBCCAClassifier()
+    made["evoked (means of 100 ms), LDA"] = make_pipeline(FunctionTransformer(_evoked), lda())
+    return made
+
+
+def _frequency(label: object) -> float:
+    """Read a label as Hz, or as NaN."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(?:hz)?\s*", str(label), re.IGNORECASE)
+    return float(found[1]) if found else float("nan")
+
+
+def _mu_and_beta(x: xr.DataArray) -> xr.DataArray:
+    """Band-pass each trial by itself, 8 to 30 Hz, forward and backward."""
+    x = x.transpose("trial", "channel", "time")
+    sos = butter(3, (8.0, 30.0), "bandpass", fs=recording.sampling_rate(x), output="sos")
+    return x.copy(data=sosfiltfilt(sos, np.asarray(x.values, np.float64), axis=-1))
 
 
 def _verdict(table: pd.DataFrame) -> str:
