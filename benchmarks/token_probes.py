@@ -51,7 +51,8 @@ from real_motor_imagery import band_pass, eegmmidb, peterson
 import neurokit as nk
 from neurokit import datasets, io
 from neurokit.features import EuclideanAlignment
-from neurokit.metrics import code_histogram, concatenation_pool, log_band_power, probe
+from neurokit.metrics import code_histogram, concatenation_pool, log_band_power
+from neurokit.protocols import probe
 from neurokit.tokenizers import CodecTokenizer, LinearRVQTokenizer, ScalarTokenizer
 from neurokit.training import Trainer
 

@@ -13,8 +13,8 @@ from neurokit.metrics.probes import (
     concatenation_pool,
     layer_outputs,
     log_band_power,
-    probe,
 )
+from neurokit.protocols import probe
 
 
 @pytest.fixture

@@ -47,7 +47,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "concatenation_pool",
             "layer_outputs",
             "log_band_power",
-            "probe",
         ],
         "rate": [
             "OpenECSGrade",

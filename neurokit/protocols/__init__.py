@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "card": ["ProtocolCard"],
         "evaluation": ["evaluate"],
+        "probe_features": ["probe"],
         "result": ["Evaluation"],
         "splits": ["blocks_of_time", "make_folds"],
     },
