@@ -22,7 +22,7 @@ ESTIMATOR = RECORDING | {
     "solvers",
 }
 ALLOWED = {
-    "recording": RECORDING,
+    "recording": RECORDING | {"accessor"},  # which is registered there, and loads on call
     "inputs": RECORDING | {"inputs", "io"},  # MNE objects are read by io.from_mne
     "nn": {"nn"},
     "solvers": {"solvers", "atomic", "types"},
@@ -36,6 +36,7 @@ ALLOWED = {
 }
 ALLOWED["decoders"] |= {"features"}  # what stands before a decoder may stand inside one
 FILES = {
+    "accessor": RECORDING | {"plotting"},
     "atomic": set(),
     "families": set(),
     "streaming": {"types"},

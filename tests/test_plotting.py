@@ -162,7 +162,7 @@ def test_long_recordings_are_thinned():
         (
             lambda: plotting.plot_topomap([1, 2], np.zeros((3, 3))),
             ValueError,
-            r"2 values need .*\(2, 3\)",
+            r"\(2,\) need .*\(2, 3\)",
         ),
         (
             lambda: plotting.plot_topomap([1, 2], np.ones((2, 3))),

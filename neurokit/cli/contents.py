@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from neurokit import io
 from neurokit.recording.clock import SampleIndex
+from neurokit.recording.glance import duration
 from neurokit.recording.rate import contiguous_runs, sampling_rate
 
 _WHOLE = 2e7  # samples up to which a signal is looked at whole
@@ -124,7 +125,7 @@ def describe_spikes(x: xr.Dataset) -> Held:
     span = stop - start
     facts = {
         "shape": f"{x.sizes['unit']} units, {x.sizes['spike']:,} spikes",
-        "span": f"{start:g} to {stop:g} s ({_duration(span)})",
+        "span": f"{start:g} to {stop:g} s ({duration(span)})",
     }
     if span > 0 and len(count):
         rates = count / span
@@ -345,7 +346,7 @@ def _clock(x: xr.DataArray) -> dict[str, str]:
     first, last = float(x["time"][0]), float(x["time"][-1])
     step = 1 / rate
     facts = {"rate": f"{rate:.6g} Hz" if np.isfinite(rate) else "not constant"}
-    facts["span"] = f"{first:g} to {last:g} s ({_duration(last - first + step)})"
+    facts["span"] = f"{first:g} to {last:g} s ({duration(last - first + step)})"
     return facts
 
 
@@ -359,14 +360,6 @@ def _units(x: xr.DataArray) -> str:
     if "units" in x.coords:
         return _tally(x["units"].values.tolist())
     return str(x.attrs.get("units", "not stated")) or "not stated"
-
-
-def _duration(seconds: float) -> str:
-    hours, rest = divmod(seconds, 3600)
-    minutes, rest = divmod(rest, 60)
-    if hours:
-        return f"{int(hours)} h {int(minutes)} min {rest:.0f} s"
-    return f"{int(minutes)} min {rest:.0f} s" if minutes else f"{rest:.4g} s"
 
 
 def _names(names: Sequence[Hashable], most: int = 12) -> str:

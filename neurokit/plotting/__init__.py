@@ -14,7 +14,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "connectomes": ["plot_components", "plot_connectome", "plot_graph", "plot_ranks"],
         "decoding": ["plot_confusion", "plot_decoding"],
         "graphs": ["plot_edge_appearance", "plot_edge_traffic"],
-        "signal": ["plot_psd", "plot_signal", "plot_topomap"],
+        "sensors": ["plot_sensors", "plot_topomap"],
+        "signal": ["plot_psd", "plot_signal", "plot_spectrogram"],
         "spikes": ["plot_raster", "plot_traces"],
         "states": ["plot_connections", "plot_dwell_times"],
         "tokens": [
@@ -22,6 +23,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "plot_codebook_use",
             "plot_rate_distortion",
             "plot_reconstruction",
+        ],
+        "trials": [
+            "plot_erp",
+            "plot_erp_image",
+            "plot_psth",
+            "plot_trajectories",
+            "plot_tuning",
         ],
     },
 )

@@ -82,6 +82,12 @@ def scale_bar(ax: "Axes", scale: float, text: str) -> None:
     ax.text(1.022, middle, text, transform=place, va="center", rotation=90, fontsize="small")
 
 
+def shorten(text: str, most: int) -> str:
+    """Cut a long name in the middle, where names differ least."""
+    half = (most - 1) // 2
+    return text if len(text) <= most else f"{text[: most - 1 - half]}…{text[-half:]}"
+
+
 def mark_events(ax: "Axes", events: pd.DataFrame | None, start: float, stop: float) -> None:
     """Draw a line at each event of the span, and name the labels above the picture."""
     if events is None:
@@ -96,9 +102,16 @@ def mark_events(ax: "Axes", events: pd.DataFrame | None, start: float, stop: flo
                 color=COLORS[(k + 1) % len(COLORS)],
                 linewidth=1.0,
                 alpha=0.8,
-                label=name if place == 0 else None,
+                label=shorten(name, 28) if place == 0 else None,
             )
     if names:
-        ax.legend(
-            frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=6, fontsize="small"
+        longest = max(len(shorten(name, 28)) for name in names[: len(COLORS) - 1])
+        legend = ax.legend(
+            frameon=False,
+            loc="lower left",
+            bbox_to_anchor=(0.0, 1.0),
+            ncols=max(1, min(6, 84 // (longest + 6))),  # as many as fit the width
+            fontsize="small",
         )
+        if len(names) >= len(COLORS):
+            legend.set_title(f"{len(COLORS) - 1} of {len(names)} labels")

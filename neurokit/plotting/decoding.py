@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from neurokit.plotting._style import COLORS, figure_of, new_axes, pretty
+from neurokit.plotting._style import COLORS, figure_of, new_axes, pretty, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -138,9 +138,12 @@ def plot_confusion(
         color = "white" if share[i, j] > 0.55 else "black"
         text = f"{share[i, j]:.0%}\n{number[i, j]}" if len(names) <= 8 else f"{number[i, j]}"
         ax.text(j, i, text, ha="center", va="center", color=color, fontsize=size)
-    texts = [str(name) for name in names]
+    texts = [shorten(str(name), 24) for name in names]
     turned = max(map(len, texts)) * len(texts) > 40
-    ax.set_xticks(range(len(texts)), texts, rotation=45 if turned else 0)
+    ax.set_xticks(range(len(texts)), texts)
+    if turned:  # by their ends, so that none is cut off
+        for text in ax.get_xticklabels():
+            text.set(rotation=45, ha="right", rotation_mode="anchor")
     ax.set_yticks(range(len(texts)), texts)
     ax.tick_params(length=0)
     accuracy = np.trace(number) / max(number.sum(), 1)

@@ -1,11 +1,10 @@
-"""Signals, their spectra, and maps of the scalp."""
+"""Signals and their spectra."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import ArrayLike
 
 from neurokit.plotting._style import (
     COLORS,
@@ -17,6 +16,7 @@ from neurokit.plotting._style import (
     quantile,
     round_125,
     scale_bar,
+    shorten,
     thinning,
 )
 from neurokit.recording.checks import check_dims
@@ -24,6 +24,8 @@ from neurokit.recording.rate import sampling_rate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+_TRIALS = 20
 
 
 def plot_signal(
@@ -38,8 +40,9 @@ def plot_signal(
 
     Parameters
     ----------
-    x : xarray.DataArray of dims ("channel", "time")
-        Lazy ones are loaded: choose a stretch with ``sel(time=slice(...))`` first.
+    x : xarray.DataArray of dims ("channel", "time") or ("trial", "channel", "time")
+        Lazy ones are loaded: choose a stretch with ``sel(time=slice(...))`` first. Trials are
+        drawn one after the other, at most 20 of them, under their labels.
     events : pandas.DataFrame, optional
         Those inside the stretch are marked, one colour for each label.
     scale : float, optional
@@ -66,6 +69,9 @@ def plot_signal(
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['Fp1', 'Fp2', 'F7', 'F3']
     """
+    trials = x.isel(trial=slice(_TRIALS)) if "trial" in x.dims else None
+    if trials is not None:
+        x = _in_a_row(check_dims(trials, ("trial", "channel", "time"), caller="plot_signal"))
     x = check_dims(x, ("channel", "time"), caller="plot_signal").isel(channel=slice(n_channels))
     ax = new_axes(ax, (9.0, min(1.2 + 0.28 * x.sizes["channel"], 9.0)))
     times, values = x["time"].values, centred(x)
@@ -83,7 +89,10 @@ def plot_signal(
     ax.set(xlabel="Time (s)", xlim=(times[0], times[-1]))
     ax.set_ylim(below[-1] - 0.9 * scale, 0.9 * scale)
     scale_bar(ax, scale, f"{scale:g} {pretty(x.attrs.get('units', ''))}")
-    mark_events(ax, events, float(times[0]), float(times[-1]))
+    if trials is None:
+        mark_events(ax, events, float(times[0]), float(times[-1]))
+    else:
+        _mark_trials(ax, trials, times)
     return ax
 
 
@@ -151,84 +160,113 @@ def plot_psd(
     return ax
 
 
-def plot_topomap(
-    values: ArrayLike | xr.DataArray,
-    positions: xr.DataArray | ArrayLike,
+def plot_spectrogram(
+    x: xr.DataArray,
+    channel: str | int = 0,
     *,
-    units: str = "",
-    diverging: bool | None = None,
+    fmax: float | None = None,
+    window: float = 1.0,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draw one value per electrode as a map of the scalp, seen from above, the nose up (by MNE).
+    """Draw the power of one channel over time and frequency.
 
     Parameters
     ----------
-    values : array-like of shape (n_channels,)
-        What to draw.
-    positions : xarray.DataArray with ``channel``, or array-like of shape (n_channels, 3)
-        A recording whose channels have ``x y z``, or the places themselves, in mm.
-    units : str, default=""
-        Unit of the values, beside the colour bar.
-    diverging : bool, optional
-        Whether zero is the middle of the colours. Default: when there are values on both sides.
+    x : xarray.DataArray of dims ("channel", "time")
+    channel : str or int, default=0
+        By name or place.
+    fmax : float, optional
+        Up to which frequency, in Hz. Default: half the sampling rate, at most 80 Hz.
+    window : float, default=1.0
+        Length of the windows (Hann, half overlapping), in seconds: its inverse is the resolution.
     ax : matplotlib Axes, optional
         Where to draw.
 
     Returns
     -------
     matplotlib Axes
+        Colours are decibels of power density; NaN is left blank.
 
     Raises
     ------
     ValueError
-        If fewer than three channels have a place, or the numbers of values and places differ.
+        If ``x`` has other dims, or is shorter than a window.
+    KeyError
+        If there is no such channel.
 
     Examples
     --------
     >>> from neurokit.datasets import make_eeg
-    >>> signal = make_eeg(4, n_channels=19, random_state=0).signal
-    >>> ax = plot_topomap(signal.std("time"), signal, units="uV")
+    >>> ax = plot_spectrogram(make_eeg(10, n_channels=4, random_state=0).signal, "F7")
+    >>> ax.get_ylabel()
+    'Frequency (Hz)'
     """
-    import mne
+    from scipy.signal import spectrogram
 
-    if isinstance(positions, xr.DataArray):
-        if missing := [name for name in "xyz" if name not in positions.coords]:
-            raise ValueError(
-                "plot_topomap: needs the places of the channels, but the recording has no"
-                f" coordinates {missing}; give positions= to neurokit.signal."
-            )
-        positions = np.stack([positions[name].values for name in "xyz"], axis=1)
-    places, numbers = np.asarray(positions, float), np.asarray(values, float)
-    if places.shape != (len(numbers), 3):
+    x = check_dims(x, ("channel", "time"), caller="plot_spectrogram")
+    names = x["channel"].values.tolist() if "channel" in x.coords else [*range(len(x))]
+    if channel not in names and not (isinstance(channel, int) and channel < len(names)):
+        raise KeyError(f"plot_spectrogram: there is no channel {channel!r} among {names[:12]}.")
+    one = x.isel(channel=names.index(channel) if channel in names else int(channel))
+    rate, n_times = sampling_rate(x), x.sizes["time"]
+    size = round(window * rate)
+    if not 4 <= size <= n_times:
         raise ValueError(
-            f"plot_topomap: {len(numbers)} values need places of shape ({len(numbers)}, 3), got"
-            f" {places.shape}."
+            f"plot_spectrogram: a window of {window:g} s is {size} samples at {rate:g} Hz, of"
+            f" {n_times}; it takes 4 or more, and no more than there are."
         )
-    known = np.isfinite(places).all(axis=1) & np.isfinite(numbers)
-    if known.sum() < 3:
-        raise ValueError(
-            f"plot_topomap: needs at least 3 channels with a place and a value, got {known.sum()}."
-        )
-    ax = new_axes(ax, (3.6, 3.2))
-    names = [str(k) for k in range(known.sum())]
-    info = mne.create_info(names, 100.0, "eeg")
-    montage = mne.channels.make_dig_montage(
-        dict(zip(names, places[known] / 1000, strict=True)), coord_frame="head"
+    frequency, at, power = spectrogram(
+        np.asarray(one.values, float), rate, window="hann", nperseg=size, noverlap=size // 2
     )
-    info.set_montage(montage)
-    shown = numbers[known]
-    both = shown.min() < 0 < shown.max() if diverging is None else diverging
-    limit = np.abs(shown).max() or 1.0
-    image, _ = mne.viz.plot_topomap(
-        shown,
-        info,
-        axes=ax,
-        show=False,
-        contours=4,
-        cmap="RdBu_r" if both else "viridis",
-        vlim=(-limit, limit) if both else (shown.min(), shown.max()),
-        sphere=float(np.median(np.linalg.norm(places[known], axis=1))) / 1000,
+    shown = (frequency > 0) & (frequency <= (fmax or min(80.0, rate / 2)))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        decibels = 10 * np.log10(power[shown])
+    known = decibels[np.isfinite(decibels)]
+    low, high = np.quantile(known, [0.02, 0.99]) if known.size else (0.0, 1.0)
+    decibels[~np.isfinite(decibels)] = np.nan
+    ax = new_axes(ax, (8.0, 3.4))
+    start = float(x["time"][0])
+    image = ax.pcolormesh(
+        start + at,
+        frequency[shown],
+        decibels,
+        vmin=low,
+        vmax=high if high > low else low + 1,
+        cmap="viridis",
+        shading="nearest",
+        rasterized=True,
     )
-    bar = figure_of(ax).colorbar(image, ax=ax, shrink=0.7, pad=0.04)
-    bar.set_label(pretty(units))
+    unit = one.coords["units"].item() if "units" in one.coords else x.attrs.get("units", "")
+    ax.set(xlabel="Time (s)", ylabel="Frequency (Hz)")
+    title = channel if channel in names else names[int(channel)]
+    ax.set_title(str(title), loc="left",
+                 fontsize="medium")  # fmt: skip
+    bar = figure_of(ax).colorbar(image, ax=ax, pad=0.02)
+    bar.set_label(f"Power (dB of {pretty(str(unit))}²/Hz)")
     return ax
+
+
+def _in_a_row(x: xr.DataArray) -> xr.DataArray:
+    """Lay trials one after the other, with a gap of a twentieth between them."""
+    gap = max(1, x.sizes["time"] // 20)
+    rate = sampling_rate(x) if x.sizes["time"] > 1 else 1.0
+    values = np.full((x.sizes["channel"], x.sizes["trial"], x.sizes["time"] + gap), np.nan)
+    values[..., : x.sizes["time"]] = x.transpose("channel", "trial", "time").values
+    values = values.reshape(len(values), -1)[:, :-gap]
+    time = np.arange(values.shape[1]) / rate
+    return xr.DataArray(
+        values, {"channel": x["channel"].values, "time": time}, ("channel", "time"), attrs=x.attrs
+    )
+
+
+def _mark_trials(ax: "Axes", trials: xr.DataArray, times: np.ndarray) -> None:
+    n, own = trials.sizes["trial"], trials["time"].values
+    step = (times[-1] + (times[1] - times[0]) * (1 + max(1, len(own) // 20))) / n
+    names = trials["label"].values.tolist() if "label" in trials.coords else [*range(n)]
+    for k, name in enumerate(names):
+        if own[0] <= 0 <= own[-1]:
+            ax.axvline(k * step - own[0], color="0.6", linewidth=0.8, linestyle="--")
+        ax.text(k * step, 1.01, shorten(str(name), max(6, 90 // n)), ha="left", va="bottom",
+                fontsize="small", transform=ax.get_xaxis_transform())  # fmt: skip
+    ax.set_xticks([k * step for k in range(n)], [f"{own[0]:g}"] * n if n <= 12 else [""] * n)
+    ax.set_xlabel(f"Trials of {own[-1] - own[0]:.3g} s, from {own[0]:g} s")

@@ -82,6 +82,8 @@ def plot_raster(
         rasterized=many,
     )
     ax.set(xlabel="Time (s)", xlim=(begin, end), ylim=(n_units - 0.5, -0.5))
+    if n_units <= 12:  # few enough to be called by name; one unit has one tick
+        ax.set_yticks(range(n_units), [str(name) for name in x["unit"].values])
     ax.set_ylabel(f"Unit ({n_units})")
     mark_events(ax, events, begin, end)
     return ax

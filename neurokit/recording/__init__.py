@@ -2,6 +2,8 @@
 
 import lazy_loader
 
+import neurokit.accessor  # noqa: F401 - x.nk is there as soon as there are recordings
+
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
@@ -12,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "clock": ["SampleIndex"],
         "epochs": ["epoch"],
         "filtering": ["filter_band", "notch"],
+        "glance": ["describe"],
         "joins": ["join"],
         "make": ["behaviour", "counts", "events", "signal", "traces"],
         "montage": ["clean_channel_names", "place_channels"],
