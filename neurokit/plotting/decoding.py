@@ -142,8 +142,8 @@ def plot_confusion(
     turned = max(map(len, texts)) * len(texts) > 40
     ax.set_xticks(range(len(texts)), texts)
     if turned:  # by their ends, so that none is cut off
-        for text in ax.get_xticklabels():
-            text.set(rotation=45, ha="right", rotation_mode="anchor")
+        for tick in ax.get_xticklabels():
+            tick.set(rotation=45, ha="right", rotation_mode="anchor")
     ax.set_yticks(range(len(texts)), texts)
     ax.tick_params(length=0)
     accuracy = np.trace(number) / max(number.sum(), 1)
