@@ -35,6 +35,7 @@ ALLOWED = {
     **{family: ESTIMATOR | {family} for family in FAMILIES},
 }
 ALLOWED["decoders"] |= {"features"}  # what stands before a decoder may stand inside one
+ALLOWED["pretraining"] |= {"io", "datasets"}  # folders are read; a name tells a place on the head
 FILES = {
     "accessor": RECORDING | {"plotting"},
     "atomic": set(),
