@@ -137,6 +137,7 @@ EXAMPLES = {
         | {"random_state": 0},
     ),
     "BandPower": Example(eeg, {}),
+    "BandedRidge": Example(reaching, {"n_iter": 3, "cv": 2, "random_state": 0}),
     "BesselFilter": Example(reaching, {"cutoff": 1.0, "block": 16}),
     "CodeHistogram": Example(codes, {}),
     "CP": Example(reaching, {"n_components": 2, "n_restarts": 2, "random_state": 0}),
@@ -167,6 +168,7 @@ EXAMPLES = {
     "MotifDetector": Example(planted, {"n_delays": 6}),
     "NonnegativeCP": Example(reaching, {"n_components": 2, "n_restarts": 2, "random_state": 0}),
     "RecurrentRegressor": Example(reaching, NETWORK),
+    "RidgeEncoder": Example(reaching, {"cv": 2}),
     "RegionTokenizer": Example(eeg, CODEC | {"n_components": 2}),
     "MultiScaleTokenizer": Example(eeg, CODEC | {"kernels": (0.1, 0.03)}),
     "ScalarTokenizer": Example(eeg, {}),
@@ -191,6 +193,7 @@ EXAMPLES = {
 
 # Parameters without which scikit-learn's checks cannot run: plain arrays carry no clock.
 CHECK_PARAMS = {
+    "BandedRidge": {"n_iter": 2, "cv": 2},
     "BandPower": {"sampling_rate": 100.0},
     "BesselFilter": {"sampling_rate": 250.0},
     "CP": {"n_components": 2, "n_restarts": 2},

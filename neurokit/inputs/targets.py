@@ -54,7 +54,7 @@ def target(estimator: BaseEstimator, y: Targets | None, rows: Series) -> Target:
                 f"{name_of(estimator)}: y must have dims (time, feature), got {tuple(y.dims)}."
             )
         if rows.source is not None and y.sizes["time"] == rows.source.sizes["time"]:
-            _same_clock(estimator, rows.source, y)
+            check_same_clock(estimator, rows.source, y)
         if others:
             dim = others[0]
             names = y[dim].values.tolist() if dim in y.coords else None
@@ -83,7 +83,8 @@ def require_y(estimator: BaseEstimator, y: Targets | None, what: str) -> None:
         )
 
 
-def _same_clock(estimator: BaseEstimator, X: xr.DataArray, y: xr.DataArray) -> None:
+def check_same_clock(estimator: BaseEstimator, X: xr.DataArray, y: xr.DataArray) -> None:
+    """Refuse a y whose times are not those of X."""
     if "time" not in y.coords or "time" not in X.coords or X.sizes["time"] < 2:
         return
     apart = np.abs(X["time"].values - y["time"].values).max()
