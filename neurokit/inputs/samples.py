@@ -190,7 +190,7 @@ def label_rows(
     values : ndarray of shape (n_rows, n_targets)
     rows : Samples
     shape, labels
-        Of the `Responses` that were learned from.
+        What `Responses` has told of the targets in ``fit``.
 
     Returns
     -------
