@@ -2,8 +2,11 @@
 
 import math
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from neurokit.nn.positions import turn
 
 
 class SelfAttention(nn.Module):
@@ -49,11 +52,53 @@ class SelfAttention(nn.Module):
         q, k, v = heads.permute(2, 0, 3, 1, 4)  # each (batch, head, token, size)
         return q, k, v
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (batch, token, dim) from the same."""
+    def forward(
+        self, x: Tensor, angles: Tensor | None = None, allowed: Tensor | None = None
+    ) -> Tensor:
+        """Return (batch, token, dim) from the same.
+
+        Parameters
+        ----------
+        x : Tensor of shape (batch, token, dim)
+        angles : Tensor of shape (batch, token, dim / n_heads / 2), optional
+            When tokens are, as `neurokit.nn.positions.time_angles` gives it.
+        allowed : Tensor of bool that broadcasts to (batch, 1, token, token), optional
+            Which tokens (last axis) each may look at. Default: all.
+        """
         q, k, v = self._split(x)
-        mixed = F.scaled_dot_product_attention(q, k, v, scale=self.scale)
+        if angles is not None:
+            q, k = turn(q, angles[:, None]), turn(k, angles[:, None])
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed, scale=self.scale)
         return self.out(mixed.transpose(1, 2).reshape(x.shape))
+
+    def advance(
+        self, x: Tensor, angles: Tensor, past: Tensor | None, n_kept: int
+    ) -> tuple[Tensor, Tensor]:
+        """Let new tokens look at themselves and at those before.
+
+        Parameters
+        ----------
+        x : Tensor of shape (batch, token, dim)
+            All new tokens see each other.
+        angles : as in `forward`
+        past : Tensor of shape (2, batch, head, n, size) or None
+            Keys and values of the tokens before, as the last call has returned them.
+        n_kept : int
+            How many of them are seen: the last ones.
+
+        Returns
+        -------
+        mixed : Tensor of shape (batch, token, dim)
+        past : Tensor
+            For the next call.
+        """
+        q, k, v = self._split(x)
+        q, k = turn(q, angles[:, None]), turn(k, angles[:, None])
+        new = torch.stack([k, v])
+        past = new if past is None else torch.cat([past, new], -2)
+        past = past[..., -(n_kept + x.shape[1]) :, :]
+        mixed = F.scaled_dot_product_attention(q, past[0], past[1], scale=self.scale)
+        return self.out(mixed.transpose(1, 2).reshape(x.shape)), past
 
     def weigh(self, x: Tensor) -> Tensor:
         """Return what each token takes from each other, (batch, head, token, token)."""
@@ -101,10 +146,20 @@ class AttentionBlock(nn.Module):
             nn.Dropout(dropout),
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (batch, token, dim) from the same."""
-        x = x + self.drop(self.attention(self.before(x)))
+    def forward(
+        self, x: Tensor, angles: Tensor | None = None, allowed: Tensor | None = None
+    ) -> Tensor:
+        """Return (batch, token, dim) from the same; times and mask as in `SelfAttention`."""
+        x = x + self.drop(self.attention(self.before(x), angles, allowed))
         return x + self.network(x)
+
+    def advance(
+        self, x: Tensor, angles: Tensor, past: Tensor | None, n_kept: int
+    ) -> tuple[Tensor, Tensor]:
+        """Go on by new tokens, as `SelfAttention.advance`."""
+        mixed, past = self.attention.advance(self.before(x), angles, past, n_kept)
+        x = x + self.drop(mixed)
+        return x + self.network(x), past
 
     def weigh(self, x: Tensor) -> Tensor:
         """Return the attention of the block, (batch, head, token, token)."""

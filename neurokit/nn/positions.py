@@ -1,0 +1,111 @@
+"""Where and when a token is: codes of places in mm, and of times in s."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+class PlaceCode(nn.Module):
+    r"""Codes of places: waves in random directions, mixed linearly.
+
+    A place p gives :math:`\cos, \sin(2 \pi\, w_i \cdot p / \lambda_i)` with unit vectors
+    :math:`w_i` and wavelengths :math:`\lambda_i` spread evenly on a logarithmic scale. What has no
+    place has a code of its own, which is learned.
+
+    Parameters
+    ----------
+    dim : int
+        Size of a code.
+    n_waves : int, default=64
+    wavelengths : tuple of float, default=(20.0, 400.0)
+        Shortest and longest, in mm: neighbouring electrodes differ, and so do the hemispheres.
+
+    References
+    ----------
+    .. [1] Rahimi and Recht (2007), Random features for large-scale kernel machines, NeurIPS.
+
+    Examples
+    --------
+    >>> code = PlaceCode(8)
+    >>> places = torch.tensor([[0.0, 0.0, 90.0], [float("nan")] * 3])
+    >>> bool(torch.equal(code(places)[1], code.unknown))
+    True
+    """
+
+    def __init__(
+        self, dim: int, n_waves: int = 64, *, wavelengths: tuple[float, float] = (20.0, 400.0)
+    ) -> None:
+        super().__init__()
+        seeded = torch.Generator().manual_seed(0)  # the same waves in every model
+        direction = torch.randn(n_waves, 3, generator=seeded)
+        direction = direction / direction.norm(dim=1, keepdim=True)
+        longest, shortest = math.log(wavelengths[1]), math.log(wavelengths[0])
+        length = torch.linspace(longest, shortest, n_waves).exp()
+        self.waves: Tensor
+        self.register_buffer("waves", 2 * math.pi * direction / length[:, None])
+        self.mix = nn.Linear(2 * n_waves, dim)
+        self.unknown = nn.Parameter(torch.zeros(dim))
+
+    def forward(self, places: Tensor) -> Tensor:
+        """Return (..., dim) from places (..., 3) in mm, NaN where none is known."""
+        known = places.isfinite().all(-1, keepdim=True)
+        phase = torch.where(known, places, 0.0).to(self.waves.dtype) @ self.waves.T
+        code = self.mix(torch.cat([phase.cos(), phase.sin()], -1))
+        return torch.where(known, code, self.unknown)
+
+
+def time_angles(
+    times: Tensor, size: int, *, periods: tuple[float, float] = (0.05, 100.0)
+) -> Tensor:
+    """Return by how much pairs of entries are turned at each time, for rotary attention [1]_.
+
+    Angles are of times in seconds, so that they mean the same at every rate and frame length.
+
+    Parameters
+    ----------
+    times : Tensor of shape (..., n)
+        In s.
+    size : int
+        Entries of a head, of which each two are one pair; even.
+    periods : tuple of float, default=(0.05, 100.0)
+        Shortest and longest time, in s, over which a pair turns by one radian.
+
+    Returns
+    -------
+    Tensor of shape (..., n, size // 2)
+
+    References
+    ----------
+    .. [1] Su et al. (2021), RoFormer: enhanced transformer with rotary position embedding,
+       arXiv:2104.09864, eq. 15.
+
+    Examples
+    --------
+    >>> time_angles(torch.tensor([0.0, 1.0]), 8).shape
+    torch.Size([2, 4])
+    """
+    if size % 2:
+        raise ValueError(f"time_angles: size must be even, got {size}.")
+    shortest, longest = (math.log(p) for p in periods)
+    period = torch.linspace(shortest, longest, size // 2, dtype=torch.float64, device=times.device)
+    return times[..., None].double() / period.exp()  # float32 would blur hours
+
+
+def turn(x: Tensor, angles: Tensor) -> Tensor:
+    """Turn each pair of entries by its angle, so that products of two depend on their difference.
+
+    Parameters
+    ----------
+    x : Tensor of shape (..., n, size)
+    angles : Tensor of shape (..., n, size // 2)
+
+    Examples
+    --------
+    >>> x = torch.tensor([[1.0, 0.0]])
+    >>> turn(x, torch.tensor([[math.pi / 2]])).round().tolist()
+    [[-0.0, 1.0]]
+    """
+    one, other = x.chunk(2, -1)
+    c, s = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    return torch.cat([one * c - other * s, one * s + other * c], -1)
