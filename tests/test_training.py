@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
-from neurokit.training import Trainer, resolve_device
+from neurokit.training import TensorExamples, Trainer, resolve_device
 from neurokit.training.split import split_groups
 
 
@@ -507,3 +507,65 @@ def test_accelerate_is_named_where_it_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "accelerate", None)
     with pytest.raises(ImportError, match=r"needs accelerate: pip install .*\[accelerate\]"):
         fit(make(device="accelerate"))
+
+
+@pytest.mark.parametrize("parts", [2, 3, 100])
+def test_a_batch_in_parts_takes_the_step_of_the_whole(parts):
+    def free(module, x, y):  # batch norm would see the parts
+        return F.mse_loss(module[3](torch.tanh(module[0](x))), y), {"size": x.new_tensor(1.0)}
+
+    whole, expected = fit(make(), free)
+    cut, found = fit(make(accumulate=parts), free)
+    torch.testing.assert_close(cut, whole, rtol=1e-5, atol=1e-6)
+    for one, other in zip(found, expected, strict=True):
+        assert one == pytest.approx(other, rel=1e-5)
+
+
+def test_a_checkpoint_is_written_inside_of_a_long_epoch(tmp_path, monkeypatch):
+    from neurokit.training.checkpoint import Checkpoint
+
+    written = []
+    write = Checkpoint.write
+    monkeypatch.setattr(
+        Checkpoint, "write", lambda self, h, a: (written.append(h["step"]), write(self, h, a))
+    )
+    fit(make(checkpoint=tmp_path, save_every=1e-9, n_epochs=1))
+    assert written == [1, 2, 3, 0]
+
+
+class Buckets(TensorExamples):
+    """Batches of even or of odd rows."""
+
+    def near(self, device):
+        return self
+
+    def divide(self, rows, batch_size):
+        return [
+            part
+            for kind in (0, 1)
+            for part in super(Buckets, self).divide(rows[rows % 2 == kind], batch_size)
+        ]
+
+
+def test_examples_may_divide_themselves_into_batches():
+    seen = []
+
+    def loss(module, x, y):
+        seen.append(sorted(x[:, 0].long().tolist()))
+        return F.mse_loss(module(x), y)
+
+    x = torch.arange(9.0)[:, None].repeat(1, 3)
+    module = nn.Linear(3, 1)
+    trainer = make(n_epochs=2, batch_size=4)
+    history = trainer.minimize(module, loss, Buckets(x, x[:, :1]), seed=0)
+    assert len(history) == 2
+    assert len(seen) == 6
+    for epoch in (seen[:3], seen[3:]):
+        assert sorted(chain(*epoch)) == list(range(9))
+        assert all(len({k % 2 for k in part}) == 1 for part in epoch)
+
+
+@pytest.mark.parametrize("wrong", [{"accumulate": 0}, {"save_every": 0}])
+def test_parts_and_minutes_are_positive(wrong):
+    with pytest.raises(ValueError, match=f"Trainer: {next(iter(wrong))} must be"):
+        fit(make(**wrong))

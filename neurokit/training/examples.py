@@ -43,6 +43,14 @@ class Examples:
         """Return a name that other examples do not have."""
         raise NotImplementedError
 
+    def divide(self, rows: Rows, batch_size: int) -> list[Rows]:
+        """Cut ``rows``, whose order was drawn, into batches.
+
+        Examples of different shapes override it, so that those of a batch have one shape. How
+        many batches there are may not depend on the order.
+        """
+        return [rows[at : at + batch_size] for at in range(0, len(rows), batch_size)]
+
     def near(self, device: torch.device) -> Examples:
         """Return the same examples, beside the module where there is room for them."""
         return self

@@ -20,13 +20,15 @@ class Processes:
 
     def __init__(self) -> None:
         try:
-            from accelerate import Accelerator
+            from accelerate import Accelerator, DistributedDataParallelKwargs
         except ImportError:
             raise ImportError(
                 "Trainer(device='accelerate') needs accelerate:"
                 ' pip install "neurokit-brain[accelerate]".'
             ) from None
-        self.accelerator = Accelerator()
+        # a layer may take part in some batches only
+        some = DistributedDataParallelKwargs(find_unused_parameters=True)
+        self.accelerator = Accelerator(kwargs_handlers=[some])
         self.device: torch.device = self.accelerator.device
         self.rank: int = self.accelerator.process_index
         self.n: int = self.accelerator.num_processes
@@ -38,16 +40,23 @@ class Processes:
             return mine, len(mine) * self.n / len(rows)
         return rows[:1], 0.0  # the last batch may have fewer rows than there are processes
 
-    def average(self, value: Tensor, parameters: list[nn.Parameter], module: nn.Module) -> Tensor:
-        """Average loss and gradients in place; running averages follow the first process."""
+    def prepare(self, objective: nn.Module) -> nn.Module:
+        """Return what computes the loss and averages gradients over all processes on the way."""
+        prepared: nn.Module = self.accelerator.prepare_model(objective)
+        return prepared
+
+    def share_buffers(self, module: nn.Module) -> None:
+        """Let running averages follow the first process, all of one type in one message."""
+        import torch
         from accelerate.utils import broadcast
 
-        for parameter in parameters:
-            if parameter.grad is not None:
-                parameter.grad = self.accelerator.reduce(parameter.grad, "mean")
+        kinds: dict[torch.dtype, list[Tensor]] = {}
         for buffer in module.buffers():
-            buffer.copy_(broadcast(buffer.detach().clone()))
-        return self.accelerator.reduce(value.detach(), "mean")
+            kinds.setdefault(buffer.dtype, []).append(buffer)
+        for buffers in kinds.values():
+            flat = broadcast(torch.cat([one.detach().reshape(-1) for one in buffers]))
+            for one, part in zip(buffers, flat.split([b.numel() for b in buffers]), strict=True):
+                one.copy_(part.view_as(one))
 
     def mean(self, value: Tensor) -> Tensor:
         """Average a number over all processes."""

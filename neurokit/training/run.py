@@ -17,6 +17,7 @@ from neurokit.nn.draws import Draws
 from neurokit.training.checkpoint import Checkpoint, fingerprint_of, interruption_waits
 from neurokit.training.examples import Examples, Rows, describe
 from neurokit.training.processes import Processes
+from neurokit.training.steps import Objective, cut_batch
 from neurokit.types import Loss, TrainingHistory
 
 
@@ -37,6 +38,7 @@ class Run:
         self.settings, self.loss, self.seed = settings, loss, seed
         self.train_set, self.held_set = split
         self.device, self.processes = device, processes
+        self.objective: nn.Module | None = None  # made when it is first called
         self.draws = Draws(seed)
         self.serving: Callable[[], AbstractContextManager[object]] = nullcontext
         self.checkpoint: Checkpoint | None = None
@@ -52,12 +54,14 @@ class Run:
             lr=settings.learning_rate,
             betas=(settings.betas[0], settings.betas[1]),
             weight_decay=settings.weight_decay,
+            fused=device.type == "cuda",  # one kernel for all parameters
         )
         self.limited = _find_limits(module)
-        self.n_batches = math.ceil(len(self.train_set) / settings.batch_size)
+        self.n_batches = len(examples.divide(self.train_set, settings.batch_size))
         self.history: TrainingHistory = []
         self.step = 0  # inside the epoch
         self.seconds = 0.0
+        self.saved_at = time.perf_counter()
         self.totals: dict[str, Tensor] = {}  # sums over the examples of this epoch
         self.best: dict[str, Tensor] = {}
         self.best_loss, self.waited = math.inf, 0
@@ -89,24 +93,30 @@ class Run:
         epoch, size = len(self.history), self.settings.batch_size
         shuffle = torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) % 2**63)
         order = self.train_set[torch.randperm(len(self.train_set), generator=shuffle).numpy()]
-        parts = [order[at * size : (at + 1) * size] for at in range(self.step, self.n_batches)]
+        parts = self.examples.divide(order, size)
+        seen = sum(len(rows) for rows in parts[: self.step])
+        parts = parts[self.step :]
         start = time.perf_counter() - self.seconds
         self.module.train()
         with closing(self._batches(parts)) as batches:
             for rows, batch, share in batches:
                 self._learn(batch, len(rows), share, epoch)
                 self.step += 1
+                seen += len(rows)
                 bar.update()
                 if (
                     self.step % 50 == 0 or self.step == self.n_batches
                 ):  # .item() makes the GPU wait
-                    means = self._means(min(self.step * size, len(order)))
+                    means = self._means(seen)
                     bar.set_postfix(loss=f"{means['loss']:.4g}", refresh=False)
                     self._check_finite(means["loss"], epoch)
-                if interrupted() and self.step < self.n_batches:
+                if self.step < self.n_batches and (interrupted() or self._is_time()):
                     self.seconds = time.perf_counter() - start
                     self._save()
-                    raise KeyboardInterrupt
+                    if interrupted():
+                        raise KeyboardInterrupt
+        if self.processes:
+            self.processes.share_buffers(self.module)
         entry = {"epoch": epoch, **means}
         if len(self.held_set):
             entry |= self._validate()
@@ -133,13 +143,16 @@ class Run:
         """Take one step along the gradient of a batch."""
         done = epoch * self.n_batches + self.step
         self._schedule(done / (self.settings.n_epochs * self.n_batches))
-        value, others = self._evaluate(batch)
-        value = value * share
         self.adam.zero_grad()
-        value.backward()
+        found: dict[str, Tensor] = {}
+        for part, weight in cut_batch(batch, self.settings.accumulate):
+            one, others = self._evaluate(part)
+            (one * (share * weight)).backward()
+            for name, mean in {"loss": one, **others}.items():
+                term = mean.detach() * (share * weight)
+                found[name] = found[name] + term if name in found else term
         if self.processes:
-            value = self.processes.average(value, self.parameters, self.module)
-            others = {k: self.processes.mean(v * share) for k, v in others.items()}
+            found = {k: self.processes.mean(v) for k, v in found.items()}
         if self.settings.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.parameters, self.settings.clip_norm)
         for group in self.adam.param_groups:
@@ -147,10 +160,10 @@ class Run:
         self.adam.step()
         for parameter, longest in self.limited:
             _shorten_rows(parameter, longest)
-        for name, mean in {"loss": value, **others}.items():
+        for name, mean in found.items():
             if name not in self.totals:
                 self.totals[name] = torch.zeros((), dtype=torch.float64, device=self.device)
-            self.totals[name] += mean.detach() * n
+            self.totals[name] += mean * n
 
     def _means(self, n: int) -> dict[str, float]:
         """Return the means over the ``n`` examples of this epoch so far."""
@@ -166,16 +179,25 @@ class Run:
         batch = tuple(x.to(self.device, non_blocking=True) for x in batch)
         half = self.settings.precision == "bfloat16"
         narrow = torch.autocast(self.device.type, torch.bfloat16) if half else nullcontext()
+        if self.objective is None:
+            self.objective = self._prepare()
+        objective = self.objective if self.module.training else self._alone
         with narrow, self.serving():
-            found = self.loss(self.module, *batch)
-        return found if isinstance(found, tuple) else (found, {})
+            return objective(*batch)
+
+    def _prepare(self) -> nn.Module:
+        """Return what gives the loss of a batch: compiled, and averaged over the processes."""
+        self._alone: Any = Objective(self.module, self.loss)
+        if self.settings.compile:
+            self._alone = torch.compile(self._alone)
+        return self.processes.prepare(self._alone) if self.processes else self._alone
 
     @torch.no_grad()
     def _validate(self) -> dict[str, float]:
         """Return the means over the examples held out."""
         self.module.eval()
         size, n = self.settings.batch_size, len(self.held_set)
-        parts = [self.held_set[at : at + size] for at in range(0, n, size)]
+        parts = self.examples.divide(self.held_set, size)
         sums: dict[str, float] = {}
         for rows, batch in zip(parts, self.examples.batches(parts), strict=True):
             value, others = self._evaluate(batch)
@@ -213,6 +235,13 @@ class Run:
     def _stalled(self) -> bool:
         return self.settings.patience is not None and self.waited >= self.settings.patience
 
+    def _is_time(self) -> bool:
+        """Tell whether the checkpoint is older than it may be."""
+        return (
+            self.checkpoint is not None
+            and time.perf_counter() - self.saved_at > 60 * self.settings.save_every
+        )
+
     def _follows(self) -> bool:
         """Tell whether another process shows the progress and keeps the checkpoint."""
         return self.processes is not None and self.processes.rank > 0
@@ -221,7 +250,7 @@ class Run:
 
     def _fingerprint(self, module: nn.Module, examples: Examples) -> str:
         """Name this fit after whatever decides its result."""
-        ignored = ("device", "checkpoint", "verbose")
+        ignored = ("device", "checkpoint", "save_every", "verbose")
         params = {k: v for k, v in self.settings.get_params().items() if k not in ignored}
         return fingerprint_of(
             (sorted(params.items()), self.seed, self.device.type),
@@ -231,6 +260,7 @@ class Run:
         )
 
     def _save(self) -> None:
+        self.saved_at = time.perf_counter()
         if self.checkpoint is None or self._follows():
             return
         tensors = {f"module.{k}": v for k, v in self.module.state_dict().items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
@@ -56,13 +57,26 @@ class Trainer(BaseEstimator):
         ``patience``, else "last".
     precision : {"float32", "bfloat16"}, default="float32"
         How exactly the products inside ``module`` are computed; weights and sums stay float32.
+    accumulate : int, default=1
+        Parts that a batch is cut into, one behind the other, where it does not fit into memory;
+        gradients are summed, and the step is that of the whole batch.
+    compile : bool, default=False
+        Let ``torch.compile`` fuse what surrounds the products. It takes up to minutes before the
+        first step and once for each shape of batch, and pays in long trainings on a GPU.
+    reproducible : bool, default=True
+        On CUDA, choose kernels that give the same bits each time; False lets the quicker ones of
+        attention and scatter run, and the weights then differ in their last digits.
     device : str, default="auto"
         ``"auto"`` is CUDA where there is one, else the CPU. ``"accelerate"`` trains on every
-        process that ``accelerate launch`` started, and needs that package.
+        process that ``accelerate launch`` started, and needs that package: each reads its share
+        of every batch, and torch's DistributedDataParallel averages gradients while it computes
+        them.
     checkpoint : path-like, optional
         Folder that keeps an unfinished fit: one file per fit, named after its data, settings,
         weights at the start and seed, written every epoch and on Ctrl-C, and taken away
         when the fit is done. The same fit, started again, goes on where the file stands.
+    save_every : float, default=10.0
+        Minutes after which the checkpoint is written inside of an epoch, too.
     verbose : int, default=0
         1 shows a progress bar with rate, loss and time left.
 
@@ -99,8 +113,12 @@ class Trainer(BaseEstimator):
         patience: int | None = None,
         keep: str | None = None,
         precision: str = "float32",
+        accumulate: int = 1,
+        compile: bool = False,  # noqa: A002
+        reproducible: bool = True,
         device: str = "auto",
         checkpoint: str | os.PathLike[str] | None = None,
+        save_every: float = 10.0,
         verbose: int = 0,
     ) -> None:
         self.n_epochs = n_epochs
@@ -115,8 +133,12 @@ class Trainer(BaseEstimator):
         self.patience = patience
         self.keep = keep
         self.precision = precision
+        self.accumulate = accumulate
+        self.compile = compile
+        self.reproducible = reproducible
         self.device = device
         self.checkpoint = checkpoint
+        self.save_every = save_every
         self.verbose = verbose
 
     def minimize(
@@ -174,7 +196,8 @@ class Trainer(BaseEstimator):
         train, held = split_groups(len(examples), self.validation_fraction, groups, seed)
         processes = Processes() if self.device == "accelerate" else None
         device = processes.device if processes else resolve_device(self.device)
-        with Draws(seed) as draws, reproducible(device), draws.serve(module) as serving:
+        exact = reproducible(device) if self.reproducible else nullcontext()
+        with Draws(seed) as draws, exact, draws.serve(module) as serving:
             run = Run(self, module, loss, examples, (train, held), seed, device, processes)
             run.draws, run.serving = draws, serving
             try:
@@ -200,6 +223,8 @@ class Trainer(BaseEstimator):
             "clip_norm": (self.clip_norm is None or self.clip_norm > 0, "positive or None"),
             "validation_fraction": (0 <= self.validation_fraction < 1, "in [0, 1)"),
             "precision": (self.precision in ("float32", "bfloat16"), "'float32' or 'bfloat16'"),
+            "accumulate": (self.accumulate >= 1, "at least 1"),
+            "save_every": (self.save_every > 0, "positive"),
             "patience": (
                 self.patience is None or (self.patience >= 1 and self.validation_fraction > 0),
                 "at least 1, with a validation_fraction above 0, or None",
