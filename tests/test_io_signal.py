@@ -40,7 +40,7 @@ def test_a_byte_order_mark_does_not_hide_the_format(tmp_path):
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "run `git lfs pull`"),
         (b"\n<!DOCTYPE html><title>Not found</title>", "is a web page"),
         (b"PK\x03\x04 something", "is of no format that io.read_signal knows"),
-        (b"XDF:\x01\x02", "holds XDF, which io.read_signal does not read"),
+        (b"XDF:\x01\x02", "is XDF and holds no stream|cannot be read"),
         (b"\x89HDF\r\n\x1a\n", "holds HDF5, which io.read_signal does not read"),
     ],
 )

@@ -34,7 +34,6 @@ REFUSED = {
     "corrupt/neuroscan_clipped.cnt": "samples of 16 and 32 bits cannot be told apart",
     "corrupt/not_uniform_time.mat": "non-uniform times per epoch",
     "corrupt/old_version.mat": "old version of FieldTrip",
-    "corrupt/xdf_cut_at_192KiB.xdf": "holds XDF, which io.read_signal does not read",
     "edf/SC4001EC-Hypnogram.edf": r"io\.read_events reads them",
     "neo/BURST.SMR": "holds no signals; io.read_session",
     "neo/Burst Data as Events.smr": "holds no signals; io.read_session",
@@ -42,7 +41,6 @@ REFUSED = {
     "neuralynx": r"3 timestamp gaps .*; its \.ncs files can be read one by one",
     "nirx/NIRS-2019-08-23_001.set": "cannot be read as EEGLAB",
     "wfdb/a103l.mat": r"it has val, arrays to be labelled with neurokit\.signal",
-    "xdf/data_with_clock_resets.xdf": "holds XDF",
 }
 
 

@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "bridges.pynapple": ["from_pynapple", "to_pynapple"],
         "bridges.spikeinterface": ["from_spikeinterface"],
         "digest": ["fingerprint"],
+        "lsl": ["stream_lsl"],
         "traces": ["read_traces"],
         "bridges.mne": ["from_mne", "to_mne"],
         "edf_export": ["write_edf"],

@@ -58,6 +58,7 @@ _BY_NAME = {  # ending, among files whose content does not tell
     ".csv": "table",
     ".zarr": "saved",
     ".nc": "saved",
+    ".xdf": "XDF",
 }
 _BY_NAME |= dict.fromkeys((".ns1", ".ns2", ".ns3", ".ns4", ".ns5", ".ns6"), "Blackrock")
 _BY_NAME |= dict.fromkeys(  # electrophysiology that comes with spikes
@@ -87,8 +88,9 @@ _READERS = {  # module of neurokit.io.readers; MNE's for all that is not here
     "Blackrock": "nsx",
     "Neuralynx": "nsx",
     "neo": "neo",
+    "XDF": "xdf",
 }
-_UNREAD = ("HDF5", "XDF")
+_UNREAD = ("HDF5",)
 _NO_SIGNALS = {"npz", "npy", "table", "saved", "neo", "MAT"}
 
 
