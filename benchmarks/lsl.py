@@ -68,7 +68,10 @@ def main(seconds=20.0):
         lost = amplifier.n_lost
     sender.join()
     skip = len(added) // 20
-    for what, values in (("added by us", added[skip:]), ("from the stamp of a chunk's first sample", whole[skip:])):
+    for what, values in (
+        ("added by us", added[skip:]),
+        ("from the stamp of a chunk's first sample", whole[skip:]),
+    ):
         p50, p99 = 1e3 * np.quantile(values, [0.5, 0.99])
         print(f"{what}: median {p50:.3f} ms, p99 {p99:.3f} ms, {len(values)} answers")
     print(f"{n} samples of {CHANNELS} channels, {np.mean(sizes):.2f} a chunk, {lost} seen as lost")
