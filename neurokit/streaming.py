@@ -1,6 +1,7 @@
 """Live use: what a stream is, what it takes, and how it keeps the recent past."""
 
 import math
+from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -31,14 +32,24 @@ def check_chunk(
     chunk: Any,
     n_columns: int,
     what: str = "counts",
-    channels: list[Any] | None = None,
+    labels: Callable[[Any], Doubles] | None = None,
 ) -> Doubles:
     """Return a chunk as an array, or refuse it: NaN would stay in the state for good.
 
-    A labelled chunk is read by its labels: dims in any order, and units or channels by name.
+    Parameters
+    ----------
+    caller : str
+        Who refuses.
+    chunk : ndarray of shape (n, n_columns), or labelled array
+    n_columns : int
+    what : str, default="counts"
+        The word for its values.
+    labels : callable, optional
+        Reads a labelled chunk as ``predict`` does, see `neurokit.inputs.chunks.ChunkLabels`: dims
+        in any order, channels by name, the unit of ``fit``.
     """
-    if not isinstance(chunk, np.ndarray) and hasattr(chunk, "dims"):
-        chunk = _by_label(caller, chunk, channels)
+    if labels is not None and not isinstance(chunk, np.ndarray) and hasattr(chunk, "dims"):
+        chunk = labels(chunk)
     chunk = np.asarray(chunk)
     if chunk.ndim != 2 or chunk.shape[1] != n_columns:
         raise ValueError(
@@ -47,25 +58,6 @@ def check_chunk(
     if not math.isfinite(np.add.reduce(chunk, axis=None)):
         raise ValueError(f"{caller}.stream: the {what} hold NaN or infinity.")
     return chunk
-
-
-def _by_label(caller: str, chunk: Any, channels: list[Any] | None) -> Any:
-    """Return a labelled chunk as rows of samples, its columns in the order of ``fit``."""
-    spaces = [name for name in chunk.dims if name != "time"]
-    if "time" not in chunk.dims or len(spaces) != 1:
-        raise ValueError(
-            f"{caller}.stream: a labelled chunk must have the dims time and one more, got"
-            f" {tuple(chunk.dims)}."
-        )
-    (space,) = spaces
-    if channels is not None and space in chunk.coords:
-        names = chunk[space].values.tolist()
-        if set(names) != set(channels):
-            raise ValueError(
-                f"{caller}.stream: fitted on {channels}, got a chunk of {names}; give those."
-            )
-        chunk = chunk.sel({space: channels})
-    return chunk.transpose("time", space).values
 
 
 def stream(estimator: Any) -> Any:
@@ -140,7 +132,8 @@ class _RowByRow:
         self._empty: Any = None
 
     def push(self, chunk: Any) -> Any:
-        chunk = np.asarray(chunk)
+        turned = chunk.transpose("time", ...) if "time" in getattr(chunk, "dims", ()) else chunk
+        chunk = np.asarray(turned)
         if not len(chunk):
             return self.flush() if self._empty is not None else chunk
         out = np.asarray(self._call(chunk))

@@ -669,6 +669,53 @@ def test_live_chunks_join_to_the_whole(estimator, given, size):
     np.testing.assert_allclose(joined, expected, rtol=1e-5, atol=1e-6 * np.abs(expected).max())
 
 
+def live_rows(name, X):
+    """One stretch of X, as streams take it, and whether it is for a tokenizer."""
+    one = X.isel(trial=0, drop=True) if "trial" in X.dims else X
+    return one, "tokenizers" in ESTIMATORS[name].__module__
+
+
+def test_live_chunks_with_labels_are_read_as_the_whole_recording_is(name, estimator, given):
+    if not hasattr(estimator, "stream") or name == "EuclideanAlignment":  # it takes whole trials
+        return
+    X, y = given
+    one, tokens = live_rows(name, X)
+    space = next(dim for dim in X.dims if dim in ("channel", "unit"))
+    estimator.fit(X, y)
+    rows = one.transpose(space, "time") if tokens else one.transpose("time", space)
+
+    def send(*chunks):
+        stream = estimator.stream()
+        parts = [stream.push(chunk) for chunk in chunks]
+        parts.append(stream.flush())
+        return np.concatenate(parts, axis=1 if tokens else 0)
+
+    half = one.sizes["time"] // 2
+    first, second = one.isel(time=slice(half)), one.isel(time=slice(half, None))
+    expected = send(*(part.transpose(*rows.dims).values for part in (first, second)))
+    turned = second.isel({space: slice(None, None, -1)})
+    for change in (
+        lambda x: x,
+        lambda x: x.T,
+        lambda x: x.isel(time=slice(X.sizes[space])),  # square: names of dims tell the turn
+    ):
+        np.testing.assert_array_equal(send(first.T, change(second)), send(first, change(second)))
+    np.testing.assert_array_equal(send(first, second), expected)
+    np.testing.assert_array_equal(send(first, turned), expected)
+    if X.attrs["units"] == "uV":
+        small = (turned / 1000).assign_attrs(units="mV")
+        np.testing.assert_allclose(send(first, small), expected, rtol=1e-4, atol=1e-5)
+    who = "WienerRegressor" if name == "SmoothedRegressor" else name  # whom it sends them to
+    with pytest.raises(ValueError, match=f"{who}.stream: fitted on X in .* in 'furlong'"):
+        send(first, second.assign_attrs(units="furlong"))
+    with pytest.raises(ValueError, match=f"{who}.stream: fitted on .*, got a chunk of"):
+        send(first, second.assign_coords({space: ["?", *X[space].values[1:]]}))
+    if name not in ANY_RATE:
+        clock = neurokit.recording.clock.time_coordinates(0, 7, second.sizes["time"])
+        with pytest.raises(ValueError, match=f"{who}.stream: fitted at .* got a chunk at 7 Hz"):
+            send(first, second.drop_vars("time").assign_coords(clock))
+
+
 def test_shows_itself_in_a_notebook(estimator, given):
     estimator.fit(*given)
     assert type(estimator).__name__ in estimator._repr_html_()

@@ -19,6 +19,7 @@ from neurokit.clustering.fitting.switching import (
     past_drive,
     solve,
 )
+from neurokit.inputs.chunks import ChunkLabels
 from neurokit.inputs.ranges import check_at_least, check_positive
 from neurokit.inputs.series import Series, series
 from neurokit.persistence import Saveable
@@ -366,10 +367,11 @@ class _Stream:
         self._last: NDArray[np.float64] | None = None
         self._history = History(np.tile(model.mean_, (len(model.kernel_), 1)))
         self._likeliest = method == "predict"
+        self._labels = ChunkLabels.of_fit(model)
 
     def push(self, chunk: Doubles) -> Doubles:
         n_units = self._bias.shape[1]
-        chunk = check_chunk("SwitchingGLM", chunk, n_units).astype(np.float64)
+        chunk = check_chunk("SwitchingGLM", chunk, n_units, labels=self._labels).astype(np.float64)
         n_lags = len(self._kernel)
         rows = self._history.push(chunk)
         if not len(chunk):

@@ -10,6 +10,7 @@ from scipy.signal import bessel, sosfilt, sosfilt_zi, sosfiltfilt, sosfreqz
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from neurokit.inputs.chunks import ChunkLabels
 from neurokit.inputs.lazily import filter_lazily, first_samples, is_lazy
 from neurokit.inputs.rates import require_rate
 from neurokit.inputs.series import series
@@ -206,7 +207,9 @@ class BesselFilter(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
                 'BesselFilter: mode="offline" needs the whole recording and cannot run live; use'
                 ' "causal", "block_last" or "block_middle".'
             )
-        return _Stream(np.array(self.sos_), self.taps_, self.n_features_in_)
+        return _Stream(
+            np.array(self.sos_), self.taps_, self.n_features_in_, ChunkLabels.of_fit(self)
+        )
 
     def cost(self, X: Recording | None = None) -> Cost:
         """Return what the fitted estimator costs at each time step.
@@ -322,7 +325,10 @@ class BesselFilter(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
 class _Stream:
     """State of one live recording: the last samples, or the filter's own memory."""
 
-    def __init__(self, sos: Doubles, taps: Doubles | None, n_features: int) -> None:
+    def __init__(
+        self, sos: Doubles, taps: Doubles | None, n_features: int, labels: ChunkLabels
+    ) -> None:
+        self._labels = labels
         self._sos = sos
         self._taps = taps
         self._n_features = n_features
@@ -337,7 +343,7 @@ class _Stream:
     def push(self, chunk: Doubles) -> Doubles:
         plain = type(chunk) is np.ndarray and chunk.ndim == 2 and chunk.dtype.kind == "f"
         if not plain or not chunk.flags.c_contiguous:
-            chunk = _as_chunk(chunk)
+            chunk = _as_chunk(chunk, self._labels)
         n, n_features = chunk.shape
         if n_features != self._n_features:
             raise ValueError(
@@ -368,9 +374,9 @@ class _Stream:
         return np.empty((0, self._n_features))
 
 
-def _as_chunk(chunk: Recording) -> Doubles:
+def _as_chunk(chunk: Recording, labels: ChunkLabels) -> Doubles:
     if isinstance(chunk, xr.DataArray):
-        chunk = chunk.transpose("time", ...).values
+        chunk = labels(chunk)
     chunk = np.asarray(chunk)
     if chunk.ndim != 2:
         raise ValueError(

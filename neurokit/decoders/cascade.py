@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from neurokit.decoders.regressor import TimeRegressor, length_of_step
 from neurokit.decoders.wiener import WienerRegressor
+from neurokit.inputs.chunks import ChunkLabels
 from neurokit.inputs.series import series
 from neurokit.inputs.targets import target
 from neurokit.metrics.cost import Cost
@@ -187,6 +188,7 @@ class _Stream:
 
     def __init__(self, cascade: WienerCascadeRegressor) -> None:
         self._linear = cascade.linear_.stream()
+        self._linear.labels = ChunkLabels.of_fit(cascade)
         self._bend = cascade._bend
 
     def push(self, chunk: Floats) -> Floats:

@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from neurokit.decoders._drift import RULES, Rule
+from neurokit.inputs.chunks import ChunkLabels
 from neurokit.inputs.ranges import check_at_least, check_positive
 from neurokit.inputs.rates import match_rate
 from neurokit.inputs.series import series
@@ -271,9 +272,10 @@ class _Stream:
         self._rule = detector._rule()
         self._standardise, self._threshold = detector._standardise, detector.threshold_
         self._n_features = len(detector.mean_)
+        self._labels = ChunkLabels.of_fit(detector)
 
     def push(self, chunk: NDArray[Any]) -> NDArray[np.int64]:
-        chunk = check_chunk("DriftDetector", chunk, self._n_features, "samples")
+        chunk = check_chunk("DriftDetector", chunk, self._n_features, "samples", self._labels)
         found = self._rule.push(self._standardise(chunk), self._threshold)
         return (found / self._threshold >= 1.0).astype(np.int64)
 

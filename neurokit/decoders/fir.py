@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from neurokit.inputs.chunks import ChunkLabels
 from neurokit.inputs.lazily import filter_lazily, is_lazy
 from neurokit.inputs.series import series
 from neurokit.inputs.targets import target
@@ -178,7 +179,7 @@ class FIRSmoother(Saveable, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         stream = _Stream(self.taps_, self.intercept_)
-        stream.channels = getattr(self, "channels_", None)
+        stream.labels = ChunkLabels.of_fit(self)
         return stream
 
     def cost(self, X: Recording | None = None) -> Cost:
@@ -220,7 +221,7 @@ class FIRSmoother(Saveable, TransformerMixin, BaseEstimator):
 class _Stream:
     """The last predictions of one live recording."""
 
-    channels: list[Any] | None = None  # names of the columns, where they have names
+    labels: ChunkLabels | None = None  # of what fit has seen
 
     def __init__(self, taps: Floats, intercept: Floats) -> None:
         self._taps = np.ascontiguousarray(taps[::-1].T)  # (n_outputs, n_taps), oldest first
@@ -229,7 +230,7 @@ class _Stream:
 
     def push(self, chunk: Floats) -> Floats:
         chunk = check_chunk(
-            "FIRSmoother", chunk, len(self._taps), "predictions", channels=self.channels
+            "FIRSmoother", chunk, len(self._taps), "predictions", labels=self.labels
         )
         if not len(chunk):
             return self.flush()

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from neurokit.decoders.regressor import TimeRegressor, check_known, length_of_step
+from neurokit.inputs.chunks import ChunkLabels
 from neurokit.inputs.series import Series, series
 from neurokit.inputs.targets import Target, target
 from neurokit.metrics.cost import Cost, Part, count_products
@@ -167,7 +168,7 @@ class KalmanRegressor(TimeRegressor):
         """
         check_is_fitted(self)
         stream = _Stream(self.forward_, self.inward_, self.evidence_, self.mean_, self.intercept_)
-        stream.channels = getattr(self, "channels_", None)
+        stream.labels = ChunkLabels.of_fit(self)
         return stream
 
     def cost(self, X: Recording) -> Cost:
@@ -261,7 +262,7 @@ class KalmanRegressor(TimeRegressor):
 class _Stream:
     """The filtered state of one live recording."""
 
-    channels: list[Any] | None = None  # names of the columns, where they have names
+    labels: ChunkLabels | None = None  # of what fit has seen
 
     def __init__(
         self,
@@ -282,7 +283,7 @@ class _Stream:
         self._step = 0
 
     def push(self, chunk: Doubles) -> Doubles:
-        chunk = check_chunk("KalmanRegressor", chunk, len(self._weights), channels=self.channels)
+        chunk = check_chunk("KalmanRegressor", chunk, len(self._weights), labels=self.labels)
         seen = chunk @ self._weights - self._offset
         out = np.empty(seen.shape)
         self._recur(self._state, self._forward, self._inward, seen, self._step, out)

@@ -19,6 +19,7 @@ from neurokit.decoders._motifs import (
     peaks,
 )
 from neurokit.decoders.regressor import length_of_step
+from neurokit.inputs.chunks import ChunkLabels
 from neurokit.inputs.ranges import check_at_least
 from neurokit.inputs.series import Series, series
 from neurokit.inputs.targets import Target, target
@@ -218,7 +219,7 @@ class MotifDetector(Saveable, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         stream = _Stream(self._model())
-        stream.channels = getattr(self, "channels_", None)
+        stream.labels = ChunkLabels.of_fit(self)
         return stream
 
     def cost(self, X: Recording) -> Cost:
@@ -278,7 +279,7 @@ class MotifDetector(Saveable, TransformerMixin, BaseEstimator):
 class _Stream:
     """The newest bins of one live recording, not yet decided."""
 
-    channels: list[Any] | None = None  # names of the columns, where they have names
+    labels: ChunkLabels | None = None  # of what fit has seen
 
     def __init__(self, model: LogOdds) -> None:
         self._model = model
@@ -286,7 +287,7 @@ class _Stream:
         self._rest = np.zeros((0, n_units), bool)
 
     def push(self, chunk: Floats) -> NDArray[np.float32]:
-        chunk = check_chunk("MotifDetector", chunk, self._rest.shape[1], channels=self.channels)
+        chunk = check_chunk("MotifDetector", chunk, self._rest.shape[1], labels=self.labels)
         raster = np.concatenate([self._rest, chunk > 0])
         n_whole = max(len(raster) - self._n_delays + 1, 0)
         self._rest = raster[n_whole:]

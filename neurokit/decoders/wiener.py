@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from neurokit.decoders.regressor import TimeRegressor, check_known, length_of_step
 from neurokit.features.lags import count_lags
+from neurokit.inputs.chunks import ChunkLabels
 from neurokit.inputs.series import Series, series
 from neurokit.inputs.targets import target
 from neurokit.metrics.cost import Cost, Part, count_products
@@ -182,7 +183,7 @@ class WienerRegressor(TimeRegressor):
         """
         check_is_fitted(self)
         stream = _Stream(self.coef_, self.intercept_, self.mean_)
-        stream.channels = getattr(self, "channels_", None)
+        stream.labels = ChunkLabels.of_fit(self)
         return stream
 
     def cost(self, X: Recording) -> Cost:
@@ -237,7 +238,7 @@ class WienerRegressor(TimeRegressor):
 class _Stream:
     """The last bins of one live recording, and the weights laid out for one product."""
 
-    channels: list[Any] | None = None  # names of the columns, where they have names
+    labels: ChunkLabels | None = None  # of what fit has seen
 
     def __init__(self, coef: Floats, intercept: Floats, mean: Floats) -> None:
         n_outputs, n_lags, n_units = coef.shape
@@ -248,7 +249,7 @@ class _Stream:
         self._n_units = n_units
 
     def push(self, chunk: Floats) -> Floats:
-        chunk = check_chunk("WienerRegressor", chunk, self._n_units, channels=self.channels)
+        chunk = check_chunk("WienerRegressor", chunk, self._n_units, labels=self.labels)
         rows = self._history.push(chunk).reshape(-1)
         n = len(chunk)
         if n == 0:

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from neurokit.inputs.chunks import ChunkLabels
 from neurokit.inputs.lazily import filter_lazily, is_lazy
 from neurokit.inputs.series import Series, series
 from neurokit.metrics.cost import Cost, add_up
@@ -132,7 +133,7 @@ class DeltaEncoder(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         """
         check_is_fitted(self)
         stream = _Stream(self.threshold_)
-        stream.channels = getattr(self, "channels_", None)
+        stream.labels = ChunkLabels.of_fit(self)
         return stream
 
     def cost(self, X: Recording) -> Cost:
@@ -156,7 +157,7 @@ class DeltaEncoder(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
 class _Stream:
     """What the receiver of one live recording holds."""
 
-    channels: list[Any] | None = None  # names of the columns, where they have names
+    labels: ChunkLabels | None = None  # of what fit has seen
 
     def __init__(self, threshold: Floats) -> None:
         self._threshold = threshold
@@ -165,7 +166,7 @@ class _Stream:
 
     def push(self, chunk: Floats) -> Floats:
         chunk = check_chunk(
-            "DeltaEncoder", chunk, len(self._threshold), "samples", channels=self.channels
+            "DeltaEncoder", chunk, len(self._threshold), "samples", labels=self.labels
         )
         out = np.zeros(chunk.shape, chunk.dtype if chunk.dtype.kind == "f" else np.float64)
         for t, row in enumerate(chunk):

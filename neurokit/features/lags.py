@@ -7,6 +7,7 @@ import xarray as xr
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from neurokit.inputs.chunks import ChunkLabels
 from neurokit.inputs.series import Series, series
 from neurokit.metrics.cost import NOTHING, Cost, Part
 from neurokit.persistence import Saveable
@@ -117,7 +118,7 @@ class LagWindow(Saveable, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         stream = _Stream(self.n_lags_, self.mean_)
-        stream.channels = getattr(self, "channels_", None)
+        stream.labels = ChunkLabels.of_fit(self)
         return stream
 
     def cost(self, X: Recording) -> Cost:
@@ -198,7 +199,7 @@ def _windows(x: Floats, n_lags: int, before: Floats) -> Floats:
 class _Stream:
     """The last bins of one live recording."""
 
-    channels: list[Any] | None = None  # names of the columns, where they have names
+    labels: ChunkLabels | None = None  # of what fit has seen
 
     def __init__(self, n_lags: int, mean: Floats) -> None:
         self._n_lags, self._n_units = n_lags, len(mean)
@@ -206,7 +207,7 @@ class _Stream:
         self._history = History(np.tile(mean, (n_lags - 1, 1)))
 
     def push(self, chunk: Floats) -> Floats:
-        chunk = check_chunk("LagWindow", chunk, self._n_units, channels=self.channels)
+        chunk = check_chunk("LagWindow", chunk, self._n_units, labels=self.labels)
         rows, n = self._history.push(chunk), len(chunk)
         newest = self._n_lags - 1
         lagged = [rows[newest - lag : newest - lag + n] for lag in range(self._n_lags)]

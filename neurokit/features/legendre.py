@@ -8,6 +8,7 @@ from scipy.linalg import expm
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from neurokit.inputs.chunks import ChunkLabels
 from neurokit.inputs.rates import require_rate
 from neurokit.inputs.series import Series, series
 from neurokit.metrics.cost import Cost, multiply
@@ -169,7 +170,7 @@ class LegendreHistory(Saveable, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         stream = _Stream(self.transition_, self.input_, self.mean_)
-        stream.channels = getattr(self, "channels_", None)
+        stream.labels = ChunkLabels.of_fit(self)
         return stream
 
     def cost(self, X: Recording) -> Cost:
@@ -219,7 +220,7 @@ class LegendreHistory(Saveable, TransformerMixin, BaseEstimator):
 class _Stream:
     """The coefficients of one live recording."""
 
-    channels: list[Any] | None = None  # names of the columns, where they have names
+    labels: ChunkLabels | None = None  # of what fit has seen
 
     def __init__(self, transition: Floats, inward: Floats, mean: Floats) -> None:
         self._transition, self._input = transition, inward[:, None]
@@ -228,7 +229,7 @@ class _Stream:
         self._state = constant * mean
 
     def push(self, chunk: Floats) -> Floats:
-        chunk = check_chunk("LegendreHistory", chunk, self._state.shape[1], channels=self.channels)
+        chunk = check_chunk("LegendreHistory", chunk, self._state.shape[1], labels=self.labels)
         out = np.empty((len(chunk), *self._state.shape))
         for t, row in enumerate(chunk):
             self._state = self._transition @ self._state + self._input * row

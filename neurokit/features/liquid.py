@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from neurokit.inputs.chunks import ChunkLabels
 from neurokit.inputs.rates import require_rate
 from neurokit.inputs.series import series
 from neurokit.metrics.cost import Cost, Part
@@ -167,7 +168,7 @@ class LiquidState(Saveable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         """
         check_is_fitted(self)
         stream = _Stream(self)
-        stream.channels = getattr(self, "channels_", None)
+        stream.labels = ChunkLabels.of_fit(self)
         return stream
 
     def cost(self, X: Recording) -> Cost:
@@ -223,7 +224,7 @@ class LiquidState(Saveable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
 class _Stream:
     """Membranes and low-passed spikes of one live recording."""
 
-    channels: list[Any] | None = None  # names of the columns, where they have names
+    labels: ChunkLabels | None = None  # of what fit has seen
 
     def __init__(self, liquid: LiquidState) -> None:
         from neurokit.features._liquid import run_liquid
@@ -238,7 +239,7 @@ class _Stream:
 
     def push(self, chunk: Floats) -> NDArray[np.float64]:
         liquid = self._liquid
-        chunk = check_chunk("LiquidState", chunk, len(liquid.mean_), channels=self.channels)
+        chunk = check_chunk("LiquidState", chunk, len(liquid.mean_), labels=self.labels)
         # products row by row, so that a chunk of any length gives the same bits
         scaled = (chunk - liquid.mean_) / liquid.scale_
         current = np.ascontiguousarray(np.einsum("tu,nu->tn", scaled, liquid.input_weight_))

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from neurokit.decoders.classifier import TrialClassifier
 from neurokit.decoders.networks.counting import cost_of_network
 from neurokit.decoders.networks.learning import draw_seed, slow_down
+from neurokit.inputs.chunks import ChunkLabels
 from neurokit.inputs.classes import find_classes, index_labels, read_labels
 from neurokit.inputs.rates import require_rate
 from neurokit.inputs.trials import Trials, trials
@@ -283,12 +284,13 @@ class _WindowStream:
     def __init__(self, classifier: NetworkClassifier, every: int) -> None:
         self._classifier, self._every = classifier, every
         self._rows = np.empty((0, classifier.n_features_in_))
+        self._labels = ChunkLabels.of_fit(classifier)
         self._wait = classifier.n_times_  # samples that must stand before the next decision
 
     def push(self, chunk: Floats) -> Floats:
         classifier = self._classifier
         name, n_times = type(classifier).__name__, classifier.n_times_
-        chunk = check_chunk(name, chunk, self._rows.shape[1], "samples")
+        chunk = check_chunk(name, chunk, self._rows.shape[1], "samples", self._labels)
         rows = np.concatenate([self._rows, chunk])
         windows = []
         while len(rows) >= self._wait:

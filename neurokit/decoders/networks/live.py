@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurokit.inputs.chunks import ChunkLabels
 from neurokit.streaming import History, check_chunk
 from neurokit.types import Floats
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 class NetworkStream:
     """One live recording through a network, step by step and without torch."""
 
-    channels: list[Any] | None = None  # names of the columns, where they have names
+    labels: ChunkLabels | None = None  # of what fit has seen
 
     def __init__(
         self,
@@ -35,7 +36,7 @@ class NetworkStream:
 
     def push(self, chunk: Floats, out: Floats | None = None) -> Floats:
         """Return the predictions for the next counts."""
-        chunk = check_chunk(self._name, chunk, self._n_units, channels=self.channels)
+        chunk = check_chunk(self._name, chunk, self._n_units, labels=self.labels)
         x = self._buffer.rows(len(chunk))
         x[:] = chunk
         for layer in self._layers:

@@ -21,6 +21,7 @@ from neurokit.decoders.networks.live import NetworkStream
 from neurokit.decoders.networks.rounding import TYPES, find_steps, round_between, round_weights
 from neurokit.decoders.networks.windows import cut_windows
 from neurokit.decoders.regressor import TimeRegressor, length_of_step
+from neurokit.inputs.chunks import ChunkLabels
 from neurokit.inputs.rates import require_rate
 from neurokit.inputs.series import Series, series
 from neurokit.inputs.targets import Target, target
@@ -158,7 +159,7 @@ class NetworkRegressor(TimeRegressor):
             self.target_mean_,
             self.target_scale_,
         )
-        stream.channels = getattr(self, "channels_", None)
+        stream.labels = ChunkLabels.of_fit(self)
         return stream
 
     def quantized(self, dtype: str, X: Recording | None = None) -> Self:

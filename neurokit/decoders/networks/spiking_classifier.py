@@ -20,6 +20,7 @@ from neurokit.decoders.networks.spiking_design import (
     run_network,
 )
 from neurokit.decoders.networks.spiking_live import live_steps
+from neurokit.inputs.chunks import ChunkLabels
 from neurokit.inputs.trials import Trials
 from neurokit.metrics.cost import Cost
 from neurokit.types import Floats, Recording
@@ -187,7 +188,9 @@ class SpikingClassifier(NetworkClassifier):
             those of `predict_proba`. ``flush()`` returns no more.
         """
         check_is_fitted(self)
-        return _TrialStream(self._layers(0), self.n_features_in_, len(self.classes_))
+        stream = _TrialStream(self._layers(0), self.n_features_in_, len(self.classes_))
+        stream.network.labels = ChunkLabels.of_fit(self)
+        return stream
 
     def cost(self, X: Recording) -> Cost:
         """Return what the fitted estimator costs at each time step.
@@ -257,14 +260,14 @@ class _TrialStream:
     """One live trial: the mean of the probabilities so far."""
 
     def __init__(self, layers: list[Any], n_units: int, n_classes: int) -> None:
-        self._network = NetworkStream(
+        self.network = NetworkStream(
             "SpikingClassifier", layers, n_units, np.zeros(n_classes), np.ones(n_classes)
         )
         self._total = np.zeros(n_classes)
         self._n = 0
 
     def push(self, chunk: Floats) -> Floats:
-        sums = self._total + _softmax(self._network.push(chunk)).cumsum(0)
+        sums = self._total + _softmax(self.network.push(chunk)).cumsum(0)
         if len(sums):
             self._total = sums[-1]
         steps = self._n + np.arange(1, len(sums) + 1)
@@ -272,7 +275,7 @@ class _TrialStream:
         return sums / steps[:, None]
 
     def flush(self) -> Floats:
-        return self._network.flush()
+        return self.network.flush()
 
 
 def _softmax(x: Floats) -> Floats:

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from neurokit.inputs.chunks import ChunkLabels
 from neurokit.inputs.signal import refuse_gaps
 from neurokit.tokenizers.framing.frames import Framer, Frames
 from neurokit.tokenizers.montages.each_channel import Montage
@@ -41,6 +42,7 @@ class TokenStream:
         self._montage = montage
         self._encode = encode
         self._over = False
+        self._labels: ChunkLabels | None = None
 
     def push(self, chunk: xr.DataArray | ArrayLike) -> Codes:
         """Take samples.
@@ -48,6 +50,7 @@ class TokenStream:
         Parameters
         ----------
         chunk : xarray.DataArray or ndarray of shape (n_channels, n)
+            What carries labels is read as the first chunk was: channels by name, in its unit.
 
         Returns
         -------
@@ -55,7 +58,9 @@ class TokenStream:
             The frames that are now decided; perhaps none.
         """
         if isinstance(chunk, xr.DataArray):
-            chunk = chunk.transpose("channel", "time").values
+            if self._labels is None:
+                self._labels = ChunkLabels.of_first(self._name, chunk, "channel")
+            chunk = self._labels(chunk).T
         x = np.asarray(chunk, np.float64)
         n_rows = self._framer.n_rows
         if x.ndim != 2 or len(x) != n_rows:

@@ -1,0 +1,138 @@
+"""Chunks of a live recording that carry labels, read as ``predict`` reads a whole one."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+import xarray as xr
+from sklearn.base import BaseEstimator
+
+from neurokit.inputs.labels import name_of
+from neurokit.inputs.rates import TOLERANCE
+from neurokit.recording.clock import SampleIndex
+from neurokit.recording.rate import sampling_rate
+from neurokit.recording.units import power_between, read_units, scale_units, unit_of_each
+from neurokit.types import Doubles
+
+
+class ChunkLabels:
+    """What ``fit`` has seen of the labels of X, kept by a stream to hold its chunks against.
+
+    Parameters
+    ----------
+    name : str
+        Who refuses.
+    channels : list, optional
+        Names of the columns, in order.
+    left_out : list, default=()
+        Names that a chunk may hold besides.
+    quantity : str or list of str, optional
+        The unit.
+    rate : float, optional
+        In Hz.
+
+    Examples
+    --------
+    >>> import neurokit
+    >>> from neurokit.features import LagWindow
+    >>> x = neurokit.signal([[1.0, 2.0], [3.0, 4.0]], sampling_rate=10, channels=["C3", "C4"])
+    >>> labels = ChunkLabels.of_fit(LagWindow(1).fit(x))
+    >>> labels((x.isel(channel=[1, 0]) / 1000).assign_attrs(units="mV"))
+    array([[1., 3.],
+           [2., 4.]])
+    """
+
+    def __init__(
+        self,
+        name: str,
+        channels: list[Any] | None = None,
+        left_out: Sequence[Any] = (),
+        quantity: str | list[str] | None = None,
+        rate: float | None = None,
+    ) -> None:
+        self._name, self._channels, self._left_out = name, channels, left_out
+        self._quantity, self._rate = quantity, rate
+
+    @classmethod
+    def of_fit(cls, estimator: BaseEstimator) -> Self:
+        """Copy what a fitted estimator has seen, so that a later fit changes no stream."""
+        kept = (
+            ("channels_", None),
+            ("left_out_", ()),
+            ("quantity_", None),
+            ("sampling_rate_", None),
+        )
+        return cls(name_of(estimator), *(getattr(estimator, *pair) for pair in kept))
+
+    @classmethod
+    def of_first(cls, name: str, chunk: xr.DataArray, space: str) -> Self:
+        """Take what the first chunk of a recording says, where any channels and unit will do."""
+        channels = chunk[space].values.tolist() if space in chunk.coords else None
+        return cls(name, channels, quantity=read_units(chunk, space))
+
+    def __call__(self, chunk: xr.DataArray) -> Doubles:
+        """Return the chunk as rows of samples, columns in the order and the unit of ``fit``.
+
+        Parameters
+        ----------
+        chunk : xarray.DataArray of dims time and one more, in any order
+            Without names along that dim its order is believed.
+
+        Returns
+        -------
+        ndarray of shape (n_times, n_columns)
+
+        Raises
+        ------
+        ValueError
+            If it has other dims or channels, another rate, or is another quantity.
+        """
+        spaces = [str(name) for name in chunk.dims if name != "time"]
+        if "time" not in chunk.dims or len(spaces) != 1:
+            raise ValueError(
+                f"{self._name}.stream: a labelled chunk must have the dims time and one more, got"
+                f" {tuple(chunk.dims)}."
+            )
+        (space,) = spaces
+        self._match_rate(chunk)
+        chunk = self._match_unit(self._match_channels(chunk, space), space)
+        return np.asarray(chunk.transpose("time", space).values)
+
+    def _match_channels(self, chunk: xr.DataArray, space: str) -> xr.DataArray:
+        known = self._channels
+        if known is None or space not in chunk.coords:
+            return chunk
+        names = chunk[space].values.tolist()
+        if names == known:
+            return chunk
+        if set(known) - set(names) or set(names) - set(known) - set(self._left_out):
+            raise ValueError(
+                f"{self._name}.stream: fitted on {known}, got a chunk of {names}; give those."
+            )
+        return chunk.sel({space: known})
+
+    def _match_unit(self, chunk: xr.DataArray, space: str) -> xr.DataArray:
+        known, found = self._quantity, read_units(chunk, space)
+        if known is None or found is None or known == found:
+            return chunk
+        n = chunk.sizes[space]
+        pairs = zip(unit_of_each(found, n), unit_of_each(known, n), strict=False)
+        if any(power_between(*pair) is None for pair in pairs):
+            raise ValueError(
+                f"{self._name}.stream: fitted on X in {known!r}, got a chunk in {found!r};"
+                " convert it, and write the unit into attrs['units']."
+            )
+        return scale_units(chunk, space, known)
+
+    def _match_rate(self, chunk: xr.DataArray) -> None:
+        index = chunk.xindexes.get("time")
+        if self._rate is None or index is None:
+            return
+        if chunk.sizes["time"] < 2 and not isinstance(index, SampleIndex):
+            return
+        rate = sampling_rate(chunk)
+        if abs(rate - self._rate) > TOLERANCE * self._rate:
+            raise ValueError(
+                f"{self._name}.stream: fitted at {float(self._rate):g} Hz, got a chunk at"
+                f" {rate:g} Hz; resample or bin it as for fit, or fit again."
+            )
