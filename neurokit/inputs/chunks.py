@@ -56,13 +56,13 @@ class ChunkLabels:
     @classmethod
     def of_fit(cls, estimator: BaseEstimator) -> Self:
         """Copy what a fitted estimator has seen, so that a later fit changes no stream."""
-        kept = (
-            ("channels_", None),
-            ("left_out_", ()),
-            ("quantity_", None),
-            ("sampling_rate_", None),
+        return cls(
+            name_of(estimator),
+            getattr(estimator, "channels_", None),
+            getattr(estimator, "left_out_", ()),
+            getattr(estimator, "quantity_", None),
+            getattr(estimator, "sampling_rate_", None),
         )
-        return cls(name_of(estimator), *(getattr(estimator, *pair) for pair in kept))
 
     @classmethod
     def of_first(cls, name: str, chunk: xr.DataArray, space: str) -> Self:
