@@ -597,28 +597,54 @@ def test_another_unit_is_put_right_and_another_quantity_refused(name, estimator,
     outputs(estimator, X.drop_attrs())  # a unit that is not told passes
 
 
+# Those that take no signals of channels, or all channels, whatever these are, for a reason.
+ALL_CHANNELS = {
+    **dict.fromkeys(
+        ["CodecTokenizer", "MultiScaleTokenizer", "RegionTokenizer", "LinearRVQTokenizer"]
+        + ["ScalarTokenizer"],
+        "a recording comes back as it was; CodeHistogram leaves out",
+    ),
+    **dict.fromkeys(["CP", "NonnegativeCP"], "an array of any dims"),
+    **dict.fromkeys(
+        ["DwellTimes", "DynamicConnectome", "EventEmbedding", "SpikeConnectivity"]
+        + ["SpikeTokenizer"],
+        "spikes or traces of units, or states",
+    ),
+    "FIRSmoother": "predictions, as many as there is truth",
+}
+
+
 def test_channels_that_are_no_signal_are_left_out_and_told_once(name, estimator, given):
     X, y = given
-    if "channel" not in X.dims or name in ANY_RATE:
+    if name in ALL_CHANNELS:
         return
-    X = X.assign_coords(type=("channel", ["eeg"] * X.sizes["channel"]))
+    X = X.rename(unit="channel") if "unit" in X.dims else X
+    n = X.sizes["channel"]
+    X = X.assign_coords(type=("channel", ["eeg"] * n))
     expected = outputs(clone(estimator).fit(X, y), X)
     names = ["STI 014", *X["channel"].values.tolist(), "Fp1"]
-    more = X.isel(channel=[0, 0, 1, 2, 2]).assign_coords(
+    more = X.isel(channel=[0, *range(n), n - 1]).assign_coords(
         channel=names,
-        type=("channel", ["stim", *["eeg"] * 4]),
-        bad=("channel", [False] * 4 + [True]),
+        type=("channel", ["stim", *["eeg"] * (n + 1)]),
+        bad=("channel", [False] * (n + 1) + [True]),
     )
-    more[{"channel": [0, 4]}] = 1e4 * np.random.default_rng(0).random((12, 2, 100))
-    with pytest.warns(UserWarning, match=f"{name} takes the .* of 5: STI 014 .stim., Fp1 .bad.;"):
+    more = more.copy()
+    whole = X.dtype.kind in "iu"
+    noise = np.random.default_rng(0).random(more[{"channel": [0, -1]}].shape)
+    more[{"channel": [0, -1]}] = (6 if whole else 1e4) * noise
+    said = f"{name} takes the .* of {n + 2}: STI 014 .stim., Fp1 .bad.;"
+    with pytest.warns(UserWarning, match=said):
         estimator.fit(more, y)
     assert estimator.left_out_ == ["STI 014", "Fp1"]
     for given in (more, X, X.drop_vars("type")):
         for a, b in zip(outputs(estimator, given), expected, strict=True):
-            np.testing.assert_array_equal(values(a), values(b))
-    everything = clone(estimator).fit(more.drop_vars(["type", "bad"]), y)
-    assert everything.channels_ == names
-    assert not hasattr(everything, "left_out_")
+            np.testing.assert_allclose(values(a), values(b), rtol=1e-10, atol=1e-13)
+    everything = [clone(estimator).fit(more.drop_vars(["type", "bad"]), y)]
+    if "picks" in estimator.get_params() and name != "EarlyExitClassifier":  # asks its own
+        everything.append(clone(estimator).set_params(picks="all").fit(more, y))
+    for one in everything:
+        assert getattr(one, "channels_", names) == names
+        assert not hasattr(one, "left_out_")
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -6,12 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
 
 import neurokit
 from neurokit.cli.pipelines import at_ends_of_bins, decode_movement, score_table
 from neurokit.datasets import make_reaching
+from neurokit.features import BandPower, EuclideanAlignment, LempelZiv
 from neurokit.protocols import blocks_of_time, evaluate
 from neurokit.recording import behaviour, bin_spikes, counts
+from neurokit.tokenizers import CodeHistogram, LinearRVQTokenizer, ScalarTokenizer
 
 
 @settings(deadline=None, max_examples=30)
@@ -91,3 +96,37 @@ def test_movement_is_scored_on_the_end_and_the_delay_is_told():
     truth, prediction = decoded.truth.values, decoded.prediction.values
     r2 = 1 - ((truth - prediction) ** 2).sum(0) / ((truth - truth.mean(0)) ** 2).sum(0)
     assert wiener["R2, real time"] == pytest.approx(r2.mean())
+
+
+def noise_with_labels_on_other_channels():
+    """Trials of noise; a trigger, an eye and a bad channel hold the labels."""
+    rng = np.random.default_rng(0)
+    y = rng.permutation(np.repeat([0, 1], 60))
+    x = rng.normal(0, 10, (120, 7, 100))
+    x[:, 4, :20] = 50 * y[:, None]
+    x[:, 5] += 40 * y[:, None] * np.sin(np.arange(100))
+    x[:, 6] += 90 * y[:, None] * np.cos(np.arange(100) * 0.7)
+    names = ["C3", "Cz", "C4", "Pz", "STI 014", "EOG", "Fp1"]
+    X = neurokit.signal(
+        x, sampling_rate=100, channels=names, types=[*["eeg"] * 4, "stim", "eog", "eeg"]
+    )
+    return X.assign_coords(bad=("channel", [False] * 6 + [True])), y
+
+
+@pytest.mark.filterwarnings("ignore:.* takes the brain's channels:UserWarning")
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (EuclideanAlignment(), BandPower()),
+        (LempelZiv(),),
+        (ScalarTokenizer(), CodeHistogram()),
+        (LinearRVQTokenizer(2, codebook_size=8, random_state=0), CodeHistogram()),
+    ],
+    ids=lambda steps: "-".join(type(step).__name__ for step in steps),
+)
+def test_noise_stays_noise_beside_channels_that_hold_the_labels(steps):
+    X, y = noise_with_labels_on_other_channels()
+    pipeline = make_pipeline(*steps, LinearDiscriminantAnalysis())
+    assert cross_val_score(pipeline, X, y, cv=4).mean() < 0.65
+    told = X.drop_vars(["type", "bad"])  # where nothing tells channels apart, all are taken
+    assert cross_val_score(pipeline, told, y, cv=4).mean() > 0.9

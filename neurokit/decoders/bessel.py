@@ -64,6 +64,9 @@ class BesselFilter(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         As in `scipy.signal.bessel`.
     sampling_rate : float, optional
         In Hz; needed for plain arrays, which carry no clock.
+    picks : {"brain", "all"}, default="brain"
+        Channels to take where ``channel`` carries ``type`` or ``bad``: those of the brain that are
+        not bad, or all. A warning says once what was left out; ``left_out_`` keeps it.
 
     Attributes
     ----------
@@ -123,6 +126,7 @@ class BesselFilter(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         block: int = 32,
         norm: str = "phase",
         sampling_rate: float | None = None,
+        picks: str = "brain",
     ) -> None:
         self.cutoff = cutoff
         self.order = order
@@ -130,6 +134,7 @@ class BesselFilter(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         self.block = block
         self.norm = norm
         self.sampling_rate = sampling_rate
+        self.picks = picks
 
     def fit(self, X: Recording, y: object = None) -> Self:
         """Design the filter for the sampling rate of ``X``.

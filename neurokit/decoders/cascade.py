@@ -107,7 +107,7 @@ class WienerCascadeRegressor(TimeRegressor):
         self._remember_target(truth)
         self.linear_ = WienerRegressor(
             self.n_lags, window=self.window, alpha=self.alpha, sampling_rate=self.sampling_rate
-        ).fit(X, truth.values)
+        ).fit(X if rows.source is None else rows.source, truth.values)
         known = rows_with_past(rows.runs, self.linear_.coef_.shape[1] - 1)
         linear = self.linear_._predict(rows)[known]
         self.range_ = np.stack([linear.min(0), linear.max(0)])

@@ -31,6 +31,9 @@ class FBCCAClassifier(FlickerClassifier):
         target to 90 Hz, or to 0.45 of the sampling rate. One band is plain CCA [2]_.
     sampling_rate : float, optional
         In Hz; needed for plain arrays.
+    picks : {"brain", "all"}, default="brain"
+        Channels to take where ``channel`` carries ``type`` or ``bad``: those of the brain that are
+        not bad, or all. A warning says once what was left out; ``left_out_`` keeps it.
 
     Attributes
     ----------
@@ -73,11 +76,13 @@ class FBCCAClassifier(FlickerClassifier):
         n_harmonics: int = 3,
         bands: int | Sequence[tuple[float, float]] = 3,
         sampling_rate: float | None = None,
+        picks: str = "brain",
     ) -> None:
         self.frequencies = frequencies
         self.n_harmonics = n_harmonics
         self.bands = bands
         self.sampling_rate = sampling_rate
+        self.picks = picks
 
     def _keep_design(self) -> None:
         if self.frequencies_ is None:

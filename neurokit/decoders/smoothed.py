@@ -94,7 +94,7 @@ class SmoothedRegressor(TimeRegressor):
             held_out[block] = np.asarray(guess).reshape(len(block), -1)
         labelled = rows.label(held_out, truth.dim, truth.names)
         self.smoother_ = clone(self.smoother).fit(labelled, truth.values)
-        self.decoder_ = clone(self.decoder).fit(X, y)
+        self.decoder_ = clone(self.decoder).fit(X if rows.source is None else rows.source, y)
         delays = (getattr(self.smoother_, name, 0.0) for name in ("latency_", "group_delay_"))
         own = getattr(self.decoder_, "latency_", 0.0)
         self.latency_, self.group_delay_ = (own + delay for delay in delays)

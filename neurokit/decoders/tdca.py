@@ -36,6 +36,9 @@ class TDCAClassifier(FlickerClassifier):
         See `FBCCAClassifier`; where frequencies are unknown, the lowest is taken to be 8 Hz.
     sampling_rate : float, optional
         In Hz; needed for plain arrays.
+    picks : {"brain", "all"}, default="brain"
+        Channels to take where ``channel`` carries ``type`` or ``bad``: those of the brain that are
+        not bad, or all. A warning says once what was left out; ``left_out_`` keeps it.
 
     Attributes
     ----------
@@ -84,6 +87,7 @@ class TDCAClassifier(FlickerClassifier):
         shrinkage: float = 1e-3,
         bands: int | Sequence[tuple[float, float]] = 3,
         sampling_rate: float | None = None,
+        picks: str = "brain",
     ) -> None:
         self.frequencies = frequencies
         self.n_components = n_components
@@ -92,6 +96,7 @@ class TDCAClassifier(FlickerClassifier):
         self.shrinkage = shrinkage
         self.bands = bands
         self.sampling_rate = sampling_rate
+        self.picks = picks
 
     def _keep_design(self) -> None:
         low = min(self.n_components, self.n_harmonics)

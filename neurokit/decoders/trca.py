@@ -38,6 +38,9 @@ class TRCAClassifier(FlickerClassifier):
         See `FBCCAClassifier`; where frequencies are unknown, the lowest is taken to be 8 Hz.
     sampling_rate : float, optional
         In Hz; needed for plain arrays.
+    picks : {"brain", "all"}, default="brain"
+        Channels to take where ``channel`` carries ``type`` or ``bad``: those of the brain that are
+        not bad, or all. A warning says once what was left out; ``left_out_`` keeps it.
 
     Attributes
     ----------
@@ -84,11 +87,13 @@ class TRCAClassifier(FlickerClassifier):
         ensemble: bool = True,
         bands: int | Sequence[tuple[float, float]] = 3,
         sampling_rate: float | None = None,
+        picks: str = "brain",
     ) -> None:
         self.frequencies = frequencies
         self.ensemble = ensemble
         self.bands = bands
         self.sampling_rate = sampling_rate
+        self.picks = picks
 
     def _keep_design(self) -> None:
         self.ensemble_ = bool(self.ensemble)

@@ -37,9 +37,8 @@ class ChunkLabels:
     >>> from neurokit.features import LagWindow
     >>> x = neurokit.signal([[1.0, 2.0], [3.0, 4.0]], sampling_rate=10, channels=["C3", "C4"])
     >>> labels = ChunkLabels.of_fit(LagWindow(1).fit(x))
-    >>> labels((x.isel(channel=[1, 0]) / 1000).assign_attrs(units="mV"))
-    array([[1., 3.],
-           [2., 4.]])
+    >>> labels((x.isel(channel=[1, 0]) / 1000).assign_attrs(units="mV")).tolist()
+    [[1.0, 3.0], [2.0, 4.0]]
     """
 
     def __init__(

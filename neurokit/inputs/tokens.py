@@ -10,6 +10,7 @@ import xarray as xr
 from sklearn.base import BaseEstimator
 
 from neurokit.inputs.labels import match_channels, name_of
+from neurokit.inputs.picks import pick_channels
 from neurokit.types import Codes, Tokens
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def take_codes(
     name = name_of(estimator)
     source = order_dims(X, f"{name}: X must have", "; use a tokenizer's transform")
     if source is not None:
+        source = pick_channels(estimator, source, reset=reset)
         source = match_channels(estimator, source, "channel", reset=reset)
     values = np.asarray(X if source is None else source.values)
     if values.ndim not in (3, 4) or 0 in values.shape:

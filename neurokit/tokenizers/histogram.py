@@ -32,6 +32,9 @@ class CodeHistogram(Saveable, TransformerMixin, BaseEstimator):
         ``offset`` (in plain arrays, all but the first two).
     n_segments : int, default=1
         Stretches of time that are counted apart.
+    picks : {"brain", "all"}, default="brain"
+        Channels to take where ``channel`` carries ``type`` or ``bad``: those of the brain that are
+        not bad, or all. A warning says once what was left out; ``left_out_`` keeps it.
 
     Attributes
     ----------
@@ -65,9 +68,16 @@ class CodeHistogram(Saveable, TransformerMixin, BaseEstimator):
     1.0
     """
 
-    def __init__(self, levels: Sequence[str | int] | None = None, *, n_segments: int = 1) -> None:
+    def __init__(
+        self,
+        levels: Sequence[str | int] | None = None,
+        *,
+        n_segments: int = 1,
+        picks: str = "brain",
+    ) -> None:
         self.levels = levels
         self.n_segments = n_segments
+        self.picks = picks
 
     def fit(self, X: Tokens, y: object = None) -> Self:
         """See which codes there are.

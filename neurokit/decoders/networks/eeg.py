@@ -42,6 +42,9 @@ class DBConformerClassifier(NetworkClassifier):
         See `SpikingClassifier`.
     sampling_rate : float, optional
         In Hz; needed for plain arrays.
+    picks : {"brain", "all"}, default="brain"
+        Channels to take where ``channel`` carries ``type`` or ``bad``: those of the brain that are
+        not bad, or all. A warning says once what was left out; ``left_out_`` keeps it.
     trainer : Trainer, optional
         Default: ``Trainer(100, batch_size=32, learning_rate=1e-3)``: the last epoch is kept, so
         nothing is chosen.
@@ -112,6 +115,7 @@ class DBConformerClassifier(NetworkClassifier):
         class_weight: Mapping[Any, float] | str | None = None,
         augmentation: Any = None,
         sampling_rate: float | None = None,
+        picks: str = "brain",
         trainer: Trainer | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -125,6 +129,7 @@ class DBConformerClassifier(NetworkClassifier):
         self.class_weight = class_weight
         self.augmentation = augmentation
         self.sampling_rate = sampling_rate
+        self.picks = picks
         self.trainer = trainer
         self.random_state = random_state
 
@@ -222,7 +227,7 @@ class EEGNetClassifier(NetworkClassifier):
     n_spatial : int, default=2
         Spatial filters for each of them (D).
     dropout : float, default=0.5
-    class_weight, augmentation, sampling_rate, trainer, random_state : optional
+    class_weight, augmentation, sampling_rate, picks, trainer, random_state : optional
         See `DBConformerClassifier`.
 
     Attributes
@@ -263,6 +268,7 @@ class EEGNetClassifier(NetworkClassifier):
         class_weight: Mapping[Any, float] | str | None = None,
         augmentation: Any = None,
         sampling_rate: float | None = None,
+        picks: str = "brain",
         trainer: Trainer | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -272,6 +278,7 @@ class EEGNetClassifier(NetworkClassifier):
         self.class_weight = class_weight
         self.augmentation = augmentation
         self.sampling_rate = sampling_rate
+        self.picks = picks
         self.trainer = trainer
         self.random_state = random_state
 
@@ -302,7 +309,7 @@ class ShallowConvNetClassifier(NetworkClassifier):
     ----------
     n_filters : int, default=40
     dropout : float, default=0.5
-    class_weight, augmentation, sampling_rate, trainer, random_state : optional
+    class_weight, augmentation, sampling_rate, picks, trainer, random_state : optional
         See `DBConformerClassifier`.
 
     Attributes
@@ -342,6 +349,7 @@ class ShallowConvNetClassifier(NetworkClassifier):
         class_weight: Mapping[Any, float] | str | None = None,
         augmentation: Any = None,
         sampling_rate: float | None = None,
+        picks: str = "brain",
         trainer: Trainer | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -350,6 +358,7 @@ class ShallowConvNetClassifier(NetworkClassifier):
         self.class_weight = class_weight
         self.augmentation = augmentation
         self.sampling_rate = sampling_rate
+        self.picks = picks
         self.trainer = trainer
         self.random_state = random_state
 

@@ -82,6 +82,9 @@ class SpikingClassifier(NetworkClassifier):
         generator of torch.
     sampling_rate : float, optional
         In Hz; needed for plain arrays.
+    picks : {"brain", "all"}, default="brain"
+        Channels to take where ``channel`` carries ``type`` or ``bad``: those of the brain that are
+        not bad, or all. A warning says once what was left out; ``left_out_`` keeps it.
     trainer : Trainer, optional
         Default: ``Trainer(50, batch_size=32, learning_rate=5e-3)``.
     random_state : int, RandomState or None, default=None
@@ -146,6 +149,7 @@ class SpikingClassifier(NetworkClassifier):
         class_weight: Mapping[Any, float] | str | None = None,
         augmentation: Any = None,
         sampling_rate: float | None = None,
+        picks: str = "brain",
         trainer: Trainer | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -166,6 +170,7 @@ class SpikingClassifier(NetworkClassifier):
         self.class_weight = class_weight
         self.augmentation = augmentation
         self.sampling_rate = sampling_rate
+        self.picks = picks
         self.trainer = trainer
         self.random_state = random_state
 
