@@ -599,16 +599,17 @@ def test_another_unit_is_put_right_and_another_quantity_refused(name, estimator,
 
 # Those that take no signals of channels, or all channels, whatever these are, for a reason.
 ALL_CHANNELS = {
+    "SpikeTokenizer": "spikes of units",
+    "FIRSmoother": "predictions, as many as there is truth",
+    **dict.fromkeys(["CP", "NonnegativeCP"], "an array of any dims"),
     **dict.fromkeys(
         [f"{kind}Tokenizer" for kind in ("Codec", "MultiScale", "Region", "LinearRVQ", "Scalar")],
         "a recording comes back as it was; CodeHistogram leaves out",
     ),
-    **dict.fromkeys(["CP", "NonnegativeCP"], "an array of any dims"),
     **dict.fromkeys(
-        "DwellTimes DynamicConnectome EventEmbedding SpikeConnectivity SpikeTokenizer".split(),
+        ["DwellTimes", "DynamicConnectome", "EventEmbedding", "SpikeConnectivity"],
         "spikes or traces of units, or states",
     ),
-    "FIRSmoother": "predictions, as many as there is truth",
 }
 
 
