@@ -29,7 +29,7 @@ BANDS = {
     "theta": (4.0, 8.0),
     "alpha": (8.0, 13.0),
     "beta": (13.0, 30.0),
-    "gamma": (30.0, 60.0),
+    "gamma": (30.0, 48.0),  # below half of 100 Hz, the slowest rate here
 }
 
 

@@ -117,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     bench = add("bench", _bench, "score decoders on a public benchmark, as its leaderboard does")
     bench.formatter_class = argparse.RawDescriptionHelpFormatter
     bench.description = _BENCH
-    bench.add_argument("task", choices=["reaching"], help="NeuroBench's primate reaching")
+    bench.add_argument("task", choices=["reaching", "mi", "ssvep"], help="which benchmark")
     bench.add_argument(
         "--data",
         type=Path,
@@ -125,8 +125,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="folder with the .mat files, or some of them",
     )
-    usual = "wiener,kalman,ann2d,ann3d,snn2,snn3d,tiny"
-    bench.add_argument("--decoders", type=_names, default=usual, metavar="A,B", help=f"({usual})")
+    bench.add_argument("--decoders", type=_names, metavar="A,B", help="(those below)")
     bench.add_argument(
         "--filters", type=_names, default="none", metavar="A,B", help="behind each decoder (none)"
     )
@@ -151,6 +150,12 @@ def _parser() -> argparse.ArgumentParser:
 _BENCH = """\
 Score decoders on a public benchmark, as its leaderboard does.
 
+mi: left or right hand of BNCI 2014-001 (A01T.mat, ...), each person left out in turn.
+  decoders: tangent, csp, mdm, band (these without asking), dbconformer, eegnet, shallow
+ssvep: twelve flickering targets of Nakanishi 2015 (s1.mat, ...), trials of one second.
+  decoders: fbcca, etrca, tdca
+  Both take trials written by neurokit.io.save (.nc, .zarr; coordinates label and subject) as well,
+  and print the published figures beside ours, with the protocol card.
 reaching: primate motor prediction of NeuroBench, six recordings of the Sabes laboratory
   (https://zenodo.org/records/583331; indy_20160622_01.mat, indy_20160630_01.mat,
   indy_20170131_02.mat, loco_20170210_03.mat, loco_20170215_02.mat, loco_20170301_05.mat).
@@ -158,8 +163,9 @@ reaching: primate motor prediction of NeuroBench, six recordings of the Sabes la
   validate, the last quarter to test. Each recording has a decoder of its own. NeuroBench's
   committed figures stand in the table beside ours.
 
-decoders: wiener (on three numbers for each channel's last 0.2 s), kalman, ann2d, ann3d, snn2,
-  snn3d, streaming, tiny, big, spiking, gru, lstm, elm
+  decoders (without asking: wiener, kalman, ann2d, ann3d, snn2, snn3d, tiny): wiener (on three
+  numbers for each channel's last 0.2 s), kalman, ann2d, ann3d, snn2, snn3d, streaming, tiny, big,
+  spiking, gru, lstm, elm
 filters behind them: none, bessel-causal, bessel-last, bessel-middle, bessel-offline, fir,
   fir-late; 6.25 Hz, 32 predictions at most. They are fitted on the validation part. R2 is in
   real time; "aligned" forgives their delay.
@@ -248,8 +254,22 @@ def _bench(chosen: argparse.Namespace) -> None:
             raise ValueError(f"--{name} must be 1 or more, got {getattr(chosen, name)}.")
     if chosen.out is not None:
         check_writable(chosen.out)
+    if chosen.task != "reaching":
+        from neurokit.cli.bench import trials
+
+        trials.run(
+            chosen.task,
+            chosen.data,
+            decoders=chosen.decoders,
+            seeds=chosen.seeds,
+            epochs=chosen.epochs,
+            device=chosen.device,
+            out=chosen.out,
+        )
+        return
     from neurokit.cli.bench import reaching
 
+    chosen.decoders = chosen.decoders or _names("wiener,kalman,ann2d,ann3d,snn2,snn3d,tiny")
     known = {"decoders": reaching.DECODERS, "filters": reaching.FILTERS}
     for name, those in known.items():
         if unknown := [x for x in getattr(chosen, name) if x not in those]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -57,14 +57,18 @@ def score_table(found: Evaluation) -> pd.DataFrame:
 
 
 def evaluate_quietly(
-    pipelines: Mapping[str, BaseEstimator], trials: xr.DataArray, protocol: Splits
+    pipelines: Mapping[str, BaseEstimator],
+    trials: xr.DataArray,
+    protocol: Splits,
+    *,
+    seeds: Sequence[int] = (0,),
 ) -> Evaluation:
     """Evaluate pipelines; what fails or warns stands in the card, not on the screen."""
     from mne import use_log_level
 
     with use_log_level("error"), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        return evaluate(pipelines, trials, protocol=protocol, errors="keep")
+        return evaluate(pipelines, trials, protocol=protocol, seeds=seeds, errors="keep")
 
 
 def has_pyriemann() -> bool:
