@@ -318,7 +318,8 @@ def draw_kind(rng: np.random.Generator, kinds: Mapping[str, float]) -> str:
 def find_neighbours(places: Floats, radius: float) -> Flags:
     """Tell which channels lie within ``radius`` mm of each; all are their own neighbours."""
     apart = np.linalg.norm(places[:, None] - places[None], axis=-1)
-    return np.nan_to_num(apart, nan=np.inf) <= radius if len(places) else apart > 0
+    alone = np.eye(len(places), dtype=bool)  # also without a place
+    return alone | (np.nan_to_num(apart, nan=np.inf) <= radius)
 
 
 def group_regions(regions: list[str]) -> np.ndarray:
