@@ -39,19 +39,28 @@ class Session(NamedTuple):
     events: pd.DataFrame | None
     held: list[Held]
     warned: list[str]  # by the readers
+    traces: dict[str, xr.DataArray]
 
 
-def open_session(path: Path) -> Session:
-    """Read a file through ``io.read_session`` and describe every part of it."""
+def open_session(path: Path, rate: float | None = None) -> Session:
+    """Read a file through ``io.read_session`` and describe every part of it.
+
+    Parameters
+    ----------
+    path : Path
+    rate : float, optional
+        Frames per second, for traces whose file does not say it; frames are counted else.
+    """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        tree = io.read_session(path)
+        tree = _read(path, rate)
     warned = [
         str(w.message)
         for w in caught
         if not issubclass(w.category, DeprecationWarning | ResourceWarning | FutureWarning)
     ]
     signals: dict[str, xr.DataArray] = {}
+    imaged: dict[str, xr.DataArray] = {}
     behaviours: dict[str, xr.DataArray] = {}
     spikes = table = None
     for node in tree.subtree:
@@ -59,6 +68,8 @@ def open_session(path: Path) -> Session:
         place = node.path.strip("/")
         if "signal" in held:
             signals[place] = held["signal"]
+        elif "traces" in held:
+            imaged[place] = held["traces"]
         elif {"spike_time", "spike_count"} <= set(held.variables):
             spikes = held
         elif "behaviour" in held:
@@ -66,6 +77,9 @@ def open_session(path: Path) -> Session:
         elif "onset" in held:
             table = held.to_dataframe().reset_index(drop=True)
     parts = []
+    signals = _side_by_side(signals)
+    for name, x in imaged.items():
+        parts.append(describe_traces(name, x))
     for name, x in signals.items():
         parts.append(describe_signal(name, x))
     if spikes is not None:
@@ -75,8 +89,60 @@ def open_session(path: Path) -> Session:
     # where there are several clocks (an eye's and a hand's, say), the one with most counts
     behaviour = max(movements.values(), key=lambda x: x.size, default=None)
     if table is not None:
-        parts.append(describe_events(table, _span(signals, spikes, behaviour)))
-    return Session(path, signals, spikes, behaviour, table, parts, list(dict.fromkeys(warned)))
+        parts.append(describe_events(table, _span(signals | imaged, spikes, behaviour)))
+    return Session(
+        path, signals, spikes, behaviour, table, parts, list(dict.fromkeys(warned)), imaged
+    )
+
+
+def _read(path: Path, rate: float | None) -> xr.DataTree:
+    """Read a session; what is none may be a matrix of traces."""
+    matrix = path.suffix.lower() in (".mat", ".h5", ".hdf5")
+    try:
+        if rate is not None and (path.is_dir() or matrix):
+            return _of_traces(io.read_traces(path, sampling_rate=rate))
+    except (OSError, ValueError):  # not traces: whatever it is, its reader knows
+        pass
+    try:
+        return io.read_session(path)
+    except ValueError as error:
+        if not matrix:
+            raise
+        try:
+            return _of_traces(io.read_traces(path))
+        except ValueError as clock:
+            if "sampling_rate=" not in str(clock):
+                raise error from None
+            warnings.warn(
+                f"{path}: holds a matrix of traces and not their rate; time counts frames, unless"
+                " --rate says how many there are in a second.",
+                stacklevel=2,
+            )
+            return _of_traces(io.read_traces(path, sampling_rate=1.0))
+
+
+def _of_traces(x: xr.DataArray) -> xr.DataTree:
+    return xr.DataTree.from_dict({"traces/all": x.to_dataset(name="traces")})
+
+
+def _side_by_side(signals: dict[str, xr.DataArray]) -> dict[str, xr.DataArray]:
+    """Put many signals of one channel and one clock into one, as they would be looked at."""
+    alone = [x for x in signals.values() if x.sizes.get("channel") == 1 and x.ndim == 2]
+    if len(alone) < 4 or len(alone) < len(signals):
+        return signals
+    clock, units = alone[0].xindexes["time"], alone[0].attrs.get("units")
+    if any(
+        x.sizes != alone[0].sizes
+        or not np.array_equal(x["time"].values, alone[0]["time"].values)
+        or x.attrs.get("units") != units
+        for x in alone
+    ):
+        return signals
+    names = [name.rsplit("/", 1)[-1] for name in signals]
+    data = xr.Variable.concat([x.variable for x in alone], "channel")
+    coords = xr.Coordinates({"time": alone[0]["time"].variable}, {"time": clock})
+    joined = xr.DataArray(data, coords.assign(channel=names), attrs=alone[0].attrs)
+    return {f"signal/{len(names)} series": joined}
 
 
 def _join(parts: dict[str, xr.DataArray]) -> dict[str, xr.DataArray]:
@@ -115,6 +181,18 @@ def describe_signal(name: str, x: xr.DataArray) -> Held:
             facts["looked at"] = part
     if x.size and x.ndim == 2:
         facts["fingerprint"] = io.fingerprint(x)
+    return Held(name, facts, oddities)
+
+
+def describe_traces(name: str, x: xr.DataArray) -> Held:
+    """Say what traces there are, and look for units that never change or are missing."""
+    facts = {"shape": _shape(x), **_clock(x), "units": _units(x)}
+    values = np.asarray(x.transpose("unit", "time").values)
+    oddities = _jumps(x)
+    if still := int((~(np.nanmax(values, 1) > np.nanmin(values, 1))).sum() if values.size else 0):
+        oddities.append(f"{_many(still, 'unit')} never changed.")
+    if values.size and (share := float(np.mean(~np.isfinite(values)))):
+        oddities.append(f"{share:.2%} of the samples are missing (NaN).")
     return Held(name, facts, oddities)
 
 
@@ -352,7 +430,8 @@ def _clock(x: xr.DataArray) -> dict[str, str]:
 
 def _shape(x: xr.DataArray) -> str:
     plural = {"trial": "trials", "channel": "channels", "feature": "features", "time": "samples"}
-    dims = [dim for dim in ("trial", "channel", "feature", "time") if dim in x.dims]
+    plural["unit"] = "units"
+    dims = [dim for dim in ("trial", "channel", "unit", "feature", "time") if dim in x.dims]
     return " x ".join(f"{x.sizes[dim]:,} {plural[dim]}" for dim in dims)
 
 

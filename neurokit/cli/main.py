@@ -34,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         chosen = _parser().parse_args(arguments)
     except SystemExit as end:  # argparse has said why
         return int(end.code or 0)
+    _SAID.clear()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("default")
@@ -66,10 +67,16 @@ def _parser() -> argparse.ArgumentParser:
 
     demo = add("demo", _demo, "simulate a session to files, read it back, decode it, and report")
     demo.add_argument("--out", type=Path, default=Path("neurokit-demo.html"), metavar="REPORT")
+    demo.add_argument(
+        "--files", type=Path, metavar="FOLDER", help="only write the files of the tour there"
+    )
     demo.add_argument("--seed", type=int, default=0, help="of the simulation (default: 0)")
 
     info = add("info", _info, "say what a file holds, and what is odd about it")
     info.add_argument("file", type=Path, metavar="FILE")
+    rate = "frames per second of traces whose file does not say it (suite2p, MAT, HDF5)"
+    info.add_argument("--rate", type=float, metavar="HZ", help=rate)
+    info.add_argument("--json", action="store_true", help="for other programs to read")
 
     convert = add(
         "convert", _convert, "write a recording in another format, by the extension of OUT"
@@ -83,6 +90,9 @@ def _parser() -> argparse.ArgumentParser:
     run = add("run", _run, "make a report of a file: contents, spectra, rasters, decoding")
     run.add_argument("file", type=Path, metavar="FILE")
     run.add_argument("--out", type=Path, metavar="REPORT", help="default: FILE.html, here")
+    run.add_argument("--rate", type=float, metavar="HZ", help=rate)
+    run.add_argument("--by", metavar="COLUMN", help="tell events apart by this column of theirs")
+    run.add_argument("--json", action="store_true", help="print contents and tables as JSON")
     run.add_argument(
         "--labels", type=lambda text: text.split(","), metavar="A,B", help="events to tell apart"
     )
@@ -113,6 +123,9 @@ def _parser() -> argparse.ArgumentParser:
     detokenize.add_argument("--overwrite", action="store_true", help="replace OUT if it is there")
 
     add("warm", _warm, "compile all loops now, so that no later call waits for that")
+
+    completion = add("completion", _completion, "print what completes this command in a shell")
+    completion.add_argument("shell", choices=["bash", "zsh", "tcsh"])
 
     bench = add("bench", _bench, "score decoders on a public benchmark, as its leaderboard does")
     bench.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -146,6 +159,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     return parser
 
+
+_SAID: set[str] = set()  # warnings of this command
 
 _BENCH = """\
 Score decoders on a public benchmark, as its leaderboard does.
@@ -181,6 +196,12 @@ def _names(text: str) -> list[str]:
 
 def _demo(chosen: argparse.Namespace) -> None:
     started = time.perf_counter()
+    if chosen.files is not None:
+        from neurokit.cli.demo_files import write_files
+
+        for path in write_files(chosen.files, chosen.seed):
+            print(path)
+        return
     check_writable(chosen.out)
     _use_no_screen()
     from neurokit.cli.demo import demo
@@ -205,8 +226,39 @@ def _info(chosen: argparse.Namespace) -> None:
 
         print("\n".join(describe_tokens(chosen.file)))
         return
-    for line in lines(open_session(chosen.file)):
+    session = open_session(chosen.file, chosen.rate)
+    if chosen.json:
+        _print_json(session)
+        return
+    for line in lines(session):
         print(line)
+
+
+def _print_json(session: Any, report: Any = None, path: Path | None = None) -> None:
+    import json
+
+    held: dict[str, Any] = {
+        "path": str(session.path),
+        "warnings": session.warned,
+        "parts": [part._asdict() for part in session.held],
+    }
+    if report is not None:
+        held["report"] = str(path)
+        held["tables"] = [
+            {"section": title, "rows": json.loads(table.to_json(orient="records"))}
+            for title, table in report.tables
+        ]
+    print(json.dumps(held, ensure_ascii=False, indent=1))
+
+
+def _completion(chosen: argparse.Namespace) -> None:
+    try:
+        import shtab
+    except ImportError:
+        raise ImportError(
+            "completion needs shtab; pip install 'neurokit-brain[completion]'."
+        ) from None
+    print(shtab.complete(_parser(), chosen.shell))
 
 
 def _convert(chosen: argparse.Namespace) -> None:
@@ -242,9 +294,18 @@ def _run(chosen: argparse.Namespace) -> None:
     from neurokit.cli.contents import open_session
     from neurokit.cli.run import report_session
 
-    session = open_session(chosen.file)
+    session = open_session(chosen.file, chosen.rate)
+    if chosen.by is not None:
+        table = session.events
+        if table is None or chosen.by not in table:
+            held = [] if table is None else table.columns.tolist()
+            raise ValueError(f"--by: events have no column {chosen.by!r}; there are {held}.")
+        session = session._replace(events=table.assign(label=table[chosen.by].astype(str)))
     report = report_session(session, labels=chosen.labels, window=chosen.window)
     path = report.save(out)
+    if chosen.json:
+        _print_json(session, report, path.resolve())
+        return
     print(f"Report: {path.resolve()}")
 
 
@@ -323,9 +384,12 @@ def _warn(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """Show what concerns the data; what concerns programmers is not for this place."""
-    if not issubclass(category, DeprecationWarning | FutureWarning | ResourceWarning):
-        print(f"neurokit: warning: {' '.join(str(message).split())}", file=sys.stderr)
+    """Show what concerns the data, once; what concerns programmers is not for this place."""
+    words = " ".join(str(message).split())
+    hidden = issubclass(category, DeprecationWarning | FutureWarning | ResourceWarning)
+    if not hidden and words not in _SAID:
+        _SAID.add(words)
+        print(f"neurokit: warning: {words}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -48,6 +48,7 @@ class Report:
         self.title = title
         self.subtitle = subtitle
         self._sections: list[tuple[str, list[str]]] = []
+        self.tables: list[tuple[str, pd.DataFrame]] = []  # each with its section's title
         self._parts: list[str] = []  # of the section that was begun last
 
     def section(self, title: str, text: str = "", *, first: bool = False) -> None:
@@ -104,6 +105,8 @@ class Report:
         best : str, optional
             Column whose largest value is set in bold, with its row.
         """
+        title = next((t for t, parts in self._sections if parts is self._parts), "")
+        self.tables.append((title, table))
         names = [str(name) for name in table.columns]
         sides = [
             ' class="number"' if pd.api.types.is_numeric_dtype(kind) else ""

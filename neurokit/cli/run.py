@@ -45,6 +45,8 @@ def report_session(
     for part in session.held:
         report.heading(part.name)
         report.facts(part.facts)
+    for name, x in session.traces.items():
+        show_traces(report, name, x, session.events)
     for name, x in session.signals.items():
         show_signal(report, name, x, session.events)
     if session.spikes is not None and session.spikes.sizes["unit"]:
@@ -78,6 +80,23 @@ def show_signal(report: Report, name: str, x: xr.DataArray, events: pd.DataFrame
         span = f"{brain.sizes['trial']} trials"
     report.figure(
         plotting.plot_psd(brain), f"Power spectra (Welch, {span}): a line for each channel."
+    )
+
+
+def show_traces(report: Report, name: str, x: xr.DataArray, events: pd.DataFrame | None) -> None:
+    """Add a stretch of the traces that change most, and all of them as an image."""
+    x = x.transpose("unit", "time")
+    if x.sizes["time"] < 8 or not x.sizes["unit"] or not even(x):
+        return
+    report.section(name.replace("/", ": ", 1).capitalize())
+    stretch = _from_quarter(x, 120.0).load()
+    with np.errstate(invalid="ignore"):
+        swing = np.nan_to_num(np.nanstd(np.where(np.isfinite(stretch), stretch, np.nan), axis=1))
+    most = np.sort(np.argsort(-swing, kind="stable")[:24])
+    report.figure(
+        plotting.plot_traces(stretch.isel(unit=most), events=events),
+        f"{stretch.sizes['time'] / _rate(stretch):.3g} s of the {len(most)} of {x.sizes['unit']}"
+        " units that change most.",
     )
 
 

@@ -89,6 +89,7 @@ _READERS = {  # module of neurokit.io.readers; MNE's for all that is not here
     "Neuralynx": "nsx",
     "neo": "neo",
     "XDF": "xdf",
+    "suite2p": "suite2p",
 }
 _UNREAD = ("HDF5",)
 _NO_SIGNALS = {"npz", "npy", "table", "saved", "neo", "MAT"}
@@ -152,6 +153,8 @@ def _find_folder(path: Path, ending: str) -> str:
         return "BIDS"
     if (path / "zarr.json").exists():
         return "saved"
+    if (path / "F.npy").exists() or any(path.glob("plane*/F.npy")):
+        return "suite2p"
     if any(path.glob("*.ncs")):
         return "Neuralynx"
     return "BIDS" if path.name.startswith(("sub-", "ses-")) else "folder"
@@ -188,6 +191,8 @@ def refuse(found: Found, what: str) -> NoReturn:
         from neurokit.io.readers.hdf5 import list_members
 
         raise ValueError(say_no_layout(path, sorted(list_members(path))))
+    if form == "suite2p":
+        raise ValueError(f"{path}: holds calcium traces of suite2p; io.read_traces reads them.")
     if form == "Sabes":
         raise ValueError(
             f"{path}: holds spikes and behaviour and no signals; io.read_session reads it."

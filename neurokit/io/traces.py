@@ -1,4 +1,4 @@
-"""One door for calcium traces: folders of suite2p, imaging in NWB."""
+"""One door for calcium traces: suite2p, imaging in NWB, matrices in MAT and HDF5 files."""
 
 import os
 from pathlib import Path
@@ -8,6 +8,7 @@ import xarray as xr
 
 from neurokit.io.readers.damage import say_which
 from neurokit.io.readers.nwb_file import find_series, kind_of, open_nwb, read_clock, read_whole
+from neurokit.io.readers.trace_matrix import read_matrix
 from neurokit.recording.clock import SampleIndex
 from neurokit.recording.make import traces
 
@@ -25,14 +26,17 @@ def read_traces(
     Parameters
     ----------
     path : path
-        A folder of suite2p (with ``F.npy``, or with ``plane0``, ``plane1``, ...), or an NWB file
-        with ROI response series.
+        A folder of suite2p (with ``F.npy``, or with ``plane0``, ``plane1``, ...), an NWB file
+        with ROI response series, or a MAT or HDF5 file with a matrix of traces, whose longer
+        side is taken for time.
     sampling_rate : float, optional
         Frames per second. Needed for suite2p, whose rate stands in ``ops.npy``: that is a pickle,
-        which could run code, and is not read. For NWB only if its clock is not even.
+        which could run code, and is not read. Needed for MAT and HDF5, unless time stamps stand
+        in the file; for NWB only if its clock is not even.
     series : str, optional
         Name of the ROI response series of an NWB file. Default: the one that holds dF/F, or the
-        only one.
+        only one. In MAT and HDF5 files the name of the matrix. Default: the only one whose name
+        speaks of traces, activity or fluorescence, or the only one at all.
     neuropil : float, default=0.7
         How much of the neuropil of suite2p (``Fneu.npy``) is taken off; left alone where the file
         is missing.
@@ -68,6 +72,8 @@ def read_traces(
         raise FileNotFoundError(f"{path}: no such file or folder.")
     if path.is_dir():
         return _read_suite2p(path, sampling_rate, neuropil, cells_only)
+    if path.suffix.lower() in (".mat", ".h5", ".hdf5"):
+        return read_matrix(path, sampling_rate, series)
     return _read_nwb(path, sampling_rate, series)
 
 

@@ -1,0 +1,88 @@
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+import neurokit
+from neurokit.cli.main import main
+from neurokit.io import read_session, read_traces, write_edf
+
+
+@pytest.fixture
+def plane(tmp_path):
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "suite2p" / "plane0"
+    folder.mkdir(parents=True)
+    np.save(folder / "F.npy", rng.random((5, 200)).astype(np.float32))
+    np.save(folder / "iscell.npy", np.ones((5, 2)))
+    return folder.parent
+
+
+@pytest.fixture
+def matrix(tmp_path):
+    path = tmp_path / "worm.h5"
+    with h5py.File(path, "w") as file:
+        file["gcamp/trace_array"] = np.random.default_rng(0).random((300, 7))
+        file["timing/timestamps"] = np.arange(300) / 4 + 2
+        file["behavior/angles"] = np.zeros((300, 9))
+    return path
+
+
+def test_traces_are_in_sessions_and_reports(plane, matrix, tmp_path, capsys):
+    with pytest.warns(UserWarning, match="time counts frames here"):
+        assert read_session(plane)["traces/suite2p/traces"].shape == (5, 200)
+    for path, rate in ((plane, ["--rate", "20"]), (matrix, [])):
+        assert main(["info", str(path), "--json", *rate]) == 0
+        held = json.loads(capsys.readouterr().out)
+        assert held["parts"][0]["name"].startswith("traces/")
+        assert held["parts"][0]["facts"]["rate"] == ("20 Hz" if rate else "4 Hz")
+        assert held["warnings"] == []
+        out = tmp_path / f"{path.name}.html"
+        assert main(["run", str(path), "--out", str(out), *rate]) == 0
+        assert "units that change most" in out.read_text()
+        capsys.readouterr()
+
+
+def test_a_matrix_of_traces_is_found_or_asked_for(matrix, tmp_path):
+    x = read_traces(matrix)
+    assert (x.sizes["unit"], neurokit.sampling_rate(x), float(x["time"][0])) == (7, 4.0, 2.0)
+    assert read_traces(matrix, series="angles").sizes["unit"] == 9
+    with pytest.raises(
+        ValueError, match=r"expects one matrix of traces 'nobody', found .*series="
+    ):
+        read_traces(matrix, series="nobody")
+    bare = tmp_path / "bare.h5"
+    with h5py.File(bare, "w") as file:
+        file["activity"] = np.ones((7, 300))
+    with pytest.raises(ValueError, match=r"does not say how many frames .*; give sampling_rate="):
+        read_traces(bare)
+    assert read_traces(bare, sampling_rate=3)["constant"].values.all()
+
+
+def test_events_are_told_apart_by_a_column(tmp_path, capsys):
+    x = neurokit.signal(np.random.default_rng(0).normal(size=(2, 6000)), sampling_rate=100)
+    table = neurokit.events(np.arange(1, 55, 2.0), label=["go"] * 27)
+    path = write_edf(tmp_path / "a.edf", x, table)
+    out = str(tmp_path / "a.html")
+    assert main(["run", str(path), "--by", "side", "--out", out]) == 1
+    assert "--by: events have no column 'side'; there are ['onset'" in capsys.readouterr().err
+    assert main(["run", str(path), "--by", "duration", "--out", out, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["report"].endswith("a.html")
+
+
+def test_completion_is_printed(capsys):
+    pytest.importorskip("shtab")
+    assert main(["completion", "bash"]) == 0
+    assert "tokenize" in capsys.readouterr().out
+
+
+def test_many_series_of_one_channel_are_one_signal():
+    from neurokit.cli.contents import _side_by_side
+
+    one = neurokit.signal(np.ones((1, 50)), sampling_rate=10)
+    many = {f"signal/a{k}": one.copy() for k in range(6)}
+    (x,) = _side_by_side(many).values()
+    assert x["channel"].values.tolist() == [f"a{k}" for k in range(6)]
+    assert neurokit.sampling_rate(x) == 10
+    assert len(_side_by_side({**many, "signal/b": one.isel(time=slice(9))})) == 7
