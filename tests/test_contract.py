@@ -646,6 +646,21 @@ def test_channels_that_are_no_signal_are_left_out_and_told_once(name, estimator,
         assert not hasattr(one, "left_out_")
 
 
+def test_no_channels_and_no_units_are_refused_in_a_sentence(name, estimator, given):
+    X, y = given
+    space = next(dim for dim in X.dims if dim in ("channel", "unit", "source"))
+    none = X.isel({space: slice(0)})
+    with pytest.raises(ValueError, match=rf"{name}.*\b0\b|\b0 .*{name}") as caught:
+        estimator.fit(none, y)
+    assert "\n" not in str(caught.value)
+    assert "reshape" not in str(caught.value)
+    estimator.fit(X, y)
+    for method in methods(estimator):
+        with pytest.raises(ValueError, match=name) as caught:
+            getattr(estimator, method)(none)
+        assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_nan_and_infinity_are_refused(estimator, given, bad):
     X, y = given

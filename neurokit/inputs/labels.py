@@ -54,7 +54,17 @@ def find_space(estimator: BaseEstimator, X: xr.DataArray, *optional: str) -> str
         )
     if X.dtype.kind not in "biuf":
         raise ValueError(f"{name_of(estimator)}: X must hold real numbers, got dtype {X.dtype}.")
+    refuse_empty(estimator, dict(X.sizes))
     return spaces[0]
+
+
+def refuse_empty(estimator: BaseEstimator, sizes: dict[Any, int]) -> None:
+    """Refuse X of no channels, units, trials or samples, told by the names of its dims."""
+    if empty := [name for name, size in sizes.items() if not size]:
+        raise ValueError(
+            f"{name_of(estimator)}: X has 0 {empty[0]}s and must have one or more, got sizes"
+            f" {dict(sizes)}; look at what selected them."
+        )
 
 
 def match_channels(

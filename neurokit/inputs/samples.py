@@ -13,6 +13,7 @@ from neurokit.inputs.labels import (
     keep_coords,
     labelled_or_plain,
     name_of,
+    refuse_empty,
     remember_channels,
 )
 from neurokit.inputs.matching import match_labels
@@ -93,6 +94,7 @@ def samples(estimator: BaseEstimator, X: Recording, *, reset: bool) -> Samples:
             f" {', '.join(SPACES)} and one or two for its rows, such as trial and time, got"
             f" {tuple(X.dims)} of {X.dtype}."
         )
+    refuse_empty(estimator, dict(X.sizes))
     rows = tuple(sorted(rows, key=lambda dim: (dim == "time", dim != "trial")))
     X = match_labels(estimator, X.transpose(*rows, *spaces), spaces[0], reset=reset)
     flat = X.values.reshape(-1, X.shape[-1])

@@ -13,6 +13,7 @@ from neurokit.inputs.labels import (
     keep_coords,
     labelled_or_plain,
     name_of,
+    refuse_empty,
     remember_channels,
 )
 from neurokit.inputs.matching import match_labels
@@ -82,6 +83,7 @@ def trials(
                 f"{name_of(estimator)}: X must have dims (trial, channel, time), got shape"
                 f" {values.shape}."
             )
+        refuse_empty(estimator, dict(zip(("trial", "channel", "time"), values.shape, strict=False)))
         remember_channels(estimator, None, reset=reset)
         values = values[:, :, None] if values.ndim == 2 else values
         rate = given_rate(estimator, reset=reset)
