@@ -83,7 +83,9 @@ def trials(
                 f"{name_of(estimator)}: X must have dims (trial, channel, time), got shape"
                 f" {values.shape}."
             )
-        refuse_empty(estimator, dict(zip(("trial", "channel", "time"), values.shape, strict=False)))
+        refuse_empty(
+            estimator, dict(zip(("trial", "channel", "time"), values.shape, strict=False))
+        )
         remember_channels(estimator, None, reset=reset)
         values = values[:, :, None] if values.ndim == 2 else values
         rate = given_rate(estimator, reset=reset)
