@@ -137,7 +137,7 @@ def test_targets_of_every_shape(binned, rng):
         (lambda x: x.astype(complex), ValueError, "real numbers, got dtype complex128"),
         (lambda x: x.to_dataset(name="x"), TypeError, "expected a DataArray, got a Dataset"),
         (lambda x: np.zeros((2, 3, 4, 5)), ValueError, r"got shape \(2, 3, 4, 5\)"),
-        (lambda x: x[:0], ValueError, "0 sample"),
+        (lambda x: x[:0], ValueError, "Reader: X has 0 trials"),
     ],
 )
 def test_trials_refuse(cut, change, error, message):
