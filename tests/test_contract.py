@@ -142,6 +142,11 @@ EXAMPLES = {
     "CodeHistogram": Example(codes, {}),
     "CP": Example(reaching, {"n_components": 2, "n_restarts": 2, "random_state": 0}),
     "CodecTokenizer": Example(eeg, CODEC),
+    "ContrastiveDecoder": Example(
+        eeg,
+        {"n_sources": 4, "n_filters": 4, "n_blocks": 1, "attention": False, "by": None}
+        | {k: NETWORK[k] for k in TRAINED},
+    ),
     "DBConformerClassifier": Example(
         eeg, {"depth": 1, "n_filters": 4, "n_heads": 2} | {k: NETWORK[k] for k in TRAINED}
     ),
@@ -210,6 +215,7 @@ CHECK_PARAMS = {
     "MultiScaleTokenizer": CODEC | {"sampling_rate": 100.0, "kernels": (0.1,)},
     "ScalarTokenizer": {"sampling_rate": 100.0},
     "SmoothedRegressor": {"decoder": WienerRegressor(3), "smoother": FIRSmoother(8)},
+    "ContrastiveDecoder": BRIEF | {"n_filters": 4, "n_blocks": 1, "attention": False},
     "DBConformerClassifier": BRIEF | {"n_filters": 4, "n_heads": 2, "depth": 1},
     "EEGNetClassifier": BRIEF,
     "ShallowConvNetClassifier": BRIEF | {"n_filters": 4},

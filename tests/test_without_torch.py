@@ -17,6 +17,7 @@ BLOCK = (
 )
 NEEDS_TORCH = {
     "CodecTokenizer",
+    "ContrastiveDecoder",
     "DBConformerClassifier",
     "EEGNetClassifier",
     "MultiScaleTokenizer",

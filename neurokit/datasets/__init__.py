@@ -18,6 +18,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "head": ["electrodes", "sphere_leadfield"],
         "network": ["SpikingNetwork", "make_spiking_network"],
         "reaching": ["Reaching", "make_reaching", "optimal_velocity"],
+        "responses": [
+            "StimulusResponses",
+            "make_speech_responses",
+            "make_stimulus_responses",
+        ],
         "states": ["Jumps", "OneHotGLM", "flashing_ratchet", "make_jumps", "make_onehot_glm"],
         "spikes": ["Motifs", "Switching", "make_motifs", "make_switching"],
     },

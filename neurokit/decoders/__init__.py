@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "fir": ["FIRSmoother"],
         "kalman": ["KalmanRegressor"],
         "motifs": ["MotifDetector"],
+        "networks.contrastive": ["ContrastiveDecoder"],
         "networks.eeg": [
             "DBConformerClassifier",
             "EEGNetClassifier",
