@@ -22,7 +22,7 @@ class Embeddings(NamedTuple):
     flat: bool  # a single number each, without a dim of features
 
 
-def read_embeddings(caller: str, Y: Targets, *, name: str = "Y") -> Embeddings:
+def read_embeddings(caller: str, Y: Targets | None, *, name: str = "Y") -> Embeddings:
     """Read embeddings, one after the other.
 
     Parameters
