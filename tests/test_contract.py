@@ -164,6 +164,7 @@ EXAMPLES = {
     "EventEmbedding": Example(reaching, {"n_components": 4, "window": 0.02, "bin_width": 0.02}),
     "FBCCAClassifier": Example(flicker, {"bands": 2}),
     "FIRSmoother": Example(guesses, {"n_taps": 8, "delay": 2}),
+    "GainControl": Example(eeg, {}),
     "KalmanRegressor": Example(reaching, {}),
     "LagWindow": Example(reaching, {"n_lags": 3}),
     "LegendreHistory": Example(reaching, {"order": 3}),

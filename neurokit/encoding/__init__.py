@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "banded": ["BandedRidge"],
         "bands": ["join_bands"],
+        "gain": ["GainControl"],
         "ridge": ["RidgeEncoder"],
     },
 )
