@@ -205,6 +205,8 @@ def _propose_window(  # type: ignore[no-untyped-def]
     ratio -= log_posterior(part, seen, r, theta, members, d, low, h, old)
     ratio += log_density(own, back, mode, old) - log_density(own, back, mode, new)
     if np.log(chance) < ratio:
-        x[start:stop] = new
+        for t in range(start, stop):  # a slice would compile the making of an error message
+            for a in range(q):
+                x[t, a] = new[t - start, a]
         return True
     return False

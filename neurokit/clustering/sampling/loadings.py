@@ -125,7 +125,8 @@ def fit_loading(y, keep, r, x, precision, mode, root):  # type: ignore[no-untype
             length *= 0.5
         if not better:
             return -np.inf
-        mode[:] = trial
+        for a in range(q):  # a slice would compile the making of an error message
+            mode[a] = trial[a]
         value = new
     evidence = value + 0.5 * q * np.log(precision)
     for a in range(q):

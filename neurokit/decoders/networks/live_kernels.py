@@ -13,6 +13,13 @@ from numba import njit
 
 
 @njit(cache=True, error_model="numpy")
+def _copy(row, out):
+    # Assigning to a slice would compile the making of an error message: two seconds.
+    for n in range(row.size):
+        out[n] = row[n]
+
+
+@njit(cache=True, error_model="numpy")
 def spiking_layer(
     x, weight, bias, recurrent, decay, threshold, synaptic, v, i, s, zero, subtract, fires, every,
     out,
@@ -29,7 +36,7 @@ def spiking_layer(
             i[:] = 0.0
             s[:] = 0.0
         now = out[t]
-        now[:] = bias
+        _copy(bias, now)
         for k in range(x.shape[1]):
             a = x[t, k]
             if a != 0.0:
@@ -65,8 +72,7 @@ def delayed(rows, delay, every, out):
 @njit(cache=True, error_model="numpy")
 def _affine(x, weight, bias, out):
     """Write ``x @ weight + bias`` for one row, a row of `weight` per source."""
-    for n in range(out.size):  # a slice would compile the making of an error message
-        out[n] = bias[n]
+    _copy(bias, out)
     for k in range(x.size):
         a = x[k]
         if a != 0.0:
@@ -91,7 +97,7 @@ def gru_layer(x, w_in, b_in, w_hidden, b_hidden, h, gates, kept, out):
             update = _logistic(gates[n_units + n] + kept[n_units + n])
             new = math.tanh(gates[2 * n_units + n] + reset * kept[2 * n_units + n])
             h[n] = (1.0 - update) * new + update * h[n]
-        out[t] = h
+        _copy(h, out[t])
 
 
 @njit(cache=True, error_model="numpy")
@@ -108,7 +114,7 @@ def lstm_layer(x, w_in, b_in, w_hidden, b_hidden, h, c, gates, kept, out):
             leave = _logistic(gates[3 * n_units + n] + kept[3 * n_units + n])
             c[n] = forget * c[n] + enter * new
             h[n] = leave * math.tanh(c[n])
-        out[t] = h
+        _copy(h, out[t])
 
 
 @njit(cache=True, error_model="numpy")
@@ -131,7 +137,7 @@ def elm_layer(
         _affine(hidden, w_memory, b_memory, change)
         for n in range(n_memories):
             m[n] += take[n] * math.tanh(change[n])
-        out[t] = m
+        _copy(m, out[t])
 
 
 @njit(cache=True, error_model="numpy")
