@@ -140,7 +140,7 @@ def block_mask(
         those of the 10-10 system by its name; a channel without any stands alone.
     frames, ratio, random_state : as in `token_mask`
     radius : float, default=30.0
-        Of a block, in mm.
+        Reach of a block, in mm.
     span : float, default=3.0
         Length of a block, in s.
 
