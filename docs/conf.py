@@ -26,11 +26,19 @@ numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 myst_enable_extensions = ["dollarmath"]
 
+templates_path = ["templates"]
 html_static_path = ["static"]
 html_css_files = ["neurokit.css"]
 html_theme = "pydata_sphinx_theme"
 html_title = "neurokit"
-html_theme_options = {"show_prev_next": False, "secondary_sidebar_items": ["page-toc"]}
+html_theme_options = {
+    "show_prev_next": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "header_links_before_dropdown": 6,
+    "show_nav_level": 1,
+    "navigation_depth": 3,
+}
+html_sidebars = {"index": []}
 
 sphinx_gallery_conf = {
     "examples_dirs": "examples",

@@ -243,7 +243,7 @@ class Affinity:
         ------
         source, target : int ndarrays of shape (n_pairs,)
             Positions of the units, source before target.
-        values : float32 ndarray of shape (n_pairs, *cells)
+        values : float32 ndarray of shape (n_pairs, cells)
             NaN where not known.
         """
         rates = self.rates.values

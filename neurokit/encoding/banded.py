@@ -149,12 +149,12 @@ class BandedRidge(LinearEncoder):
 
         Returns
         -------
-        xarray.DataArray of dims (*rows of X, *targets of y), or ndarray
+        xarray.DataArray of dims (rows of X, targets of y), or ndarray
         """
         return super().predict(_join(X))
 
     def split_r2(self, X: Recording | xr.Dataset, y: Targets) -> xr.DataArray:
-        """Return what every feature space adds to R2; over the spaces, it adds up to R2 [1]_.
+        """Return what every feature space adds to R2; over the spaces, it adds up to R2, as the class says.
 
         Parameters
         ----------
@@ -162,7 +162,7 @@ class BandedRidge(LinearEncoder):
 
         Returns
         -------
-        xarray.DataArray of dims (band, *targets)
+        xarray.DataArray of dims (band, targets of y)
             The product measure: a space whose prediction agrees with the responses and with the
             other spaces shares with these what they have in common. It may be below zero.
         """

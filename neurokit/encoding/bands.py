@@ -24,7 +24,7 @@ def join_bands(spaces: Mapping[str, xr.DataArray] | xr.Dataset) -> xr.DataArray:
 
     Returns
     -------
-    xarray.DataArray of dims (*rows, feature)
+    xarray.DataArray of dims (rows, feature)
         With the coordinate ``band`` along ``feature``; columns are called ``"band/name"``.
         Coordinates of the rows are those of the first space.
 

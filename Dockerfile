@@ -1,0 +1,7 @@
+# The demo: docker build -t neurokit . && docker run -v "$PWD:/out" neurokit
+FROM python:3.11-slim
+WORKDIR /neurokit
+COPY . .
+RUN pip install --no-cache-dir -c constraints.txt ".[io]"
+WORKDIR /out
+CMD ["neurokit", "demo", "--out", "/out/neurokit-demo.html"]
