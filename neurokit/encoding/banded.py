@@ -154,7 +154,7 @@ class BandedRidge(LinearEncoder):
         return super().predict(_join(X))
 
     def split_r2(self, X: Recording | xr.Dataset, y: Targets) -> xr.DataArray:
-        """Return what every feature space adds to R2; over the spaces, it adds up to R2, as the class says.
+        """Return what every feature space adds to R2; over the spaces, it adds up to R2.
 
         Parameters
         ----------
