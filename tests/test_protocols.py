@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import binomtest
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
@@ -22,7 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 import neurokit
-from neurokit.datasets import make_motor_imagery
+from neurokit.datasets import make_motor_imagery, make_ssvep
 from neurokit.decoders import make_band_power, make_csp
 from neurokit.features import BandPower, EuclideanAlignment
 from neurokit.protocols import evaluate
@@ -172,6 +172,8 @@ def test_what_no_step_tells_is_measured(trials):
     card = evaluate(make_pipeline(centre, BandPower(), lda()), trials).card
     assert card.target_data["estimator"] == "train_and_target_unlabeled_full (measured)"
     assert card.alignment["estimator"] == "none"
+    assert "FunctionTransformer" in card.estimators["estimator"]
+    assert "0x" not in card.estimators["estimator"]
 
 
 def test_searches_stay_inside_the_training_trials(trials):
@@ -325,3 +327,27 @@ def test_channels_in_another_order_are_found_and_missing_ones_refused(trials):
     align = EuclideanAlignment().fit(trials)
     with pytest.raises(ValueError, match="lacks"):
         align.transform(trials.isel(channel=slice(1, None)))
+
+
+@pytest.mark.parametrize("name", ["FBCCAClassifier", "TRCAClassifier", "TDCAClassifier"])
+def test_decoders_of_flicker_are_refitted_to_the_bit_and_know_chance(name):
+    from neurokit import decoders
+
+    x, _ = make_ssvep((8, 10, 12), n_trials=8, n_channels=19, duration=1.0, random_state=0)
+    x = x.sel(channel=["P3", "Pz", "P4", "O1", "O2"])
+    x = x.assign_coords(run=("trial", np.arange(24) * 3 // 24))
+    y = x["label"].values
+    decoder = getattr(decoders, name)()
+    found = evaluate({"as they are": decoder}, x)
+    again = evaluate({"as they are": clone(decoder)}, x)
+    pd.testing.assert_frame_equal(found.predictions, again.predictions)
+    turned = evaluate(decoder, x.isel(channel=slice(None, None, -1)))
+    np.testing.assert_array_equal(turned.predicted("estimator"), found.predicted("as they are"))
+    scores = cross_val_score(decoder, x, y, groups=x["run"].values, cv=LeaveOneGroupOut())
+    np.testing.assert_allclose(scores, found.scores["accuracy"])
+    fitted = clone(decoder).fit(x, y)
+    with pytest.raises(ValueError, match="lacks"):
+        fitted.predict(x.isel(channel=slice(1, None)))
+    rng = np.random.default_rng(1)
+    wrong = [evaluate(decoder, x, rng.permutation(y)).table["accuracy"].iloc[0] for _ in range(5)]
+    assert abs(np.mean(wrong) - 1 / 3) < 0.15

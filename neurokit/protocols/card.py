@@ -6,6 +6,7 @@ import html
 import importlib.metadata
 import os
 import platform
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -126,8 +127,8 @@ def describe_selection(estimator: BaseEstimator) -> str:
 
 
 def describe_estimator(estimator: BaseEstimator) -> str:
-    """Put an estimator on one line."""
-    return " ".join(repr(estimator).split())
+    """Put an estimator on one line, without addresses in memory, which differ from run to run."""
+    return re.sub(r" at 0x[0-9a-f]+", "", " ".join(repr(estimator).split()))
 
 
 def describe_machine(n_jobs: int | None) -> dict[str, str]:
