@@ -179,6 +179,11 @@ EXAMPLES = {
     "MultiScaleTokenizer": Example(eeg, CODEC | {"kernels": (0.1, 0.03)}),
     "ScalarTokenizer": Example(eeg, {}),
     "SpikeConnectivity": Example(reaching, {"window": 0.1}),
+    "SpikeTransformer": Example(
+        lambda: tuple(part.isel(time=slice(80)) for part in reaching()),
+        {"bin_width": 0.02, "width": 8, "depth": 1, "n_heads": 2, "history": 0.1}
+        | {k: NETWORK[k] for k in TRAINED},
+    ),
     "SpikeTokenizer": Example(reaching, {"bin_width": 0.02, "window": 0.1}),
     "ShallowConvNetClassifier": Example(eeg, {"n_filters": 2} | {k: NETWORK[k] for k in TRAINED}),
     "SmoothedRegressor": Example(
@@ -264,6 +269,7 @@ COUNTS_ONLY = {
     "EventEmbedding",
     "SpikeConnectivity",
     "SpikeTokenizer",
+    "SpikeTransformer",
     "SwitchingGLM",
 }
 # Their labels are numbers of its own, and this one takes labels that are frequencies.
@@ -284,6 +290,7 @@ OF_SERIES = {
 # Estimators that take NaN, and what it means to them; infinity is refused by all.
 NAN_MEANS = {
     "BayesianBiclustering": "a bin in which the unit was not observed",
+    "SpikeTransformer": "a bin in which the unit was not observed",
     "CP": "an entry that is not known",
     "DynamicConnectome": "a unit that is not known there",
     "NonnegativeCP": "an entry that is not known",

@@ -25,6 +25,7 @@ NEEDS_TORCH = {
     "RegionTokenizer",
     "ShallowConvNetClassifier",
     "SpikingClassifier",
+    "SpikeTransformer",
     "SpikingRegressor",
     "WindowMLPRegressor",
 }

@@ -1,0 +1,1 @@
+"""Internal: how the model of spike trains reads, runs and is taken apart."""

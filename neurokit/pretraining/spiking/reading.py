@@ -1,0 +1,183 @@
+"""Recordings of spikes, and signals beside them, as stretches of counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from neurokit.inputs.series import Series, series
+from neurokit.recording.bins import bin_spikes
+from neurokit.types import Floats
+
+Singles = NDArray[np.float32]
+_SMOOTH = 0.06  # s, standard deviation of the window before factors are sought
+
+
+class Piece(NamedTuple):
+    """A stretch of bins without a jump."""
+
+    counts: Singles  # (bin, unit)
+    seen: NDArray[np.bool_]  # (bin, unit)
+    covariates: Singles | None  # (bin, feature), standardised
+
+
+class Whole(NamedTuple):
+    """One recording: its rows, and its stretches."""
+
+    rows: Series
+    pieces: list[Piece]
+
+
+def read(estimator: Any, X: Any, covariates: Any, *, reset: bool) -> list[Whole]:
+    """Read one recording or several as counts, and the signals that go with them."""
+    several = isinstance(X, list | tuple | Mapping) and not isinstance(X, xr.Dataset)
+    recordings = _listed(X) if several else [X]
+    beside = _listed(covariates) if several and covariates is not None else [covariates]
+    if several and covariates is None:
+        beside = [None] * len(recordings)
+    if not recordings or len(beside) != len(recordings):
+        raise ValueError(
+            f"{type(estimator).__name__}: each recording needs covariates of its own, got"
+            f" {len(recordings)} recordings and {len(beside)} covariates."
+        )
+    read_rows = []
+    for k, (recording, beside_it) in enumerate(zip(recordings, beside, strict=True)):
+        rows = _rows(estimator, recording, reset=reset and k == 0)
+        read_rows.append((rows, _align(estimator, beside_it, rows)))
+    return _standardise(estimator, read_rows, reset=reset)
+
+
+def _listed(X: Any) -> list[Any]:
+    return list(X.values()) if isinstance(X, Mapping) else list(X)
+
+
+def _rows(estimator: Any, X: Any, *, reset: bool) -> Series:
+    name = type(estimator).__name__
+    width = estimator.bin_width_
+    if isinstance(X, xr.Dataset):
+        X = bin_spikes(X, width, unobserved="drop")
+    rows = series(estimator, X, reset=reset, allow_nan=True)
+    counts = rows.values
+    some = counts[np.isfinite(counts)]
+    if (some < 0).any() or (some != np.round(some)).any():
+        raise ValueError(
+            f"{name}: X must hold whole numbers of spikes, got {some.min():g} to {some.max():g};"
+            " bin_spikes() counts them."
+        )
+    if rows.sampling_rate is not None and abs(rows.sampling_rate * width - 1) > 1e-3:
+        raise ValueError(
+            f"{name}: X has bins of {1 / rows.sampling_rate:g} s, expected bin_width={width:g} s;"
+            " count anew with bin_spikes(), or set bin_width and fit again."
+        )
+    return rows
+
+
+def _align(estimator: Any, signals: Any, rows: Series) -> Floats | None:
+    """Return one row of covariates for each bin: the last sample at or before its start."""
+    name = type(estimator).__name__
+    if signals is None:
+        return None
+    n_bins = len(rows.values)
+    if isinstance(signals, xr.DataArray) and "time" in signals.dims and rows.source is not None:
+        if signals.ndim != 2 or "trial" in rows.source.dims:
+            raise ValueError(
+                f"{name}: covariates must have the dims (time, feature) beside spikes of one"
+                f" recording, got {signals.dims} beside {rows.source.dims}."
+            )
+        values = signals.transpose("time", ...).values
+        clock, bins = signals["time"].values, rows.source["time"].values
+        at = np.searchsorted(clock, bins + 1e-9, side="right") - 1
+        step = float(np.median(np.diff(clock))) if len(clock) > 1 else np.inf
+        if at.min() < 0 or bins[-1] - clock[-1] > step + 1e-9:
+            raise ValueError(
+                f"{name}: covariates must cover the spikes, {bins[0]:g} to {bins[-1]:g} s, got"
+                f" {clock[0]:g} to {clock[-1]:g} s; cut the spikes with select_time()."
+            )
+        values = values[at]
+    else:
+        values = np.asarray(signals)
+        values = values[:, None] if values.ndim == 1 else values
+    values = np.asarray(values, np.float64)
+    if values.ndim != 2 or len(values) != n_bins:
+        raise ValueError(
+            f"{name}: covariates must have one row for each of {n_bins} bins, got shape"
+            f" {values.shape}."
+        )
+    if not np.isfinite(values).all():
+        raise ValueError(
+            f"{name}: covariates hold NaN or infinity; fill them in, or pass None where a whole"
+            " recording lacks them."
+        )
+    return values
+
+
+def _standardise(
+    estimator: Any, found: Sequence[tuple[Series, Floats | None]], *, reset: bool
+) -> list[Whole]:
+    name = type(estimator).__name__
+    if estimator.covariates_ == "population":
+        if any(signals is not None for _, signals in found):
+            raise ValueError(
+                f"{name}: covariates='population' makes its own; pass no covariates, or set it to"
+                " None."
+            )
+        found = [(rows, _smooth(estimator, rows)) for rows, _ in found]
+        if reset:
+            _find_factors(estimator, [signals for _, signals in found if signals is not None])
+        found = [
+            (rows, (signals - estimator.factor_mean_) @ estimator.factors_)
+            for rows, signals in found
+            if signals is not None
+        ]
+    given = [signals for _, signals in found if signals is not None]
+    if reset:
+        columns = {signals.shape[1] for signals in given}
+        if len(columns) > 1:
+            raise ValueError(f"{name}: covariates must agree in features, got {sorted(columns)}.")
+        every = np.concatenate(given) if given else np.zeros((1, 0))
+        spread = every.std(0)
+        estimator.covariate_mean_ = every.mean(0)
+        estimator.covariate_scale_ = np.where(spread > 0, spread, 1.0)
+    n_features = len(estimator.covariate_mean_)
+    wholes = []
+    for rows, signals in found:
+        if signals is not None and signals.shape[1] != n_features:
+            raise ValueError(
+                f"{name}: covariates had {n_features} features in fit, got {signals.shape[1]}."
+            )
+        z = None
+        if signals is not None and n_features:
+            z = (signals - estimator.covariate_mean_) / estimator.covariate_scale_
+        seen = np.isfinite(rows.values)
+        counts = np.where(seen, rows.values, 0.0).astype(np.float32)
+        pieces = [
+            Piece(counts[run], seen[run], None if z is None else z[run].astype(np.float32))
+            for run in rows.runs
+        ]
+        wholes.append(Whole(rows, pieces))
+    return wholes
+
+
+def _smooth(estimator: Any, rows: Series) -> Floats:
+    """Smooth counts both ways, each stretch by itself."""
+    width = _SMOOTH / estimator.bin_width_
+    out = np.empty(rows.values.shape)
+    for run in rows.runs:
+        out[run] = gaussian_filter1d(np.nan_to_num(rows.values[run]), width, axis=0)
+    return out
+
+
+def _find_factors(estimator: Any, smoothed: list[Floats]) -> None:
+    """Find what is common to the population: the posterior mean of factor analysis, linear."""
+    from sklearn.decomposition import FactorAnalysis
+
+    model = FactorAnalysis(estimator.n_factors_, random_state=0).fit(np.concatenate(smoothed))
+    loaded = model.components_ / model.noise_variance_
+    inner = np.eye(estimator.n_factors_) + loaded @ model.components_.T
+    estimator.factor_mean_ = model.mean_
+    estimator.factors_ = np.linalg.solve(inner, loaded).T
