@@ -61,7 +61,7 @@ def bits(path, out, n_epochs):
     rates = rates[keep]
     null = (truth * np.log(rates) - rates - gammaln(truth + 1)).sum()
     glm_done = False
-    for width, depth in ((64, 2),):
+    for width, depth in ((128, 2), (64, 2)):
         for seed in SEEDS:
             trainer = Trainer(
                 n_epochs,
@@ -203,9 +203,10 @@ if __name__ == "__main__":
     parser.add_argument("--out")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--common", type=float, default=1.0)
+    parser.add_argument("--first", type=int, default=0, help="first seed of the worlds")
     parser.add_argument("--seeds", type=int, default=5)
     given = parser.parse_args()
     if given.what == "bits":
         bits(given.counts, given.out, given.epochs)
     else:
-        graphs(given.epochs, given.common, range(given.seeds))
+        graphs(given.epochs, given.common, range(given.first, given.first + given.seeds))

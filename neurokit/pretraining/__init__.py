@@ -5,4 +5,16 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "masks": [
+            "block_mask",
+            "channel_mask",
+            "flatten_mask",
+            "future_mask",
+            "mixed_mask",
+            "region_mask",
+            "time_mask",
+            "token_mask",
+        ],
         "spikes": ["SpikeTransformer"],
+    },
+)
