@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurokit.inputs.chunks import ChunkLabels
 from neurokit.pretraining.spiking.reading import Piece
 from neurokit.streaming import check_chunk
 
@@ -67,7 +68,7 @@ class SpikeStream:
         self._n_units = estimator.n_features_in_
         self._n_covariates = len(estimator.covariate_mean_)
         self._mean, self._scale = estimator.covariate_mean_, estimator.covariate_scale_
-        self.channels = getattr(estimator, "channels_", None)
+        self._labels = ChunkLabels.of_fit(estimator)
         self._state: State | None = None
 
     def push(self, chunk: Any, covariates: Any = None) -> NDArray[np.float32]:
@@ -77,7 +78,7 @@ class SpikeStream:
         """
         import torch
 
-        counts = check_chunk(self._name, chunk, self._n_units, channels=self.channels)
+        counts = check_chunk(self._name, chunk, self._n_units, labels=self._labels)
         beside = None
         if covariates is not None and self._n_covariates:
             given = check_chunk(self._name, covariates, self._n_covariates, "covariates")
