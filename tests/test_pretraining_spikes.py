@@ -78,7 +78,8 @@ def test_drawn_spikes_are_rescaled_to_even_ones_at_the_level_of_the_test():
 
 def test_a_wrong_model_is_seen_by_rescaling(fitted):
     rng = np.random.default_rng(3)
-    wrong = {unit: np.sort(rng.uniform(0, 40, n)) for unit, n in zip("abc", (100, 700, 400))}
+    number = {"a": 100, "b": 700, "c": 400}
+    wrong = {unit: np.sort(rng.uniform(0, 40, n)) for unit, n in number.items()}
     wrong = neurokit.spikes(wrong, stop=40.0)
     assert kstest(fitted.rescale(wrong, random_state=0), "uniform").pvalue < 0.01
 
