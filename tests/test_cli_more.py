@@ -86,3 +86,18 @@ def test_many_series_of_one_channel_are_one_signal():
     assert x["channel"].values.tolist() == [f"a{k}" for k in range(6)]
     assert neurokit.sampling_rate(x) == 10
     assert len(_side_by_side({**many, "signal/b": one.isel(time=slice(9))})) == 7
+
+
+def test_meg_is_shown_by_sensor_type():
+    from neurokit.cli.run import _by_sensor
+
+    x = neurokit.signal(np.ones((4, 9)), sampling_rate=10, types=["mag", "grad", "eeg", "stim"])
+    x = x.assign_coords(units=("channel", ["fT", "fT/cm", "uV", ""]))
+    found = {name: (part.sizes["channel"], part.attrs["units"]) for name, part in
+             _by_sensor("signal/meg", x)}  # fmt: skip
+    assert found == {
+        "signal/mag": (1, "fT"),
+        "signal/grad": (1, "fT/cm"),
+        "signal/eeg": (1, "uV"),
+    }
+    assert len(_by_sensor("signal/eeg", x.isel(channel=[2, 3]))) == 1

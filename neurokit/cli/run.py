@@ -48,7 +48,8 @@ def report_session(
     for name, x in session.traces.items():
         show_traces(report, name, x, session.events)
     for name, x in session.signals.items():
-        show_signal(report, name, x, session.events)
+        for title, part in _by_sensor(name, x):
+            show_signal(report, title, part, session.events)
     if session.spikes is not None and session.spikes.sizes["unit"]:
         show_spikes(report, session.spikes, session.events)
     _decode(report, session, labels, window)
@@ -335,6 +336,22 @@ def _clean(trials: xr.DataArray) -> xr.DataArray:
     values = np.asarray(trials.transpose("channel", "trial", "time").values)
     good = np.isfinite(values).all(axis=(1, 2)) & (values != values[:, :1, :1]).any(axis=(1, 2))
     return trials.isel(channel=np.flatnonzero(good))
+
+
+def _by_sensor(name: str, x: xr.DataArray) -> list[tuple[str, xr.DataArray]]:
+    """Take magnetometers, gradiometers and electrodes apart: their units differ."""
+    kinds = [str(kind) for kind in x["type"].values] if "type" in x.coords else []
+    found = [k for k in dict.fromkeys(kinds) if k not in _NOT_BRAIN]
+    if len(found) < 2 or not {"mag", "grad"} & {*found}:
+        return [(name, x)]
+    parts = []
+    for kind in found:
+        part = x.isel(channel=np.flatnonzero([k == kind for k in kinds]))
+        if "units" in part.coords:  # those of one kind have one
+            units = part["units"].values.tolist()
+            part = part.drop_vars("units").assign_attrs(units=units[0])
+        parts.append((f"{name.rsplit('/', 1)[0]}/{kind}", part))
+    return parts
 
 
 def _brain(x: xr.DataArray) -> xr.DataArray:
