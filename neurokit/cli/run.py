@@ -48,8 +48,8 @@ def report_session(
     for name, x in session.traces.items():
         show_traces(report, name, x, session.events)
     for name, x in session.signals.items():
-        for title, part in _by_sensor(name, x):
-            show_signal(report, title, part, session.events)
+        for title, sensors in _by_sensor(name, x):
+            show_signal(report, title, sensors, session.events)
     if session.spikes is not None and session.spikes.sizes["unit"]:
         show_spikes(report, session.spikes, session.events)
     _decode(report, session, labels, window)
