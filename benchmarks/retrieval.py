@@ -1,0 +1,124 @@
+"""Which stimulus was it: the contrastive decoder against regression, ridge and the optimum.
+
+    python benchmarks/retrieval.py [compare] [scaling] [--seeds 0 1 2 3 4]
+
+Simulated responses whose best decoder is known (`StimulusResponses.ideal`, on trials without
+outliers). Stimuli of the test are never seen in training; nothing is chosen on them.
+"""
+
+import argparse
+import time
+
+import numpy as np
+import pandas as pd
+
+from neurokit.datasets import make_speech_responses, make_stimulus_responses
+from neurokit.decoders import ContrastiveDecoder
+from neurokit.encoding import RidgeEncoder
+from neurokit.metrics import retrieval_scores, scaling_fit
+from neurokit.training import Trainer
+
+KINDS = {"picture": make_stimulus_responses, "speech": make_speech_responses}
+VARIANTS = {
+    "contrastive": {},
+    "same network, squared error": {"loss": "mse"},
+    "without clamping": {"clamp": None},
+    "without subject layer": {"subject_layer": False},
+    "without attention to places": {"attention": False},
+}
+N_TEST, K = 100, (1, 10)
+
+
+SMALL = {"n_sources": 16, "n_filters": 24}  # minutes on one core
+RECORDED = {
+    "picture": {"duration": 0.4, "sampling_rate": 50.0, "snr": 0.2},
+    "speech": {"duration": 0.6, "sampling_rate": 40.0, "snr": 0.1},
+}
+
+
+def make(kind, seed, n=300):
+    made = KINDS[kind](
+        n + N_TEST, n_subjects=3, n_channels=16, outliers=0.01, random_state=seed, **RECORDED[kind]
+    )
+    test = np.isin(made.trials["stimulus"].values, made.gallery["stimulus"].values[-N_TEST:])
+    return made, test
+
+
+def fit(made, train, seed, n_epochs, **changes):
+    trainer = Trainer(n_epochs, batch_size=128, learning_rate=3e-3, device="cpu")
+    decoder = ContrastiveDecoder(trainer=trainer, random_state=seed, **SMALL, **changes)
+    return decoder.fit(made.trials[train], made.embeddings[train])
+
+
+def ridge(made, test):
+    """A linear map of each person's own from clamped trials to embeddings, time by time."""
+    scale = made.trials.values.std()
+    x = np.clip(made.trials.values, -60, 60).reshape(len(made.trials), -1) / min(scale, 60)
+    y = made.embeddings.values.reshape(len(x), -1)
+    gallery = made.gallery.values[-N_TEST:].reshape(N_TEST, -1)
+    gallery = gallery / np.linalg.norm(gallery, axis=1, keepdims=True)
+    table = np.empty((int(test.sum()), N_TEST))
+    who = made.trials["subject"].values
+    for person in np.unique(who):
+        own = who == person
+        found = RidgeEncoder(np.logspace(1, 6, 6), cv=3, per_target=False)
+        found.fit(x[own & ~test], y[own & ~test])
+        table[own[test]] = found.predict(x[own & test]) @ gallery.T
+    return table
+
+
+def top(table, made, test):
+    names = made.gallery["stimulus"].values[-N_TEST:]
+    wanted = made.trials["stimulus"].values[test]
+    return retrieval_scores(table, wanted, gallery=names, k=K)["top_k"].values
+
+
+def compare(seeds, n_epochs, kinds=tuple(KINDS)):
+    rows = []
+    for kind in kinds:
+        for seed in seeds:
+            made, test = make(kind, seed)
+            best = made.ideal(made.clean[test], made.gallery[-N_TEST:])
+            rows.append((kind, "optimum", seed, *top(best.values, made, test), np.nan))
+            rows.append(
+                (kind, "ridge of each person", seed, *top(ridge(made, test), made, test), np.nan)
+            )
+            for name, changes in VARIANTS.items():
+                start = time.process_time()
+                decoder = fit(made, ~test, seed, n_epochs, **changes)
+                took = time.process_time() - start
+                found = decoder.evaluate(made.trials[test], made.embeddings[test], k=K)
+                rows.append((kind, name, seed, *found["top_k"].values, took))
+                print(*rows[-1], flush=True)
+    table = pd.DataFrame(rows, columns=["kind", "decoder", "seed", "top 1", "top 10", "s"])
+    grouped = table.groupby(["kind", "decoder"], sort=False)
+    spread = grouped[["top 1", "top 10"]].std().add_suffix(" sd")
+    print(pd.concat([grouped[["top 1", "top 10", "s"]].mean(), spread], axis=1).round(3))
+
+
+def scaling(seeds, n_epochs):
+    rows = []
+    for seed in seeds:
+        made, test = make("picture", seed)
+        stimuli = made.gallery["stimulus"].values[:-N_TEST]
+        for n in (40, 80, 150, 300):
+            train = np.isin(made.trials["stimulus"].values, stimuli[:n])
+            decoder = fit(made, train, seed, n_epochs * 300 // n)
+            score = decoder.score(made.trials[test], made.embeddings[test])
+            rows.append((seed, int(train.sum()), score))
+            print(*rows[-1], flush=True)
+    table = pd.DataFrame(rows, columns=["seed", "trials", "top 10"])
+    print(table.groupby("trials")["top 10"].agg(["mean", "std"]).round(3))
+    print(scaling_fit(table["trials"], table["top 10"]).round(3))
+    mean = table.groupby("trials")["top 10"].mean()
+    print("r2 of the line:", round(np.corrcoef(np.log10(mean.index), mean)[0, 1] ** 2, 3))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="*", default=["compare", "scaling"])
+    parser.add_argument("--seeds", type=int, nargs="*", default=range(5))
+    parser.add_argument("--epochs", type=int, default=15)
+    given = parser.parse_args()
+    for part in given.parts:
+        {"compare": compare, "scaling": scaling}[part](given.seeds, given.epochs)
