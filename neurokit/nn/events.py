@@ -67,7 +67,7 @@ def next_log_probs(log_intensity: Tensor, unit: Tensor) -> Tensor:
     Parameters
     ----------
     log_intensity : Tensor of shape (..., n_units)
-        Of each unit in the rest of this bin.
+        What each unit has in the rest of this bin.
     unit : Tensor of int64, shape (...)
         Unit of the last spike of this bin, -1 where there is none yet.
 

@@ -16,8 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from neurokit.inputs.spikes import known_units
 from neurokit.persistence import Saveable
-from neurokit.pretraining.spiking.reading import Whole, read
-from neurokit.recording.spikes import spikes
+from neurokit.pretraining.spiking.reading import Whole, check_settings, read
 from neurokit.types import Spikes
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from neurokit.pretraining.spiking.running import SpikeStream
     from neurokit.training import Trainer
 
-OBSERVATIONS, METHODS = ("event", "count"), ("ablation", "gradient", "attention")
+METHODS = ("ablation", "gradient", "attention")
 
 
 class SpikeTransformer(Saveable, BaseEstimator):
@@ -168,7 +167,7 @@ list or mapping of such
         from neurokit.nn.draws import seeded
         from neurokit.pretraining.spiking.learning import begin_linear, train
 
-        self._check()
+        check_settings(self)
         self._keep_plan()
         for name in ("factors_", "factor_mean_"):
             self.__dict__.pop(name, None)
@@ -238,7 +237,7 @@ list or mapping of such
                     for part, said in walk(self.module_, piece):
                         rate = intensities(said, len(piece.counts[part]))[0].exp()
                         out[run][part] = rate.numpy()
-            found.append(whole.rows.label(out, "unit", self._names()))
+            found.append(whole.rows.label(out, "unit", getattr(self, "channels_", None)))
         return _as_given(found, X)
 
     def log_intensity(self, X: Any, *, covariates: Any = None) -> Any:
@@ -327,49 +326,10 @@ list or mapping of such
         xarray.Dataset of spikes, or a list of ``n``
             From the end of ``given`` on, else from 0 s; times are even inside their bins.
         """
-        import torch
-
-        from neurokit.pretraining.spiking.running import draw, walk
+        from neurokit.pretraining.spiking.drawing import draw_trains
 
         check_is_fitted(self)
-        if self.covariates_ == "population":
-            raise ValueError(
-                "SpikeTransformer: factors of the population are read from spikes to come and"
-                " cannot be drawn from; fit with covariates=None to sample."
-            )
-        n_bins = round(duration / self.bin_width_)
-        if n_bins < 1:
-            raise ValueError(
-                f"SpikeTransformer: duration must be {self.bin_width_:g} s, one bin, or more, got"
-                f" {duration!r}."
-            )
-        state, start, beside = None, 0.0, None
-        if given is not None:
-            whole = read(self, given, None, reset=False)[0]
-            if whole.rows.source is not None:
-                start = float(whole.rows.source["time"].values[-1]) + self.bin_width_
-            with torch.no_grad():
-                for _, out in walk(self.module_, whole.pieces[-1]):
-                    state = out.state
-        if covariates is not None:
-            z = (np.asarray(covariates) - self.covariate_mean_) / self.covariate_scale_
-            if z.shape != (n_bins, len(self.covariate_mean_)) or not np.isfinite(z).all():
-                raise ValueError(
-                    "SpikeTransformer: covariates must be finite and of shape"
-                    f" {(n_bins, len(self.covariate_mean_))}, got {np.shape(covariates)}."
-                )
-            beside = z.astype(np.float32)
-        rng = np.random.default_rng(random_state)
-        made = []
-        for _ in range(1 if n is None else n):
-            drawn = draw(self.module_, n_bins, beside, state, rng)
-            trains = []
-            for counts in drawn.T:
-                at = np.repeat(np.arange(n_bins), counts)
-                trains.append(start + np.sort(at + rng.random(len(at))) * self.bin_width_)
-            stop = start + n_bins * self.bin_width_
-            trains = [np.minimum(train, stop) for train in trains]
-            made.append(spikes(trains, start=start, stop=stop, ids=self.units_))
+        made = draw_trains(self, duration, given, covariates, n or 1, random_state)
         return made[0] if n is None else made
 
     def rescale(
@@ -491,27 +451,8 @@ list or mapping of such
         plan = {f"{name}_": getattr(self, name) for name in names}
         return plan | {"n_history_": max(round(self.history / self.bin_width), 1)}
 
-    def _check(self) -> None:
-        whole = {name: getattr(self, name) for name in ("width", "depth", "n_heads", "n_factors")}
-        wanted = {name: (value >= 1, "at least 1") for name, value in whole.items()} | {
-            "bin_width": (0 < self.bin_width < math.inf, "positive"),
-            "history": (self.bin_width <= self.history < math.inf, "a bin or longer"),
-            "window": (self.bin_width <= self.window < math.inf, "a bin or longer"),
-            "dropout": (0 <= self.dropout < 1, "in [0, 1)"),
-            "observation": (self.observation in OBSERVATIONS, f"one of {OBSERVATIONS}"),
-            "covariates": (self.covariates in (None, "population"), "None or 'population'"),
-        }
-        for name, (fine, what) in wanted.items():
-            if not fine:
-                raise ValueError(
-                    f"SpikeTransformer: {name} must be {what}, got {getattr(self, name)!r}."
-                )
-
     def _window(self) -> int:
         return max(round(self.window_ / self.bin_width_), 1)
-
-    def _names(self) -> list[Any] | None:
-        return getattr(self, "channels_", None)
 
     def _gains(self, whole: Whole) -> np.ndarray:
         """Return the log probability of each cell (bin, unit)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from neurokit.recording.bins import bin_spikes
 from neurokit.types import Floats
 
 Singles = NDArray[np.float32]
+OBSERVATIONS = ("event", "count")
 _SMOOTH = 0.06  # s, standard deviation of the window before factors are sought
 
 
@@ -31,6 +33,24 @@ class Whole(NamedTuple):
 
     rows: Series
     pieces: list[Piece]
+
+
+def check_settings(estimator: Any) -> None:
+    """Refuse parameters out of range."""
+    at_least_one = ("width", "depth", "n_heads", "n_factors")
+    bin_width = estimator.bin_width
+    wanted = {name: (getattr(estimator, name) >= 1, "at least 1") for name in at_least_one} | {
+        "bin_width": (0 < bin_width < math.inf, "positive"),
+        "history": (bin_width <= estimator.history < math.inf, "a bin or longer"),
+        "window": (bin_width <= estimator.window < math.inf, "a bin or longer"),
+        "dropout": (0 <= estimator.dropout < 1, "in [0, 1)"),
+        "observation": (estimator.observation in OBSERVATIONS, f"one of {OBSERVATIONS}"),
+        "covariates": (estimator.covariates in (None, "population"), "None or 'population'"),
+    }
+    for name, (fine, what) in wanted.items():
+        if not fine:
+            value = getattr(estimator, name)
+            raise ValueError(f"{type(estimator).__name__}: {name} must be {what}, got {value!r}.")
 
 
 def read(estimator: Any, X: Any, covariates: Any, *, reset: bool) -> list[Whole]:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from neurokit.nn.spikes import Output, SpikeNetwork, State
 
 _BINS, _TOKENS = 256, 2048  # at a time
-_MOST = 1000  # spikes of all units in one bin
 
 
 def walk(network: SpikeNetwork, piece: Piece, presence: Tensor | None = None) -> Iterator[Any]:
@@ -100,52 +99,3 @@ class SpikeStream:
     def flush(self) -> NDArray[np.float32]:
         """End the recording; nothing waits."""
         return np.empty((0, self._n_units), np.float32)
-
-
-def draw(
-    network: SpikeNetwork,
-    n_bins: int,
-    covariates: NDArray[np.float32] | None,
-    state: State | None,
-    rng: np.random.Generator,
-) -> NDArray[np.int64]:
-    """Draw counts (bin, unit), each bin from those before; exact, with the memory of a stream."""
-    import torch
-
-    drawn = np.zeros((n_bins, network.n_units), np.int64)
-    with torch.no_grad():
-        for k in range(n_bins):
-            z = None if covariates is None else torch.from_numpy(covariates[k : k + 1])[None]
-            if network.observation == "count":
-                now = torch.zeros(1, 1, network.n_units)
-                rate = network(now, z, state=state).log_intensity[0, 0].exp().double().numpy()
-                drawn[k] = rng.poisson(rate)
-            else:
-                drawn[k] = _draw_bin(network, z, state, rng)
-            counts = torch.from_numpy(drawn[k : k + 1].astype(np.float32))[None]
-            state = network(counts, z, state=state).state
-    return drawn
-
-
-def _draw_bin(
-    network: SpikeNetwork, z: Tensor | None, state: State | None, rng: np.random.Generator
-) -> NDArray[np.int64]:
-    """Draw the spikes of one bin, one after the other."""
-    import torch
-
-    bin_ = np.zeros(network.n_units, np.int64)
-    unit = 0
-    while True:
-        counts = torch.from_numpy(bin_.astype(np.float32))[None, None]
-        eta = network(counts, z, state=state).log_intensity[0, -1].double().numpy()
-        reach = np.cumsum(np.exp(eta[unit:]))
-        waited = rng.exponential()
-        if waited >= reach[-1]:
-            return bin_
-        unit += int(np.searchsorted(reach, waited, side="right"))
-        bin_[unit] += 1
-        if bin_.sum() > _MOST:
-            raise ValueError(
-                f"SpikeTransformer: more than {_MOST} spikes were drawn into one bin, so spikes"
-                " call forth spikes without end; take a smaller bin_width, or fit on more."
-            )
