@@ -1,0 +1,478 @@
+"""A model of any montage that learns by filling in what it is not shown."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import xarray as xr
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from neurokit.inputs.labels import keep_coords, labelled_or_plain
+from neurokit.inputs.picks import pick_channels
+from neurokit.inputs.ranges import check_at_least, check_positive
+from neurokit.inputs.signal import Signal
+from neurokit.persistence import Saveable
+from neurokit.pretraining import recordings
+from neurokit.pretraining.filling import Filling
+from neurokit.pretraining.masks import check_kinds
+from neurokit.pretraining.places import read_places
+from neurokit.recording.clock import exact
+from neurokit.types import Flags, Floats
+
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
+
+    from neurokit.nn.masked import MaskedTransformer
+    from neurokit.training import Trainer
+
+_DESIGN = (
+    *("patch", "model_rate", "window", "space", "width", "depth", "n_heads", "decoder_depth"),
+    *("mask", "mask_ratio", "mask_radius", "mask_span", "batch_tokens", "sampling_rate"),
+)
+
+
+class MaskedModel(  # type: ignore[call-arg]
+    Saveable, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+):
+    """Learn from recordings without labels, by filling in what is hidden; embed any recording.
+
+    A token is one channel during one patch of time. While it learns, tokens are hidden on the
+    labels of the recording (`neurokit.pretraining.block_mask` and others); the encoder works on
+    those that are left, which saves its time, and a small decoder says what the hidden ones
+    hold, in squared error. Channels are known by their places in mm (else by their region, else
+    by their name in the 10-10 system; an unknown place is one of its own) and times are in
+    seconds, so that montage, order of channels, rate and length are free: recordings are
+    resampled by the exact ratio of rates, and each channel is divided by its level over the
+    recording. NaN is a gap: the patch is not seen, and its embedding is NaN.
+
+    Levels are those of all trials or samples that are passed together: embeddings are
+    transductive in that, without labels. Hum and drifts are not taken out; filter before.
+
+    Parameters
+    ----------
+    patch : float, default=0.25
+        Length of a patch, in s.
+    model_rate : float, default=128.0
+        Rate at which patches are taken, in Hz.
+    window : float, default=4.0
+        What is seen at once, in s.
+    space : {"places", "none"}, default="places"
+        Whether channels tell their places.
+    width : int, default=64
+    depth : int, default=4
+    n_heads : int, default=4
+    decoder_depth : int, default=1
+        Network, see `neurokit.nn.masked.MaskedTransformer`.
+    mask : str or mapping of str to float, default="block"
+        "token", "time", "channel", "region", "block" or "future", or weights of several, of which
+        each example draws one.
+    mask_ratio : float, default=0.55
+    mask_radius : float, default=45.0
+        Of a block, in mm.
+    mask_span : float, default=1.0
+        Of a block, in s.
+    batch_tokens : int, default=8192
+        Most tokens of a batch. Batches hold examples of one shape: nothing is padded.
+    sampling_rate : float, optional
+        Rate of plain arrays, in Hz; labelled ones know theirs.
+    trainer : Trainer, optional
+        Default: 20 epochs at a learning rate of 1e-3.
+    device : str, default="auto"
+        Where `transform` runs.
+    random_state : int, RandomState or None
+
+    Attributes
+    ----------
+    module_ : neurokit.nn.masked.MaskedTransformer
+        On the CPU, in eval mode.
+    history_ : list of dict
+        One for each epoch: ``loss`` is the squared error of hidden samples, in levels squared.
+    design_ : dict
+        The parameters that say what is computed.
+    left_out_ : list
+        Channels of a single recording that were left out, where some were.
+    fingerprints_ : list of str
+        What `neurokit.io.fingerprint` gives for each recording of dims (channel, time) that was
+        learned from, to find out later whether a test recording was among them.
+
+    References
+    ----------
+    .. [1] He et al. (2022), Masked autoencoders are scalable vision learners, CVPR.
+    .. [2] El Ouahidi et al. (2025), REVE, arXiv:2510.21585 (places and blocks).
+
+    Examples
+    --------
+    >>> from neurokit.datasets import make_eeg
+    >>> from neurokit.training import Trainer
+    >>> X = make_eeg(8.0, n_channels=6, random_state=0).signal
+    >>> trainer = Trainer(1, device="cpu")
+    >>> model = MaskedModel(width=16, depth=1, n_heads=2, trainer=trainer, random_state=0).fit(X)
+    >>> model.transform(X).sizes
+    Frozen({'channel': 6, 'frame': 32, 'latent': 16})
+    """
+
+    design_: dict[str, Any]
+    module_: MaskedTransformer
+    history_: list[dict[str, float]]
+    fingerprints_: list[str]
+
+    def __init__(
+        self,
+        patch: float = 0.25,
+        *,
+        model_rate: float = 128.0,
+        window: float = 4.0,
+        space: str = "places",
+        width: int = 64,
+        depth: int = 4,
+        n_heads: int = 4,
+        decoder_depth: int = 1,
+        mask: str | Mapping[str, float] = "block",
+        mask_ratio: float = 0.55,
+        mask_radius: float = 45.0,
+        mask_span: float = 1.0,
+        batch_tokens: int = 8192,
+        sampling_rate: float | None = None,
+        trainer: Trainer | None = None,
+        device: str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.patch = patch
+        self.model_rate = model_rate
+        self.window = window
+        self.space = space
+        self.width = width
+        self.depth = depth
+        self.n_heads = n_heads
+        self.decoder_depth = decoder_depth
+        self.mask = mask
+        self.mask_ratio = mask_ratio
+        self.mask_radius = mask_radius
+        self.mask_span = mask_span
+        self.batch_tokens = batch_tokens
+        self.sampling_rate = sampling_rate
+        self.trainer = trainer
+        self.device = device
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: object = None) -> Self:
+        """Learn to fill in.
+
+        Parameters
+        ----------
+        X : recording, or a list, mapping, DataTree or folder of recordings
+            DataArrays of dims ([trial,] channel, time), MNE objects, paths, plain arrays; of any
+            montages, rates and lengths. Lazy ones are read window by window. Channels that are
+            not of the brain, bad, flat or twenty times the usual level are left out.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If no recording is as long as a patch, one holds infinity, or a parameter is out of
+            range.
+        """
+        from neurokit.nn.draws import seeded
+        from neurokit.training import Trainer, import_torch
+
+        import_torch("MaskedModel")
+        design = self._designing_params()
+        _check(design)
+        self.__dict__.pop("module_", None)
+        self.__dict__.pop("left_out_", None)
+        if isinstance(X, xr.DataArray) and "channel" in X.dims:
+            X = pick_channels(self, X, reset=True)  # of one recording it is told what is left out
+        seed = int(check_random_state(self.random_state).randint(2**31))
+        with seeded(seed):
+            module = _build(design)
+        trainer = self.trainer or Trainer(20, batch_size=64, learning_rate=1e-3)
+        return self._learn(X, module, design, trainer, seed)
+
+    def partial_fit(self, X: Any, y: object = None) -> Self:
+        """Go on from the weights that are there, with other recordings; see `fit`."""
+        from neurokit.training import Trainer
+
+        if not hasattr(self, "module_"):
+            return self.fit(X)
+        seed = int(check_random_state(self.random_state).randint(2**31))
+        trainer = self.trainer or Trainer(5, batch_size=64, learning_rate=2.5e-4)
+        known = self.fingerprints_
+        module = copy.deepcopy(self.module_)
+        return self._learn(X, module, self.design_, trainer, seed, known)
+
+    def transform(self, X: Any) -> Any:
+        """Embed a recording.
+
+        Parameters
+        ----------
+        X : xarray.DataArray of dims ([trial,] channel, time), MNE object, or array-like
+            Any montage, rate and length from one patch on.
+
+        Returns
+        -------
+        xarray.DataArray or ndarray of float32, dims ([trial,] channel, frame, latent)
+            ``frame`` is in s, where each patch begins.
+        """
+        check_is_fitted(self, "module_")
+        X = labelled_or_plain(X)
+        if isinstance(X, xr.DataArray) and "channel" in X.dims:
+            X = X.isel(channel=recordings.brain_channels(X))
+        signal = recordings.read_recording(self, X, self.design_["sampling_rate"])
+        patches, places, present, _ = self._patches(signal)
+        latents = self._run(patches, places, present, fill=False)
+        return self._label(latents, signal)
+
+    def reconstruct(self, X: Any, mask: Any = None) -> Any:
+        """Fill in bad channels, gaps and whatever else is hidden, from what is seen.
+
+        Parameters
+        ----------
+        X : as in `transform`
+            Patches with NaN, and channels marked by the coordinate ``bad``, are filled in.
+        mask : array-like of bool, shape ([trial,] channel, frame), optional
+            Other tokens to hide.
+
+        Returns
+        -------
+        xarray.DataArray or ndarray of float32
+            ``X`` in its unit and at its rate, with what was hidden filled in. The level of a
+            channel that was never seen is the median of the others.
+
+        Raises
+        ------
+        ValueError
+            If nothing is seen during a whole window, or ``mask`` has another shape.
+        """
+        check_is_fitted(self, "module_")
+        signal = recordings.read_recording(self, X, self.design_["sampling_rate"])
+        patches, places, present, (mean, level) = self._patches(signal)
+        seen = present.copy()
+        source = signal.source
+        if source is not None and "bad" in source.coords:
+            seen &= ~source["bad"].values.astype(bool)[:, None]
+        if mask is not None:
+            if isinstance(mask, xr.DataArray):
+                mask = mask.transpose(..., "channel", "frame").values
+            mask = np.asarray(mask, bool)
+            if mask.shape[-2:] != seen.shape[-2:]:
+                raise ValueError(
+                    f"MaskedModel.reconstruct: mask must be of shape {seen.shape[-2:]} (channel,"
+                    f" frame), got {mask.shape}."
+                )
+            seen = seen & ~mask
+        unheard = ~seen.any((0, 2))
+        if unheard.any() and not unheard.all():
+            level = np.where(unheard, np.median(level[~unheard]), level)
+            mean = np.where(unheard, 0.0, mean)
+        filled = self._run(patches, places, seen, fill=True)
+        return self._merge(filled, seen, mean, level, signal)
+
+    def score(self, X: Any, y: object = None) -> float:
+        """Return minus the mean squared error of hidden samples, in levels squared.
+
+        One seed, one set of masks: figures of two models may be compared.
+        """
+        check_is_fitted(self, "module_")
+        import torch
+
+        from neurokit.nn.draws import Draws
+
+        corpus, filling = self._corpus(X, self.design_)
+        total, n = 0.0, 0
+        with torch.no_grad(), Draws(0):
+            for rows in corpus.divide(np.arange(len(corpus)), 64):
+                total += float(filling(self.module_, *corpus.take(rows))) * len(rows)
+                n += len(rows)
+        return -total / n
+
+    # ------------------------------------------------------------ inside
+
+    def _designing_params(self) -> dict[str, Any]:
+        return {name: copy.deepcopy(getattr(self, name)) for name in _DESIGN}
+
+    def _build_module(self, name: str) -> MaskedTransformer:
+        from neurokit.training import import_torch
+
+        import_torch("MaskedModel.load")
+        return _build(self.design_)
+
+    def _corpus(self, X: Any, design: Mapping[str, Any]) -> tuple[recordings.Corpus, Filling]:
+        rate, hop, window = _sizes(design)
+        found = recordings.list_recordings(self, X, design["sampling_rate"])
+        corpus = recordings.Corpus(
+            self, found, rate, hop, window, design["batch_tokens"], design["space"] == "places"
+        )
+        return corpus, Filling(corpus.sources, float(hop / rate), design)
+
+    def _learn(
+        self,
+        X: Any,
+        module: MaskedTransformer,
+        design: dict[str, Any],
+        trainer: Trainer,
+        seed: int,
+        known: Sequence[str] = (),
+    ) -> Self:
+        from neurokit.io import fingerprint
+
+        corpus, filling = self._corpus(X, design)
+        self.history_ = trainer.minimize(module, filling, corpus, seed=seed)
+        self.module_, self.design_ = module, design
+        new = [fingerprint(s["all"]) for s in corpus.sources if "trial" not in s["all"].dims]
+        self.fingerprints_ = [*known, *new]
+        return self
+
+    def _patches(self, signal: Signal) -> tuple[Any, Any, Any, tuple[Any, Any]]:
+        """Return patches (trial, channel, frame, sample), places, what is there, and levels."""
+        rate, hop, _ = _sizes(self.design_)
+        values = np.asarray(signal.values[...], np.float64)
+        if np.isinf(values).any():
+            raise ValueError("MaskedModel: X holds infinity; set what is lost to NaN.")
+        mean, level = recordings.measure_levels(values)
+        mean, level = np.nan_to_num(mean), np.nan_to_num(level)
+        made = [
+            recordings.make_patches(one, signal.rate, rate, hop, mean, level) for one in values
+        ]
+        patches, present = np.stack([p for p, _ in made]), np.stack([q for _, q in made])
+        if patches.shape[2] == 0:
+            raise ValueError(
+                f"MaskedModel: X must be as long as a patch, {float(hop / rate):g} s, got"
+                f" {float(signal.n_times / signal.rate):g} s."
+            )
+        places = np.full((signal.n_channels, 3), np.nan)
+        if signal.source is not None and self.design_["space"] == "places":
+            places = read_places(signal.source)
+        return patches, places, present, (mean, level)
+
+    def _run(self, patches: Floats, places: Floats, seen: Flags, *, fill: bool) -> Floats:
+        """Run the network window by window; hidden tokens are NaN unless they are filled in."""
+        import torch
+
+        from neurokit.training import resolve_device
+
+        device = resolve_device(self.device)
+        rate, hop, window = _sizes(self.design_)
+        # channels in an order of their own, so that their order in X changes no bit
+        order = np.lexsort((patches[0, :, 0, 0], patches.std((0, 2, 3))))
+        back = np.argsort(order)
+        patches, places, seen = patches[:, order], places[order], seen[:, order]
+        n_trials, n_channels, n_frames, _ = patches.shape
+        size = hop if fill else self.module_.norm.normalized_shape[0]
+        found = np.full((n_trials, n_channels, n_frames, size), np.nan, np.float32)
+        per_batch = max(self.design_["batch_tokens"] // (n_channels * min(window, n_frames)), 1)
+        module = self.module_.to(device)
+        where = torch.from_numpy(places.astype(np.float32)).to(device)
+        try:
+            with torch.no_grad():
+                for first in range(0, n_frames, window):
+                    part = slice(first, min(first + window, n_frames))
+                    times = torch.arange(part.stop - part.start, device=device) * float(hop / rate)
+                    for at in range(0, n_trials, per_batch):
+                        rows = np.arange(at, min(at + per_batch, n_trials))
+                        shown = seen[rows, :, part]
+                        rows, shown = (a[shown.any((1, 2))] for a in (rows, shown))
+                        if len(rows):
+                            args = (
+                                torch.from_numpy(patches[rows][:, :, part]).to(device),
+                                where.expand(len(rows), -1, -1),
+                                times,
+                                torch.from_numpy(shown).to(device),
+                            )
+                            if fill:
+                                made = module(*args).samples
+                            else:
+                                made = _spread(module.encode(*args), shown.shape)
+                            found[rows, :, part] = made.float().cpu().numpy()
+        finally:
+            self.module_.cpu()
+        return found[:, back]
+
+    def _label(self, latents: Floats, signal: Signal) -> Any:
+        latents = latents[0] if signal.single else latents
+        if signal.source is None:
+            return latents
+        rate, hop, _ = _sizes(self.design_)
+        dims = ("trial", "channel", "frame", "latent")[signal.single :]
+        start = float(signal.first / signal.rate)
+        coords = keep_coords(signal.source, ("trial", "channel"))
+        out = xr.DataArray(latents, dims=dims, coords=coords)
+        frames = start + np.arange(latents.shape[-2]) * float(hop / rate)
+        return out.assign_coords(frame=frames)
+
+    def _merge(
+        self, filled: Floats, seen: Flags, mean: Floats, level: Floats, signal: Signal
+    ) -> Any:
+        rate, hop, _ = _sizes(self.design_)
+        if np.isnan(filled).any():
+            raise ValueError(
+                "MaskedModel.reconstruct: nothing is seen during a whole window; show some of it."
+            )
+        flat = filled.reshape(*filled.shape[:2], -1)
+        levelled = recordings.convert_rate(flat, rate, signal.rate)[..., : signal.n_times]
+        guess = levelled * level[:, None] + mean[:, None]
+        out = np.array(signal.values[...], np.float32)
+        n = guess.shape[-1]
+        at = (np.arange(n) * float(rate / signal.rate)).astype(int) // hop
+        hidden = ~seen[:, :, np.minimum(at, seen.shape[2] - 1)]
+        out[..., :n] = np.where(hidden, guess, out[..., :n])
+        out = out[0] if signal.single else out
+        return out if signal.source is None else signal.source.copy(data=out)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+def _spread(shown: Any, shape: tuple[int, ...]) -> Any:
+    """Put latents of shown tokens in their places; others are NaN."""
+    import torch
+
+    n, n_channels, n_frames = shape
+    latents = torch.where(shown.valid[..., None], shown.latents, float("nan"))
+    out = latents.new_full((n, n_channels * n_frames, latents.shape[-1]), float("nan"))
+    out.scatter_(1, shown.number[..., None].expand_as(latents), latents)
+    return out.view(n, n_channels, n_frames, -1)
+
+
+def _sizes(design: Mapping[str, Any]) -> tuple[Fraction, int, int]:
+    """Return rate, samples of a patch, and frames of a window."""
+    rate = exact(design["model_rate"])
+    hop = max(round(design["patch"] * float(rate)), 1)
+    return rate, hop, max(round(design["window"] / design["patch"]), 1)
+
+
+def _build(design: Mapping[str, Any]) -> MaskedTransformer:
+    from neurokit.nn.masked import MaskedTransformer
+
+    names = ("width", "depth", "n_heads", "decoder_depth")
+    return MaskedTransformer(_sizes(design)[1], **{name: design[name] for name in names})
+
+
+def _check(design: Mapping[str, Any]) -> None:
+    """Refuse parameters out of range."""
+    check_positive("MaskedModel", **{k: design[k] for k in ("patch", "model_rate", "window")})
+    least = {"width": 2, "depth": 1, "n_heads": 1, "decoder_depth": 0, "batch_tokens": 1}
+    check_at_least("MaskedModel", **{k: (design[k], v) for k, v in least.items()})
+    if design["space"] not in ("places", "none"):
+        raise ValueError(
+            f"MaskedModel: space must be 'places' or 'none', got {design['space']!r}."
+        )
+    if not 0 < design["mask_ratio"] < 1:
+        raise ValueError(
+            f"MaskedModel: mask_ratio must lie between 0 and 1, got {design['mask_ratio']!r}."
+        )
+    mask = design["mask"]
+    check_kinds("MaskedModel", {mask: 1.0} if isinstance(mask, str) else mask)

@@ -1,0 +1,141 @@
+"""MaskedModel: any montage, gaps, order of channels, files, and an optimum that is known."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy.signal import lfilter
+
+import neurokit
+from neurokit import io
+from neurokit.datasets import make_eeg
+from neurokit.datasets.head import electrodes
+from neurokit.pretraining import MaskedModel
+from neurokit.training import Trainer
+
+
+def small(n_epochs=1, **kwargs):
+    trainer = Trainer(n_epochs, batch_size=16, learning_rate=3e-3, device="cpu")
+    size = {"width": 16, "depth": 1, "n_heads": 2, "window": 2.0, "random_state": 0}
+    return MaskedModel(**size | {"trainer": trainer, "device": "cpu"} | kwargs)
+
+
+def eeg(n_channels=8, seconds=12.0, rate=100.0, seed=0):
+    made = make_eeg(seconds, n_channels=n_channels, sampling_rate=rate, random_state=seed)
+    return made.signal
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return small(3).fit([eeg(), eeg(5, 7.3, 128.0, 1), eeg(3, 3.1, 160.0, 2)])
+
+
+def test_embeddings_follow_the_order_of_channels(fitted):
+    X = eeg(19)
+    order = np.random.default_rng(0).permutation(19)
+    whole, turned = fitted.transform(X), fitted.transform(X.isel(channel=order))
+    xr.testing.assert_allclose(turned, whole.isel(channel=order), atol=1e-5)
+    assert whole.dims == ("channel", "frame", "latent")
+    assert whole["frame"].values[1] == pytest.approx(0.25)
+
+
+def test_montages_rates_and_lengths_that_fit_has_not_seen(fitted):
+    for X in (eeg(61, 3.0, 250.0), eeg(1, 1.0, 37.0), eeg(2, 0.26, 1000.0)):
+        found = fitted.transform(X)
+        assert found.sizes["channel"] == X.sizes["channel"]
+        assert np.isfinite(found.values).all()
+    bare = eeg(4).drop_vars(["x", "y", "z"]).assign_coords(channel=list("pqrs"))
+    assert np.isfinite(fitted.transform(bare).values).all()
+    with pytest.raises(ValueError, match=r"as long as a patch, 0.25 s, got 0.2 s"):
+        fitted.transform(eeg(2, 0.2))
+
+
+def test_gaps_are_not_seen_and_change_nothing_by_what_stands_in_them(fitted):
+    X = eeg().copy()
+    X[2, 110:140] = np.nan
+    found = fitted.transform(X)
+    gone = np.isnan(found.values).all(-1)
+    assert gone[2].nonzero()[0].tolist() == [4, 5]
+    assert gone.sum() == 2
+    filled = fitted.reconstruct(X)
+    assert np.isfinite(filled.values).all()
+    xr.testing.assert_equal(filled.isel(channel=[0, 1, 3]), X.isel(channel=[0, 1, 3]))
+    assert filled.attrs["units"] == "uV"
+
+
+def test_a_bad_channel_is_filled_in_from_the_others():
+    rng = np.random.default_rng(0)
+    shared = lfilter([1], [1, -0.9], rng.normal(size=(1, 5000)))  # all channels see one source
+    x = shared + 0.1 * shared.std() * rng.normal(size=(8, 5000))
+    X = neurokit.signal(x, sampling_rate=50, channels=electrodes(8)[0])
+    train, test = X.isel(time=slice(4000)), X.isel(time=slice(4000, None))
+    sizes = {"patch": 0.2, "model_rate": 50.0, "window": 1.0, "width": 32, "depth": 2}
+    trainer = Trainer(14, batch_size=8, learning_rate=3e-3, device="cpu")
+    model = small(**sizes, mask="channel", trainer=trainer).fit(train)
+    bad = np.arange(8) == 3
+    broken = test.where(xr.DataArray(~bad, dims="channel"), 0.0)
+    filled = model.reconstruct(broken.assign_coords(bad=("channel", bad)))
+    error = float(((filled[3] - test[3]) ** 2).mean() / test[3].var())
+    assert error < 0.3
+    xr.testing.assert_equal(filled[0].drop_vars("bad"), test[0])
+
+
+def test_resumes_to_the_bit(tmp_path, monkeypatch):
+    from neurokit.pretraining.filling import Filling
+
+    X, calls = [eeg(), eeg(5, 7.3)], []
+    expected = small(3).fit(X)
+    call = Filling.__call__
+
+    def stopped(self, *args):
+        calls.append(1)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return call(self, *args)
+
+    trainer = Trainer(
+        3, batch_size=16, learning_rate=3e-3, device="cpu", checkpoint=tmp_path, save_every=1e-9
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(Filling, "__call__", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            small(trainer=trainer).fit(X)
+    assert list(tmp_path.iterdir())
+    resumed = small(trainer=trainer).fit(X)
+    xr.testing.assert_identical(resumed.transform(X[0]), expected.transform(X[0]))
+
+
+def test_a_folder_a_list_and_a_mapping_are_the_same_recordings(tmp_path):
+    X = [eeg(4, 6.0), eeg(3, 5.0, 128.0, 1)]
+    for k, x in enumerate(X):
+        io.save(tmp_path / f"{k}.nc", x)
+    (tmp_path / "notes.txt").write_text("not a recording")
+    models = [small().fit(given) for given in (X, {"a": X[0], "b": X[1]}, tmp_path)]
+    for model in models[1:]:
+        assert model.fingerprints_ == models[0].fingerprints_
+        np.testing.assert_allclose(
+            model.transform(X[1]).values, models[0].transform(X[1]).values, atol=1e-5
+        )
+    assert models[0].fingerprints_[0] == io.fingerprint(X[0].rename(channel="channel"))
+    assert models[0].score(X) == models[0].score(X) < 0
+
+
+def test_what_cannot_be_learned_from_is_named():
+    with pytest.warns(UserWarning, match="leaves out 1 recordings"):
+        small().fit([eeg(), eeg(2, 0.1)])
+    with pytest.raises(ValueError, match="no recording in X is as long as a patch"):
+        small().fit([eeg(2, 0.1)])
+    X = eeg().copy()
+    X[0, 3] = np.inf
+    with pytest.raises(ValueError, match="infinity"):
+        small().fit(X)
+    for wrong, words in (
+        ({"mask": "rows"}, "kinds of masks"),
+        ({"space": "names"}, "space must be"),
+        ({"mask_ratio": 1.0}, "mask_ratio must lie"),
+        ({"patch": 0.0}, "patch"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            small(**wrong).fit(eeg())
+    flat = neurokit.signal(np.zeros((2, 500)), sampling_rate=100)
+    with pytest.raises(ValueError, match="no recording"):
+        small().fit(flat)
