@@ -183,10 +183,11 @@ class MaskedModel(  # type: ignore[call-arg]
             If no recording is as long as a patch, one holds infinity, or a parameter is out of
             range.
         """
-        from neurokit.nn.draws import seeded
         from neurokit.training import Trainer, import_torch
 
         import_torch("MaskedModel")
+        from neurokit.nn.draws import seeded
+
         design = self._designing_params()
         _check(design)
         self.__dict__.pop("module_", None)
