@@ -74,9 +74,9 @@ class MaskedModel(  # type: ignore[call-arg]
         each example draws one.
     mask_ratio : float, default=0.55
     mask_radius : float, default=45.0
-        Of a block, in mm.
+        Radius of a block, in mm.
     mask_span : float, default=1.0
-        Of a block, in s.
+        Length of a block, in s.
     batch_tokens : int, default=8192
         Most tokens of a batch. Batches hold examples of one shape: nothing is padded.
     sampling_rate : float, optional

@@ -160,7 +160,7 @@ class Corpus(Examples):
         The caller.
     recordings : list of (xarray.DataArray, Fraction)
     rate : Fraction
-        Of the model, in Hz.
+        Rate of the model, in Hz.
     hop : int
         Samples of a patch.
     window : int
