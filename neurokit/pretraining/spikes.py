@@ -135,7 +135,7 @@ dropout_, window_
         self.trainer = trainer
         self.random_state = random_state
 
-    def fit(self, X: Any, y: object = None, *, covariates: Any = None) -> Self:
+    def fit(self, X: Any, y: object = None, *, covariates: object = None) -> Self:
         """Fit the linear part, then train the network.
 
         Parameters
@@ -189,7 +189,7 @@ list or mapping of such
         self.history_ = train(module, pieces, self._window(), trainer, seed)
         return self
 
-    def partial_fit(self, X: Any, y: object = None, *, covariates: Any = None) -> Self:
+    def partial_fit(self, X: Any, y: object = None, *, covariates: object = None) -> Self:
         """Go on learning from more spikes, with a quarter of the epochs and of the rate.
 
         Parameters
@@ -212,7 +212,7 @@ list or mapping of such
         self.module_ = module
         return self
 
-    def predict(self, X: Any, *, covariates: Any = None) -> Any:
+    def predict(self, X: Any, *, covariates: object = None) -> Any:
         """Return the intensity of each unit in each bin, given what came before.
 
         Parameters
@@ -240,7 +240,7 @@ list or mapping of such
             found.append(whole.rows.label(out, "unit", getattr(self, "channels_", None)))
         return _as_given(found, X)
 
-    def log_intensity(self, X: Any, *, covariates: Any = None) -> Any:
+    def log_intensity(self, X: Any, *, covariates: object = None) -> Any:
         """Return the logarithm of `predict`.
 
         Parameters
@@ -250,7 +250,7 @@ list or mapping of such
         found = self.predict(X, covariates=covariates)
         return [np.log(one) for one in found] if isinstance(found, list) else np.log(found)
 
-    def score_samples(self, X: Any, *, covariates: Any = None) -> Any:
+    def score_samples(self, X: Any, *, covariates: object = None) -> Any:
         """Return the log probability of what fired in each bin, given the bins before.
 
         Parameters
@@ -268,7 +268,7 @@ list or mapping of such
         return _as_given(found, X)
 
     def score(
-        self, X: Any, y: object = None, *, covariates: Any = None, null: str = "train"
+        self, X: Any, y: object = None, *, covariates: object = None, null: str = "train"
     ) -> float:
         """Return the bits per spike that the model knows beyond constant rates.
 
@@ -303,7 +303,7 @@ list or mapping of such
         duration: float,
         *,
         given: Spikes | None = None,
-        covariates: Any = None,
+        covariates: object = None,
         n: int | None = None,
         random_state: int | np.random.Generator | None = None,
     ) -> Any:
@@ -336,7 +336,7 @@ list or mapping of such
         self,
         X: Any,
         *,
-        covariates: Any = None,
+        covariates: object = None,
         random_state: int | np.random.Generator | None = None,
     ) -> xr.DataArray:
         """Return how early each spike came, 0 to 1: evenly spread where the model is true [2]_.
@@ -361,7 +361,7 @@ list or mapping of such
         return xr.DataArray(values, dims="spike", coords={"unit": ("spike", units)})
 
     def connectivity(
-        self, X: Any, method: str = "ablation", *, covariates: Any = None
+        self, X: Any, method: str = "ablation", *, covariates: object = None
     ) -> xr.DataArray:
         """Return who drives whom in ``X``, as far as the model has learned it.
 

@@ -21,7 +21,7 @@ _MOST = 1000  # spikes of all units in one bin
 
 
 def draw_trains(
-    model: Any, duration: float, given: Any, covariates: Any, n: int, random_state: Any
+    model: Any, duration: float, given: Any, covariates: object, n: int, random_state: Any
 ) -> list[xr.Dataset]:
     """Draw ``n`` recordings of so many seconds, behind what was given."""
     import torch
@@ -50,7 +50,7 @@ def draw_trains(
         if z.shape != (n_bins, len(model.covariate_mean_)) or not np.isfinite(z).all():
             raise ValueError(
                 "SpikeTransformer: covariates must be finite and of shape"
-                f" {(n_bins, len(model.covariate_mean_))}, got {np.shape(covariates)}."
+                f" {(n_bins, len(model.covariate_mean_))}, got {np.asarray(covariates).shape}."
             )
         beside = z.astype(np.float32)
     rng = np.random.default_rng(random_state)

@@ -53,7 +53,7 @@ def check_settings(estimator: Any) -> None:
             raise ValueError(f"{type(estimator).__name__}: {name} must be {what}, got {value!r}.")
 
 
-def read(estimator: Any, X: Any, covariates: Any, *, reset: bool) -> list[Whole]:
+def read(estimator: Any, X: Any, covariates: object, *, reset: bool) -> list[Whole]:
     """Read one recording or several as counts, and the signals that go with them."""
     several = isinstance(X, list | tuple | Mapping) and not isinstance(X, xr.Dataset)
     recordings = _listed(X) if several else [X]
@@ -97,7 +97,7 @@ def _rows(estimator: Any, X: Any, *, reset: bool) -> Series:
     return rows
 
 
-def _align(estimator: Any, signals: Any, rows: Series) -> Floats | None:
+def _align(estimator: Any, signals: object, rows: Series) -> Floats | None:
     """Return one row of covariates for each bin: the last sample at or before its start."""
     name = type(estimator).__name__
     if signals is None:
