@@ -65,9 +65,9 @@ class HubEncoder(Saveable, TransformerMixin, BaseEstimator):
     convention_ : dict
         What the model expects, see ``hub_conventions``.
     licence_ : str
-        Of the weights. Read it.
+        Licence of the weights. Read it.
     sha256_ : str
-        Of the weights.
+        Checksum of the weights.
     n_found_ : float
         Share of the encoder's weights that the file held, 0.99 or more.
     sampling_rate_ : float
