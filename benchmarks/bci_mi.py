@@ -54,6 +54,7 @@ def networks(by, unseen, *, epochs, device):
             learning_rate=1e-3,
             schedule="constant",
             warmup=0.0,
+            clip_norm=None,
             device=device,
             verbose=0,
         )
@@ -74,8 +75,9 @@ def show(title, found):
 
 def rows(args, by, unseen):
     made = classical(by, unseen) if args.classical else {}
+    epochs = args.epochs or (200 if "run" in by else 100)  # few trials need more passes
     if args.networks:
-        made |= networks(by, unseen, epochs=args.epochs, device=args.device)
+        made |= networks(by, unseen, epochs=epochs, device=args.device)
     return made
 
 
@@ -86,7 +88,7 @@ def main():
     parser.add_argument("--networks", action="store_true")
     parser.add_argument("--no-classical", dest="classical", action="store_false")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--epochs", type=int, help="default: 100 across people, else 200")
     parser.add_argument("--device", default="auto")
     args = parser.parse_args()
     data, seeds = os.environ["NEUROKIT_DATA"], tuple(range(args.seeds))

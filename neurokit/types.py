@@ -36,6 +36,7 @@ class MNEObject(Protocol):
 
 # What users hand in
 Recording: TypeAlias = xr.DataArray | ArrayLike | MNEObject  # channels, or units, over time
+Recordings: TypeAlias = Any  # one, the path of one, or several: a list, mapping, DataTree, folder
 Trials: TypeAlias = xr.DataArray | ArrayLike | MNEObject  # the same, trial by trial
 Spikes: TypeAlias = xr.Dataset | xr.DataArray | ArrayLike  # spike times, or counts in bins
 Tokens: TypeAlias = xr.DataArray | ArrayLike  # integers with a level

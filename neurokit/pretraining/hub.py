@@ -27,7 +27,7 @@ from neurokit.pretraining.hub_conventions import (
 )
 from neurokit.recording.clock import exact
 from neurokit.recording.units import power_between
-from neurokit.types import Floats, Recording
+from neurokit.types import Floats, Json, Recording
 
 if TYPE_CHECKING:
     from torch import nn
@@ -193,16 +193,16 @@ class HubEncoder(Saveable, TransformerMixin, BaseEstimator):
         labelled.attrs = {"model": self.model_, "licence": self.licence_}
         return labelled.isel(trial=0) if seen.single else labelled
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> Json:
         """Leave the weights out: they are read again where they are needed."""
-        state: dict[str, Any] = dict(super().__getstate__())
+        state: Json = dict(super().__getstate__())
         state.pop("_module", None)
         return state
 
     # ------------------------------------------------------------ inside
 
     def _features(self, x: Any) -> Any:
-        options: dict[str, Any] = {"return_features": True}
+        options: Json = {"return_features": True}
         if self.positions_ is not None:
             import torch
 
@@ -283,7 +283,7 @@ class HubEncoder(Saveable, TransformerMixin, BaseEstimator):
         return module.eval()
 
 
-def _build(caller: str, held: Convention, config: dict[str, Any], fitted: HubEncoder) -> nn.Module:
+def _build(caller: str, held: Convention, config: Json, fitted: HubEncoder) -> nn.Module:
     try:
         models = import_module("braindecode.models")
     except (ImportError, OSError) as error:
@@ -328,7 +328,7 @@ def _find(caller: str, model: str, revision: str | None) -> tuple[Path, Path]:
     return found[0], found[1]
 
 
-def _read_config(caller: str, folder: Path) -> dict[str, Any]:
+def _read_config(caller: str, folder: Path) -> Json:
     if not folder.is_dir():
         raise ValueError(
             f"{caller}: model must be a folder or of {list(CONVENTIONS)}, got {str(folder)!r}."

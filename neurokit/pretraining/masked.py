@@ -23,7 +23,7 @@ from neurokit.pretraining.filling import Filling
 from neurokit.pretraining.masks import check_kinds
 from neurokit.pretraining.places import read_places
 from neurokit.recording.clock import exact
-from neurokit.types import Flags, Floats
+from neurokit.types import Flags, Floats, Json, Recordings
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
@@ -117,7 +117,7 @@ class MaskedModel(  # type: ignore[call-arg]
     Frozen({'channel': 6, 'frame': 32, 'latent': 16})
     """
 
-    design_: dict[str, Any]
+    design_: Json
     module_: MaskedTransformer
     history_: list[dict[str, float]]
     fingerprints_: list[str]
@@ -161,7 +161,7 @@ class MaskedModel(  # type: ignore[call-arg]
         self.device = device
         self.random_state = random_state
 
-    def fit(self, X: Any, y: object = None) -> Self:
+    def fit(self, X: Recordings, y: object = None) -> Self:
         """Learn to fill in.
 
         Parameters
@@ -200,7 +200,7 @@ class MaskedModel(  # type: ignore[call-arg]
         trainer = self.trainer or Trainer(20, batch_size=64, learning_rate=1e-3)
         return self._learn(X, module, design, trainer, seed)
 
-    def partial_fit(self, X: Any, y: object = None) -> Self:
+    def partial_fit(self, X: Recordings, y: object = None) -> Self:
         """Go on from the weights that are there, with other recordings; see `fit`."""
         from neurokit.training import Trainer
 
@@ -212,7 +212,7 @@ class MaskedModel(  # type: ignore[call-arg]
         module = copy.deepcopy(self.module_)
         return self._learn(X, module, self.design_, trainer, seed, known)
 
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: Recordings) -> Any:
         """Embed a recording.
 
         Parameters
@@ -234,7 +234,7 @@ class MaskedModel(  # type: ignore[call-arg]
         latents = self._run(patches, places, present, fill=False)
         return self._label(latents, signal)
 
-    def reconstruct(self, X: Any, mask: Any = None) -> Any:
+    def reconstruct(self, X: Recordings, mask: Any = None) -> Any:
         """Fill in bad channels, gaps and whatever else is hidden, from what is seen.
 
         Parameters
@@ -279,7 +279,7 @@ class MaskedModel(  # type: ignore[call-arg]
         filled = self._run(patches, places, seen, fill=True)
         return self._merge(filled, seen, mean, level, signal)
 
-    def score(self, X: Any, y: object = None) -> float:
+    def score(self, X: Recordings, y: object = None) -> float:
         """Return minus the mean squared error of hidden samples, in levels squared.
 
         One seed, one set of masks: figures of two models may be compared.
@@ -299,7 +299,7 @@ class MaskedModel(  # type: ignore[call-arg]
 
     # ------------------------------------------------------------ inside
 
-    def _designing_params(self) -> dict[str, Any]:
+    def _designing_params(self) -> Json:
         return {name: copy.deepcopy(getattr(self, name)) for name in _DESIGN}
 
     def _build_module(self, name: str) -> MaskedTransformer:
@@ -308,7 +308,7 @@ class MaskedModel(  # type: ignore[call-arg]
         import_torch("MaskedModel.load")
         return _build(self.design_)
 
-    def _corpus(self, X: Any, design: Mapping[str, Any]) -> tuple[recordings.Corpus, Filling]:
+    def _corpus(self, X: Recordings, design: Json) -> tuple[recordings.Corpus, Filling]:
         rate, hop, window = _sizes(design)
         found = recordings.list_recordings(self, X, design["sampling_rate"])
         corpus = recordings.Corpus(
@@ -318,9 +318,9 @@ class MaskedModel(  # type: ignore[call-arg]
 
     def _learn(
         self,
-        X: Any,
+        X: Recordings,
         module: MaskedTransformer,
-        design: dict[str, Any],
+        design: Json,
         trainer: Trainer,
         seed: int,
         known: Sequence[str] = (),
@@ -448,21 +448,21 @@ def _spread(shown: Any, shape: tuple[int, ...]) -> Any:
     return out.view(n, n_channels, n_frames, -1)
 
 
-def _sizes(design: Mapping[str, Any]) -> tuple[Fraction, int, int]:
+def _sizes(design: Json) -> tuple[Fraction, int, int]:
     """Return rate, samples of a patch, and frames of a window."""
     rate = exact(design["model_rate"])
     hop = max(round(design["patch"] * float(rate)), 1)
     return rate, hop, max(round(design["window"] / design["patch"]), 1)
 
 
-def _build(design: Mapping[str, Any]) -> MaskedTransformer:
+def _build(design: Json) -> MaskedTransformer:
     from neurokit.nn.masked import MaskedTransformer
 
     names = ("width", "depth", "n_heads", "decoder_depth")
     return MaskedTransformer(_sizes(design)[1], **{name: design[name] for name in names})
 
 
-def _check(design: Mapping[str, Any]) -> None:
+def _check(design: Json) -> None:
     """Refuse parameters out of range."""
     check_positive("MaskedModel", **{k: design[k] for k in ("patch", "model_rate", "window")})
     least = {"width": 2, "depth": 1, "n_heads": 1, "decoder_depth": 0, "batch_tokens": 1}

@@ -21,7 +21,7 @@ from neurokit.pretraining.places import read_places, read_regions
 from neurokit.recording.channels import BRAIN
 from neurokit.training.checkpoint import fingerprint_of
 from neurokit.training.examples import Examples, Rows
-from neurokit.types import Flags, Floats
+from neurokit.types import Flags, Floats, Recordings
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -33,7 +33,9 @@ _LEVELLED = 60.0  # s of a recording that its levels are taken from
 _FAR = 20.0  # times the median level; such channels are not of the brain
 
 
-def list_recordings(estimator: BaseEstimator, X: Any, plain_rate: float | None) -> list[Any]:
+def list_recordings(
+    estimator: BaseEstimator, X: Recordings, plain_rate: float | None
+) -> list[Any]:
     """Return recordings of dims (channel, time) or (trial, channel, time), lazy where they were.
 
     Parameters
@@ -59,7 +61,7 @@ mapping of these
     return found
 
 
-def read_recording(estimator: BaseEstimator, X: Any, plain_rate: float | None) -> Signal:
+def read_recording(estimator: BaseEstimator, X: Recordings, plain_rate: float | None) -> Signal:
     """Read one recording; plain arrays are looked at as scikit-learn does."""
     plain = not (isinstance(X, xr.DataArray) or hasattr(X, "get_data") or hasattr(X, "dask"))
     if plain:
@@ -67,7 +69,7 @@ def read_recording(estimator: BaseEstimator, X: Any, plain_rate: float | None) -
     return take_signal(estimator, X, plain_rate)
 
 
-def _walk(X: Any) -> Iterator[Any]:
+def _walk(X: Recordings) -> Iterator[Any]:
     if isinstance(X, str | os.PathLike):
         yield from _files(Path(X))
     elif isinstance(X, xr.DataTree):

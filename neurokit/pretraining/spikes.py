@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from neurokit.inputs.spikes import known_units
 from neurokit.persistence import Saveable
 from neurokit.pretraining.spiking.reading import Whole, check_settings, read
-from neurokit.types import Spikes
+from neurokit.types import Recordings, Spikes
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
@@ -135,7 +135,7 @@ dropout_, window_
         self.trainer = trainer
         self.random_state = random_state
 
-    def fit(self, X: Any, y: object = None, *, covariates: object = None) -> Self:
+    def fit(self, X: Recordings, y: object = None, *, covariates: object = None) -> Self:
         """Fit the linear part, then train the network.
 
         Parameters
@@ -189,7 +189,7 @@ list or mapping of such
         self.history_ = train(module, pieces, self._window(), trainer, seed)
         return self
 
-    def partial_fit(self, X: Any, y: object = None, *, covariates: object = None) -> Self:
+    def partial_fit(self, X: Recordings, y: object = None, *, covariates: object = None) -> Self:
         """Go on learning from more spikes, with a quarter of the epochs and of the rate.
 
         Parameters
@@ -212,7 +212,7 @@ list or mapping of such
         self.module_ = module
         return self
 
-    def predict(self, X: Any, *, covariates: object = None) -> Any:
+    def predict(self, X: Recordings, *, covariates: object = None) -> Any:
         """Return the intensity of each unit in each bin, given what came before.
 
         Parameters
@@ -240,7 +240,7 @@ list or mapping of such
             found.append(whole.rows.label(out, "unit", getattr(self, "channels_", None)))
         return _as_given(found, X)
 
-    def log_intensity(self, X: Any, *, covariates: object = None) -> Any:
+    def log_intensity(self, X: Recordings, *, covariates: object = None) -> Any:
         """Return the logarithm of `predict`.
 
         Parameters
@@ -250,7 +250,7 @@ list or mapping of such
         found = self.predict(X, covariates=covariates)
         return [np.log(one) for one in found] if isinstance(found, list) else np.log(found)
 
-    def score_samples(self, X: Any, *, covariates: object = None) -> Any:
+    def score_samples(self, X: Recordings, *, covariates: object = None) -> Any:
         """Return the log probability of what fired in each bin, given the bins before.
 
         Parameters
@@ -268,7 +268,7 @@ list or mapping of such
         return _as_given(found, X)
 
     def score(
-        self, X: Any, y: object = None, *, covariates: object = None, null: str = "train"
+        self, X: Recordings, y: object = None, *, covariates: object = None, null: str = "train"
     ) -> float:
         """Return the bits per spike that the model knows beyond constant rates.
 
@@ -334,7 +334,7 @@ list or mapping of such
 
     def rescale(
         self,
-        X: Any,
+        X: Recordings,
         *,
         covariates: object = None,
         random_state: int | np.random.Generator | None = None,
@@ -361,7 +361,7 @@ list or mapping of such
         return xr.DataArray(values, dims="spike", coords={"unit": ("spike", units)})
 
     def connectivity(
-        self, X: Any, method: str = "ablation", *, covariates: object = None
+        self, X: Recordings, method: str = "ablation", *, covariates: object = None
     ) -> xr.DataArray:
         """Return who drives whom in ``X``, as far as the model has learned it.
 
@@ -492,7 +492,7 @@ def _pieces(wholes: list[Whole]) -> list[Any]:
     return [piece for whole in wholes for piece in whole.pieces]
 
 
-def _as_given(found: list[Any], X: Any) -> Any:
+def _as_given(found: list[Any], X: Recordings) -> Any:
     """Return one for one, a list for a list, a mapping for a mapping."""
     if isinstance(X, xr.Dataset | xr.DataArray) or not isinstance(X, list | tuple | Mapping):
         return found[0]

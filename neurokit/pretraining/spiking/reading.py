@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from neurokit.inputs.series import Series, series
 from neurokit.recording.bins import bin_spikes
-from neurokit.types import Floats
+from neurokit.types import Floats, Recordings
 
 Singles = NDArray[np.float32]
 OBSERVATIONS = ("event", "count")
@@ -53,7 +53,7 @@ def check_settings(estimator: Any) -> None:
             raise ValueError(f"{type(estimator).__name__}: {name} must be {what}, got {value!r}.")
 
 
-def read(estimator: Any, X: Any, covariates: object, *, reset: bool) -> list[Whole]:
+def read(estimator: Any, X: Recordings, covariates: object, *, reset: bool) -> list[Whole]:
     """Read one recording or several as counts, and the signals that go with them."""
     several = isinstance(X, list | tuple | Mapping) and not isinstance(X, xr.Dataset)
     recordings = _listed(X) if several else [X]
@@ -72,11 +72,11 @@ def read(estimator: Any, X: Any, covariates: object, *, reset: bool) -> list[Who
     return _standardise(estimator, read_rows, reset=reset)
 
 
-def _listed(X: Any) -> list[Any]:
+def _listed(X: Recordings) -> list[Any]:
     return list(X.values()) if isinstance(X, Mapping) else list(X)
 
 
-def _rows(estimator: Any, X: Any, *, reset: bool) -> Series:
+def _rows(estimator: Any, X: Recordings, *, reset: bool) -> Series:
     name = type(estimator).__name__
     width = estimator.bin_width_
     if isinstance(X, xr.Dataset):
