@@ -339,7 +339,9 @@ list or mapping of such
         covariates: object = None,
         random_state: int | np.random.Generator | None = None,
     ) -> xr.DataArray:
-        """Return how early each spike came, 0 to 1: evenly spread where the model is true [2]_.
+        """Return how early each spike came, 0 to 1: evenly spread where the model is true.
+
+        That is what the time-rescaling theorem says (Brown et al. 2002).
 
         Parameters
         ----------
