@@ -61,8 +61,9 @@ def find_space(estimator: BaseEstimator, X: xr.DataArray, *optional: str) -> str
 def refuse_empty(estimator: BaseEstimator, sizes: dict[Any, int]) -> None:
     """Refuse X of no channels, units, trials or samples, told by the names of its dims."""
     if empty := [name for name, size in sizes.items() if not size]:
+        what = "sample" if empty[0] == "time" else empty[0]
         raise ValueError(
-            f"{name_of(estimator)}: X has 0 {empty[0]}s and must have one or more, got sizes"
+            f"{name_of(estimator)}: X has 0 {what}s and must have one or more, got sizes"
             f" {dict(sizes)}; look at what selected them."
         )
 

@@ -87,7 +87,6 @@ dropout_, window_
     .. [1] Antoniades et al. (2024), Neuroformer, arXiv:2311.00136. Its probability of units and
        bins counts what cannot happen; ours does not. Covariates are added to the tokens of their
        bin here, not attended to.
-    .. [2] Brown et al. (2002), The time-rescaling theorem, Neural Computation 14, 325-346.
 
     Examples
     --------
@@ -341,7 +340,7 @@ list or mapping of such
     ) -> xr.DataArray:
         """Return how early each spike came, 0 to 1: evenly spread where the model is true.
 
-        That is what the time-rescaling theorem says (Brown et al. 2002).
+        That is the time-rescaling theorem (Brown et al. 2002, Neural Computation 14, 325-346).
 
         Parameters
         ----------
