@@ -11,12 +11,7 @@ import math
 import numpy as np
 from numba import njit
 
-
-@njit(cache=True, error_model="numpy")
-def _copy(row, out):
-    # Assigning to a slice would compile the making of an error message: two seconds.
-    for n in range(row.size):
-        out[n] = row[n]
+from neurokit.nn.kernels.lif_loops import copy_row
 
 
 @njit(cache=True, error_model="numpy")
@@ -36,7 +31,7 @@ def spiking_layer(
             i[:] = 0.0
             s[:] = 0.0
         now = out[t]
-        _copy(bias, now)
+        copy_row(bias, now)
         for k in range(x.shape[1]):
             a = x[t, k]
             if a != 0.0:
@@ -72,7 +67,7 @@ def delayed(rows, delay, every, out):
 @njit(cache=True, error_model="numpy")
 def _affine(x, weight, bias, out):
     """Write ``x @ weight + bias`` for one row, a row of `weight` per source."""
-    _copy(bias, out)
+    copy_row(bias, out)
     for k in range(x.size):
         a = x[k]
         if a != 0.0:
@@ -97,7 +92,7 @@ def gru_layer(x, w_in, b_in, w_hidden, b_hidden, h, gates, kept, out):
             update = _logistic(gates[n_units + n] + kept[n_units + n])
             new = math.tanh(gates[2 * n_units + n] + reset * kept[2 * n_units + n])
             h[n] = (1.0 - update) * new + update * h[n]
-        _copy(h, out[t])
+        copy_row(h, out[t])
 
 
 @njit(cache=True, error_model="numpy")
@@ -114,7 +109,7 @@ def lstm_layer(x, w_in, b_in, w_hidden, b_hidden, h, c, gates, kept, out):
             leave = _logistic(gates[3 * n_units + n] + kept[3 * n_units + n])
             c[n] = forget * c[n] + enter * new
             h[n] = leave * math.tanh(c[n])
-        _copy(h, out[t])
+        copy_row(h, out[t])
 
 
 @njit(cache=True, error_model="numpy")
@@ -137,7 +132,7 @@ def elm_layer(
         _affine(hidden, w_memory, b_memory, change)
         for n in range(n_memories):
             m[n] += take[n] * math.tanh(change[n])
-        _copy(m, out[t])
+        copy_row(m, out[t])
 
 
 @njit(cache=True, error_model="numpy")

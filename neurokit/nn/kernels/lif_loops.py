@@ -80,7 +80,7 @@ def _slope(h, threshold, s, scale, top, mode, g):
 
 
 @njit(cache=True, fastmath=_FAST, error_model="numpy")
-def _copy(row, out):
+def copy_row(row, out):
     # Assigning to a slice would compile the making of an error message: three seconds.
     for n in range(row.size):
         out[n] = row[n]
@@ -133,11 +133,11 @@ def forward(
             if t % ahead == 0:
                 n_rows = min(ahead, n_times - t) * (last - first)
                 for n in range(0, n_rows * n_units, n_units):
-                    _copy(bias, h[to + n : to + n + n_units])
+                    copy_row(bias, h[to + n : to + n + n_units])
                 at = (t * n_entries + first) * n_inputs
                 add_sparse_product(x, at, n_rows, n_inputs, w_in, h, to, n_units, edge, listed)
         elif x.size > 0:
-            _copy(x[t * row + start : t * row + start + width], h[to : to + width])
+            copy_row(x[t * row + start : t * row + start + width], h[to : to + width])
         if w_rec.size > 0:
             before, at = (s, (t - 1) * row + start) if t > 0 else (s0, start)
             add_sparse_product(
@@ -242,7 +242,7 @@ def backward(
         here, after = t % rows * width, (t + 1) % rows * width
         grad, grad_at = grad_s, at
         if recurrent:
-            _copy(grad_s[at : at + width], gs)
+            copy_row(grad_s[at : at + width], gs)
             grad, grad_at = gs, 0
             if t < n_times - 1:
                 add_product(gx, after, last - first, n_units, w_rec, gs, zeroth, n_units, edge)
@@ -268,9 +268,9 @@ def backward(
                         if with_parameters:
                             _reset(hp, bt, th, zero, subtract, vp)
                     else:
-                        _copy(v0[start + lo : start + hi], vp)
+                        copy_row(v0[start + lo : start + hi], vp)
                         if recurrent:
-                            _copy(s0[start + lo : start + hi], bt)
+                            copy_row(s0[start + lo : start + hi], bt)
                 if with_parameters:
                     _threshold_back(
                         gst, ht, th, s, slope, gvt, zero, subtract, attached, mode, work,
@@ -294,7 +294,7 @@ def backward(
             )  # fmt: skip
         if n_inputs == 0:
             if gx_out.size > 0:
-                _copy(gx[here : here + width], gx_out[at : at + width])
+                copy_row(gx[here : here + width], gx_out[at : at + width])
         elif t % ahead == 0:
             n_rows = min(ahead, n_times - t) * (last - first)
             x_at = (t * n_entries + first) * n_inputs
