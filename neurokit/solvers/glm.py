@@ -75,8 +75,8 @@ def derivatives(eta: Floats, y: Floats, link: str) -> tuple[Floats, Floats, Floa
     slope : ndarray
         First derivative.
     curvature : ndarray
-        Minus the second derivative for ``"exp"`` and ``"softplus"``, which make the problem
-        concave; its expectation, which is never negative, for ``"sigmoid"``.
+        Minus the second derivative; for ``"sigmoid"``, which alone can bend the other way, zero
+        where it does.
     """
     rate, log_rate = rates(eta, link)
     return y * log_rate - rate, *bends(eta, y, link)
@@ -91,7 +91,9 @@ def bends(eta: Floats, y: Floats, link: str) -> tuple[Floats, Floats]:
     logistic = np.where(eta > 0, 1.0, small) / (1.0 + small)
     rest = 1.0 - logistic
     if link == "sigmoid":
-        return rest * (y - logistic), logistic * rest**2
+        # the expectation, `logistic * rest**2`, is never negative either, but misses what large
+        # counts bend, and needs three times as many steps
+        return rest * (y - logistic), np.maximum(logistic * rest * (y + rest - logistic), 0.0)
     rate = np.maximum(eta, 0.0) + np.log1p(small)
     relative = np.where(eta < -30.0, 1.0, logistic / np.maximum(rate, 1e-300))  # f' / f
     # f'' (1 - y / f) + y (f' / f)^2, where f'' / f = (f' / f) (1 - f')
