@@ -116,6 +116,7 @@ def _seeds_of_extras(folder: Path, x: xr.DataArray, spikes: xr.Dataset) -> dict[
     }
     scipy.io.savemat(folder / "e.set", {"EEG": about}, appendmat=False)
     seeds["set"] = folder / "e.set"
+    seeds["set73"] = _write_set73(folder / "e73.set", x.values)
     (folder / "b.eeg").write_bytes(x.values.T.astype("<i2").tobytes())
     (folder / "b.vhdr").write_text(
         "Brain Vision Data Exchange Header File Version 1.0\n[Common Infos]\nDataFile=b.eeg\n"
@@ -131,6 +132,50 @@ def _seeds_of_extras(folder: Path, x: xr.DataArray, spikes: xr.Dataset) -> dict[
     except ImportError:
         pass
     return seeds
+
+
+def _write_set73(path: Path, values: np.ndarray) -> Path:
+    """Write a data set of EEGLAB as MATLAB 7.3 does: HDF5 behind a block of 512 bytes."""
+    import h5py
+
+    def put(
+        group: h5py.Group, name: str, value: object, kind: str, **more: object
+    ) -> h5py.Dataset:
+        held = group.create_dataset(name, data=value)
+        held.attrs.update({"MATLAB_class": np.bytes_(kind), **more})
+        return held
+
+    def struct_of(group: h5py.Group, name: str, fields: str) -> h5py.Group:
+        made = group.create_group(name)
+        made.attrs["MATLAB_class"] = np.bytes_("struct")
+        letters = np.empty(len(fields.split()), object)
+        letters[:] = [np.array([*field], "S1") for field in fields.split()]
+        made.attrs.create("MATLAB_fields", letters, dtype=h5py.vlen_dtype("S1"))
+        return made
+
+    def text(group: h5py.Group, name: str, said: str) -> h5py.Dataset:
+        letters = np.array([[ord(letter)] for letter in said], "u2")
+        return put(group, name, letters, "char", MATLAB_int_decode=np.int32(2))
+
+    with h5py.File(path, "w", userblock_size=512) as file:
+        eeg = struct_of(file, "EEG", "nbchan trials pnts srate xmin xmax data event epoch")
+        for name, number in {"nbchan": 3, "trials": 1, "pnts": values.shape[1]}.items():
+            put(eeg, name, [[float(number)]], "double")
+        for name, number in {"srate": 100.0, "xmin": 0.0, "xmax": 5.99}.items():
+            put(eeg, name, [[number]], "double")
+        put(eeg, "data", values.T.astype("<f4"), "single")
+        for name in ("event", "epoch"):
+            put(eeg, name, np.zeros(2, "u8"), "double", MATLAB_empty=np.uint8(1))
+        text(eeg, "setname", "x")
+        text(eeg, "ref", "common")
+        text(struct_of(eeg, "chaninfo", "nosedir"), "nosedir", "+X")
+        places, refs = struct_of(eeg, "chanlocs", "labels type"), file.create_group("#refs#")
+        for field, words in (("labels", ("C3", "Cz", "C4")), ("type", ("EEG",) * 3)):
+            held = [text(refs, f"{field}{i}", word).ref for i, word in enumerate(words)]
+            places.create_dataset(field, data=np.array(held, dtype=h5py.ref_dtype)[:, None])
+    whole = b"MATLAB 7.3 MAT-file".ljust(116) + bytes(8) + b"\x00\x02IM" + path.read_bytes()[128:]
+    path.write_bytes(whole)
+    return path
 
 
 def make_saved(folder: Path) -> dict[str, Path]:
@@ -198,7 +243,7 @@ def doors_of(form: str) -> list[Callable[[Path], object]]:
         return [WienerRegressor.load]
     doors: list[Callable[[Path], object]] = [io.read_session]
     doors.append(
-        io.read_signal if form in ("edf", "bdf", "fif", "evoked", "set", "vhdr") else None
+        io.read_signal if form in ("edf", "bdf", "fif", "evoked", "set", "set73", "vhdr") else None
     )
     doors.append({"tsv": io.read_events, "edf": io.read_events}.get(form, io.read_spikes))
     return [door for door in doors if door is not None]

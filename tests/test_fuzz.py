@@ -10,7 +10,7 @@ FORMATS = ["edf", "bdf", "ntok", "lossless", "npz", "mat", "matz", "tsv", "zarr"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", [*FORMATS, "nc", "nwb", "fif", "evoked", "set", "vhdr"])
+@pytest.mark.parametrize("form", [*FORMATS, "nc", "nwb", "fif", "evoked", "set", "set73", "vhdr"])
 def test_damaged_files_are_read_or_refused(tmp_path, form):
     spec = importlib.util.spec_from_file_location("fuzz", SCRIPT)
     fuzz = importlib.util.module_from_spec(spec)

@@ -33,6 +33,16 @@ def test_spikes_survive_pynapple(spikes):
     assert alone["spike_time"].values.tolist() == [1.0, 2.0]
 
 
+def test_silence_between_the_intervals_of_a_time_support_is_not_counted():
+    nap = pytest.importorskip("pynapple")
+    times = np.r_[np.arange(0.1, 100, 0.2), np.arange(200.1, 300, 0.2)]
+    support = nap.IntervalSet([0, 200], [100, 300])
+    x = io.from_pynapple(nap.TsGroup({0: nap.Ts(times)}, time_support=support))
+    found = neurokit.bin_spikes(x, 1.0)
+    assert found.isnull().values.ravel().tolist() == [False] * 100 + [True] * 100 + [False] * 100
+    assert float(found.mean()) == 5
+
+
 def test_arrays_survive_pynapple(rng):
     nap = pytest.importorskip("pynapple")
     x = recording.behaviour(rng.normal(size=(50, 2)), sampling_rate=250, features=["x", "y"])
