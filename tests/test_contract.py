@@ -114,6 +114,9 @@ def friends():
     return graph.assign_coords(source=list("abcdefghijkl"), target=list("abcdefghijkl")), None
 
 
+ON_TRIALS = (eeg, flicker)
+
+
 class Example(NamedTuple):
     """How to try one estimator: small parameters and the data it is for."""
 
@@ -191,6 +194,9 @@ EXAMPLES = {
         | {k: NETWORK[k] for k in TRAINED},
     ),
     "SpikeTokenizer": Example(reaching, {"bin_width": 0.02, "window": 0.1}),
+    "SSVEPNetClassifier": Example(
+        flicker, {"bands": 2, "n_filters": 4} | {k: NETWORK[k] for k in TRAINED}
+    ),
     "ShallowConvNetClassifier": Example(eeg, {"n_filters": 2} | {k: NETWORK[k] for k in TRAINED}),
     "SmoothedRegressor": Example(
         reaching, {"decoder": WienerRegressor(3), "smoother": FIRSmoother(8)}
@@ -235,6 +241,7 @@ CHECK_PARAMS = {
     "EEGNetClassifier": BRIEF,
     "ShallowConvNetClassifier": BRIEF | {"n_filters": 4},
     "SpikingClassifier": NETWORK | {"sampling_rate": 100.0},
+    "SSVEPNetClassifier": BRIEF | {"n_filters": 4, "sampling_rate": 100.0},
     "TDCAClassifier": {"sampling_rate": 100.0},
     "TRCAClassifier": {"sampling_rate": 100.0},
     "SpikingRegressor": NETWORK | {"sampling_rate": 50.0},
@@ -453,7 +460,16 @@ def test_saves_and_loads_without_pickle(estimator, given, tmp_path):
 
 
 # How to work, not what: these may be read again.
-WORKING = {"trainer", "random_state", "memory", "device", "beam", "n_jobs", "verbose"}
+WORKING = {
+    "trainer",
+    "adapt_trainer",
+    "random_state",
+    "memory",
+    "device",
+    "beam",
+    "n_jobs",
+    "verbose",
+}
 WORDS = {
     "alpha": 3.0,
     "binarize": "zero",
@@ -732,7 +748,7 @@ def test_one_seed_one_result_and_the_global_generators_stay(estimator, given):
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_live_chunks_join_to_the_whole(estimator, given, size):
     X, y = given
-    if not hasattr(estimator, "stream") or EXAMPLES[type(estimator).__name__].make is eeg:
+    if not hasattr(estimator, "stream") or EXAMPLES[type(estimator).__name__].make in ON_TRIALS:
         pytest.skip(f"{type(estimator).__name__} does not run along time, live")
     whole, *_ = outputs(estimator.fit(X, y), X)
     stream = estimator.stream()
@@ -742,6 +758,26 @@ def test_live_chunks_join_to_the_whole(estimator, given, size):
     joined = np.concatenate([*parts, stream.flush()])
     expected = whole.transpose("time", ...).values
     np.testing.assert_allclose(joined, expected, rtol=1e-5, atol=1e-6 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("size", [1, 37, 5000])
+def test_trials_that_come_live_join_to_the_whole(name, estimator, given, size):
+    X, y = given
+    live = hasattr(estimator, "stream") and hasattr(estimator, "predict_proba")
+    if not live or "trial" not in X.dims:
+        pytest.skip(f"{name} tells no trials apart, live")
+    whole = estimator.fit(X, y).predict_proba(X).values
+    if name == "SpikingClassifier":  # a trial is a stream, and every step is decided
+        found = [estimator.stream().push(trial.values.T)[-1] for trial in X]
+        np.testing.assert_allclose(found, whole, rtol=1e-5)
+        return
+    rows = X.transpose("trial", "time", ...).values.reshape(-1, X.sizes["channel"])
+    for step in (None, X.sizes["time"] / neurokit.sampling_rate(X)):
+        stream = estimator.stream(step)
+        assert isinstance(stream, Stream)
+        parts = [stream.push(rows[i : i + size]) for i in range(0, len(rows), size)]
+        joined = np.concatenate([*parts, stream.flush()])
+        np.testing.assert_allclose(joined, whole, rtol=1e-4, atol=1e-6)
 
 
 def live_rows(name, X):

@@ -105,7 +105,7 @@ def test_dbconformer_has_the_published_number_of_weights():
     assert count(DBConformer(2, 22, 1001, sfreq=250)) == 93_747
     assert count(DBConformer(2, 22, 1001, sfreq=250, channel_attention=False)) == 92_066
     assert count(DBConformer(2, 22, 1001, sfreq=250, depth=6)) == 251_507
-    assert count(SSVEPNet(40, 9, 100)) == 414_283
+    assert count(SSVEPNet(40, 9, 100, filters=torch.eye(100).expand(3, 100, 100))) == 414_283
 
 
 def test_attention_maps_sum_to_one_over_what_is_looked_at():
@@ -126,6 +126,22 @@ def test_the_shallow_network_is_two_convolutions():
     y = F.avg_pool1d(net.norm(y).square(), net.window, net.stride)
     expected = net.final_layer(y.clamp(min=1e-6).log().flatten(1))
     torch.testing.assert_close(net(x), expected)
+
+
+@pytest.mark.parametrize("n_times", [1, 2, 11, 30])
+def test_the_ssvep_network_is_its_layers_one_after_the_other(n_times):
+    filters = drawn(3, 3, n_times, n_times)
+    net = SSVEPNet(4, 5, n_times, filters=filters, n_filters=6).double().eval()
+    net.filters = filters
+    with torch.no_grad():
+        net.bands.copy_(torch.tensor([1.0, -0.5, 2.0]))
+    x = drawn(0, 3, 5, n_times)
+    y = sum(w * (x @ band) for w, band in zip(net.bands, filters, strict=True))
+    y = net.spatial(y)
+    pairs = [net.halve(F.pad(y, (0, 1))[..., t : t + 2]) for t in range(0, n_times, 2)]
+    y = F.relu(torch.cat(pairs, -1))
+    y = F.conv1d(F.pad(y, (4, 5)), net.temporal.weight, net.temporal.bias)
+    torch.testing.assert_close(net(x), net.final_layer(y.flatten(1)))
 
 
 @pytest.mark.parametrize("network", [EEGNet, ShallowConvNet, DBConformer])
@@ -152,7 +168,7 @@ def test_networks_take_any_rate_and_learn(network, rate):
         (lambda: DBConformer(2, 3, 10, sfreq=100), r"0.1 s is shorter than a patch of 0.5 s"),
         (lambda: EEGNet(2, 3, 20, sfreq=128), "EEGNet: a trial of 20 samples is shorter"),
         (lambda: ShallowConvNet(2, 3, 20, sfreq=250), "ShallowConvNet: a trial of 20 samples"),
-        (lambda: SSVEPNet(2, 3, 1), "2 samples at least"),
+        (lambda: SSVEPNet(2, 3, 5, filters=torch.eye(4)), r"shape .n_bands, 5, 5., got .4, 4."),
         (lambda: SelfAttention(10, 3), "dim must be a multiple of n_heads, got 10 and 3"),
         (lambda: SelfAttention(9, 3, scale="token"), "scale must be 'head' or 'model'"),
     ],

@@ -25,6 +25,7 @@ NEEDS_TORCH = {
     "RecurrentRegressor",
     "RegionTokenizer",
     "ShallowConvNetClassifier",
+    "SSVEPNetClassifier",
     "SpikingClassifier",
     "SpikeTransformer",
     "SpikingRegressor",

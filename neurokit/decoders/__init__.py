@@ -23,6 +23,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "networks.recurrent": ["RecurrentRegressor"],
         "networks.spiking": ["SpikingRegressor"],
         "networks.spiking_classifier": ["SpikingClassifier"],
+        "networks.ssvep": ["SSVEPNetClassifier"],
         "networks.window_mlp": ["WindowMLPRegressor"],
         "smoothed": ["SmoothedRegressor"],
         "tdca": ["TDCAClassifier"],

@@ -13,6 +13,7 @@ from scipy.special import logsumexp
 
 Array = NDArray[np.float64]
 SLOWEST = 3.0  # Hz: labels below are no flickers, but codes such as 1, 2 and 3
+LOWEST = 8.0  # Hz, of targets whose frequencies nobody tells
 LONGEST = 1024  # samples of a trial that is filtered by a matrix
 
 
@@ -36,13 +37,42 @@ def design_bands(
     return [band for band in chosen if band[0] <= highest - 4.0]
 
 
+def check_bands(
+    name: str,
+    given: object,
+    bands: Sequence[tuple[float, float]],
+    rate: float,
+    frequencies: Array | None,
+    n_times: int,
+) -> None:
+    """Refuse sub-bands and targets beyond half the rate, and trials shorter than a cycle."""
+    half = rate / 2
+    if not bands or not all(0 < low < high < half for low, high in bands):
+        raise ValueError(
+            f"{name}: bands must lie between 0 and {half:g} Hz, half the sampling rate, got"
+            f" {given!r}, which gives {list(bands)}."
+        )
+    if frequencies is None:
+        return
+    if frequencies.max() >= half:
+        raise ValueError(
+            f"{name}: a target at {frequencies.max():g} Hz cannot be seen at a sampling rate of"
+            f" {rate:g} Hz; record at a higher one."
+        )
+    if n_times < rate / frequencies.min():
+        raise ValueError(
+            f"{name}: trials of {n_times / rate:g} s are shorter than a cycle of"
+            f" {frequencies.min():g} Hz; give longer ones."
+        )
+
+
 def weigh_bands(n_bands: int) -> Array:
     """Return what each band counts for, ``k^-1.25 + 0.25`` (Chen et al. 2015, eq. 7)."""
     return np.arange(1, n_bands + 1, dtype=np.float64) ** -1.25 + 0.25
 
 
 @lru_cache(maxsize=4)
-def _make_operators(bands: tuple[tuple[float, float], ...], rate: float, n_times: int) -> Array:
+def make_operators(bands: tuple[tuple[float, float], ...], rate: float, n_times: int) -> Array:
     """Return the zero-phase band-passes of trials of one length as matrices.
 
     A filter run forwards and backwards over ``n_times`` samples is linear, so it is one matrix of
@@ -64,7 +94,7 @@ def filter_trials(values: Array, bands: Sequence[tuple[float, float]], rate: flo
         filtered = np.stack([_filter_twice(values, band, rate) for band in bands])
     else:
         flat = values.reshape(-1, n_times)
-        filtered = np.matmul(flat, _make_operators(tuple(bands), rate, n_times))
+        filtered = np.matmul(flat, make_operators(tuple(bands), rate, n_times))
         filtered = filtered.reshape(len(bands), *values.shape)
     filtered -= filtered.mean(axis=-1, keepdims=True)
     return filtered

@@ -9,6 +9,7 @@ import xarray as xr
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from neurokit.decoders.live import WindowStream
 from neurokit.inputs.trials import Trials, trials
 from neurokit.types import Floats, Recording
 
@@ -74,6 +75,30 @@ class TrialClassifier(ClassifierMixin, BaseEstimator):
         if len(self.classes_) == 2:
             return label_trials(values[:, 1] - values[:, 0], seen)
         return label_trials(values, seen, self.classes_)
+
+    def stream(self, step: float | None = None) -> Any:
+        """Begin a live recording, decided window by window.
+
+        Parameters
+        ----------
+        step : float, optional
+            Seconds from the beginning of one window to the next. Default: the length of a trial.
+
+        Returns
+        -------
+        stream
+            ``push(chunk)`` takes the next samples, shape (n, n_channels), and returns the
+            probabilities of each window of a trial's length that has ended, shape (n_windows,
+            n_classes), those of `predict_proba`. ``flush()`` returns no more.
+        """
+        check_is_fitted(self)
+
+        def decide(windows: Floats, look: int) -> tuple[Floats, Floats]:
+            rate = getattr(self, "sampling_rate_", None)
+            seen = Trials(windows, rate, None, "channel", single=False)
+            return self._probabilities(seen), np.ones(len(windows), bool)
+
+        return WindowStream(self, step, [self.n_times_], decide)
 
     # ------------------------------------------------------------ for the subclasses
 

@@ -4,14 +4,18 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.model_selection import check_cv
+from sklearn.utils.validation import check_is_fitted
 
 from neurokit.decoders.classifier import TrialClassifier, label_trials
+from neurokit.decoders.live import WindowStream
 from neurokit.inputs.classes import find_classes, index_labels, read_labels
 from neurokit.inputs.trials import Trials, trials
 from neurokit.metrics.cost import Cost, cost_of
+from neurokit.recording.clock import time_coordinates
 from neurokit.types import Codes, Floats, Labelled, Recording, Targets
 
 
@@ -152,6 +156,7 @@ class EarlyExitClassifier(MetaEstimatorMixin, TrialClassifier):
             )
         labels = read_labels(self, y, len(source.values))
         self.classes_ = find_classes(self, labels)
+        self.space_ = None if source.source is None else source.space
         n_times = source.values.shape[2]
         ends = np.ceil(np.arange(1, self.n_looks + 1) * n_times / self.n_looks)
         self.looks_ = np.unique(ends.astype(int))
@@ -218,6 +223,32 @@ class EarlyExitClassifier(MetaEstimatorMixin, TrialClassifier):
         guesses = self._guess(self.estimators_, source, np.arange(len(labels)))
         return self._curve(guesses, labels, source)
 
+    def stream(self, step: float | None = None) -> Any:
+        """Begin a live recording: windows of a trial's length, each decided as soon as it is sure.
+
+        Parameters
+        ----------
+        step : float, optional
+            Seconds from the beginning of one window to the next. Default: the length of a trial.
+
+        Returns
+        -------
+        stream
+            ``push(chunk)`` takes the next samples, shape (n, n_channels), and returns the
+            probabilities of the windows that are decided now, shape (n_windows, n_classes), those
+            of `predict_proba`, in the order in which the windows began. ``flush()`` returns none.
+        """
+        check_is_fitted(self)
+        last = len(self.looks_) - 1
+
+        def decide(windows: Floats, look: int) -> tuple[Floats, Floats]:
+            seen = self._label(windows)
+            rows = np.arange(len(windows))
+            proba = self._look(self.estimators_[look], seen, rows, windows.shape[2])
+            return proba, (proba.max(1) >= self.threshold_) | (look == last)
+
+        return WindowStream(self, step, self.looks_.tolist(), decide)
+
     def cost(self, X: Recording) -> Cost:
         """Return what the fitted estimator costs for each trial.
 
@@ -240,6 +271,17 @@ class EarlyExitClassifier(MetaEstimatorMixin, TrialClassifier):
         for cost, share in zip(costs[1:], taken[1:], strict=True):
             total = total.then(cost.times(share))
         return total
+
+    def _label(self, windows: Floats) -> Trials:
+        """Give plain windows the labels of the trials of ``fit``, which estimators may ask for."""
+        rate = getattr(self, "sampling_rate_", None)
+        if self.space_ is None or rate is None:
+            return Trials(windows, rate, None, "channel", single=False)
+        x = xr.DataArray(windows, dims=("trial", self.space_, "time"))
+        x = x.assign_coords(time_coordinates(0, rate, windows.shape[2]))
+        if (names := getattr(self, "channels_", None)) is not None:
+            x = x.assign_coords({self.space_: names})
+        return Trials(windows, rate, x, self.space_, single=False)
 
     def _probabilities(self, seen: Trials) -> Floats:
         return self._exit(seen)[1]

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax
 
 from neurokit.decoders._ssvep import (
+    LOWEST,
+    check_bands,
     design_bands,
     filter_trials,
     fit_sharpness,
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Solution = dict[str, Array]
 _FOLDS = 4
-_LOWEST = 8.0  # Hz, of targets whose frequencies nobody tells
 
 
 class FlickerClassifier(Saveable, TrialClassifier):
@@ -69,9 +70,16 @@ class FlickerClassifier(Saveable, TrialClassifier):
         self.sampling_rate_ = require_rate(self, seen.sampling_rate)
         self.n_times_ = seen.values.shape[2]
         self.frequencies_ = self._find_frequencies()
-        lowest = _LOWEST if self.frequencies_ is None else float(self.frequencies_.min())
+        lowest = LOWEST if self.frequencies_ is None else float(self.frequencies_.min())
         self.bands_ = design_bands(self.bands, lowest, self.sampling_rate_)
-        self._check_bands()
+        check_bands(
+            type(self).__name__,
+            self.bands,
+            self.bands_,
+            self.sampling_rate_,
+            self.frequencies_,
+            self.n_times_,
+        )
         self._keep_design()
         x = self._filter(seen.values)
         self._check_trials(x, index)
@@ -160,27 +168,6 @@ class FlickerClassifier(Saveable, TrialClassifier):
                 f" {self.classes_.tolist()}, got {self.frequencies!r}."
             )
         return hz
-
-    def _check_bands(self) -> None:
-        name, half = type(self).__name__, self.sampling_rate_ / 2
-        if not self.bands_ or not all(0 < low < high < half for low, high in self.bands_):
-            raise ValueError(
-                f"{name}: bands must lie between 0 and {half:g} Hz, half the sampling rate, got"
-                f" {self.bands!r}, which gives {self.bands_}."
-            )
-        hz = self.frequencies_
-        if hz is None:
-            return
-        if hz.max() >= half:
-            raise ValueError(
-                f"{name}: a target at {hz.max():g} Hz cannot be seen at a sampling rate of"
-                f" {2 * half:g} Hz; record at a higher one."
-            )
-        if self.n_times_ < self.sampling_rate_ / hz.min():
-            raise ValueError(
-                f"{name}: trials of {self.n_times_ / self.sampling_rate_:g} s are shorter than a"
-                f" cycle of {hz.min():g} Hz; give longer ones."
-            )
 
     def _decisions(self, seen: Trials) -> Floats:
         scores = self._add_bands(self._score(self.solution_, self._filter(seen.values)))

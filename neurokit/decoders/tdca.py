@@ -121,7 +121,7 @@ class TDCAClassifier(FlickerClassifier):
 
     def _check_trials(self, x: Array, index: NDArray[np.intp]) -> None:
         check_repeats(self, index)
-        warn_of_phases(self, x, index)
+        warn_of_phases(type(self).__name__, x, index, self.frequencies_, self.sampling_rate_)
 
     @property
     def filters_(self) -> Array:

@@ -100,7 +100,7 @@ class TRCAClassifier(FlickerClassifier):
 
     def _check_trials(self, x: Array, index: NDArray[np.intp]) -> None:
         check_repeats(self, index)
-        warn_of_phases(self, x, index)
+        warn_of_phases(type(self).__name__, x, index, self.frequencies_, self.sampling_rate_)
 
     @property
     def filters_(self) -> Array:
@@ -167,18 +167,22 @@ def check_repeats(classifier: FlickerClassifier, index: NDArray[np.intp]) -> Non
         )
 
 
-def warn_of_phases(classifier: FlickerClassifier, x: Array, index: NDArray[np.intp]) -> None:
+def warn_of_phases(
+    name: str, x: Array, index: NDArray[np.intp], hz: Array | None, rate: float
+) -> None:
     """Warn where trials respond to their flicker and yet share no phase.
 
     Parameters
     ----------
-    classifier : FlickerClassifier
-        With the frequencies, where they are known.
+    name : str
+        The decoder that warns.
     x : ndarray of shape (n_bands, n_trials, n_channels, n_times)
         Filtered trials.
     index : ndarray of int, shape (n_trials,)
+    hz : ndarray of shape (n_classes,) or None
+        Frequencies of the targets, where they are known.
+    rate : float
     """
-    hz, rate = classifier.frequencies_, classifier.sampling_rate_
     if hz is None or share_phase(x[0], index, hz, rate):
         return
     # weak responses share no visible phase either: only those that are seen without it count
@@ -187,7 +191,7 @@ def warn_of_phases(classifier: FlickerClassifier, x: Array, index: NDArray[np.in
     chance = 1 / len(hz)
     if seen.mean() > chance + 3 * np.sqrt(chance * (1 - chance) / len(index)):
         warnings.warn(
-            f"{type(classifier).__name__}: the training trials of a target share no phase, so"
+            f"{name}: the training trials of a target share no phase, so"
             " their mean is no template and decoding will be at chance; cut trials at the start of"
             " the flicker, or use FBCCAClassifier.",
             UserWarning,

@@ -9,18 +9,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import compute_class_weight
-from sklearn.utils.validation import check_is_fitted
 
 from neurokit.decoders.classifier import TrialClassifier
 from neurokit.decoders.networks.counting import cost_of_network
 from neurokit.decoders.networks.learning import draw_seed, slow_down
-from neurokit.inputs.chunks import ChunkLabels
 from neurokit.inputs.classes import find_classes, index_labels, read_labels
 from neurokit.inputs.rates import require_rate
 from neurokit.inputs.trials import Trials, trials
 from neurokit.metrics.cost import Cost
 from neurokit.persistence import Saveable
-from neurokit.streaming import check_chunk
 from neurokit.types import Floats, Recording, Targets
 
 if TYPE_CHECKING:
@@ -108,29 +105,6 @@ class NetworkClassifier(Saveable, TrialClassifier):
         trainer = slow_down(self.trainer or self.make_trainer())
         self.module_ = deepcopy(self.module_)
         return self._learn(seen, index, groups, trainer, draw_seed(self.random_state))
-
-    def stream(self, step: float | None = None) -> Any:
-        """Begin a live recording, decided window by window.
-
-        Parameters
-        ----------
-        step : float, optional
-            Seconds from one decision to the next. Default: the length of a trial.
-
-        Returns
-        -------
-        stream
-            ``push(chunk)`` takes the next samples, shape (n, n_channels), and returns the
-            probabilities of each window of a trial's length that has ended, shape (n_windows,
-            n_classes), those of `predict_proba`. ``flush()`` returns no more.
-        """
-        check_is_fitted(self)
-        every = self.n_times_ if step is None else round(step * self.sampling_rate_)
-        if every < 1:
-            raise ValueError(
-                f"{type(self).__name__}.stream: step must be one sample or more, got {step!r} s."
-            )
-        return _WindowStream(self, every)
 
     def cost(self, X: Recording) -> Cost:
         """Return what the fitted estimator costs for each trial.
@@ -276,34 +250,6 @@ class NetworkClassifier(Saveable, TrialClassifier):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.poor_score = True  # for trials of one sample
         return tags
-
-
-class _WindowStream:
-    """The newest samples of one live recording, and when the next decision is due."""
-
-    def __init__(self, classifier: NetworkClassifier, every: int) -> None:
-        self._classifier, self._every = classifier, every
-        self._rows = np.empty((0, classifier.n_features_in_))
-        self._labels = ChunkLabels.of_fit(classifier)
-        self._wait = classifier.n_times_  # samples that must stand before the next decision
-
-    def push(self, chunk: Floats) -> Floats:
-        classifier = self._classifier
-        name, n_times = type(classifier).__name__, classifier.n_times_
-        chunk = check_chunk(name, chunk, self._rows.shape[1], "samples", self._labels)
-        rows = np.concatenate([self._rows, chunk])
-        windows = []
-        while len(rows) >= self._wait:
-            windows.append(rows[self._wait - n_times : self._wait].T)
-            self._wait += self._every
-        dropped = max(min(self._wait - n_times, len(rows)), 0)
-        self._rows, self._wait = rows[dropped:], self._wait - dropped
-        if not windows:
-            return self.flush()
-        return np.exp(classifier._decide(np.stack(windows)))
-
-    def flush(self) -> Floats:
-        return np.empty((0, len(self._classifier.classes_)))
 
 
 def find_groups(seen: Trials, groups: ArrayLike | None) -> Floats | None:
