@@ -13,7 +13,7 @@ from sklearn.cross_decomposition import CCA
 
 from neurokit.datasets import make_ssvep
 from neurokit.decoders import FBCCAClassifier, TDCAClassifier, TRCAClassifier
-from neurokit.decoders import _ssvep as ssvep
+from neurokit.decoders import steady_state as ssvep
 
 TARGETS = (8.0, 9.0, 11.0, 13.0)
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurokit.decoders._ssvep import correlate_canonically, make_references
 from neurokit.decoders.flicker import Array, FlickerClassifier, Solution
+from neurokit.decoders.steady_state import correlate_canonically, make_references
 
 
 class FBCCAClassifier(FlickerClassifier):

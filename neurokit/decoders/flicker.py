@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 
-from neurokit.decoders._ssvep import (
+from neurokit.decoders.classifier import TrialClassifier
+from neurokit.decoders.steady_state import (
     LOWEST,
     check_bands,
     design_bands,
@@ -18,7 +19,6 @@ from neurokit.decoders._ssvep import (
     read_frequencies,
     weigh_bands,
 )
-from neurokit.decoders.classifier import TrialClassifier
 from neurokit.inputs.classes import find_classes, index_labels, read_labels
 from neurokit.inputs.rates import require_rate
 from neurokit.inputs.trials import Trials, trials

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurokit.decoders._ssvep import correlate, delay_channels, make_references, solve_tdca
 from neurokit.decoders.flicker import Array, FlickerClassifier, Solution
+from neurokit.decoders.steady_state import correlate, delay_channels, make_references, solve_tdca
 from neurokit.decoders.trca import check_repeats, warn_of_phases
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurokit.decoders._ssvep import (
+from neurokit.decoders.flicker import Array, FlickerClassifier, Solution
+from neurokit.decoders.steady_state import (
     Moments,
     correlate,
     correlate_canonically,
@@ -16,7 +17,6 @@ from neurokit.decoders._ssvep import (
     share_phase,
     solve_trca,
 )
-from neurokit.decoders.flicker import Array, FlickerClassifier, Solution
 
 
 class TRCAClassifier(FlickerClassifier):

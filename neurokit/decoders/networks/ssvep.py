@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.decoders._ssvep import (
+from neurokit.decoders.networks.classifier import NetworkClassifier
+from neurokit.decoders.networks.learning import draw_seed
+from neurokit.decoders.steady_state import (
     LOWEST,
     check_bands,
     design_bands,
@@ -18,8 +20,6 @@ from neurokit.decoders._ssvep import (
     make_operators,
     read_frequencies,
 )
-from neurokit.decoders.networks.classifier import NetworkClassifier
-from neurokit.decoders.networks.learning import draw_seed
 from neurokit.decoders.trca import warn_of_phases
 from neurokit.inputs.classes import index_labels, read_labels
 from neurokit.inputs.trials import Trials
