@@ -3,6 +3,7 @@
     OMP_NUM_THREADS=1 python benchmarks/ssvep.py simulated --seeds 10
     NEUROKIT_DATA=... python benchmarks/ssvep.py exo
     OMP_NUM_THREADS=1 python benchmarks/ssvep.py time --repeats 7
+    python benchmarks/ssvep.py network --seeds 5 --device cuda
 
 ``simulated`` and ``time`` show meegkit's TRCA beside ours where it is installed, and MOABB's TRCA
 and TDCA where moabb is. Nothing is chosen here: all decoders have their defaults, and the seeds
@@ -10,6 +11,7 @@ and TDCA where moabb is. Nothing is chosen here: all decoders have their default
 """
 
 import argparse
+import copy
 import os
 import time
 import warnings
@@ -205,10 +207,100 @@ def timing(args):
             print(f"{n}: {np.median(ratio):.1f} x [{ratio.min():.1f}-{ratio.max():.1f}]")
 
 
+SPELLER = tuple(float(f) for f in np.arange(8.0, 15.9, 0.4).round(1))
+VISUAL = ["Pz", "PO3", "PO7", "PO4", "PO8", "POz", "O1", "Oz", "O2"]
+LATENCY, BLOCKS = 0.14, 6
+
+
+def spellers(seed, amplitude, seconds=0.4):
+    """Ten people, 20 targets, six blocks; windows that begin when the response does."""
+    x, _ = make_ssvep(
+        SPELLER,
+        n_trials=BLOCKS,
+        n_subjects=10,
+        n_channels=61,
+        duration=LATENCY + seconds + 0.01,
+        amplitude=amplitude,
+        random_state=seed,
+    )
+    begin = round(LATENCY * 250)
+    x = x.sel(channel=VISUAL).isel(time=slice(begin, begin + round(seconds * 250)))
+    table = x["subject"].to_series().to_frame().assign(label=x["label"].values)
+    block = table.groupby(["subject", "label"]).cumcount().to_numpy()
+    return x, block
+
+
+def network(args):
+    """Both stages of the network against either alone, and against what learns from one person."""
+    from neurokit.decoders import SSVEPNetClassifier
+    from neurokit.metrics import itr
+    from neurokit.training import Trainer
+
+    def trainer(batch_size):
+        return Trainer(
+            args.epochs,
+            batch_size=batch_size,
+            learning_rate=1e-4,
+            schedule="constant",
+            warmup=0.0,
+            clip_norm=None,
+            device=args.device,
+        )
+
+    rows = {}
+    for seed in range(args.first, args.first + args.seeds):
+        x, block = spellers(seed, args.amplitude)
+        y, who = x["label"].values, x["subject"].values
+        train = block < BLOCKS - 1
+        both = SSVEPNetClassifier(
+            trainer=trainer(100), adapt_trainer=trainer(200), random_state=seed
+        ).fit(x[train], y[train], groups=who[train])
+        scores = {}
+        for person in np.unique(who):
+            mine, test = train & (who == person), ~train & (who == person)
+            scores.setdefault("first stage alone", []).append(
+                unadapted(both).score(x[test], y[test])
+            )
+            both.adapt(x[mine], y[mine])
+            scores.setdefault("both stages", []).append(both.score(x[test], y[test]))
+            alone = SSVEPNetClassifier(
+                dropout=(0.6, 0.7, 0.95), trainer=trainer(200), random_state=seed
+            )
+            for name, decoder in (
+                ("second stage alone", alone),
+                ("eTRCA", TRCAClassifier()),
+                ("TDCA", TDCAClassifier()),
+                ("FBCCA", FBCCAClassifier()),
+            ):
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    decoder.fit(x[mine], y[mine])
+                scores.setdefault(name, []).append(decoder.score(x[test], y[test]))
+        for name, found in scores.items():
+            bits = float(itr(np.array(found), len(SPELLER), selection_time=0.9).mean())
+            rows.setdefault(name, []).append((np.mean(found), bits))
+            print(f"seed {seed} | {name} | {np.mean(found):.4f} | {bits:.2f}", flush=True)
+    for name, found in rows.items():
+        accuracy, bits = np.array(found).T
+        print(f"| {name} | {accuracy.mean():.3f} ± {accuracy.std():.3f} | {bits.mean():.1f} |")
+
+
+def unadapted(speller):
+    """The network of all people, however often it was adapted since."""
+    twin = copy.copy(speller)
+    twin.module_ = speller.global_module_
+    return twin
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["simulated", "exo", "time"])
+    parser.add_argument("what", choices=["simulated", "exo", "time", "network"])
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--first", type=int, default=1, help="first seed of the network's people")
+    parser.add_argument("--amplitude", type=float, default=1.5, help="uV, of the network's people")
+    parser.add_argument("--epochs", type=int, default=1000)
+    parser.add_argument("--device", default="auto")
     chosen = parser.parse_args()
-    {"simulated": simulated, "exo": exo, "time": timing}[chosen.what](chosen)
+    does = {"simulated": simulated, "exo": exo, "time": timing, "network": network}
+    does[chosen.what](chosen)

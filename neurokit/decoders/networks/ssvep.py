@@ -61,9 +61,9 @@ class SSVEPNetClassifier(NetworkClassifier):
     Attributes
     ----------
     module_ : neurokit.nn.ssvep.SSVEPNet
-        Of the one person after `adapt`, else that of all.
+        The network of the one person after `adapt`, else that of all.
     global_module_ : neurokit.nn.ssvep.SSVEPNet
-        That of all people.
+        The network of all people.
     adapted_ : bool
         Whether ``module_`` is one person's.
     classes_ : ndarray of shape (n_classes,)
