@@ -190,7 +190,7 @@ def test_histories_do_not_reach_across_a_jump_or_another_trial(recording):
     joined = wiener.predict(xr.concat([first, second], "time"))
     expected = np.concatenate([wiener.predict(first), wiener.predict(second)])
     np.testing.assert_allclose(joined, expected)
-    trials = xr.concat([first, second.assign_coords(time=first.time)], "trial")
+    trials = xr.concat([first, first.copy(data=second.values)], "trial")
     np.testing.assert_allclose(wiener.predict(trials).values.reshape(-1, 2), expected)
 
 

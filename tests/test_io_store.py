@@ -163,6 +163,7 @@ def test_a_session_comes_back_the_same(tmp_path, suffix):
     _same(tree["signal/lfp"].to_dataset(), signal["lfp"].to_dataset())
 
 
+@pytest.mark.filterwarnings("ignore:Mismatched null-like")  # None and NaN, before pandas 3
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize(
     "table",
