@@ -209,10 +209,14 @@ def test_a_trajectory_given_counts_is_that_of_a_grid(rng, negbin):
     theta, z = np.array([[0.2, 0.0]]), np.zeros(1, np.int64)
     x = np.zeros((1, 1, q))
     found = Dynamics(np.zeros((1, 1, q + 1, q)), np.eye(q)[None, None])
-    step = latents.draw_by_polya_gamma if negbin else latents.draw_around_mode
     draws = np.empty(n)
+    given = (found, np.zeros(1, np.int64), first, rng)
     for k in range(n):
-        step(y, keep, r, theta, z, x, found, np.zeros(1, np.int64), first, rng)
+        if negbin:
+            pulls = latents.augment(y, keep, r, theta, z, x, rng)
+            latents.draw_trajectories(pulls, x, *given)
+        else:
+            latents.draw_around_mode(y, keep, r, theta, z, x, *given)
         draws[k] = x[0, 0, 0]
     grid = np.linspace(-5, 5, 4001)
     logs = likelihood.log_probabilities(

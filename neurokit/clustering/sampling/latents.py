@@ -5,9 +5,12 @@ With psi = eta - log r, the negative binomial likelihood of a count y is, up to 
     e^{y psi} / (1 + e^psi)^{y + r} ~ e^{(y - r) psi / 2} E[e^{-w psi^2 / 2}],  w ~ PG(y + r, 0)
 
 so that given w ~ PG(y + r, psi) the trajectory is a Gaussian chain (Polson, Scott and Windle 2013,
-theorem 1). For Poisson counts there is no such number; a window of the trajectory is proposed from
-the Gaussian around its mode and accepted by the exact ratio.
+theorem 1), and states can be drawn with it integrated out (`collapsed`). For Poisson counts there
+is no such number; a window of the trajectory is proposed from the Gaussian around its mode and
+accepted by the exact ratio.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -22,29 +25,49 @@ Array = NDArray[np.float64]
 _WINDOW = 50  # bins proposed at once
 
 
-def draw_by_polya_gamma(
+class Pulls(NamedTuple):
+    """What counts say of every trajectory, bin by bin: exp(-x' lam x / 2 + eta' x)."""
+
+    lam: Array  # (K, T, q, q), lower triangles
+    eta: Array  # (K, T, q)
+
+
+def augment(
     y: Array,
     keep: NDArray[np.bool_],
     r: Array,
     theta: Array,
     z: NDArray[np.int64],
     latents: Array,
+    rng: np.random.Generator,
+) -> Pulls:
+    """Draw Pólya-gamma numbers, given which negative binomial counts are Gaussian in x."""
+    psi = log_rates(theta, z, latents) - np.log(r)[:, None]
+    omega = sample_polya_gamma(np.where(keep, y + r[:, None], 0.0), psi, rng)
+    n_clusters, n_times, q = latents.shape
+    pulls = Pulls(np.zeros((n_clusters, n_times, q, q)), np.zeros(latents.shape))
+    for j in range(n_clusters):
+        members = np.flatnonzero(z == j)
+        _add_augmented(y, keep, r, theta, members, omega, pulls.lam[j], pulls.eta[j])
+    return pulls
+
+
+def draw_trajectories(
+    pulls: Pulls,
+    latents: Array,
     dynamics: Dynamics,
     xi: NDArray[np.int64],
     first: NDArray[np.bool_],
     rng: np.random.Generator,
 ) -> None:
-    """Draw all trajectories (K, T, q) given negative binomial counts, in place."""
-    psi = log_rates(theta, z, latents) - np.log(r)[:, None]
-    omega = sample_polya_gamma(np.where(keep, y + r[:, None], 0.0), psi, rng)
+    """Draw all trajectories (K, T, q) given what counts say of them and states, in place."""
     inverse = np.linalg.inv(dynamics.noise)
     for j in range(len(latents)):
-        chain = chain_precision(dynamics.weight[j], inverse[j], xi, first)
-        members = np.flatnonzero(z == j)
-        _add_augmented(y, keep, r, theta, members, omega, chain[0], chain[2])
-        own, back, ok = factor(chain[0], chain[1])
+        diagonal, lower, linear = chain_precision(dynamics.weight[j], inverse[j], xi, first)
+        own, back, ok = factor(diagonal + pulls.lam[j], lower)
         if ok:
-            latents[j] = solve(own, back, chain[2], rng.standard_normal(chain[2].shape))
+            linear += pulls.eta[j]
+            latents[j] = solve(own, back, linear, rng.standard_normal(linear.shape))
 
 
 @njit(cache=True, error_model="numpy", nogil=True)

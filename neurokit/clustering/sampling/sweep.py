@@ -3,6 +3,7 @@
 import numpy as np
 
 from neurokit.clustering.sampling import states
+from neurokit.clustering.sampling.collapsed import sweep_states
 from neurokit.clustering.sampling.dynamics import (
     Moments,
     densities_of,
@@ -13,12 +14,13 @@ from neurokit.clustering.sampling.dynamics import (
     posterior,
 )
 from neurokit.clustering.sampling.frames import shift, turn_axes
-from neurokit.clustering.sampling.latents import draw_around_mode, draw_by_polya_gamma
+from neurokit.clustering.sampling.latents import augment, draw_around_mode, draw_trajectories
 from neurokit.clustering.sampling.likelihood import draw_shapes, log_probabilities, log_rates
 from neurokit.clustering.sampling.loadings import fit_loadings, log_theta, reassign
 from neurokit.clustering.sampling.model import Chain, Counts, Prior
 from neurokit.clustering.sampling.partition_prior import log_block
 from neurokit.clustering.sampling.splits import split_or_merge
+from neurokit.clustering.sampling.together import draw_windows, laws_of
 from neurokit.clustering.sampling.transfers import transfer
 
 N_SPLITS = 2  # splits or merges tried in a sweep
@@ -47,13 +49,20 @@ def sweep_within(chain: Chain, counts: Counts, prior: Prior, rng: np.random.Gene
 
 
 def draw_latents(chain: Chain, counts: Counts, prior: Prior, rng: np.random.Generator) -> None:
-    """Trajectories given counts, loadings, states and dynamics."""
-    given = (chain.r, chain.theta, chain.z, chain.latents, chain.dynamics, chain.xi)
+    """States with the trajectories integrated out, then trajectories given states."""
+    data = (counts.y, counts.keep, chain.r, chain.theta, chain.z, chain.latents)
     if prior.negbin:
-        draw_by_polya_gamma(counts.y, counts.keep, *given, counts.first, rng)
+        pulls = augment(*data, rng)
+        if prior.n_states > 1:
+            ahead = bool(rng.random() < 0.5)
+            given = (*pulls, chain.latents, *laws_of(chain), counts.first)
+            sweep_states(*given, chain.xi, 0, len(chain.xi), ahead, rng)
+        draw_trajectories(pulls, chain.latents, chain.dynamics, chain.xi, counts.first, rng)
     else:
-        share = draw_around_mode(counts.y, counts.keep, *given, counts.first, rng)
+        share = draw_around_mode(*data, chain.dynamics, chain.xi, counts.first, rng)
         chain.tallies["windows of trajectories"] = share
+        if prior.n_states > 1:
+            chain.tallies["windows of states"] = draw_windows(chain, counts, rng)
 
 
 def draw_frames_and_dynamics(
