@@ -68,7 +68,10 @@ def test_half_precision_keeps_a_single_precision_state(dtype, n_columns, recurre
         _agree(x, decay=0.9, rtol=1e-2, atol=1e-2)
 
 
-@pytest.mark.parametrize(("n_rows", "n_units"), [(1, 1), (3, 20), (33, 64), (20, 128), (5, 140)])
+@pytest.mark.parametrize(
+    ("n_rows", "n_units"),
+    [(1, 1), (3, 20), (33, 64), (20, 128), (5, 140), (33, 300), (70, 512), (3, 1100)],
+)
 @pytest.mark.parametrize("synaptic", [None, 0.6])
 def test_recurrent_layers_of_any_width(n_rows, n_units, synaptic):
     torch.manual_seed(5)

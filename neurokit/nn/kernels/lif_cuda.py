@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from torch import Tensor
+from triton.runtime import driver
 
 from neurokit.nn.kernels import lif_triton as kernels
 
@@ -169,8 +170,17 @@ class Plan:
             self.compiled[key] = kernel[(self.n_programs,)](
                 *pointers, *self.numbers, *options, num_warps=self.warps
             )
-        else:
-            compiled[self.n_programs, 1, 1](*pointers, *self.numbers, *options)
+            return
+        arguments = *pointers, *self.numbers, *options
+        grid = self.n_programs, 1, 1
+        stream = driver.active.get_current_stream(self.device.index)
+        try:  # what `compiled[grid]` does for each call, without profilers' hooks
+            compiled.run(
+                *grid, stream, compiled.function, compiled.packed_metadata, None, None, None,
+                *arguments,
+            )  # fmt: skip
+        except (AttributeError, TypeError):  # another version of Triton
+            compiled[grid](*arguments)
 
 
 _plan = lru_cache(256)(Plan)

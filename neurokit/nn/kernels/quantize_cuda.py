@@ -12,6 +12,35 @@ import triton.language as tl
 
 
 @triton.jit
+def project_rows(rest, project_at, offset_at, dim, ROWS: tl.constexpr, n_searched: tl.constexpr):
+    """Project residuals to where the codes are searched."""
+    searched = tl.arange(0, n_searched)
+    weight = tl.load(project_at + dim[:, None] * n_searched + searched[None, :])
+    offset = tl.broadcast_to(tl.load(offset_at + searched)[None, :], ROWS, n_searched)
+    return tl.dot(rest, weight, acc=offset, input_precision="ieee")
+
+
+@triton.jit
+def choose(y, table_at, bias_at, n_codes: tl.constexpr, n_searched: tl.constexpr,
+           ROWS: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
+    """Return the best of all codes for every row, the first of equals."""
+    searched = tl.arange(0, n_searched)
+    # the best per column of the block; columns meet once
+    best = tl.full((ROWS, BLOCK), float("-inf"), tl.float32)
+    best_at = tl.zeros((ROWS, BLOCK), tl.int32)
+    for first in range(0, n_codes, BLOCK):
+        code = first + tl.arange(0, BLOCK)
+        table = tl.load(table_at + searched[:, None] * n_codes + code[None, :])
+        bias = tl.broadcast_to(tl.load(bias_at + code)[None, :], ROWS, BLOCK)
+        score = tl.dot(y, table, acc=bias, input_precision="ieee")
+        best_at = tl.where(score > best, first, best_at)
+        best = tl.maximum(best, score)
+    top = tl.max(best, 1)
+    codes = best_at + tl.arange(0, BLOCK)[None, :]
+    return tl.min(tl.where(best == top[:, None], codes, n_codes - 1), 1)
+
+
+@triton.jit
 def _encode(
     x_at, table_at, bias_at, words_at, project_at, offset_at, codes_at, n_vectors, n_dims,
     n_levels: tl.constexpr, n_codes: tl.constexpr, n_searched: tl.constexpr,
@@ -20,39 +49,19 @@ def _encode(
 ):  # fmt: skip
     row = tl.program_id(0).to(tl.int64) * block_vectors + tl.arange(0, block_vectors)
     dim = tl.arange(0, padded_dims)
-    searched = tl.arange(0, n_searched)
     inside = (row[:, None] < n_vectors) & (dim[None, :] < n_dims)
     rest = tl.load(x_at + row[:, None] * n_dims + dim[None, :], mask=inside, other=0.0)
     for level in range(n_levels):
+        y = rest
         if factorised:
-            weight = tl.load(
-                project_at + (level * padded_dims + dim[:, None]) * n_searched + searched[None, :]
-            )
-            offset = tl.load(offset_at + level * n_searched + searched)
-            y = tl.dot(
-                rest, weight, input_precision="ieee",
-                acc=tl.broadcast_to(offset[None, :], block_vectors, n_searched),
+            y = project_rows(
+                rest, project_at + level * padded_dims * n_searched,
+                offset_at + level * n_searched, dim, block_vectors, n_searched,
             )  # fmt: skip
-        else:
-            y = rest
-        # the best per column of the block; columns meet once per stage
-        best = tl.full((block_vectors, block_codes), float("-inf"), tl.float32)
-        best_at = tl.zeros((block_vectors, block_codes), tl.int32)
-        for first in range(0, n_codes, block_codes):
-            code = first + tl.arange(0, block_codes)
-            table = tl.load(
-                table_at + (level * n_searched + searched[:, None]) * n_codes + code[None, :]
-            )
-            bias = tl.load(bias_at + level * n_codes + code)
-            score = tl.dot(
-                y, table, input_precision="ieee",
-                acc=tl.broadcast_to(bias[None, :], block_vectors, block_codes),
-            )  # fmt: skip
-            best_at = tl.where(score > best, first, best_at)
-            best = tl.maximum(best, score)
-        top = tl.max(best, 1)
-        codes = best_at + tl.arange(0, block_codes)[None, :]
-        chosen = tl.min(tl.where(best == top[:, None], codes, n_codes - 1), 1)
+        chosen = choose(
+            y, table_at + level * n_searched * n_codes, bias_at + level * n_codes, n_codes,
+            n_searched, block_vectors, block_codes,
+        )  # fmt: skip
         tl.store(codes_at + row * n_levels + level, chosen.to(tl.int64), mask=row < n_vectors)
         words = words_at + (level * n_codes + chosen[:, None]) * n_dims + dim[None, :]
         rest -= tl.load(words, mask=inside, other=0.0)
@@ -75,16 +84,16 @@ def encode(x, table, bias, words, project, project_bias):
     padded_dims = max(16, triton.next_power_of_2(n_dims))
     block = min(64, 8192 // padded_dims)
     n_padded = triton.cdiv(n_codes, block) * block
-    table = _pad(table, n_padded, n_searched).mT.contiguous()
-    bias = _pad(bias, n_padded, value=float("-inf"))
-    words = _pad(words, n_padded, n_dims)
+    table = pad(table, n_padded, n_searched).mT.contiguous()
+    bias = pad(bias, n_padded, value=float("-inf"))
+    words = pad(words, n_padded, n_dims)
     factorised = project is not None
     if factorised:
-        project = _pad(project, n_searched, padded_dims).mT.contiguous()
-        project_bias = _pad(project_bias, n_searched)
+        project = pad(project, n_searched, padded_dims).mT.contiguous()
+        project_bias = pad(project_bias, n_searched)
     else:
         project, project_bias = table, bias
-    with torch.cuda.device(x.device):
+    with torch.cuda.device(x.get_device()):
         _encode[(triton.cdiv(n_vectors, block),)](
             x, table, bias, words, project, project_bias, codes, n_vectors, n_dims,
             n_levels=n_levels, n_codes=n_padded, n_searched=n_searched, padded_dims=padded_dims,
@@ -94,7 +103,7 @@ def encode(x, table, bias, words, project, project_bias):
     return codes
 
 
-def _pad(x, *shape, value=0.0):
+def pad(x, *shape, value=0.0):
     """Fill the last axes of ``x`` up to ``shape``."""
     missing = [want - have for want, have in zip(shape, x.shape[-len(shape) :], strict=True)]
     if not any(missing):

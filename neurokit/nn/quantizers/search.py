@@ -31,8 +31,10 @@ def search(x: Tensor, tables: Tables, beam: int = 1) -> Tensor:
         )
         return torch.from_numpy(codes)
     if x.device.type == "cuda" and beam == 1 and find_spec("triton") is not None:
-        from neurokit.nn.kernels import quantize_cuda
+        from neurokit.nn.kernels import quantize_cuda, quantize_short_cuda
 
+        if quantize_short_cuda.pays(x, tables.table, tables.project):
+            return quantize_short_cuda.encode(x, *tables)
         if quantize_cuda.fits(tables.table, tables.project):
             return quantize_cuda.encode(x, *tables)
     return _search_anywhere(x, tables, beam)

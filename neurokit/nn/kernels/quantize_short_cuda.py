@@ -1,0 +1,230 @@
+"""Residual quantisation on CUDA by short lists: tensor cores propose, float32 decides.
+
+Scores of vectors ``y`` and code words ``t`` rounded to float16, ``y'`` and ``t'``, are cheap, and
+wrong by no more than can be said beforehand. With the bias ``b``::
+
+    |score' - score| <= |y - y'| |t'| + |y| |t - t'| + r (|y| |t| + |b|) = e
+
+by Cauchy and Schwarz; ``r`` bounds the rounding of both sums. The code that is best in float32 has
+a rounded score of at least the best one's less ``2 e``. Where only one code has that, it is the
+answer. The other vectors, a few in a hundred, are listed and searched in float32, as on the
+processor: the codes are the same. Both sides are scaled by powers of two, which round nothing.
+"""
+# mypy: ignore-errors
+
+import torch
+import triton
+import triton.language as tl
+
+from neurokit.nn.kernels.quantize_cuda import choose, pad, project_rows
+
+_FEWEST_CODES, _MOST_CODES = 128, 4096
+_LEAST_WORK = 10**10  # products, below which launches cost more than the search
+_NOWHERE = tl.constexpr(-3e38)  # bias of codes that do not exist
+
+
+@triton.jit
+def _power_below(x):
+    """Return the power of two at or below a positive number, and its reciprocal."""
+    bits = x.to(tl.int32, bitcast=True) & 0x7F800000
+    return bits.to(tl.float32, bitcast=True), (0x7F000000 - bits).to(tl.float32, bitcast=True)
+
+
+@triton.jit
+def _measure(
+    table_at, bias_at, bounds_at, n_codes, n_searched, padded: tl.constexpr, BLOCK: tl.constexpr
+):
+    """Find the largest length of a stage's code words, and its largest bias."""
+    level = tl.program_id(0)
+    code = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
+    dim = tl.arange(0, padded)
+    there = (code[None, :] < n_codes) & (dim[:, None] < n_searched)
+    at = (level * n_codes + code[None, :]) * n_searched + dim[:, None]
+    words = tl.load(table_at + at, mask=there, other=0.0)
+    bias = tl.load(bias_at + level * n_codes + code, mask=code < n_codes, other=0.0)
+    bounds = bounds_at + level * 3  # positive floats are in order as integers too
+    length = tl.max(tl.sqrt(tl.sum(words * words, 0)), 0)
+    tl.atomic_max(bounds, length.to(tl.int32, bitcast=True))
+    tl.atomic_max(bounds + 1, tl.max(tl.abs(bias), 0).to(tl.int32, bitcast=True))
+
+
+@triton.jit
+def _round_table(
+    table_at, coarse_at, bounds_at, n_codes, n_searched, padded_codes: tl.constexpr,
+    padded: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """Round the code words of a stage; find the largest error, in lengths of the scaled ones."""
+    level = tl.program_id(0)
+    code = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
+    dim = tl.arange(0, padded)
+    there = (code[None, :] < n_codes) & (dim[:, None] < n_searched)
+    at = (level * n_codes + code[None, :]) * n_searched + dim[:, None]
+    words = tl.load(table_at + at, mask=there, other=0.0)
+    bounds = bounds_at + level * 3
+    longest = tl.load(bounds).to(tl.float32, bitcast=True)
+    words *= _power_below(longest)[1]
+    near = words.to(tl.float16)
+    gap = words - near.to(tl.float32)
+    tl.store(coarse_at + (level * padded + dim[:, None]) * padded_codes + code[None, :], near)
+    error = tl.max(tl.sqrt(tl.sum(gap * gap, 0)), 0)
+    tl.atomic_max(bounds + 2, error.to(tl.int32, bitcast=True))
+
+
+@triton.jit(do_not_specialize=["level"])
+def _propose(
+    from_at, to_at, coarse_at, bias_at, words_at, project_at, offset_at, bounds_at, listed_at,
+    n_listed_at, codes_at, n_vectors, n_dims, n_codes, level, n_levels,
+    padded_codes: tl.constexpr, padded: tl.constexpr, padded_dims: tl.constexpr,
+    factorised: tl.constexpr, last: tl.constexpr, ROUNDING: tl.constexpr, ROWS: tl.constexpr,
+    BLOCK: tl.constexpr,
+):  # fmt: skip
+    """Do a stage for the vectors that are sure of their code, and list the others."""
+    n_blocks: tl.constexpr = padded_codes // BLOCK
+    row = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
+    dim = tl.arange(0, padded_dims)
+    lane = tl.arange(0, BLOCK)
+    inside = (row[:, None] < n_vectors) & (dim[None, :] < n_dims)
+    y = tl.load(from_at + row[:, None] * n_dims + dim[None, :], mask=inside, other=0.0)
+    if factorised:
+        y = project_rows(y, project_at, offset_at, dim, ROWS, padded)
+    length = tl.sqrt(tl.sum(y * y, 1))
+    bounds = bounds_at + level * 3
+    longest = tl.load(bounds).to(tl.float32, bitcast=True)
+    heaviest = tl.load(bounds + 1).to(tl.float32, bitcast=True)
+    coarsest = tl.load(bounds + 2).to(tl.float32, bitcast=True)
+    squares_hold = tl.minimum(length, longest) > 1e-15  # they vanish below 1e-19
+    up, down = _power_below(length)
+    y = y * down[:, None]
+    length *= down
+    near = y.to(tl.float16)
+    gap = y - near.to(tl.float32)
+    table_up, table_down = _power_below(longest)
+    up *= table_up
+    longest *= table_down
+    slack = tl.sqrt(tl.sum(gap * gap, 1)) * (longest + coarsest) + length * coarsest
+    slack = up * (1.001 * slack + ROUNDING * length * longest) + ROUNDING * heaviest
+
+    # The two best per column of the block, the number of the block in their last bits.
+    best = tl.full((ROWS, BLOCK), float("-inf"), tl.float32)
+    second = best
+    searched = tl.arange(0, padded)[:, None]
+    for block in tl.range(0, n_blocks, num_stages=3):
+        code = block * BLOCK + lane
+        coarse = tl.load(coarse_at + searched * padded_codes + code[None, :])
+        bias = tl.load(bias_at + code, mask=code < n_codes, other=_NOWHERE)
+        score = tl.dot(near, coarse) * up[:, None] + bias[None, :]
+        score = (score.to(tl.int32, bitcast=True) & -n_blocks) | block
+        score = score.to(tl.float32, bitcast=True)
+        second = tl.maximum(second, tl.minimum(best, score))
+        best = tl.maximum(best, score)
+    top = tl.max(best, 1)
+    column = tl.min(tl.where(best == top[:, None], lane[None, :], BLOCK - 1), 1)
+    chosen = (top.to(tl.int32, bitcast=True) & (n_blocks - 1)) * BLOCK + column
+    other = tl.where(lane[None, :] == column[:, None], second, best)
+    sure = squares_hold & (tl.max(other, 1) < top - 2.0 * slack)  # false where one is no number
+    there = row < n_vectors
+    unsure = (there & (sure == 0)).to(tl.int32)
+    first = tl.atomic_add(n_listed_at + level, tl.sum(unsure, 0))
+    at = listed_at + first + tl.cumsum(unsure, 0) - unsure
+    tl.store(at, row.to(tl.int32), mask=unsure > 0)
+    tl.store(codes_at + row * n_levels + level, chosen.to(tl.int64), mask=there & sure)
+    if not last:
+        for first_dim in tl.static_range(0, padded_dims, 16):  # in parts, for want of registers
+            dim = first_dim + tl.arange(0, 16)
+            inside = (there & sure)[:, None] & (dim[None, :] < n_dims)
+            at = row[:, None] * n_dims + dim[None, :]
+            words = words_at + chosen[:, None] * n_dims + dim[None, :]
+            value = tl.load(from_at + at, mask=inside, other=0.0)
+            value -= tl.load(words, mask=inside, other=0.0)
+            tl.store(to_at + at, value, mask=inside)
+
+
+@triton.jit(do_not_specialize=["level"])
+def _decide(
+    from_at, to_at, table_at, bias_at, words_at, project_at, offset_at, listed_at, n_listed_at,
+    codes_at, n_dims, level, n_levels, n_codes: tl.constexpr, padded: tl.constexpr,
+    padded_dims: tl.constexpr, factorised: tl.constexpr, last: tl.constexpr, ROWS: tl.constexpr,
+    BLOCK: tl.constexpr,
+):  # fmt: skip
+    """Do a stage in float32 for the vectors that were listed."""
+    dim = tl.arange(0, padded_dims)
+    n_listed = tl.load(n_listed_at + level)
+    n_tiles = tl.cdiv(n_listed, ROWS)
+    for tile in tl.range(tl.program_id(0), n_tiles, tl.num_programs(0), num_stages=1):
+        place = tile * ROWS + tl.arange(0, ROWS)
+        there = place < n_listed
+        row = tl.load(listed_at + place, mask=there, other=0).to(tl.int64)
+        inside = there[:, None] & (dim[None, :] < n_dims)
+        rest = tl.load(from_at + row[:, None] * n_dims + dim[None, :], mask=inside, other=0.0)
+        y = rest
+        if factorised:
+            y = project_rows(rest, project_at, offset_at, dim, ROWS, padded)
+        chosen = choose(y, table_at, bias_at, n_codes, padded, ROWS, BLOCK)
+        tl.store(codes_at + row * n_levels + level, chosen.to(tl.int64), mask=there)
+        if not last:
+            words = words_at + chosen[:, None] * n_dims + dim[None, :]
+            rest -= tl.load(words, mask=inside, other=0.0)
+            tl.store(to_at + row[:, None] * n_dims + dim[None, :], rest, mask=inside)
+
+
+def pays(x, table, project):
+    """Tell whether there are enough products for the launches, and room for the widest."""
+    n_levels, n_codes, n_searched = table.shape
+    work = len(x) * n_levels * n_codes * n_searched
+    widest = n_searched if project is None else max(project.shape[1:])
+    return work >= _LEAST_WORK and _FEWEST_CODES <= n_codes <= _MOST_CODES and widest <= 128
+
+
+def encode(x, table, bias, words, project, project_bias):
+    """Find the codes of all stages for every row of ``x``; see ``_quantize_cpu.encode``."""
+    n_vectors, n_dims = x.shape
+    n_levels, n_codes, n_searched = table.shape
+    codes = torch.empty(n_vectors, n_levels, dtype=torch.int64, device=x.device)
+    padded_codes = triton.next_power_of_2(n_codes)
+    padded = max(16, triton.next_power_of_2(n_searched))
+    padded_dims = max(16, triton.next_power_of_2(n_dims))
+    # The fastest on an H200: what is left of a narrow tile's registers holds more rows.
+    rows, block = (128, 32) if padded <= 32 else (64, 64)
+    exact_rows, exact_block = min(64, 2048 // padded_dims), min(64, 8192 // padded_dims)
+    numbers = torch.zeros(4 * n_levels, dtype=torch.int32, device=x.device)
+    bounds, n_listed = numbers[: 3 * n_levels], numbers[3 * n_levels :]
+    listed = torch.empty(n_vectors, dtype=torch.int32, device=x.device)
+    coarse = torch.empty(n_levels, padded, padded_codes, dtype=torch.float16, device=x.device)
+    rest = torch.empty_like(x)
+    table, bias, words = table.contiguous(), bias.contiguous(), words.contiguous()
+    wide = pad(table, padded_codes, padded).mT.contiguous()
+    wide_bias = pad(bias, padded_codes, value=float("-inf"))
+    factorised = project is not None
+    if factorised:
+        project = pad(project, padded, padded_dims).mT.contiguous()
+        project_bias = pad(project_bias, padded)
+    else:
+        project, project_bias = table, bias
+    # Both sums, whose terms are cut at 23 bits of the largest; the numbers of blocks; the limit.
+    rounding = (padded + 8) * 2.0**-22 + padded_codes // block * 2.0**-22
+    n_programs = 4  # as many as run at once
+    if x.is_cuda:
+        n_programs *= torch.cuda.get_device_properties(x.device).multi_processor_count
+    shape = {"padded": padded, "padded_dims": padded_dims, "factorised": factorised}
+    with torch.cuda.device(x.get_device()):
+        grid = n_levels, padded_codes // 32
+        _measure[grid](table, bias, bounds, n_codes, n_searched, padded=padded, BLOCK=32)
+        _round_table[grid](
+            table, coarse, bounds, n_codes, n_searched,
+            padded_codes=padded_codes, padded=padded, BLOCK=32,
+        )  # fmt: skip
+        for s in range(n_levels):
+            shape["last"] = s == n_levels - 1
+            source = rest if s else x
+            _propose[(triton.cdiv(n_vectors, rows),)](
+                source, rest, coarse[s], bias[s], words[s], project[s], project_bias[s],
+                bounds, listed, n_listed, codes, n_vectors, n_dims, n_codes, s,
+                n_levels, padded_codes=padded_codes, ROUNDING=rounding, ROWS=rows, BLOCK=block,
+                num_warps=4, **({"maxnreg": 128} if padded <= 32 else {}), **shape,
+            )  # fmt: skip
+            _decide[(n_programs,)](
+                source, rest, wide[s], wide_bias[s], words[s], project[s], project_bias[s],
+                listed, n_listed, codes, n_dims, s, n_levels, n_codes=padded_codes,
+                ROWS=exact_rows, BLOCK=exact_block, num_warps=4, **shape,
+            )  # fmt: skip
+    return codes

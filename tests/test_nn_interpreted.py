@@ -1,0 +1,121 @@
+"""The Triton kernels in Triton's interpreter, on the processor, where there is no CUDA device."""
+
+import importlib.util
+import os
+
+import numpy as np
+import pytest
+import torch
+
+from neurokit.nn.neurons import LIFState, lif, make_neuron
+from neurokit.nn.quantizers.search import Tables, bias_of, search
+
+if torch.cuda.is_available() or importlib.util.find_spec("triton") is None:
+    pytest.skip("needs triton, and no CUDA device", allow_module_level=True)
+os.environ["TRITON_INTERPRET"] = "1"  # read where kernels are made
+
+from neurokit.nn.kernels import (
+    quantize_cuda,
+    quantize_short_cuda,
+    recurrent_cuda,
+    spiking_cuda,
+)
+
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::DeprecationWarning")
+
+
+def _leaf(*shape):
+    return (torch.randn(*shape) * 0.8).requires_grad_()
+
+
+@pytest.mark.parametrize("part", ["whole", "held", "in blocks"])
+@pytest.mark.parametrize(
+    ("synaptic", "reset", "surrogate"), [(None, "zero", "atan"), (0.6, "subtract", "soft")]
+)
+def test_recurrent_layers_like_plain_torch(part, synaptic, reset, surrogate, monkeypatch):
+    """All ways a layer's units are laid out: by one program, and shared by a group."""
+    torch.manual_seed(0)
+    if part != "whole":
+        monkeypatch.setattr(recurrent_cuda, "_MOST_UNITS", 16)
+        monkeypatch.setattr(recurrent_cuda, "_PART", 64)  # a group of one: programs run in turn
+        monkeypatch.setattr(recurrent_cuda, "_HELD", 128 if part == "held" else 16)
+    n_units, shape = 37, (5, 3, 37)
+    x, weight = _leaf(*shape), (_leaf(n_units, n_units).detach() / 6).requires_grad_()
+    current = None if synaptic is None else _leaf(*shape[1:])
+    state = LIFState(_leaf(*shape[1:]), current, _leaf(*shape[1:]))
+    decay, threshold = torch.rand(n_units) / 2 + 0.4, torch.rand(n_units) / 2 + 0.7
+    numbers = [t.requires_grad_() for t in (decay, threshold)]
+    filtered = None if synaptic is None else torch.full((n_units,), synaptic).requires_grad_()
+    neuron = make_neuron(reset, False, surrogate, 3.0, None)
+    found = spiking_cuda.run(x, weight, (*numbers, filtered), state, neuron)
+    spikes, after = lif(
+        x, decay=decay, threshold=threshold, synaptic_decay=filtered, recurrent_weight=weight,
+        state=state, reset=reset, surrogate=surrogate, scale=3.0, backend="torch",
+    )  # fmt: skip
+    outputs = [
+        [t for t in each if t is not None] for each in (found, (spikes, after[0], after[1]))
+    ]
+    leaves = [t for t in (x, weight, *numbers, filtered, *state) if t is not None]
+    probe = [torch.randn_like(t) for t in outputs[1]]
+    results = [[*out, *torch.autograd.grad(out, leaves, probe)] for out in outputs]
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
+
+
+def _tables(kind, n_dims, n_codes, size):
+    words = size * torch.randn(2, n_codes, n_dims) * torch.tensor([1, 0.8])[:, None, None]
+    if kind == "projected":
+        table = torch.nn.functional.normalize(torch.randn(2, n_codes, 9), dim=-1)
+        bias = torch.zeros(2, n_codes)
+        return Tables(table, bias, words, torch.randn(2, 9, n_dims) / 3, torch.randn(2, 9) / 9)
+    if kind == "twins":  # no vector is ever sure
+        words[:, 1::2] = words[:, ::2]
+    return Tables(words, bias_of(words), words)
+
+
+@pytest.mark.parametrize(
+    ("kind", "n_dims", "n_codes", "size"),
+    [
+        ("plain", 16, 256, 1.0),
+        ("plain", 40, 130, 1.0),
+        ("plain", 8, 200, 1e-20),  # squares vanish
+        ("plain", 8, 200, 1e15),
+        ("projected", 24, 200, 1.0),
+        ("twins", 16, 128, 1.0),
+    ],
+)
+def test_short_lists_find_the_codes_of_the_processor(kind, n_dims, n_codes, size):
+    torch.manual_seed(1)
+    tables = _tables(kind, n_dims, n_codes, size)
+    x = size * torch.randn(70, n_dims)
+    x[3], x[4] = 0, 1e3 * x[4]
+    expected = search(x, tables)
+    found = quantize_short_cuda.encode(x, *tables)
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(quantize_cuda.encode(x[:64], *tables), expected[:64])
+
+
+def test_few_vectors_are_unsure_of_their_code(monkeypatch):
+    """The float32 search is asked for a few in a hundred; the limit is not loose."""
+    torch.manual_seed(2)
+    tables = _tables("plain", 16, 256, 1.0)
+    asked, decide = [], quantize_short_cuda._decide
+
+    class Spy:
+        def __getitem__(self, grid):
+            def launch(*arguments, **options):
+                asked.append(int(arguments[8][len(asked)]))
+                return decide[grid](*arguments, **options)
+
+            return launch
+
+    monkeypatch.setattr(quantize_short_cuda, "_decide", Spy())
+    quantize_short_cuda.encode(torch.randn(512, 16), *tables)
+    assert [0 < n < 0.06 * 512 for n in asked] == [True, True]
+
+
+def test_short_lists_are_for_large_work():
+    table = torch.empty(8, 1024, 128)
+    assert quantize_short_cuda.pays(torch.empty(262_144, 128), table, None)
+    assert not quantize_short_cuda.pays(torch.empty(64, 128), table, None)
+    assert not quantize_short_cuda.pays(torch.empty(10**6, 128), table[:, :16], None)
