@@ -212,6 +212,7 @@ class Corpus(Examples):
                 {
                     "all": whole,
                     "x": x,
+                    "held": _hold(x),
                     "rate": own,
                     "mean": mean[fine],
                     "level": level[fine],
@@ -281,16 +282,19 @@ class Corpus(Examples):
     def _read(self, k: int) -> tuple[Floats, Floats, Flags]:
         source, trial, first, length = self.rows[k].tolist()
         held = self.sources[source]
-        x, own = held["x"], held["rate"]
-        x = x.isel(trial=trial) if "trial" in x.dims else x
+        x, own, n_times = held["x"], held["rate"], held["x"].sizes["time"]
         begin = Fraction(first * self.hop) / self.rate  # s
         start = max(int((begin - _MARGIN) * own), 0)
         # resampling keeps its grid only if the cut falls on it
         period = (self.rate / own).limit_denominator(10_000).denominator
         start -= start % period
         end = begin + Fraction(length * self.hop) / self.rate + _MARGIN
-        stop = min(int(end * own) + 1, x.sizes["time"])
-        values = x.isel(time=slice(start, stop)).transpose("channel", "time").values
+        stop = min(int(end * own) + 1, n_times)
+        if held["held"] is not None:  # labels take longer than the samples
+            values = held["held"][trial, :, start:stop]
+        else:
+            x = x.isel(trial=trial) if "trial" in x.dims else x
+            values = x.isel(time=slice(start, stop)).transpose("channel", "time").values
         patches, present = make_patches(
             values, own, self.rate, self.hop, held["mean"], held["level"],
             first * self.hop - int(start * self.rate / own), length,
@@ -319,6 +323,15 @@ def make_patches(
         lost = gaps[:, np.minimum(at.astype(int), gaps.shape[1] - 1)]
         present = np.logical_not(lost.reshape((*present.shape, hop)).any(-1))
     return np.ascontiguousarray(patches, np.float32), present
+
+
+def _hold(x: xr.DataArray) -> Floats | None:
+    """Return what is in memory as (trial, channel, time); None for a lazy recording."""
+    if not x.variable._in_memory:
+        return None
+    x = x if "trial" in x.dims else x.expand_dims("trial")
+    held: Floats = x.transpose("trial", "channel", "time").values
+    return held
 
 
 def _has_infinity(x: xr.DataArray) -> bool:
