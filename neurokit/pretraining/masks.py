@@ -286,18 +286,21 @@ def draw_blocks(
     wanted, count = count_hidden(hidden.size, ratio), 0
     step = float(np.median(np.diff(times))) if n_frames > 1 else span
     length = min(max(round(span / step), 1), n_frames)
+    rows = [np.flatnonzero(row) for row in near]
     while count < wanted:
         # the block may begin before the first frame, or else frames at the edges were rarer
         first = int(rng.integers(1 - length, n_frames))
-        channels = near[rng.integers(n_channels)]
-        block = np.zeros_like(hidden)
-        block[channels, max(first, 0) : first + length] = True
-        block &= ~hidden
-        own = np.flatnonzero(block)
-        if count + len(own) > wanted:
-            own = rng.permutation(own)[: wanted - count]
-        hidden.reshape(-1)[own] = True
-        count += len(own)
+        channels = rows[rng.integers(n_channels)]
+        block = hidden[channels, max(first, 0) : first + length]
+        new = int(block.size - np.count_nonzero(block))
+        if count + new <= wanted:
+            hidden[channels, max(first, 0) : first + length] = True
+        else:  # the last one: some of its tokens
+            last = np.zeros_like(hidden)
+            last[channels, max(first, 0) : first + length] = True
+            own = np.flatnonzero(last & ~hidden)
+            hidden.reshape(-1)[rng.permutation(own)[: wanted - count]] = True
+        count += new
     return hidden
 
 
