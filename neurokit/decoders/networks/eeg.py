@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from neurokit.decoders.networks.classifier import NetworkClassifier
-from neurokit.types import Floats, Recording
+from neurokit.decoders.networks.spatial import SpatialNetworkClassifier
+from neurokit.inputs.trials import Trials
+from neurokit.types import Doubles, Floats, Recording
 
 if TYPE_CHECKING:
     from torch import nn
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from neurokit.training import Trainer
 
 
-class DBConformerClassifier(NetworkClassifier):
+class DBConformerClassifier(SpatialNetworkClassifier):
     """Transformers over patches of time and over channels, side by side [1]_.
 
     Parameters
@@ -55,6 +56,14 @@ class DBConformerClassifier(NetworkClassifier):
     ----------
     classes_ : ndarray of shape (n_classes,)
     module_ : neurokit.nn.dbconformer.DBConformer
+    filters_, patterns_ : ndarray of shape (n_filters, n_channels)
+        Spatial filters of the temporal branch, and what they pick up; MNE plots them.
+    channel_weights_ : xarray.DataArray of dims (channel,)
+        How much each channel counts in the spatial branch: `channel_weights` of the training
+        trials, averaged.
+    attention_ : xarray.Dataset
+        What is looked at, averaged over the training trials: ``times(time, time_looked_at)`` and
+        ``channels(channel, channel_looked_at)``; see `attention`.
     mean_, scale_ : ndarray of shape (n_channels,)
         What channels are standardised by.
     history_ : list of dict
@@ -145,8 +154,8 @@ class DBConformerClassifier(NetworkClassifier):
         xarray.DataArray of dims (trial, channel), or ndarray
             Rows sum to 1.
         """
-        found = self._look(X, lambda module, x: module.channel_weights(x))
-        return self._name(found, X, "channel")
+        seen = self._read(X)
+        return self._plain_or_not(seen, *self._look(seen)[:1])[0]
 
     def attention(self, X: Recording) -> tuple[Any, Any]:
         """Return what the last blocks look at: patches at patches, and channels at channels.
@@ -162,36 +171,71 @@ class DBConformerClassifier(NetworkClassifier):
         channels : xarray.DataArray of dims (trial, channel, looked_at), or ndarray
             Mean over heads; the last axis sums to 1.
         """
-        times = self._look(X, lambda module, x: module.attend(x)[0])
-        channels = self._look(X, lambda module, x: module.attend(x)[1])
-        return self._name(times, X, "time"), self._name(channels, X, "channel")
+        seen = self._read(X)
+        times, channels = self._plain_or_not(seen, *self._look(seen)[1:])
+        return times, channels
 
-    def _look(self, X: Recording, see: Any) -> NDArray[np.float32]:
+    def _learn(
+        self,
+        seen: Trials,
+        index: NDArray[np.intp],
+        groups: ArrayLike | None,
+        trainer: Trainer,
+        seed: int,
+    ) -> Self:
+        super()._learn(seen, index, groups, trainer, seed)
+        weights, times, channels = (part.mean("trial") for part in self._look(seen))
+        self.channel_weights_ = weights.drop_vars([*set(weights.coords) - {"channel"}])
+        self.attention_ = xr.Dataset(
+            {
+                name: xr.DataArray(
+                    part.values, dims=(dim, f"{dim}_looked_at"), coords={}
+                ).assign_coords({dim: part[dim].values, f"{dim}_looked_at": part[dim].values})
+                for name, dim, part in (
+                    ("times", "time", times),
+                    ("channels", "channel", channels),
+                )
+            }
+        )
+        return self
+
+    def _look(self, seen: Trials) -> list[xr.DataArray]:
+        """Return weights of channels, attention over time and over channels, for each trial."""
         import torch
 
-        values = self._prepare(self._read(X).values)
+        found: list[tuple[NDArray[np.float32], ...]] = []
         with torch.no_grad():
-            return np.concatenate(
-                [see(self.module_, torch.from_numpy(values[k : k + 64])).numpy()
-                 for k in range(0, len(values), 64)]
-            )  # fmt: skip
+            for begin in range(0, len(seen.values), 64):
+                x = torch.from_numpy(self._prepare(seen.values[begin : begin + 64]))
+                parts = self.module_.channel_weights(x), *self.module_.attend(x)
+                found.append(tuple(part.numpy() for part in parts))
+        weights, times, channels = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        begins = np.arange(times.shape[1]) * self.module_.patch
+        clock = begins / self.sampling_rate_
+        if seen.source is not None:
+            clock = seen.source["time"].values[begins]
+        names: Any = getattr(self, "channels_", None) or np.arange(self.n_features_in_)
+        return [
+            self._label(part, seen, dim, labels)
+            for part, dim, labels in (
+                (weights, "channel", names),
+                (times, "time", clock),
+                (channels, "channel", names),
+            )
+        ]
 
-    def _name(self, values: Floats, X: Recording, dim: str) -> Any:
-        source = self._read(X).source
-        if source is None:
-            return values
-        dims = ("trial", dim, "looked_at")[: values.ndim]
-        out = xr.DataArray(values, dims=dims)
-        names: Any = getattr(self, "channels_", None)
-        if dim == "time":
-            steps = np.arange(values.shape[1]) * self.module_.patch
-            names = source["time"].values[steps]
-        if names is not None:
-            out = out.assign_coords({dim: names})
-            if values.ndim == 3:
-                out = out.assign_coords(looked_at=names)
-        kept = {k: c for k, c in source.coords.items() if c.dims == ("trial",)}
-        return out.assign_coords(kept)
+    @staticmethod
+    def _label(values: Floats, seen: Trials, dim: str, labels: Any) -> xr.DataArray:
+        out = xr.DataArray(values, dims=("trial", dim, "looked_at")[: values.ndim])
+        out = out.assign_coords({dim: labels, **seen.coords("trial")})
+        return out.assign_coords(looked_at=labels) if values.ndim == 3 else out
+
+    @staticmethod
+    def _plain_or_not(seen: Trials, *parts: xr.DataArray) -> list[Any]:
+        return [part.values if seen.source is None else part for part in parts]
+
+    def _spatial_weights(self) -> Doubles:
+        return self.module_.spatial[0].weight.detach().double().numpy()[..., 0]
 
     def _plan(self) -> dict[str, object]:
         design = {
@@ -217,7 +261,7 @@ class DBConformerClassifier(NetworkClassifier):
         )
 
 
-class EEGNetClassifier(NetworkClassifier):
+class EEGNetClassifier(SpatialNetworkClassifier):
     """A compact convolutional network: temporal, spatial and separable filters [1]_.
 
     Parameters
@@ -232,6 +276,8 @@ class EEGNetClassifier(NetworkClassifier):
 
     Attributes
     ----------
+    filters_, patterns_ : ndarray of shape (n_filters, n_channels)
+        Spatial filters, and what they pick up; MNE plots them.
     classes_, module_, mean_, scale_, history_, sampling_rate_, n_times_
         See `DBConformerClassifier`.
 
@@ -290,6 +336,9 @@ class EEGNetClassifier(NetworkClassifier):
         }
         return {"design_": design}
 
+    def _spatial_weights(self) -> Doubles:
+        return self.module_.spatial.weight.detach().double().numpy()[:, 0, :, 0]
+
     def _build_module(self, name: str) -> nn.Module:
         from neurokit.nn.eegnet import EEGNet
 
@@ -302,7 +351,7 @@ class EEGNetClassifier(NetworkClassifier):
         )
 
 
-class ShallowConvNetClassifier(NetworkClassifier):
+class ShallowConvNetClassifier(SpatialNetworkClassifier):
     """Log power of learned spatial and temporal filters [1]_.
 
     Parameters
@@ -314,6 +363,9 @@ class ShallowConvNetClassifier(NetworkClassifier):
 
     Attributes
     ----------
+    filters_, patterns_ : ndarray of shape (n_filters, n_channels)
+        The spatial filter nearest to each pair of both convolutions, and what it picks up; MNE
+        plots them.
     classes_, module_, mean_, scale_, history_, sampling_rate_, n_times_
         See `DBConformerClassifier`.
 
@@ -364,6 +416,13 @@ class ShallowConvNetClassifier(NetworkClassifier):
 
     def _plan(self) -> dict[str, object]:
         return {"design_": {"n_filters": int(self.n_filters), "dropout": float(self.dropout)}}
+
+    def _spatial_weights(self) -> Doubles:
+        # spatial filters differ by temporal filter: what is nearest to each is one filter for all
+        module = self.module_
+        both = module.spatial.weight[..., 0].transpose(1, 2) @ module.temporal.weight[:, 0, 0]
+        left, values, _ = np.linalg.svd(both.detach().double().numpy(), full_matrices=False)
+        return left[..., 0] * values[:, :1]
 
     def _build_module(self, name: str) -> nn.Module:
         from neurokit.nn.eegnet import ShallowConvNet

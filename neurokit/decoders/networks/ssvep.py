@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.decoders.networks.classifier import NetworkClassifier
 from neurokit.decoders.networks.learning import draw_seed
+from neurokit.decoders.networks.spatial import SpatialNetworkClassifier
 from neurokit.decoders.steady_state import (
     LOWEST,
     check_bands,
@@ -23,7 +23,7 @@ from neurokit.decoders.steady_state import (
 from neurokit.decoders.trca import warn_of_phases
 from neurokit.inputs.classes import index_labels, read_labels
 from neurokit.inputs.trials import Trials
-from neurokit.types import Recording, Targets
+from neurokit.types import Doubles, Recording, Targets
 
 if TYPE_CHECKING:
     from torch import nn
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from neurokit.training import Trainer
 
 
-class SSVEPNetClassifier(NetworkClassifier):
+class SSVEPNetClassifier(SpatialNetworkClassifier):
     """Which flicker was looked at, by a network of all people that one person makes her own [1]_.
 
     `fit` trains the network on the trials of many people (the first stage). `adapt` goes on from
@@ -66,6 +66,8 @@ class SSVEPNetClassifier(NetworkClassifier):
         The network of all people.
     adapted_ : bool
         Whether ``module_`` is one person's.
+    filters_, patterns_ : ndarray of shape (n_filters, n_channels)
+        Spatial filters, and what they pick up in the newest training trials; MNE plots them.
     classes_ : ndarray of shape (n_classes,)
     bands_ : list of (float, float)
         In Hz.
@@ -221,6 +223,9 @@ class SSVEPNetClassifier(NetworkClassifier):
                 )
             design[stage] = shares
         return {"design_": design, "bands_": bands, "frequencies_": hz, "adapted_": False}
+
+    def _spatial_weights(self) -> Doubles:
+        return self.module_.spatial.weight.detach().double().numpy()[..., 0]
 
     def _build_module(self, name: str) -> nn.Module:
         import torch
