@@ -102,7 +102,10 @@ def test_mne_plots_patterns_and_filters(hands):
     info.set_montage(montage)
     decoder = make(EEGNetClassifier).fit(hands, hands["label"])
     found = get_spatial_filter_from_estimator(
-        make_pipeline(decoder), info, get_coefs=("filters_", "patterns_")
+        make_pipeline(decoder),
+        info,
+        get_coefs=("filters_", "patterns_"),
+        patterns_method="haufe",
     )
     figure = found.plot_patterns(components=[0, 1], show=False)
     assert len(figure.axes) >= 2
