@@ -31,6 +31,7 @@ ALLOWED = {
     "datasets": RECORDING | {"datasets", "atomic", "inputs"},
     "metrics": RECORDING | {"metrics"},
     "plotting": RECORDING | {"metrics", "plotting"},
+    "persistence": RECORDING | {"persistence", "atomic", "families"},
     "protocols": RECORDING | {"inputs", "metrics", "protocols"},
     **{family: ESTIMATOR | {family} for family in FAMILIES},
 }
@@ -42,7 +43,6 @@ FILES = {
     "families": set(),
     "streaming": {"types"},
     "types": set(),
-    "persistence": RECORDING | {"atomic", "families"},
 }
 
 

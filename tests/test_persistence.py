@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from sklearn.base import BaseEstimator
 
-from neurokit import persistence
-from neurokit.persistence import Saveable, read_tensors, write_tensors
+from neurokit.persistence import Saveable, estimators, files, packing, read_tensors, write_tensors
 from neurokit.training import Trainer
 
 
@@ -173,7 +172,7 @@ def test_the_file_is_plain_safetensors_with_readable_metadata(tmp_path):
     with safe_open(path, "numpy") as file:
         assert file.get_tensor("w_").shape == (2, 3)
         header = json.loads(file.metadata()["neurokit"])
-    assert header["format"] == persistence.FORMAT
+    assert header["format"] == files.FORMAT
     assert header["estimator"]["params"] == {"a": 1, "b": None, "trainer": None}
 
 
@@ -215,7 +214,7 @@ def test_every_truncation_and_any_addition_is_noticed(tmp_path):
 
 
 def test_another_format_version_is_refused_with_its_number(tmp_path, monkeypatch):
-    monkeypatch.setattr(persistence, "FORMAT", 2)
+    monkeypatch.setattr(estimators, "FORMAT", 2)
     path = Keeper().save(tmp_path / "k.safetensors")
     monkeypatch.undo()
     with pytest.raises(OSError, match=r"written in format 2 .* reads format 1"):
@@ -232,7 +231,7 @@ def test_files_of_other_kinds_are_refused(tmp_path, content):
 
 def test_a_foreign_safetensors_file_is_refused(tmp_path):
     path = tmp_path / "x"
-    path.write_bytes(persistence.dump_tensors({"w": np.ones(2)}))
+    path.write_bytes(files.dump_tensors({"w": np.ones(2)}))
     with pytest.raises(OSError, match="not a file of neurokit"):
         Keeper.load(path)
 
@@ -257,7 +256,7 @@ def test_no_name_from_the_file_is_imported(tmp_path, name):
     path = write_tensors(tmp_path / "evil", header, {})
     with pytest.raises(TypeError, match="holds a"):
         Saveable.load(path)
-    inner = {"class": persistence._public_name(Keeper), "params": {"b": tree}, "fitted": {}}
+    inner = {"class": packing.public_name(Keeper), "params": {"b": tree}, "fitted": {}}
     path = write_tensors(tmp_path / "evil", header | {"estimator": inner}, {})
     with pytest.raises(OSError, match=f"evil: .*{name}"):
         Keeper.load(path)

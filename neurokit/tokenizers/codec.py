@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from sklearn.utils.validation import check_is_fitted
 
+from neurokit.persistence.graphs import Exportable, Graph
+from neurokit.tokenizers.framing.level import SIDE
 from neurokit.tokenizers.network import NetworkTokenizer
 from neurokit.types import Recording
 
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
     from neurokit.training import Trainer
 
 
-class CodecTokenizer(NetworkTokenizer):
+class CodecTokenizer(Exportable, NetworkTokenizer):
     """Neural codec: each channel becomes a few integers per 50 ms, and microvolts again.
 
     A causal convolutional encoder gives one vector per frame, a residual quantiser writes it as
@@ -199,3 +202,28 @@ class CodecTokenizer(NetworkTokenizer):
             groups = (" ".join(str(i) for i in level if i >= 0) for level in levels)
             tokens.attrs["code_digits"] = ";".join(groups)
         return tokens
+
+    _exported = ("transform", "inverse_transform")
+
+    def _graph(self, method: str) -> Graph:
+        """Describe coding (row, frame, sample) or decoding (row, frame, level), from the start.
+
+        Samples are those at which the networks run: recordings above ``model_rate`` have to be
+        resampled to it before, and back.
+        """
+        from torch import nn
+
+        from neurokit.tokenizers.framing.graphs import SamplesToTokens, TokensToSamples
+
+        check_is_fitted(self)
+        frames = self._frames(self.sampling_rate_)
+        columns = [*SIDE, *self._columns()]
+        notes = {"sampling_rate": float(frames.model_rate), "level": columns}
+        period = frames.level_period
+        if method == "inverse_transform":
+            tokens = np.zeros((2, 2 * period, len(columns)), np.int32)
+            module: nn.Module = TokensToSamples(self.module_)
+            return Graph(module, tokens, "tokens", "signal", ("row", "frame", None), notes)
+        module = SamplesToTokens(self.module_, self.beam, period, self._design.causal)
+        signal = np.zeros((2, 2 * period + 1, frames.size), np.float32)
+        return Graph(module, signal, "signal", "tokens", ("row", "frame", None), notes)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 
 from neurokit.decoders.networks.live import Windows
 from neurokit.decoders.networks.regressor import NetworkRegressor
@@ -15,6 +16,7 @@ from neurokit.decoders.networks.spiking_live import live_steps
 from neurokit.decoders.networks.spiking_losses import LastStepLoss, Limit, WindowsLoss
 from neurokit.decoders.networks.windows import gather_windows, part_width, running_sums
 from neurokit.inputs.series import Series
+from neurokit.persistence.graphs import Exportable, Graph, plain
 from neurokit.solvers.ridge import rows_with_past
 from neurokit.types import Floats
 
@@ -27,7 +29,7 @@ CREDITS = ("bptt", "sltt", "sltt-k", "tess")
 _SAMPLE = 2000  # steps, or windows, that the start of a network is fitted on
 
 
-class SpikingRegressor(NetworkRegressor):
+class SpikingRegressor(Exportable, NetworkRegressor):
     """Predict movement with a spiking network: few operations, and one step at a time.
 
     Layers of leaky integrate-and-fire units with learned time constants, and a readout that leaks
@@ -291,3 +293,24 @@ class SpikingRegressor(NetworkRegressor):
     def _layers(self) -> list[Any]:
         plan, n_outputs = Design(**self.design_), len(self.target_mean_)
         return live_steps(self.module_, plan, self.n_features_in_, n_outputs, self.width_)
+
+    def _graph(self, method: str) -> Graph:
+        """Describe ``predict`` of one stretch of counts (time, unit), from rest."""
+        import torch
+
+        from neurokit.nn.portable.spiking import SpikesToMovement
+
+        check_is_fitted(self)
+        if getattr(self, "activation_steps_", None) is not None:
+            raise ValueError(
+                "SpikingRegressor: rounded activations cannot be exported; export the decoder, or"
+                " quantized(dtype) without X, which rounds the weights alone."
+            )
+        mean, scale = (torch.from_numpy(v) for v in (self.target_mean_, self.target_scale_))
+        module = SpikesToMovement(
+            self.module_, mean.double(), scale.double(), self.design_["parts"], self.width_
+        )
+        example = np.zeros((16, self.n_features_in_), np.float32)
+        rate, names = float(self.sampling_rate_), plain(getattr(self, "channels_", None))
+        notes = {"sampling_rate": rate, "channels": names}
+        return Graph(module, example, "counts", "prediction", ("time", None), notes)

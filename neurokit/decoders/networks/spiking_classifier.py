@@ -23,6 +23,7 @@ from neurokit.decoders.networks.spiking_live import live_steps
 from neurokit.inputs.chunks import ChunkLabels
 from neurokit.inputs.trials import Trials
 from neurokit.metrics.cost import Cost
+from neurokit.persistence.graphs import Exportable, Graph, plain
 from neurokit.types import Floats, Recording
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 _TRIALS = 64  # trials that the start of a network is fitted on
 
 
-class SpikingClassifier(NetworkClassifier):
+class SpikingClassifier(Exportable, NetworkClassifier):
     """Tell trials apart with a spiking network.
 
     The network of `SpikingRegressor`, begun anew with each trial. Its readouts are turned into
@@ -255,6 +256,19 @@ class SpikingClassifier(NetworkClassifier):
         for layer in self._layers(n_times):
             rows = layer.push(rows)
         return _softmax(rows).reshape(n_trials, n_times, -1).mean(1)
+
+    _exported = ("predict_proba",)
+
+    def _graph(self, method: str) -> Graph:
+        """Describe ``predict_proba`` of trials of counts (trial, unit, time)."""
+        from neurokit.nn.portable.spiking import SpikesToClasses
+
+        check_is_fitted(self)
+        module = SpikesToClasses(self.module_, len(self.classes_))
+        example = np.zeros((2, self.n_features_in_, 16), np.float32)
+        notes = {"sampling_rate": float(self.sampling_rate_), "classes": plain(self.classes_)}
+        notes |= {"channels": plain(getattr(self, "channels_", None))}
+        return Graph(module, example, "trials", "probabilities", ("trial", None, "time"), notes)
 
     def _layers(self, every: int) -> list[Any]:
         plan, n_classes = Design(**self.design_), len(self.classes_)

@@ -175,12 +175,12 @@ class EmbeddedScalarQuantizer(Quantizer):
                 f"{type(self).__name__}: vectors must be finite, got NaN or infinity; remove or"
                 " fill those samples first."
             )
-        depth = self._depth()
+        depth = self.depth()
         left = []  # digits of each entry that are still to come, as one number
         for i in range(self.dim):
-            left.append(torch.bucketize(rows[:, i].contiguous(), self._bounds(i, depth[i])))
+            left.append(torch.bucketize(rows[:, i].contiguous(), self.bounds(i, depth[i])))
         codes = torch.zeros(len(rows), n_levels, dtype=torch.int64, device=x.device)
-        for level, entries in enumerate(self._entries()[:n_levels]):
+        for level, entries in enumerate(self.entries()[:n_levels]):
             for i in entries:
                 depth[i] -= 1
                 digit = left[i] // 3 ** depth[i]
@@ -203,7 +203,7 @@ class EmbeddedScalarQuantizer(Quantizer):
         rows = codes[..., :n_levels].reshape(-1, n_levels).long()
         zero = torch.zeros(len(rows), dtype=torch.int64, device=rows.device)
         node = [zero] * self.dim  # in the tree of digits, breadth first
-        for level, entries in enumerate(self._entries()[:n_levels]):
+        for level, entries in enumerate(self.entries()[:n_levels]):
             code = rows[:, level]
             for k, i in enumerate(entries):
                 digit = code // 3 ** (len(entries) - 1 - k) % 3
@@ -230,7 +230,7 @@ class EmbeddedScalarQuantizer(Quantizer):
         for i, n in enumerate(depth):
             values = _grid(n, self.step, _REACH * size[i])
             self.cells[i, : 3**n] = values.to(self.cells)
-            means, slopes = _tree(x[:, i].contiguous(), values, self._bounds(i, n).cpu())
+            means, slopes = _tree(x[:, i].contiguous(), values, self.bounds(i, n).cpu())
             self.means[i, : len(means)] = means.to(self.means)
             gain.append(slopes)
         order = []
@@ -246,16 +246,16 @@ class EmbeddedScalarQuantizer(Quantizer):
         self.layout.copy_(torch.tensor(order).reshape(n_levels, width))
         self.initialised.fill_(True)
 
-    def _entries(self) -> list[list[int]]:
+    def entries(self) -> list[list[int]]:
         """Entry of each digit, level by level."""
         return [[i for i in entries if i >= 0] for entries in self.layout.tolist()]
 
-    def _depth(self) -> list[int]:
+    def depth(self) -> list[int]:
         """Digits of each entry."""
         flat = self.layout.flatten().tolist()
         return [flat.count(i) for i in range(self.dim)]
 
-    def _bounds(self, i: int, n_digits: int) -> Tensor:
+    def bounds(self, i: int, n_digits: int) -> Tensor:
         """Boundaries between the values of one entry."""
         values = self.cells[i, : 3**n_digits].float()
         middle, gap = (values[1:] + values[:-1]) / 2, values[1:] - values[:-1]

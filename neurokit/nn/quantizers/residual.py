@@ -212,7 +212,7 @@ class ResidualVectorQuantizer(Quantizer):
         n_levels = check_levels(self, n_levels)
         check_positive(type(self).__name__, beam=beam)
         rows = x.reshape(-1, self.dim).float().contiguous()
-        tables = self._tables(n_levels)
+        tables = self.tables(n_levels)
         codes = search(rows, tables)
         # asked after the search, so that a device need not wait for the answer before it
         if rows.numel() and not torch.isfinite(torch.stack(torch.aminmax(rows))).all():
@@ -255,7 +255,7 @@ class ResidualVectorQuantizer(Quantizer):
             words = words.double() @ weight.double().mT + bias.double()[:, None]
         return words
 
-    def _tables(self, n_levels: int) -> Tables:
+    def tables(self, n_levels: int) -> Tables:
         """Lay the codebooks out for the search."""
         table = self.codebooks[:n_levels].float()
         tables = Tables(table, bias_of(table, self.cosine), self._words(n_levels).float())

@@ -13,11 +13,11 @@ STEPS_PER_DECADE = 12  # a whole number, so that a factor of ten moves the code 
 ZERO_CODE = 168  # code of scale 1
 OFFSET_STEPS = 4  # per scale
 OFFSET_ZERO = 32768
-_FLATTEST = 7000.0  # scales: offsets further out raise the scale instead
+FLATTEST = 7000.0  # scales: offsets further out raise the scale instead
 SMOOTH = 10  # frames over which a new level is faded in
 
-_KNEE = 3.0  # scales within which coding is linear; beyond, logarithmic
-_LOUDEST = 24.0
+KNEE = 3.0  # scales within which coding is linear; beyond, logarithmic
+LOUDEST = 24.0
 
 
 class Level(NamedTuple):
@@ -47,7 +47,7 @@ def code_levels(y: Floats, period: int) -> Codes:
     mean = np.stack([y[:, s : s + period].mean(1) for s in starts], 1)
     rest = [(y[:, s : s + period] - mean[:, i, None]) ** 2 for i, s in enumerate(starts)]
     power = np.stack([part.mean(1) for part in rest], 1)
-    size = np.sqrt(power + (mean / _FLATTEST) ** 2)
+    size = np.sqrt(power + (mean / FLATTEST) ** 2)
     with np.errstate(divide="ignore"):
         steps = np.round(STEPS_PER_DECADE * np.log10(size)) + ZERO_CODE
     scale = np.clip(steps, 0, 255)
@@ -91,12 +91,12 @@ def trace(codes: Codes, before: Codes, hop: int) -> tuple[Floats, Floats]:
 
 def compress(z: Floats) -> Floats:
     """Leave a scale or two alone and draw in what goes far beyond, such as artefacts."""
-    return np.clip(_KNEE * np.arcsinh(z / _KNEE), -_LOUDEST, _LOUDEST)
+    return np.clip(KNEE * np.arcsinh(z / KNEE), -LOUDEST, LOUDEST)
 
 
 def expand(c: Floats) -> Floats:
     """Invert `compress`."""
-    return _KNEE * np.sinh(np.clip(c, -_LOUDEST, _LOUDEST) / _KNEE)
+    return KNEE * np.sinh(np.clip(c, -LOUDEST, LOUDEST) / KNEE)
 
 
 class Leveller:

@@ -1,239 +1,28 @@
-"""Save and load fitted estimators: one safetensors file, nothing in it is ever executed."""
+"""Fitted estimators as JSON and tensors, and back: nothing in them is ever executed."""
 
 from __future__ import annotations
 
-import hashlib
+import importlib
 import importlib.util
 import inspect
-import json
-import os
-import re
 import sys
 from collections.abc import Mapping
 from fractions import Fraction
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from safetensors import SafetensorError
-from safetensors.numpy import load as load_tensors
-from safetensors.numpy import save as dump_tensors
 from sklearn.base import BaseEstimator
 from xarray.indexes import PandasIndex
 
 from neurokit import __version__
-from neurokit.atomic import atomic_path
 from neurokit.families import FAMILIES
 from neurokit.recording.clock import SampleIndex
 from neurokit.types import Json
 
-FORMAT = 1
-_KEY = "neurokit"
-_BLANK = "0" * 64  # what stands for the checksum while it is computed
-_CHECKSUM = re.compile(r'^(\{"sha256": ")([0-9a-f]{64})')
 
-
-class Saveable:
-    """Mixin for estimators with weights: ``est.save(path)`` and ``Class.load(path)``.
-
-    The file is plain safetensors. Its metadata hold, as JSON, the format version, the class,
-    the parameters (nested estimators too) and every fitted attribute; arrays and the
-    ``state_dict`` of fitted modules are its tensors. A SHA-256 over all of it stands beside.
-    Loading builds the class that was asked for and fills it in: no pickle, no code, no name
-    from the file is imported unless it is a public estimator of this package.
-
-    An estimator whose fitted attributes include a ``torch.nn.Module`` says how an untrained
-    one is made from its parameters and its other fitted attributes, in ``_build_module``.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from sklearn.base import BaseEstimator
-    >>> class Mean(Saveable, BaseEstimator):
-    ...     def fit(self, X):
-    ...         self.mean_ = X.mean(0)
-    ...         return self
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = Mean().fit(np.eye(2)).save(folder + "/mean.safetensors")
-    ...     Mean.load(path).mean_
-    array([0.5, 0.5])
-    """
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the estimator, fitted or not, to one file.
-
-        Parameters
-        ----------
-        path : path-like
-            Written beside and renamed: either the whole file appears or none.
-
-        Returns
-        -------
-        Path
-
-        Raises
-        ------
-        TypeError
-            If a parameter or fitted attribute is of a kind that JSON and tensors cannot hold.
-        """
-        tensors: dict[str, np.ndarray] = {}
-        tree = _pack(self, type(self).__name__, "", tensors)
-        header = {"format": FORMAT, "version": __version__, "estimator": tree}
-        return write_tensors(path, header, tensors)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read an estimator that ``save`` wrote.
-
-        Parameters
-        ----------
-        path : path-like
-
-        Returns
-        -------
-        estimator of this class
-
-        Raises
-        ------
-        OSError
-            If the file is missing, damaged, of another format version, or not ours.
-        TypeError
-            If it holds an estimator of another class.
-        """
-        header, tensors = read_tensors(path)
-        held = header["estimator"]["class"]
-        found = cls if held == _public_name(cls) else _public_class(held)
-        if found is None or not issubclass(found, cls):
-            raise TypeError(
-                f"{cls.__name__}.load: {os.fspath(path)} holds a {held}; load it with"
-                f" {held.rpartition('.')[2]}.load."
-            )
-        try:
-            return _unpack_estimator(found, header["estimator"], tensors)
-        except LookupError as error:
-            raise OSError(f"{os.fspath(path)}: {error.args[0]}; update neurokit.") from None
-
-    def _build_module(self, name: str) -> Any:
-        """Return an untrained module for the fitted attribute ``name``."""
-        raise NotImplementedError(f"{type(self).__name__} does not say how to build {name}.")
-
-    def _plan(self) -> dict[str, object]:
-        """Return what the parameters decide, by the fitted names that later methods read.
-
-        A fitted estimator is what it was fitted as: `fit` keeps the plan (`_keep_plan`), and no
-        method after it reads a parameter that says what is computed. Files of versions that kept
-        no plan are completed by this, from the parameters that they hold.
-        """
-        return {}
-
-    def _keep_plan(self) -> None:
-        """Keep what the parameters decide as fitted attributes."""
-        vars(self).update(self._plan())
-
-
-# ---------------------------------------------------------------- the file
-
-
-def write_tensors(
-    path: str | os.PathLike[str], header: Mapping[str, Any], tensors: Mapping[str, np.ndarray]
-) -> Path:
-    """Write tensors and a JSON header, checksummed, to one safetensors file, all or nothing.
-
-    Parameters
-    ----------
-    path : path-like
-    header : mapping that JSON can hold
-    tensors : mapping of str to ndarray
-
-    Returns
-    -------
-    Path
-    """
-    path = Path(path)
-    text = json.dumps({"sha256": _BLANK} | dict(header), allow_nan=False)
-    contiguous = {name: np.asarray(value, order="C") for name, value in tensors.items()}
-    # one note alone: safetensors writes several in any order, and equal objects get equal files
-    content = dump_tensors(contiguous, {_KEY: text})
-    table, payload = _split(content, path)
-    digest = _digest(table, text, payload)
-    spot = content.index(_BLANK.encode())
-    with atomic_path(path) as part:
-        part.write_bytes(content[:spot] + digest.encode() + content[spot + len(_BLANK) :])
-    return path
-
-
-def read_tensors(path: str | os.PathLike[str]) -> tuple[Json, dict[str, np.ndarray]]:
-    """Read what `write_tensors` wrote, or refuse it whole.
-
-    Parameters
-    ----------
-    path : path-like
-
-    Returns
-    -------
-    header : dict
-    tensors : dict of str to ndarray
-
-    Raises
-    ------
-    OSError
-        If the file is missing, damaged, of another format version, or not ours.
-    """
-    path = Path(path)
-    content = path.read_bytes()
-    table, payload = _split(content, path)
-    notes = table.pop("__metadata__", None)
-    if not isinstance(notes, dict) or not isinstance(notes.get(_KEY), str):
-        raise OSError(f"{path}: not a file of neurokit; expected one that save() has written.")
-    found = _CHECKSUM.match(notes[_KEY])
-    text = _CHECKSUM.sub(rf"\g<1>{_BLANK}", notes[_KEY])
-    if not found or _digest(table, text, payload) != found[2] or len(notes) != 1:
-        raise OSError(f"{path}: damaged, its checksum does not match; restore it from a copy.")
-    try:
-        tensors = load_tensors(content)
-    except (SafetensorError, KeyError) as error:
-        raise OSError(f"{path}: damaged ({error}); restore it from a copy.") from None
-    header = json.loads(text)
-    del header["sha256"]
-    if header["format"] != FORMAT:
-        raise OSError(
-            f"{path}: written in format {header['format']} by neurokit {header['version']}, this"
-            f" is neurokit {__version__}, which reads format {FORMAT}; install that version."
-        )
-    return header, tensors
-
-
-def _split(content: bytes, path: Path) -> tuple[Json, memoryview]:
-    """Tensor table and payload of a safetensors file."""
-    length = int.from_bytes(content[:8], "little")
-    try:
-        if not 2 <= length <= len(content) - 8:
-            raise ValueError
-        table = json.loads(content[8 : 8 + length])
-        if not isinstance(table, dict):
-            raise ValueError
-    except ValueError:
-        raise OSError(
-            f"{path}: truncated, damaged or not a safetensors file; restore it from a copy."
-        ) from None
-    return table, memoryview(content)[8 + length :]
-
-
-def _digest(table: Json, header: str, payload: memoryview) -> str:
-    """SHA-256 over names, shapes and dtypes, the JSON header, and every byte of the tensors."""
-    table = {name: entry for name, entry in table.items() if name != "__metadata__"}
-    digest = hashlib.sha256(json.dumps(table, sort_keys=True).encode())
-    digest.update(header.encode())
-    digest.update(payload)
-    return digest.hexdigest()
-
-
-# ---------------------------------------------------------------- objects to JSON and back
-
-
-def _pack(value: Any, owner: str, key: str, tensors: dict[str, np.ndarray]) -> Any:
+def pack(value: Any, owner: str, key: str, tensors: dict[str, np.ndarray]) -> Any:
     """JSON for ``value``; its arrays go to ``tensors`` under names that start with ``key``."""
     if value is None or isinstance(value, bool | str):
         return value
@@ -245,22 +34,22 @@ def _pack(value: Any, owner: str, key: str, tensors: dict[str, np.ndarray]) -> A
     if isinstance(value, np.bool_):
         return bool(value)
     if isinstance(value, list):
-        return [_pack(item, owner, f"{key}.{i}", tensors) for i, item in enumerate(value)]
+        return [pack(item, owner, f"{key}.{i}", tensors) for i, item in enumerate(value)]
     if isinstance(value, tuple):
-        return {"tuple": _pack(list(value), owner, key, tensors)}
+        return {"tuple": pack(list(value), owner, key, tensors)}
     if isinstance(value, xr.DataArray):
         # the array becomes a variable beside its coordinates, under a name that none of them has
         free = "values" + "_" * max((len(str(name)) for name in value.coords), default=0)
         tree = _pack_dataset(value.to_dataset(name=free), owner, key, tensors)
-        names = _pack([free, value.name], owner, key, tensors)
+        names = pack([free, value.name], owner, key, tensors)
         return {"dataarray": tree, "names": names}
     if isinstance(value, xr.Dataset):  # a Mapping, too
         return {"dataset": _pack_dataset(value, owner, key, tensors)}
     if isinstance(value, pd.DataFrame):
         return {"frame": _pack_frame(value, owner, key, tensors)}
     if isinstance(value, Mapping):
-        keys = _pack(list(value.keys()), owner, f"{key}.keys", tensors)
-        return {"dict": [keys, _pack(list(value.values()), owner, key, tensors)]}
+        keys = pack(list(value.keys()), owner, f"{key}.keys", tensors)
+        return {"dict": [keys, pack(list(value.values()), owner, key, tensors)]}
     if isinstance(value, Fraction):
         return {"fraction": [value.numerator, value.denominator]}
     if isinstance(value, np.ndarray):
@@ -278,10 +67,10 @@ def _pack(value: Any, owner: str, key: str, tensors: dict[str, np.ndarray]) -> A
         fitted = {k: v for k, v in vars(value).items() if k.endswith("_") and k not in params}
         dot = f"{key}." if key else ""
         return {
-            "class": _public_name(type(value)),
+            "class": public_name(type(value)),
             "planned": True,  # `fit` has kept what the parameters decide
-            "params": {k: _pack(v, owner, f"{dot}{k}", tensors) for k, v in params.items()},
-            "fitted": {k: _pack(v, owner, f"{dot}{k}", tensors) for k, v in fitted.items()},
+            "params": {k: pack(v, owner, f"{dot}{k}", tensors) for k, v in params.items()},
+            "fitted": {k: pack(v, owner, f"{dot}{k}", tensors) for k, v in fitted.items()},
         }
     raise TypeError(
         f"{owner}.save: {key} is a {type(value).__name__}, which the file format cannot hold;"
@@ -332,7 +121,7 @@ def _pack_dataset(value: xr.Dataset, owner: str, key: str, tensors: dict[str, np
         variables.append(entry)
     attrs = dict(value.attrs)
     tree = {"variables": variables, "clocks": clocks, "attrs": attrs}
-    return {name: _pack(part, owner, f"{key}.{name}", tensors) for name, part in tree.items()}
+    return {name: pack(part, owner, f"{key}.{name}", tensors) for name, part in tree.items()}
 
 
 def _unpack_dataset(tree: Json, tensors: dict[str, np.ndarray]) -> xr.Dataset:
@@ -383,7 +172,7 @@ def _pack_frame(value: pd.DataFrame, owner: str, key: str, tensors: dict[str, np
         "index_kind": None if span else str(rows.dtype),
         "index_name": rows.name,
     }
-    return {name: _pack(part, owner, f"{key}.{name}", tensors) for name, part in tree.items()}
+    return {name: pack(part, owner, f"{key}.{name}", tensors) for name, part in tree.items()}
 
 
 def _unpack_frame(tree: Json, tensors: dict[str, np.ndarray]) -> pd.DataFrame:
@@ -402,16 +191,16 @@ def _unpack_frame(tree: Json, tensors: dict[str, np.ndarray]) -> pd.DataFrame:
 
 
 def _unpack(tree: Any, tensors: dict[str, np.ndarray]) -> Any:
-    """Invert `_pack`; modules are left as their prefix, for the estimator to build."""
+    """Invert `pack`; modules are left as their prefix, for the estimator to build."""
     if isinstance(tree, list):
         return [_unpack(item, tensors) for item in tree]
     if not isinstance(tree, dict):
         return tree
     match tree:
         case {"class": name}:
-            if (found := _public_class(name)) is None:
+            if (found := public_class(name)) is None:
                 raise LookupError(f"{name} is no public estimator of neurokit {__version__}")
-            return _unpack_estimator(found, tree, tensors)
+            return unpack_estimator(found, tree, tensors)
         case {"float": text}:
             return float(text)
         case {"tuple": items}:
@@ -438,7 +227,7 @@ def _unpack(tree: Any, tensors: dict[str, np.ndarray]) -> Any:
     raise LookupError(f"it has an entry of unknown kind {sorted(tree)}")
 
 
-def _unpack_estimator(cls: type, tree: Json, tensors: dict[str, np.ndarray]) -> BaseEstimator:
+def unpack_estimator(cls: type, tree: Json, tensors: dict[str, np.ndarray]) -> BaseEstimator:
     """Build the estimator, then its fitted attributes, then its modules, which need both."""
     params = {name: _unpack(value, tensors) for name, value in tree["params"].items()}
     unknown = params.keys() - inspect.signature(cls).parameters.keys()
@@ -467,14 +256,14 @@ def _unpack_estimator(cls: type, tree: Json, tensors: dict[str, np.ndarray]) -> 
     return estimator
 
 
-def _public_name(cls: type) -> str:
+def public_name(cls: type) -> str:
     """``neurokit.tokenizers.codec.CodecTokenizer`` is known as ``neurokit.tokenizers.Codec…``."""
     parts = cls.__module__.split(".")
     folder = parts[:2] if parts[0] == "neurokit" else parts
     return ".".join([*folder, cls.__qualname__])
 
 
-def _public_class(name: str) -> type | None:
+def public_class(name: str) -> type | None:
     """Class of a public estimator of this package, or None; nothing else is ever looked up.
 
     Any family may hold it: files are read by the versions after a class has moved.
