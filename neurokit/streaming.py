@@ -33,6 +33,7 @@ def check_chunk(
     n_columns: int,
     what: str = "counts",
     labels: Callable[[Any], Doubles] | None = None,
+    allow_nan: bool = False,
 ) -> Doubles:
     """Return a chunk as an array, or refuse it: NaN would stay in the state for good.
 
@@ -47,6 +48,8 @@ def check_chunk(
     labels : callable, optional
         Reads a labelled chunk as ``predict`` does, see `neurokit.inputs.chunks.ChunkLabels`: dims
         in any order, channels by name, the unit of ``fit``.
+    allow_nan : bool, default=False
+        Whether NaN means a value that is missing; infinity is refused all the same.
     """
     if labels is not None and not isinstance(chunk, np.ndarray) and hasattr(chunk, "dims"):
         chunk = labels(chunk)
@@ -55,7 +58,8 @@ def check_chunk(
         raise ValueError(
             f"{caller}.stream: push takes {what} of shape (n, {n_columns}), got {chunk.shape}."
         )
-    if not math.isfinite(np.add.reduce(chunk, axis=None)):
+    total = np.add.reduce(chunk, axis=None)
+    if not (math.isfinite(total) or (allow_nan and not np.isinf(chunk).any())):
         raise ValueError(f"{caller}.stream: the {what} hold NaN or infinity.")
     return chunk
 

@@ -256,3 +256,52 @@ def test_the_simulator_draws_what_its_truth_says():
     np.testing.assert_array_equal(np.sign(truth["weight"]), truth["sign"])
     with pytest.raises(ValueError, match="link must be one of"):
         make_onehot_glm(1, 10, link="probit")
+
+
+# ---------------------------------------------------------------- missing bins
+
+
+def test_missing_counts_are_not_judged(simulated, fitted):
+    x, _ = simulated
+    y = x.values.astype(float)
+    y = y.reshape(-1, *y.shape[-2:])[0].T  # (time, unit) of the first trial
+    holes = y.copy()
+    holes[10, 2] = holes[-1, 0] = np.nan
+    filled = np.where(np.isnan(holes), fitted.mean_, holes)
+    drive = core.past_drive(filled, fitted.kernel_, np.tile(fitted.mean_, (5, 1)))
+    known = (drive, y, fitted.weights_.values, fitted.bias_.values, fitted.link_)
+    there = core.log_emission(*known)
+    found = core.log_emission(known[0], holes, *known[2:])
+    changed = np.flatnonzero((there != found).any(1))
+    assert changed.tolist() == [10, len(y) - 1]
+    eta = fitted.bias_.values[:, 2] + fitted.weights_.values[:, 2] @ drive[10]
+    rate = core.rates(eta, fitted.link_)[0]
+    single = y[10, 2] * np.log(rate) - rate + core.poisson_constant(y[[10]][:, [2]])
+    np.testing.assert_allclose(there[10] - found[10], single, rtol=1e-9)
+
+
+def test_states_are_found_with_a_tenth_of_the_counts_missing(simulated):
+    x, truth = simulated
+    x = x.where(np.random.default_rng(0).random(x.shape) > 0.1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = SwitchingGLM(3, link="sigmoid", n_restarts=2, max_iter=25, random_state=0).fit(x)
+    found, state = model.predict(x).values.ravel(), truth["state"].values.ravel()
+    order = best_order(found, state, 3)
+    assert (np.array(order)[found] == state).mean() > 0.85
+    assert np.isfinite(model.score(x))
+    climbed = model.history_[-6:]  # on the last rung
+    assert (np.diff(climbed) > -1e-6 * abs(climbed[0])).all()
+
+
+def test_a_stream_takes_missing_counts_and_a_unit_may_be_missing_throughout(simulated):
+    x, _ = simulated
+    y = x.values.astype(float).reshape(-1, *x.shape[-2:])[0].T
+    y[np.random.default_rng(1).random(y.shape) < 0.1] = np.nan
+    y[:, 1] = np.nan
+    model = SwitchingGLM(2, causal=True, max_iter=5, tol=1.0, random_state=0).fit(y)
+    live = model.stream("predict_proba")
+    parts = [live.push(y[a : a + 7]) for a in range(0, len(y), 7)]
+    np.testing.assert_array_equal(np.concatenate(parts), model.predict_proba(y))
+    with pytest.raises(ValueError, match="hold NaN or infinity"):
+        live.push(np.full((1, y.shape[1]), np.inf))

@@ -307,6 +307,7 @@ OF_SERIES = {
 NAN_MEANS = {
     "BayesianBiclustering": "a bin in which the unit was not observed",
     "SpikeTransformer": "a bin in which the unit was not observed",
+    "SwitchingGLM": "a bin in which the unit was not observed",
     "CP": "an entry that is not known",
     "DynamicConnectome": "a unit that is not known there",
     "MaskedModel": "a gap: the patch is not seen",

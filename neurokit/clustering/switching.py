@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from neurokit.clustering.fitting.switching import (
@@ -106,6 +107,8 @@ class SwitchingGLM(Saveable, ClusterMixin, BaseEstimator):
 
     Notes
     -----
+    A bin that is missing is not judged; as the past of others it stands for its unit's mean count.
+
     Counts of a bin are independent given the past: what units share beyond it looks like
     connections. A weight is a statistical effect, not an anatomical synapse.
 
@@ -167,7 +170,8 @@ class SwitchingGLM(Saveable, ClusterMixin, BaseEstimator):
         Parameters
         ----------
         X : xarray.DataArray with dims ([trial,] unit, time), or array-like (n_times, n_units)
-            Counts. Trials, and stretches between jumps of the clock, are sequences of their own.
+            Counts; NaN where a bin is missing. Trials, and stretches between jumps of the clock,
+            are sequences of their own.
         y : None
             Ignored.
 
@@ -179,17 +183,20 @@ class SwitchingGLM(Saveable, ClusterMixin, BaseEstimator):
         candidates = self._check(len(rows.values))
         kernel = np.exp(-self.decay * np.arange(self.n_lags))
         self.kernel_ = kernel / kernel.sum()
-        self.mean_ = rows.values.mean(0)
+        keep = np.isfinite(rows.values)
+        filled = np.where(keep, rows.values, 0.0)
+        self.mean_ = filled.sum(0) / np.maximum(keep.sum(0), 1)
         self.link_, self.causal_ = str(self.link), bool(self.causal)
         drive = self._drive(rows)
         problem = Problem(
             np.column_stack([np.ones(len(drive)), drive]),
-            np.ascontiguousarray(rows.values),
+            np.ascontiguousarray(filled),
             np.array([0, *(run.stop for run in rows.runs)]),
             self.link_,
             candidates[0],
             self.prior_scale,
             self.concentration,
+            None if keep.all() else keep,
         )
         how: State = {
             "n_restarts": self.n_restarts,
@@ -289,9 +296,10 @@ class SwitchingGLM(Saveable, ClusterMixin, BaseEstimator):
         return _Stream(self, method)
 
     def _read(self, X: Recording, *, reset: bool) -> Series:
-        rows = series(self, X, reset=reset)
+        rows = series(self, X, reset=reset, allow_nan=True)
         counts = rows.values.astype(np.float64)
-        if np.any(counts < 0) or np.any(counts != np.round(counts)):
+        seen = counts[np.isfinite(counts)]
+        if np.any(seen < 0) or np.any(seen != np.round(seen)):
             raise ValueError(
                 "SwitchingGLM: X must hold counts, whole numbers from zero, got other values;"
                 " neurokit.bin_spikes() counts spikes in bins."
@@ -340,9 +348,8 @@ class SwitchingGLM(Saveable, ClusterMixin, BaseEstimator):
 
     def _drive(self, rows: Series) -> NDArray[np.float64]:
         before = np.tile(self.mean_, (len(self.kernel_), 1))
-        return np.concatenate(
-            [past_drive(rows.values[run], self.kernel_, before) for run in rows.runs]
-        )
+        past = np.where(np.isnan(rows.values), self.mean_, rows.values)
+        return np.concatenate([past_drive(past[run], self.kernel_, before) for run in rows.runs])
 
     def _chain(self, rows: Series) -> tuple[Any, Any, Any, Any]:
         """Return what the recursions of hidden chains are given."""
@@ -356,6 +363,11 @@ class SwitchingGLM(Saveable, ClusterMixin, BaseEstimator):
         infer = filter_states if self.causal_ else smooth_states
         return infer(*self._chain(rows)).probability
 
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True  # bins in which a unit was not observed
+        return tags
+
 
 class _Stream:
     """The last bins of one live recording, and what they say of the state."""
@@ -364,6 +376,7 @@ class _Stream:
         self._kernel, self._link = model.kernel_, model.link_
         self._weights, self._bias = model.weights_.values, model.bias_.values
         self._transition, self._initial = model.transition_, model.initial_
+        self._mean = model.mean_
         self._last: NDArray[np.float64] | None = None
         self._history = History(np.tile(model.mean_, (len(model.kernel_), 1)))
         self._likeliest = method == "predict"
@@ -371,12 +384,15 @@ class _Stream:
 
     def push(self, chunk: Doubles) -> Doubles:
         n_units = self._bias.shape[1]
-        chunk = check_chunk("SwitchingGLM", chunk, n_units, labels=self._labels).astype(np.float64)
+        chunk = check_chunk(
+            "SwitchingGLM", chunk, n_units, labels=self._labels, allow_nan=True
+        ).astype(np.float64)
         n_lags = len(self._kernel)
-        rows = self._history.push(chunk)
+        past = np.where(np.isnan(chunk), self._mean, chunk)
+        rows = self._history.push(past)
         if not len(chunk):
             return self.flush()
-        drive = past_drive(chunk, self._kernel, rows[:n_lags])
+        drive = past_drive(past, self._kernel, rows[:n_lags])
         logs = log_emission(drive, chunk, self._weights, self._bias, self._link)
         found = filter_states(logs, self._transition, self._initial, before=self._last).probability
         self._last = found[-1].copy()

@@ -44,6 +44,7 @@ class Problem(NamedTuple):
     n_states: int
     prior_scale: float  # of weights about their mean over states, "gaussian"
     concentration: float  # of the kinds of a connection about the overall ones, "onehot"
+    keep: NDArray[np.bool_] | None = None  # (n_rows, n_units): False where Y is missing, and 0
 
 
 def past_drive(values: Floats, kernel: Floats, before: Floats) -> Floats:
@@ -86,6 +87,7 @@ def log_emission(drive: Floats, Y: Floats, weights: Floats, bias: Floats, link: 
     Parameters
     ----------
     drive, Y : ndarray of shape (n_rows, n_units)
+        A count that is NaN says nothing.
     weights : ndarray of shape (n_states, n_units, n_units)
     bias : ndarray of shape (n_states, n_units)
     link : str
@@ -99,11 +101,14 @@ def log_emission(drive: Floats, Y: Floats, weights: Floats, bias: Floats, link: 
     out = np.empty((len(Y), n_states))
     for k in range(0, len(Y), _ROWS):
         y = Y[k : k + _ROWS]
+        missing = np.isnan(y)
+        y = np.where(missing, 0.0, y)
         eta = np.empty((len(y), n_states * n_units))
         _predictors(drive[k : k + _ROWS], flat, bias.ravel(), eta)
         rate, log_rate = rates(eta, link)
         log_rate = log_rate.reshape(len(y), n_states, n_units)
         gain = y[:, None, :] * log_rate - rate.reshape(log_rate.shape)
+        gain[np.broadcast_to(missing[:, None], gain.shape)] = 0.0
         out[k : k + _ROWS] = gain.sum(2) + poisson_constant(y)[:, None]
     return out
 
@@ -119,7 +124,10 @@ def expect(problem: Problem, state: State) -> tuple[Floats, Floats, Floats, floa
         rate, log_rate = rates(problem.Z[k : k + _ROWS] @ flat, problem.link)
         log_rate = log_rate.reshape(len(y), n_states, n_units)
         logs[k : k + _ROWS] = np.einsum("tn,tsn->ts", y, log_rate)
-        logs[k : k + _ROWS] -= rate.reshape(log_rate.shape).sum(2)
+        rate = rate.reshape(log_rate.shape)
+        if problem.keep is not None:
+            rate = rate * problem.keep[k : k + _ROWS, None]
+        logs[k : k + _ROWS] -= rate.sum(2)
     found = smooth_states(logs, state["transition"], state["initial"], problem.starts)
     total = float(found.log_likelihood.sum())
     return found.probability, found.pairs, found.probability[problem.starts[:-1]], total
@@ -181,6 +189,8 @@ def expand(problem: Problem, coef: Floats, gamma: Floats) -> tuple[Floats, Float
     for k in range(0, len(problem.Y), _ROWS):
         Z = problem.Z[k : k + _ROWS]
         weight = np.repeat(gamma[k : k + _ROWS].T, n_units, 0)
+        if problem.keep is not None:
+            weight = weight * np.tile(problem.keep[k : k + _ROWS].T, (n_states, 1))
         y = np.tile(np.ascontiguousarray(problem.Y[k : k + _ROWS].T), (n_states, 1))
         slope, curvature = bends(flat @ Z.T, y, problem.link)
         slope *= weight
@@ -198,7 +208,9 @@ def begin(problem: Problem, rng: np.random.Generator) -> State:
     """
     n_units = problem.Y.shape[1]
     n_states = problem.n_states
-    one = fit_poisson(problem.Z, problem.Y, link=problem.link, prior_precision=_RIDGE).coef
+    seen = None if problem.keep is None else problem.keep.astype(np.float64)
+    how: State = {"link": problem.link, "weights": seen, "prior_precision": _RIDGE}
+    one = fit_poisson(problem.Z, problem.Y, **how).coef
     state: State = {
         "coef": np.repeat(one[None], n_states, 0),
         "transition": np.ones((1, 1)),
@@ -239,6 +251,8 @@ def _scores(problem: Problem, one: Floats, cuts: NDArray[np.int64]) -> Floats:
     """Sum the slopes of the log-likelihood over windows; (n_windows, n_units * n_columns)."""
     rate, _ = rates(problem.Z @ one.T, problem.link)
     error = problem.Y - rate
+    if problem.keep is not None:
+        error *= problem.keep
     ends = np.append(cuts[1:], len(error))
     return np.stack(
         [(error[a:b].T @ problem.Z[a:b]).ravel() for a, b in zip(cuts, ends, strict=True)]
@@ -358,4 +372,5 @@ def select(problem: Problem, spans: list[tuple[int, int]]) -> Problem:
     """Return the problem of some stretches of rows alone."""
     rows = np.concatenate([np.arange(a, b) for a, b in spans])
     starts = np.cumsum([0, *(b - a for a, b in spans)])
-    return problem._replace(Z=problem.Z[rows], Y=problem.Y[rows], starts=starts)
+    keep = None if problem.keep is None else problem.keep[rows]
+    return problem._replace(Z=problem.Z[rows], Y=problem.Y[rows], starts=starts, keep=keep)
