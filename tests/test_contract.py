@@ -633,6 +633,53 @@ def test_another_rate_than_in_fit_is_refused(name, estimator, given):
 ANY_UNIT = {*ANY_RATE, "SpikeConnectivity"}  # the last gives nothing for new data
 
 
+# Lazy in, lazy out: what is as long as X, or has a row for each trial, is worked out block by
+# block when it is asked for. These read X whole, or answer at once, for a reason.
+DECIDES = "a decision for each trial is made at once, a block of trials at a time"
+ALL_AT_ONCE = "every row depends on all of X"
+LOADS = {
+    **dict.fromkeys(
+        [
+            *("DBConformerClassifier", "EEGNetClassifier", "ShallowConvNetClassifier"),
+            *("FBCCAClassifier", "TDCAClassifier", "TRCAClassifier", "SpikingClassifier"),
+        ],
+        DECIDES,
+    ),
+    **dict.fromkeys(["CP", "NonnegativeCP"], "loadings are solved for with all of X"),
+    "BandedRidge": "predictions of features that were made beforehand, in memory",
+    "BayesianBiclustering": ALL_AT_ONCE,
+    "ContrastiveDecoder": "levels are those of a subject's trials together",
+    "DriftDetector": "drift is counted from the beginning of X",
+    "DwellTimes": ALL_AT_ONCE,
+    "DynamicConnectome": "smoothed over time in both directions",
+    "EarlyExitClassifier": "as its estimator does",
+    "EventEmbedding": "counts of units, which are small, through a model of both directions",
+    "MaskedModel": "levels are those of all that is passed together",
+    "MotifDetector": "counts of units, which are small; of near beginnings one is kept",
+    "RidgeEncoder": "predictions of features that were made beforehand, in memory",
+    "SpikeTokenizer": "spikes, which are in memory",
+    "SpikeTransformer": "counts of units, which are small",
+    "SwitchingGLM": "states are told from both directions unless causal",
+}
+
+
+def test_lazy_in_lazy_out(name, estimator, given):
+    X, y = given
+    if name in GRAPHS | {"SpikeConnectivity"}:
+        return
+    along = [dim for dim in ("trial", "time", "frame") if dim in X.dims]
+    lazy = X.chunk({dim: max(X.sizes[dim] // 3, 1) for dim in along})
+    expected = outputs(estimator.fit(X, y), X)
+    for a, b in zip(outputs(estimator, lazy), expected, strict=True):
+        assert (a.chunks is None) == (name in LOADS)
+        xr.testing.assert_allclose(a.compute(), b, rtol=1e-5, atol=1e-6)
+        assert set(a.coords) == set(b.coords)
+    if name not in LOADS:
+        again = outputs(clone(estimator).fit(lazy, y), lazy)
+        for a, b in zip(again, expected, strict=True):
+            np.testing.assert_allclose(values(a), values(b), rtol=1e-4, atol=1e-5)
+
+
 def test_another_unit_is_put_right_and_another_quantity_refused(name, estimator, given):
     X, y = given
     estimator.fit(X, y)

@@ -150,8 +150,7 @@ class BesselFilter(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         -------
         self
         """
-        X = first_samples(X) if is_lazy(X) else X  # nothing is learned from the values
-        rows = series(self, X, reset=True)
+        rows = series(self, first_samples(X), reset=True)  # nothing is learned from the values
         rate = require_rate(self, rows.sampling_rate)
         self._check(rate)
         self.sampling_rate_ = rate

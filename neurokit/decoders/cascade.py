@@ -9,6 +9,8 @@ from sklearn.utils.validation import check_is_fitted
 from neurokit.decoders.regressor import TimeRegressor, length_of_step
 from neurokit.decoders.wiener import WienerRegressor
 from neurokit.inputs.chunks import ChunkLabels
+from neurokit.inputs.lazily import is_lazy, send_lazily
+from neurokit.inputs.past import leave_unknown_out
 from neurokit.inputs.series import series
 from neurokit.inputs.targets import target
 from neurokit.metrics.cost import Cost
@@ -108,6 +110,7 @@ class WienerCascadeRegressor(TimeRegressor):
         self.linear_ = WienerRegressor(
             self.n_lags, window=self.window, alpha=self.alpha, sampling_rate=self.sampling_rate
         ).fit(X if rows.source is None else rows.source, truth.values)
+        rows, truth = leave_unknown_out(rows, truth)
         known = rows_with_past(rows.runs, self.linear_.coef_.shape[1] - 1)
         linear = self.linear_._predict(rows)[known]
         self.range_ = np.stack([linear.min(0), linear.max(0)])
@@ -135,6 +138,8 @@ class WienerCascadeRegressor(TimeRegressor):
         xarray.DataArray with dims ([trial,] time, feature), or ndarray
         """
         check_is_fitted(self)
+        if is_lazy(X):
+            return send_lazily(self, "predict", X)
         rows = series(self, X, reset=False)
         return self._label(rows, self._bend(self.linear_._predict(rows)))
 

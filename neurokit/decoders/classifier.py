@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from neurokit.decoders.live import WindowStream
+from neurokit.inputs.lazily import by_trials, has_lazy_trials
 from neurokit.inputs.trials import Trials, trials
 from neurokit.types import Floats, Recording
 
@@ -21,6 +22,8 @@ _SMALLEST = np.finfo(np.float64).tiny
 
 class TrialClassifier(ClassifierMixin, BaseEstimator):
     """Base of the classifiers that tell trials apart.
+
+    Decisions on lazy trials are computed, a block of trials at a time.
 
     A subclass has ``classes_`` after ``fit`` (see ``neurokit.inputs.classes``), and says how
     likely each class is for trials that were read (`_probabilities`).
@@ -41,6 +44,8 @@ class TrialClassifier(ClassifierMixin, BaseEstimator):
         -------
         xarray.DataArray of dims (trial,), or ndarray
         """
+        if has_lazy_trials(X):
+            return by_trials(self, "predict", X).compute()
         seen = self._read(X)
         return label_trials(self.classes_[self._probabilities(seen).argmax(1)], seen)
 
@@ -55,6 +60,8 @@ class TrialClassifier(ClassifierMixin, BaseEstimator):
         -------
         xarray.DataArray of dims (trial, class), or ndarray
         """
+        if has_lazy_trials(X):
+            return by_trials(self, "predict_proba", X).compute()
         seen = self._read(X)
         return label_trials(self._probabilities(seen), seen, self.classes_)
 
@@ -70,6 +77,8 @@ class TrialClassifier(ClassifierMixin, BaseEstimator):
         xarray.DataArray of dims (trial, class), or ndarray
             With two classes one number per trial, dims (trial,): above zero for ``classes_[1]``.
         """
+        if has_lazy_trials(X):
+            return by_trials(self, "decision_function", X).compute()
         seen = self._read(X)
         values = self._decisions(seen)
         if len(self.classes_) == 2:

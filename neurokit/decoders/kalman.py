@@ -7,6 +7,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from neurokit.decoders.regressor import TimeRegressor, check_known, length_of_step
 from neurokit.inputs.chunks import ChunkLabels
+from neurokit.inputs.lazily import is_lazy, send_lazily
+from neurokit.inputs.past import leave_unknown_out
 from neurokit.inputs.series import Series, series
 from neurokit.inputs.targets import Target, target
 from neurokit.metrics.cost import Cost, Part, count_products
@@ -110,7 +112,7 @@ class KalmanRegressor(TimeRegressor):
         self
         """
         rows = series(self, X, reset=True)
-        truth = target(self, y, rows)
+        rows, truth = leave_unknown_out(rows, target(self, y, rows))
         self._check(self.process_scale)
         self._keep_plan()
         self._remember_target(truth)
@@ -132,7 +134,7 @@ class KalmanRegressor(TimeRegressor):
         if not hasattr(self, "transition_"):
             return self.fit(X, y)
         rows = series(self, X, reset=False)
-        truth = target(self, y, rows)
+        rows, truth = leave_unknown_out(rows, target(self, y, rows))
         self._check(self.process_scale_)
         check_known(self, truth)
         new = _moments(rows, truth)
@@ -151,6 +153,8 @@ class KalmanRegressor(TimeRegressor):
         xarray.DataArray with dims ([trial,] time, feature), or ndarray
         """
         check_is_fitted(self)
+        if is_lazy(X):
+            return send_lazily(self, "predict", X)
         rows = series(self, X, reset=False)
         out = np.empty((len(rows.values), len(self.intercept_)))
         for run in rows.runs:

@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from neurokit.decoders.regressor import TimeRegressor
+from neurokit.inputs.lazily import is_lazy, send_lazily
 from neurokit.inputs.series import Series, series
 from neurokit.inputs.targets import target
 from neurokit.metrics.cost import Cost, cost_of
@@ -112,6 +113,8 @@ class SmoothedRegressor(TimeRegressor):
         xarray.DataArray with dims (time, feature), or ndarray
         """
         check_is_fitted(self)
+        if is_lazy(X):
+            return send_lazily(self, "predict", X)
         rows = series(self, X, reset=False)
         decoded = self.decoder_.predict(X)
         if not self.flat_:

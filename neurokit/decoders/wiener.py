@@ -8,6 +8,8 @@ from sklearn.utils.validation import check_is_fitted
 from neurokit.decoders.regressor import TimeRegressor, check_known, length_of_step
 from neurokit.features.lags import count_lags
 from neurokit.inputs.chunks import ChunkLabels
+from neurokit.inputs.lazily import is_lazy, send_lazily
+from neurokit.inputs.past import leave_unknown_out
 from neurokit.inputs.series import Series, series
 from neurokit.inputs.targets import target
 from neurokit.metrics.cost import Cost, Part, count_products
@@ -110,7 +112,7 @@ class WienerRegressor(TimeRegressor):
         self
         """
         rows = series(self, X, reset=True)
-        truth = target(self, y, rows)
+        rows, truth = leave_unknown_out(rows, target(self, y, rows))
         self._check()
         self._remember_target(truth)
         n_lags = count_lags(self, rows.sampling_rate)
@@ -149,7 +151,7 @@ class WienerRegressor(TimeRegressor):
         if not hasattr(self, "coef_"):
             return self.fit(X, y)
         rows = series(self, X, reset=False)
-        truth = target(self, y, rows)
+        rows, truth = leave_unknown_out(rows, target(self, y, rows))
         self._check_memory()
         check_known(self, truth)
         n_lags = self.coef_.shape[1]
@@ -169,6 +171,8 @@ class WienerRegressor(TimeRegressor):
         xarray.DataArray with dims ([trial,] time, feature), or ndarray
         """
         check_is_fitted(self)
+        if is_lazy(X):
+            return send_lazily(self, "predict", X)
         rows = series(self, X, reset=False)
         return self._label(rows, self._predict(rows))
 

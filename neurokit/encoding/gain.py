@@ -12,6 +12,7 @@ from sklearn.covariance import ledoit_wolf
 from sklearn.utils.validation import check_is_fitted
 
 from neurokit.inputs.classes import read_labels
+from neurokit.inputs.lazily import by_trials, has_lazy_trials
 from neurokit.inputs.trials import Trials, trials
 from neurokit.persistence import Saveable
 from neurokit.types import Doubles, Floats, Recording, Targets
@@ -161,6 +162,8 @@ class GainControl(Saveable, TransformerMixin, BaseEstimator):
         xarray.DataArray or ndarray, of the dims of X
         """
         check_is_fitted(self)
+        if has_lazy_trials(X):
+            return by_trials(self, "transform", X)
         seen = trials(self, X, reset=False)
         control = np.eye(len(self.gain_)) - self.connections_
         adapted = np.linalg.solve(np.diag(1 / self.gain_) - self.connections_, control)

@@ -6,15 +6,20 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+import xarray as xr
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from neurokit.inputs.labels import find_space
+from neurokit.inputs.lazily import blocks_of_trials, first_trial, has_lazy_trials, map_trials
+from neurokit.inputs.matching import match_labels
+from neurokit.inputs.rates import match_rate, rate_of
 from neurokit.inputs.seen import tell
 from neurokit.inputs.trials import Trials, trials
 from neurokit.metrics.cost import Cost, multiply
 from neurokit.persistence import Saveable
-from neurokit.types import Floats, Names, Recording
+from neurokit.types import Doubles, Floats, Names, Recording
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
@@ -115,18 +120,35 @@ class EuclideanAlignment(  # type: ignore[call-arg]
         -------
         self
         """
-        source = trials(self, X, reset=True)
+        trials(self, first_trial(X), reset=True)
         if self.unseen not in _UNSEEN:
             raise ValueError(
                 f"EuclideanAlignment: unseen must be one of {_UNSEEN}, got {self.unseen!r}."
             )
         self._keep_plan()
-        names = self._domains(source, groups)
-        self.domains_ = np.unique(names).tolist()
-        self.references_ = np.stack(
-            [_mean_covariance(source.values[names == d], d) for d in self.domains_]
-        )
+        references = self._references(X, groups)
+        self.domains_, self.references_ = list(references), np.stack([*references.values()])
         return self
+
+    def _references(
+        self, X: Recording, groups: ArrayLike | None, without: Sequence[str] = ()
+    ) -> dict[str, Doubles]:
+        """Return the mean covariance of each domain, of lazy trials block by block."""
+        totals: dict[str, Any] = {}
+        counts: dict[str, int] = {}
+        at, given = 0, None if groups is None else np.asarray(groups)
+        for part in blocks_of_trials(X):
+            seen = trials(self, part, reset=False)
+            if given is not None and has_lazy_trials(X):
+                _check_groups(given, X.sizes["trial"])
+                groups, at = given[at : at + len(seen.values)], at + len(seen.values)
+            names = self._domains(seen, groups)
+            for name in np.unique(names[~np.isin(names, list(without))]).tolist():
+                here = seen.values[names == name].astype(np.float64)
+                total = np.sum(here @ here.transpose(0, 2, 1), axis=0)
+                totals[name] = totals.get(name, 0.0) + total
+                counts[name] = counts.get(name, 0) + here.shape[0] * here.shape[2]
+        return {name: _refuse_zero(totals[name] / counts[name], name) for name in sorted(totals)}
 
     def _plan(self) -> dict[str, object]:
         return {"by_": list(self.by), "unseen_": self.unseen}
@@ -146,6 +168,8 @@ class EuclideanAlignment(  # type: ignore[call-arg]
             two-dimensional output.
         """
         check_is_fitted(self)
+        if has_lazy_trials(X) and self.unseen_ != "online":
+            return self._align_lazily(X, groups)
         return self._align(X, groups, {})
 
     def stream(self, domain: str | None = None) -> AlignmentStream:
@@ -175,18 +199,7 @@ class EuclideanAlignment(  # type: ignore[call-arg]
         """Align trials; ``past`` holds what came before of unseen domains, and is carried on."""
         source = trials(self, X, reset=False)
         names = self._domains(source, groups)
-        own = sorted(set(names.tolist()) - set(self.domains_))
-        if own and (self.unseen_ == "error" or (live and self.unseen_ != "online")):
-            raise ValueError(
-                f"EuclideanAlignment: domains {own} were not seen in fit, which saw"
-                f' {self.domains_}; unseen="online" aligns each trial by itself and those before'
-                + (
-                    "."
-                    if live
-                    else ', unseen="own" by all trials that come together, as cross-validation'
-                    " over domains needs."
-                )
-            )
+        own = self._refuse_unseen(names, live=live)
         out = np.empty_like(source.values)
         for name in np.unique(names).tolist():
             chosen = names == name
@@ -203,6 +216,37 @@ class EuclideanAlignment(  # type: ignore[call-arg]
         aligned = source.source.copy(data=out)
         aligned.attrs |= {"units": "1", "alignment": said}
         return aligned.isel(trial=0) if source.single else aligned
+
+    def _align_lazily(self, X: xr.DataArray, groups: ArrayLike | None) -> xr.DataArray:
+        """Align lazy trials block by block; references of unseen domains are found first."""
+        space = find_space(self, X, "trial")
+        X = match_labels(self, X.transpose("trial", space, "time"), space, reset=False)
+        match_rate(self, rate_of(self, X, reset=False))
+        names = self._domains(Trials(X, None, X, space, single=False), groups)  # type: ignore[arg-type]
+        own = self._refuse_unseen(names)
+        found = dict(zip(self.domains_, self.references_, strict=True))
+        found |= self._references(X, groups, self.domains_) if own else {}
+        here = np.unique(names).tolist()
+        roots = {name: _inverse_root(found[name]) for name in here}
+        aligned = X.copy(data=map_trials(_whiten, X.data, names, roots))
+        aligned.attrs |= {"units": "1", "alignment": self._say(sorted({*here} - {*own}), own)}
+        return aligned
+
+    def _refuse_unseen(self, names: Floats, *, live: bool = False) -> list[str]:
+        """Return the domains that ``fit`` has not seen, or refuse them."""
+        own = sorted(set(names.tolist()) - set(self.domains_))
+        if own and (self.unseen_ == "error" or (live and self.unseen_ != "online")):
+            raise ValueError(
+                f"EuclideanAlignment: domains {own} were not seen in fit, which saw"
+                f' {self.domains_}; unseen="online" aligns each trial by itself and those before'
+                + (
+                    "."
+                    if live
+                    else ', unseen="own" by all trials that come together, as cross-validation'
+                    " over domains needs."
+                )
+            )
+        return own
 
     def _say(self, seen: list[str], own: list[str]) -> str:
         """Put in words by what trials were aligned, and tell it."""
@@ -279,13 +323,7 @@ class EuclideanAlignment(  # type: ignore[call-arg]
         """Name the domain of each trial."""
         n_trials = len(source.values)
         if groups is not None:
-            groups = np.asarray(groups)
-            if groups.shape != (n_trials,):
-                raise ValueError(
-                    f"EuclideanAlignment: groups must hold one value per trial, {n_trials}, got"
-                    f" shape {groups.shape}."
-                )
-            return groups.astype(str)
+            return _check_groups(np.asarray(groups), n_trials).astype(str)
         found = {name: source.coordinate(name) for name in self.by_}
         columns = [
             [f"{name} {value}" for value in values]
@@ -355,12 +393,29 @@ class AlignmentStream:
 def _mean_covariance(x: Floats, domain: str) -> Floats:
     """Return the mean of ``X X' / T`` over trials, in float64."""
     x = x.astype(np.float64, copy=False)
-    mean = np.mean(x @ x.transpose(0, 2, 1), axis=0) / x.shape[2]
+    return _refuse_zero(np.mean(x @ x.transpose(0, 2, 1), axis=0) / x.shape[2], domain)
+
+
+def _refuse_zero(mean: Doubles, domain: str) -> Doubles:
     if not mean.any():
         raise ValueError(
             f"EuclideanAlignment: all trials of domain {domain!r} are zero; leave it out."
         )
     return mean
+
+
+def _check_groups(groups: np.ndarray, n_trials: int) -> np.ndarray:
+    if groups.shape != (n_trials,):
+        raise ValueError(
+            f"EuclideanAlignment: groups must hold one value per trial, {n_trials}, got"
+            f" shape {groups.shape}."
+        )
+    return groups
+
+
+def _whiten(x: Floats, names: np.ndarray, roots: dict[str, Doubles]) -> Floats:
+    """Align a block of trials by the root of each one's domain."""
+    return np.stack([roots[name] @ one for name, one in zip(names.tolist(), x, strict=True)])
 
 
 def _inverse_root(covariance: Floats) -> Floats:

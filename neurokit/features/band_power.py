@@ -12,6 +12,7 @@ from scipy.signal.windows import dpss, hann
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from neurokit.inputs.lazily import by_trials, first_trial, has_lazy_trials
 from neurokit.inputs.rates import require_rate
 from neurokit.inputs.trials import Trials, trials
 from neurokit.metrics.cost import Cost, multiply
@@ -107,7 +108,7 @@ class BandPower(Saveable, TransformerMixin, BaseEstimator):
         -------
         self
         """
-        source = trials(self, X, reset=True)
+        source = trials(self, first_trial(X), reset=True)
         if self.method not in ("multitaper", "hann") or not self.bandwidth > 0:
             raise ValueError(
                 'BandPower: method must be "multitaper" or "hann" and bandwidth positive, got'
@@ -138,6 +139,8 @@ class BandPower(Saveable, TransformerMixin, BaseEstimator):
             ``channel`` and ``band``.
         """
         check_is_fitted(self)
+        if has_lazy_trials(X):
+            return by_trials(self, "transform", X)
         source = trials(self, X, reset=False)
         require_rate(self, source.sampling_rate)
         self._check_length(source)

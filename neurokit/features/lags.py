@@ -8,6 +8,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from neurokit.inputs.chunks import ChunkLabels
+from neurokit.inputs.lazily import first_samples, is_lazy, mean_and_spread, send_lazily
+from neurokit.inputs.past import mark_known
 from neurokit.inputs.series import Series, series
 from neurokit.metrics.cost import NOTHING, Cost, Part
 from neurokit.persistence import Saveable
@@ -20,8 +22,11 @@ class LagWindow(Saveable, TransformerMixin, BaseEstimator):
 
     Each row of the output holds the present bin of all units, then the one before, and so on: a
     causal window. Histories do not reach across a jump of the clock or into another trial. Bins
-    before a stretch begins are unknown; they stand at the unit's mean over the training data,
-    which tells a linear decoder nothing.
+    before a stretch begins are unknown; they stand at the unit's mean over the training data. Rows
+    that hold such bins should not be learnt from: labelled output marks the others by the
+    coordinate ``past_known``, and neurokit's regressors along time learn from these alone. For
+    other regressors take ``out[out["past_known"]]`` in ``fit``; of a plain array leave out the
+    first ``n_lags_ - 1`` rows.
 
     Parameters
     ----------
@@ -81,9 +86,9 @@ class LagWindow(Saveable, TransformerMixin, BaseEstimator):
         -------
         self
         """
-        rows = series(self, X, reset=True)
+        rows = series(self, first_samples(X), reset=True)
         self.n_lags_ = count_lags(self, rows.sampling_rate)
-        self.mean_ = rows.values.mean(0, dtype=np.float64)
+        self.mean_, _ = mean_and_spread(self, X, rows.values)
         return self
 
     def transform(self, X: Recording) -> Any:
@@ -100,12 +105,16 @@ class LagWindow(Saveable, TransformerMixin, BaseEstimator):
             ``lag``, in seconds before the present.
         """
         check_is_fitted(self)
+        if is_lazy(X):
+            return mark_known(send_lazily(self, "transform", X), X, self.n_lags_ - 1)
         rows = series(self, X, reset=False)
         out = np.empty((len(rows.values), self.n_lags_ * rows.values.shape[1]), rows.values.dtype)
         for run in rows.runs:
             out[run] = _windows(rows.values[run], self.n_lags_, self.mean_)
         labelled = rows.label(out, "feature", None)
-        return labelled if rows.source is None else self._name(labelled, rows)
+        if rows.source is None:
+            return labelled
+        return mark_known(self._name(labelled, rows), rows.source, self.n_lags_ - 1)
 
     def stream(self) -> "_Stream":
         """Begin a live recording.

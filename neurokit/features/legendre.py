@@ -1,5 +1,6 @@
 """A window of the past in a few numbers per unit."""
 
+import math
 from typing import Any, Self
 
 import numpy as np
@@ -9,6 +10,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from neurokit.inputs.chunks import ChunkLabels
+from neurokit.inputs.lazily import first_samples, is_lazy, mean_and_spread, send_lazily
+from neurokit.inputs.past import mark_known
 from neurokit.inputs.rates import require_rate
 from neurokit.inputs.series import Series, series
 from neurokit.metrics.cost import Cost, multiply
@@ -27,7 +30,9 @@ class LegendreHistory(Saveable, TransformerMixin, BaseEstimator):
     held over each bin: memory of the window ``theta`` in ``order`` numbers, bin by bin, live.
     `reconstruct` turns them back into the window.
 
-    Before a stretch begins, a unit is taken to have stood at its mean over the training data.
+    Before a stretch begins, a unit is taken to have stood at its mean over the training data. Rows
+    whose window reaches there should not be learnt from: labelled output marks the others by the
+    coordinate ``past_known``, and neurokit's regressors along time learn from these alone.
 
     Parameters
     ----------
@@ -92,7 +97,7 @@ class LegendreHistory(Saveable, TransformerMixin, BaseEstimator):
         -------
         self
         """
-        rows = series(self, X, reset=True)
+        rows = series(self, first_samples(X), reset=True)
         rate = require_rate(self, rows.sampling_rate)
         if self.order < 1 or not self.window * rate >= 1:
             raise ValueError(
@@ -109,7 +114,7 @@ class LegendreHistory(Saveable, TransformerMixin, BaseEstimator):
         joined[:-1, :-1], joined[:-1, -1] = a, b
         step = expm(joined / (self.window * rate))
         self.transition_, self.input_ = step[:-1, :-1], step[:-1, -1]
-        self.mean_ = rows.values.mean(0, dtype=np.float64)
+        self.mean_, _ = mean_and_spread(self, X, rows.values)
         self.sampling_rate_ = rate
         return self
 
@@ -132,12 +137,17 @@ class LegendreHistory(Saveable, TransformerMixin, BaseEstimator):
             ``order``.
         """
         check_is_fitted(self)
+        n_past = math.ceil(self.window_ * self.sampling_rate_ - 1e-6) - 1
+        if is_lazy(X):
+            return mark_known(send_lazily(self, "transform", X), X, n_past)
         rows = series(self, X, reset=False)
         out = np.empty((len(rows.values), self.order_ * rows.values.shape[1]))
         for run in rows.runs:
             out[run] = self.stream().push(rows.values[run])
         labelled = rows.label(out, "feature", None)
-        return labelled if rows.source is None else self._name(labelled, rows)
+        if rows.source is None:
+            return labelled
+        return mark_known(self._name(labelled, rows), rows.source, n_past)
 
     def reconstruct(self, coefficients: Any, back: Any) -> Floats:
         """Return what the coefficients say of the past.

@@ -9,6 +9,7 @@ import xarray as xr
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from neurokit.inputs.lazily import by_trials, first_trial, has_lazy_trials
 from neurokit.inputs.trials import trials
 from neurokit.metrics.cost import Cost, add_up
 from neurokit.persistence import Saveable
@@ -79,7 +80,7 @@ class LempelZiv(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         -------
         self
         """
-        trials(self, X, reset=True)
+        trials(self, first_trial(X), reset=True)
         if self.binarize not in ("median", "zero"):
             raise ValueError(
                 f'LempelZiv: binarize must be "median" or "zero", got {self.binarize!r}.'
@@ -104,6 +105,8 @@ class LempelZiv(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         from neurokit.features._lempel_ziv import count_words
 
         check_is_fitted(self)
+        if has_lazy_trials(X):
+            return by_trials(self, "transform", X)
         source = trials(self, X, reset=False)
         x = source.values
         n_times = x.shape[2]

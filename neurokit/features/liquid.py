@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from neurokit.inputs.chunks import ChunkLabels
+from neurokit.inputs.lazily import first_samples, is_lazy, mean_and_spread, send_lazily
 from neurokit.inputs.rates import require_rate
 from neurokit.inputs.series import series
 from neurokit.metrics.cost import Cost, Part
@@ -116,7 +117,7 @@ class LiquidState(Saveable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         -------
         self
         """
-        rows = series(self, X, reset=True)
+        rows = series(self, first_samples(X), reset=True)
         rate = require_rate(self, rows.sampling_rate)
         self._check()
         self._keep_plan()
@@ -129,8 +130,7 @@ class LiquidState(Saveable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         radius = np.abs(np.linalg.eigvals(weight)).max()
         self.recurrent_weight_ = weight * (self.spectral_radius / radius if radius else 0.0)
         self.input_weight_ = rng.normal(size=(n, n_units)) * self.input_scale / math.sqrt(n_units)
-        self.mean_ = rows.values.mean(0, dtype=np.float64)
-        spread = rows.values.std(0, dtype=np.float64)
+        self.mean_, spread = mean_and_spread(self, X, rows.values)
         self.scale_ = np.where(spread > 0, spread, 1.0)
         self.sampling_rate_ = rate
         return self
@@ -151,6 +151,8 @@ class LiquidState(Saveable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         xarray.DataArray of dims ([trial,] time, feature), or ndarray
         """
         check_is_fitted(self)
+        if is_lazy(X):
+            return send_lazily(self, "transform", X)
         rows = series(self, X, reset=False)
         out = np.empty((len(rows.values), self._n_features_out))
         for run in rows.runs:

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from neurokit.inputs.labels import keep_coords
+from neurokit.inputs.lazily import blocks_of_trials, by_trials, has_lazy_trials
 from neurokit.inputs.ranges import check_at_least
 from neurokit.inputs.tokens import take_codes
 from neurokit.persistence import Saveable
@@ -99,10 +100,13 @@ class CodeHistogram(Saveable, TransformerMixin, BaseEstimator):
             If ``X`` has other dims or holds other than integers from 0 on, or a level is missing.
         """
         check_at_least("CodeHistogram", n_segments=(self.n_segments, 1))
-        codes, source = take_codes(self, X, reset=True)
-        codes = self._choose(codes, source, self.levels)
+        most: Any = 0
+        for k, part in enumerate(blocks_of_trials(X)):
+            codes, source = take_codes(self, part, reset=k == 0)
+            codes = self._choose(codes, source, self.levels)
+            most = np.maximum(most, codes.max((0, 1, 2)).astype(np.int64))
         self._keep_plan()
-        self.sizes_ = codes.max((0, 1, 2)).astype(np.int64) + 1
+        self.sizes_ = most + 1
         return self
 
     def transform(self, X: Tokens) -> Any:
@@ -118,6 +122,8 @@ class CodeHistogram(Saveable, TransformerMixin, BaseEstimator):
             Features by channel, then segment, then level.
         """
         check_is_fitted(self)
+        if has_lazy_trials(X):
+            return by_trials(self, "transform", X)
         codes, source = take_codes(self, X, reset=False)
         codes = self._choose(codes, source, self.levels_)
         if codes.shape[-1] != len(self.sizes_):

@@ -22,6 +22,8 @@ from neurokit.decoders.networks.rounding import TYPES, find_steps, round_between
 from neurokit.decoders.networks.windows import cut_windows
 from neurokit.decoders.regressor import TimeRegressor, length_of_step
 from neurokit.inputs.chunks import ChunkLabels
+from neurokit.inputs.lazily import is_lazy, send_lazily
+from neurokit.inputs.past import leave_unknown_out
 from neurokit.inputs.rates import require_rate
 from neurokit.inputs.series import Series, series
 from neurokit.inputs.targets import Target, target
@@ -81,7 +83,7 @@ class NetworkRegressor(TimeRegressor):
         from neurokit.nn.draws import seeded
 
         rows = series(self, X, reset=True)
-        truth = target(self, y, rows)
+        rows, truth = leave_unknown_out(rows, target(self, y, rows))
         self.sampling_rate_ = require_rate(self, rows.sampling_rate or self.sampling_rate)
         self._keep_plan()
         self._remember_target(truth)
@@ -112,7 +114,7 @@ class NetworkRegressor(TimeRegressor):
         if not hasattr(self, "module_"):
             return self.fit(X, y)
         rows = series(self, X, reset=False)
-        truth = target(self, y, rows)
+        rows, truth = leave_unknown_out(rows, target(self, y, rows))
         if truth.values.shape[1] != len(self.target_mean_):
             raise ValueError(
                 f"{type(self).__name__}: y has {truth.values.shape[1]} outputs, before there were"
@@ -134,6 +136,8 @@ class NetworkRegressor(TimeRegressor):
         xarray.DataArray with dims ([trial,] time, feature), or ndarray
         """
         check_is_fitted(self)
+        if is_lazy(X):
+            return send_lazily(self, "predict", X)
         rows = series(self, X, reset=False)
         out = np.empty((len(rows.values), len(self.target_mean_)))
         for run in rows.runs:  # the state never crosses a jump of the clock
