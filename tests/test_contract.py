@@ -793,18 +793,23 @@ def test_one_seed_one_result_and_the_global_generators_stay(estimator, given):
     np.testing.assert_array_equal(np.random.get_state()[1], states[1])  # noqa: NPY002
 
 
+TRIALWISE = {"EuclideanAlignment"}  # live, these take whole trials, and others rows along time
+
+
 @pytest.mark.parametrize("size", [1, 7, 1000])
-def test_live_chunks_join_to_the_whole(estimator, given, size):
+def test_live_chunks_join_to_the_whole(name, estimator, given, size):
     X, y = given
-    if not hasattr(estimator, "stream") or EXAMPLES[type(estimator).__name__].make in ON_TRIALS:
-        pytest.skip(f"{type(estimator).__name__} does not run along time, live")
+    along = "trial" if name in TRIALWISE else "time"
+    whole_trials = along == "time" and EXAMPLES[name].make in ON_TRIALS
+    if not hasattr(estimator, "stream") or whole_trials:
+        pytest.skip(f"{name} does not run along time, live")
     whole, *_ = outputs(estimator.fit(X, y), X)
     stream = estimator.stream()
     assert isinstance(stream, Stream)
-    rows = X.transpose("time", ...).values
+    rows = X.transpose(along, ...).values
     parts = [stream.push(rows[i : i + size]) for i in range(0, len(rows), size)]
     joined = np.concatenate([*parts, stream.flush()])
-    expected = whole.transpose("time", ...).values
+    expected = whole.transpose(along, ...).values
     np.testing.assert_allclose(joined, expected, rtol=1e-5, atol=1e-6 * np.abs(expected).max())
 
 
@@ -828,6 +833,33 @@ def test_trials_that_come_live_join_to_the_whole(name, estimator, given, size):
         np.testing.assert_allclose(joined, whole, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", sorted(TRIALWISE))
+def test_live_trials_with_labels_are_read_as_all_together_are(name, estimator, given):
+    X, y = given
+    expected = outputs(estimator.fit(X, y), X)[0]
+    first, second = X[:5], X[5:]
+    for change in (
+        lambda x: x,
+        lambda x: x.transpose("time", "channel", "trial"),
+        lambda x: x.isel(channel=[2, 0, 1]),
+        lambda x: (x / 1000).assign_attrs(units="mV"),
+        lambda x: x.chunk(trial=2),
+    ):
+        stream = estimator.stream()
+        found = xr.concat([stream.push(first), stream.push(change(second))], "trial")
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+        assert found["subject"].values.tolist() == X["subject"].values.tolist()
+    clock = neurokit.recording.clock.time_coordinates(0, 7, X.sizes["time"])
+    for wrong, said in (
+        (X.assign_attrs(units="furlong"), "fitted on X in .*, got 'furlong'"),
+        (X.assign_coords(channel=["?", "Cz", "C4"]), "fitted on channels .* X lacks"),
+        (X.drop_vars("time").assign_coords(clock), "fitted at 100 Hz, got data at 7 Hz"),
+        (X[0, 0], "X must have the dims time and one of"),
+    ):
+        with pytest.raises(ValueError, match=f"{name}.*{said}"):
+            estimator.stream().push(wrong)
+
+
 def live_rows(name, X):
     """One stretch of X, as streams take it, and whether it is for a tokenizer."""
     one = X.isel(trial=0, drop=True) if "trial" in X.dims else X
@@ -835,7 +867,7 @@ def live_rows(name, X):
 
 
 def test_live_chunks_with_labels_are_read_as_the_whole_recording_is(name, estimator, given):
-    if not hasattr(estimator, "stream") or name == "EuclideanAlignment":  # it takes whole trials
+    if not hasattr(estimator, "stream") or name in TRIALWISE:
         return
     X, y = given
     one, tokens = live_rows(name, X)

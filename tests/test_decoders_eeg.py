@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 from scipy.linalg import fractional_matrix_power
 from sklearn.base import clone
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    LeaveOneGroupOut,
+    StratifiedKFold,
+    cross_val_score,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -128,6 +134,21 @@ def test_live_alignment_needs_to_know_the_domain_or_may_learn_it_as_it_comes(sub
         live.push(subjects[60:62])
     silent = EuclideanAlignment(unseen="online").fit(subjects[:60]).stream()
     assert not silent.push(subjects[60:61] * 0).values.any()
+
+
+def test_cross_validation_over_domains_says_what_to_do(subjects):
+    y, who = subjects["label"].values, subjects["subject"].values
+    pipeline = make_pipeline(
+        EuclideanAlignment(unseen="error"), BandPower(), LinearDiscriminantAnalysis()
+    )
+    options = {"cv": LeaveOneGroupOut(), "groups": who, "error_score": "raise"}
+    with pytest.raises(ValueError, match=r"holds out whole domains needs one of them.*every dom"):
+        cross_val_score(pipeline, subjects, y, **options)
+    with pytest.warns(UserWarning, match="holds out whole domains needs one of them"):
+        scores = cross_val_score(pipeline, subjects, y, cv=LeaveOneGroupOut(), groups=who)
+    assert np.isnan(scores).all()
+    inside = StratifiedKFold(3, shuffle=True, random_state=0)
+    assert np.isfinite(cross_val_score(pipeline, subjects, y, cv=inside)).all()
 
 
 def test_what_was_seen_is_heard_behind_the_next_step(subjects):

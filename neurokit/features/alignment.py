@@ -236,15 +236,16 @@ class EuclideanAlignment(  # type: ignore[call-arg]
         """Return the domains that ``fit`` has not seen, or refuse them."""
         own = sorted(set(names.tolist()) - set(self.domains_))
         if own and (self.unseen_ == "error" or (live and self.unseen_ != "online")):
+            way = 'unseen="online" aligns each trial by itself and those before'
+            if not live:
+                way += (
+                    ', unseen="own" by all trials that come together; cross-validation that holds'
+                    ' out whole domains needs one of them, as with unseen="error" each fold must'
+                    " train on some trials of every domain"
+                )
             raise ValueError(
                 f"EuclideanAlignment: domains {own} were not seen in fit, which saw"
-                f' {self.domains_}; unseen="online" aligns each trial by itself and those before'
-                + (
-                    "."
-                    if live
-                    else ', unseen="own" by all trials that come together, as cross-validation'
-                    " over domains needs."
-                )
+                f" {self.domains_}; {way}."
             )
         return own
 
