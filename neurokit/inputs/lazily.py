@@ -98,12 +98,14 @@ def by_trials(estimator: Any, method: str, X: xr.DataArray) -> xr.DataArray:
         made = call(estimator, method, X.isel(trial=slice(start, start + n)))
         parts.append(da.from_delayed(made, (n, *first.shape[1:]), dtype=first.dtype))
         start += n
-    out = xr.DataArray(da.concatenate(parts), dims=first.dims, attrs=first.attrs, name=first.name)
+    out = xr.DataArray(da.concatenate(parts), dims=first.dims, attrs=first.attrs)
     of_trials = keep_coords(X, ("trial",)).to_dataset()
     kept = [name for name in of_trials.coords if name in first.coords]
     others = first.coords.to_dataset()
     others = others.drop_vars([n for n, c in others.coords.items() if "trial" in c.dims])
-    return out.assign_coords(of_trials[kept].coords).assign_coords(others.coords)
+    return (
+        out.assign_coords(of_trials[kept].coords).assign_coords(others.coords).rename(first.name)
+    )
 
 
 def _call_method(estimator: Any, method: str, block: xr.DataArray) -> Any:
@@ -163,11 +165,11 @@ def send_lazily(estimator: Any, method: str, X: xr.DataArray) -> xr.DataArray:
     lead = tuple(str(dim) for dim in first.dims if dim in ("trial", "time"))
     source, data = _send_all(estimator, X)
     data = data if first.ndim > len(lead) else data[..., 0]
-    out = xr.DataArray(data, dims=first.dims, attrs=first.attrs, name=first.name)
+    out = xr.DataArray(data, dims=first.dims, attrs=first.attrs)
     others = first.coords.to_dataset()
     others = others.drop_vars([n for n, c in others.coords.items() if {*c.dims} & {*lead}])
     kept = keep_coords(source, lead)
-    return out.assign_coords(kept).assign_coords(others.coords)
+    return out.assign_coords(kept).assign_coords(others.coords).rename(first.name)
 
 
 def filter_lazily(estimator: Any, X: xr.DataArray) -> xr.DataArray:
