@@ -126,7 +126,7 @@ def map_trials(function: Any, trials: Any, names: np.ndarray, *others: Any) -> A
     Returns
     -------
     dask array
-        Of the type of ``trials``, or float64 where these are no floats.
+            It has the type of ``trials``, or float64 where these are no floats.
     """
     import dask.array as da
     from dask.delayed import delayed
