@@ -134,7 +134,7 @@ class EuclideanAlignment(  # type: ignore[call-arg]
         self, X: Recording, groups: ArrayLike | None, without: Sequence[str] = ()
     ) -> dict[str, Doubles]:
         """Return the mean covariance of each domain, of lazy trials block by block."""
-        totals: dict[str, Any] = {}
+        totals: dict[str, Doubles] = {}
         counts: dict[str, int] = {}
         at, given = 0, None if groups is None else np.asarray(groups)
         for part in blocks_of_trials(X):
@@ -146,7 +146,7 @@ class EuclideanAlignment(  # type: ignore[call-arg]
             for name in np.unique(names[~np.isin(names, list(without))]).tolist():
                 here = seen.values[names == name].astype(np.float64)
                 total = np.sum(here @ here.transpose(0, 2, 1), axis=0)
-                totals[name] = totals.get(name, 0.0) + total
+                totals[name] = totals[name] + total if name in totals else total
                 counts[name] = counts.get(name, 0) + here.shape[0] * here.shape[2]
         return {name: _refuse_zero(totals[name] / counts[name], name) for name in sorted(totals)}
 

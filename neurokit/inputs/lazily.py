@@ -1,17 +1,23 @@
 """Lazy in, lazy out: recordings that are worked on block by block when they are asked for."""
 
+from __future__ import annotations
+
 import copy
-from collections.abc import Iterator
-from typing import Any, TypeGuard
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 import xarray as xr
+from sklearn.base import BaseEstimator
 
 from neurokit.inputs.labels import find_space, keep_coords
 from neurokit.inputs.matching import match_labels
 from neurokit.inputs.rates import match_rate, rate_of
 from neurokit.recording.rate import contiguous_runs
-from neurokit.types import Doubles
+from neurokit.types import Doubles, Floats, Recording
+
+if TYPE_CHECKING:
+    from dask.array import Array as DaskArray
 
 
 def is_lazy(X: object) -> TypeGuard[xr.DataArray]:
@@ -19,12 +25,12 @@ def is_lazy(X: object) -> TypeGuard[xr.DataArray]:
     return isinstance(X, xr.DataArray) and X.chunks is not None
 
 
-def first_samples(X: Any) -> Any:
+def first_samples(X: Recording) -> Recording:
     """Return as much of a lazy recording as tells its channels and its rate, and others whole."""
     return X.isel(time=slice(0, 2)) if is_lazy(X) else X
 
 
-def first_trial(X: Any) -> Any:
+def first_trial(X: Recording) -> Recording:
     """Return as much of lazy trials as tells what they are like, and others whole."""
     return X.isel(trial=slice(0, 1)) if has_lazy_trials(X) else X
 
@@ -34,10 +40,10 @@ def has_lazy_trials(X: object) -> TypeGuard[xr.DataArray]:
     return is_lazy(X) and X.sizes.get("trial", 0) > 0
 
 
-def blocks_of_trials(X: Any) -> Iterator[Any]:
+def blocks_of_trials(X: Recording) -> Iterator[xr.DataArray]:
     """Yield lazy trials block by block, each loaded when its turn comes, and others whole."""
     if not has_lazy_trials(X):
-        yield X
+        yield X  # type: ignore[misc]
         return
     start = 0
     for n in X.chunksizes["trial"]:
@@ -45,7 +51,9 @@ def blocks_of_trials(X: Any) -> Iterator[Any]:
         start += n
 
 
-def mean_and_spread(estimator: Any, X: Any, values: np.ndarray) -> tuple[Doubles, Doubles]:
+def mean_and_spread(
+    estimator: BaseEstimator, X: Recording, values: np.ndarray
+) -> tuple[Doubles, Doubles]:
     """Return mean and standard deviation of every column, of a lazy recording by blocks.
 
     Parameters
@@ -73,7 +81,7 @@ def mean_and_spread(estimator: Any, X: Any, values: np.ndarray) -> tuple[Doubles
     return mean, spread
 
 
-def by_trials(estimator: Any, method: str, X: xr.DataArray) -> xr.DataArray:
+def by_trials(estimator: BaseEstimator, method: str, X: xr.DataArray) -> xr.DataArray:
     """Call a method on a lazy recording, a block of trials at a time, when it is asked for.
 
     Parameters
@@ -108,11 +116,13 @@ def by_trials(estimator: Any, method: str, X: xr.DataArray) -> xr.DataArray:
     )
 
 
-def _call_method(estimator: Any, method: str, block: xr.DataArray) -> Any:
+def _call_method(estimator: BaseEstimator, method: str, block: xr.DataArray) -> np.ndarray:
     return np.asarray(getattr(estimator, method)(block))
 
 
-def map_trials(function: Any, trials: Any, names: np.ndarray, *others: Any) -> Any:
+def map_trials(
+    function: Callable[..., Floats], trials: DaskArray, names: np.ndarray, *others: object
+) -> DaskArray:
     """Apply a function to blocks of trials, each of which keeps its shape.
 
     Parameters
@@ -126,7 +136,7 @@ def map_trials(function: Any, trials: Any, names: np.ndarray, *others: Any) -> A
     Returns
     -------
     dask array
-            It has the type of ``trials``, or float64 where these are no floats.
+        It has the type of ``trials``, or float64 where these are no floats.
     """
     import dask.array as da
     from dask.delayed import delayed
@@ -140,12 +150,14 @@ def map_trials(function: Any, trials: Any, names: np.ndarray, *others: Any) -> A
     return da.concatenate(parts)
 
 
-def _call_on_block(function: Any, block: Any, kind: Any, *others: Any) -> Any:
+def _call_on_block(
+    function: Callable[..., Floats], block: Floats, kind: np.dtype, *others: object
+) -> Floats:
     _refuse_gaps(block)
     return function(block.astype(np.float64), *others).astype(kind)
 
 
-def send_lazily(estimator: Any, method: str, X: xr.DataArray) -> xr.DataArray:
+def send_lazily(estimator: BaseEstimator, method: str, X: xr.DataArray) -> xr.DataArray:
     """Send a lazy recording through an estimator's stream, whatever its columns become.
 
     Parameters
@@ -161,7 +173,7 @@ def send_lazily(estimator: Any, method: str, X: xr.DataArray) -> xr.DataArray:
     xarray.DataArray
         Lazy, dims ([trial,] time[, ...]).
     """
-    first = getattr(estimator, method)(first_samples(X).compute())
+    first = getattr(estimator, method)(X.isel(time=slice(0, 2)).compute())
     lead = tuple(str(dim) for dim in first.dims if dim in ("trial", "time"))
     source, data = _send_all(estimator, X)
     data = data if first.ndim > len(lead) else data[..., 0]
@@ -172,7 +184,7 @@ def send_lazily(estimator: Any, method: str, X: xr.DataArray) -> xr.DataArray:
     return out.assign_coords(kept).assign_coords(others.coords).rename(first.name)
 
 
-def filter_lazily(estimator: Any, X: xr.DataArray) -> xr.DataArray:
+def filter_lazily(estimator: BaseEstimator, X: xr.DataArray) -> xr.DataArray:
     """Send a lazy recording through an estimator's stream, block after block.
 
     Streams give what the whole recording gives, so the blocks joined are what ``transform`` of
@@ -194,7 +206,7 @@ def filter_lazily(estimator: Any, X: xr.DataArray) -> xr.DataArray:
     return X.copy(data=data).transpose(*dims)
 
 
-def _send_all(estimator: Any, X: xr.DataArray) -> tuple[xr.DataArray, Any]:
+def _send_all(estimator: BaseEstimator, X: xr.DataArray) -> tuple[xr.DataArray, DaskArray]:
     """Return X, dims ([trial,] time, space), as the estimator reads it; and its stream's rows."""
     import dask.array as da
 
@@ -208,7 +220,7 @@ def _send_all(estimator: Any, X: xr.DataArray) -> tuple[xr.DataArray, Any]:
     return X, found[0] if X.ndim == 2 else da.stack(found)
 
 
-def _send(estimator: Any, rows: Any) -> Any:
+def _send(estimator: BaseEstimator, rows: DaskArray) -> DaskArray:
     """Send one stretch, a dask array (time, column), through a new stream."""
     import dask.array as da
     from dask.delayed import delayed
@@ -221,14 +233,14 @@ def _send(estimator: Any, rows: Any) -> Any:
     return da.concatenate(parts)
 
 
-def _advance(stream: Any, block: Any) -> tuple[Any, Any]:
+def _advance(stream: Any, block: Floats) -> tuple[Any, Floats]:
     """Return the stream after a block, and what it gave; the stream before is left as it was."""
     _refuse_gaps(block)
     stream = copy.deepcopy(stream)
     return stream, stream.push(block)
 
 
-def _refuse_gaps(block: Any) -> None:
+def _refuse_gaps(block: Floats) -> None:
     if not np.isfinite(block).all():
         raise ValueError(
             "a block of the lazy X holds NaN or infinity; fill or cut them out first."

@@ -100,7 +100,7 @@ class CodeHistogram(Saveable, TransformerMixin, BaseEstimator):
             If ``X`` has other dims or holds other than integers from 0 on, or a level is missing.
         """
         check_at_least("CodeHistogram", n_segments=(self.n_segments, 1))
-        most: Any = 0
+        most = np.zeros(1, np.int64)
         for k, part in enumerate(blocks_of_trials(X)):
             codes, source = take_codes(self, part, reset=k == 0)
             codes = self._choose(codes, source, self.levels)
