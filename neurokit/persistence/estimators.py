@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from neurokit import __version__
 from neurokit.persistence.files import FORMAT, read_tensors, write_tensors
+from neurokit.persistence.hub import find_weights, push_weights
 from neurokit.persistence.packing import pack, public_class, public_name, unpack_estimator
 
 
@@ -92,6 +95,76 @@ class Saveable:
             return unpack_estimator(found, header["estimator"], tensors)
         except LookupError as error:
             raise OSError(f"{os.fspath(path)}: {error.args[0]}; update neurokit.") from None
+
+    @classmethod
+    def from_pretrained(cls, name: str | os.PathLike[str], *, revision: str | None = None) -> Self:
+        """Load weights by path, or by the name of a repository on the Hugging Face hub.
+
+        Parameters
+        ----------
+        name : str or path-like
+            A file that ``save`` wrote, a folder with a ``model.safetensors``, or ``"user/name"``:
+            its file is downloaded once and kept in the hub's cache. ``HF_ENDPOINT`` in the
+            environment names another hub.
+        revision : str, optional
+            Branch, tag or commit of the repository.
+
+        Returns
+        -------
+        estimator of this class
+
+        Raises
+        ------
+        OSError
+            If there is no such file or repository, or it is damaged or not ours.
+        TypeError
+            If it holds an estimator of another class.
+        ImportError
+            If a repository is named and huggingface_hub is not installed
+            (``pip install "neurokit-brain[share]"``).
+        """
+        caller = f"{cls.__name__}.from_pretrained"
+        return cls.load(find_weights(name, caller, revision=revision))
+
+    def push_to_hub(
+        self, repository: str, *, message: str = "Upload weights", private: bool = False
+    ) -> str:
+        """Share the fitted estimator on the Hugging Face hub, for `from_pretrained`.
+
+        Parameters
+        ----------
+        repository : str
+            ``"user/name"``; made where there is none. A card is written where it has none.
+        message : str, default="Upload weights"
+            What the commit is called.
+        private : bool, default=False
+            Whether a new repository is seen by its owner alone.
+
+        Returns
+        -------
+        str
+            Address of the commit.
+
+        Raises
+        ------
+        OSError
+            If the hub refuses or cannot be reached.
+        ImportError
+            If huggingface_hub is not installed.
+        NotFittedError
+            If there is nothing to share yet.
+        """
+        check_is_fitted(self)
+        with tempfile.TemporaryDirectory() as folder:
+            saved = self.save(Path(folder) / "saved.safetensors")
+            return push_weights(
+                saved,
+                repository,
+                type(self),
+                message=message,
+                private=private,
+                version=__version__,
+            )
 
     def _build_module(self, name: str) -> Any:
         """Return an untrained module for the fitted attribute ``name``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import fields
@@ -120,23 +121,38 @@ class NetworkTokenizer(SignalTokenizer):
 
     @classmethod
     def from_pretrained(
-        cls, name: str = "eeg-small", *, sampling_rate: float | None = None
+        cls,
+        name: str | os.PathLike[str] = "eeg-small",
+        *,
+        revision: str | None = None,
+        sampling_rate: float | None = None,
     ) -> Self:
-        """Load weights that come with the package; works offline.
+        """Load weights that come with the package, a saved file, or those of a repository.
 
         Parameters
         ----------
-        name : {"eeg-small"}
-            Its model card stands beside the weights, in ``neurokit/tokenizers/weights``.
+        name : str or path-like, default="eeg-small"
+            ``"eeg-small"`` works offline; its model card stands beside the weights, in
+            ``neurokit/tokenizers/weights``. Else a path or ``"user/name"``, as in
+            `neurokit.persistence.Saveable.from_pretrained`.
+        revision : str, optional
+            Branch, tag or commit of the repository.
         sampling_rate : float, optional
             Rate of the plain arrays that are to come, in Hz; labelled ones know theirs.
         """
         folder = Path(__file__).parent / "weights"
         known = sorted(path.stem for path in folder.glob("*.safetensors"))
-        if name not in known:
-            raise ValueError(f"{cls.__name__}: name must be one of {known}, got {name!r}.")
-        tokenizer = cls.load(folder / f"{name}.safetensors")
-        tokenizer.sampling_rate = tokenizer.plain_rate_ = sampling_rate
+        if name in known:
+            tokenizer = cls.load(folder / f"{name}.safetensors")
+        elif isinstance(name, str) and "/" not in name and not Path(name).exists():
+            raise ValueError(
+                f"{cls.__name__}: name must be one of {known}, a path or 'user/name', got"
+                f" {name!r}."
+            )
+        else:
+            tokenizer = super().from_pretrained(name, revision=revision)
+        if sampling_rate is not None or name in known:
+            tokenizer.sampling_rate = tokenizer.plain_rate_ = sampling_rate
         return tokenizer
 
     # ------------------------------------------------------------ what was designed
