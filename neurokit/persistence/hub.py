@@ -95,11 +95,11 @@ def push_weights(
     cls : type
         Class of the estimator, which the card names.
     message : str
-        Of the commit.
+        What the commit is called.
     private : bool
         Whether a new repository is seen by its owner alone.
     version : str
-        Of neurokit.
+        Version of neurokit.
 
     Returns
     -------
