@@ -6,6 +6,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import fractional_matrix_power
+from scipy.signal.windows import dpss
 from sklearn.base import clone
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.model_selection import (
@@ -123,6 +124,18 @@ def test_live_trials_are_aligned_as_the_whole_is(sizes, plain):
         parts.append(np.asarray(live.push(given_[first : first + size])))
         first += size
     np.testing.assert_array_equal(np.concatenate([*parts, live.flush()]), whole)
+
+
+def test_trials_in_float32_are_aligned_as_in_float64(rng):
+    mix = rng.normal(size=(20, 20)) * np.logspace(0, 2, 20)  # as alike as neighbouring electrodes
+    x = (mix @ rng.normal(size=(30, 20, 200))).astype(np.float32)
+    x -= x.mean(1, keepdims=True)  # average reference: a direction without variance
+    near = EuclideanAlignment().fit(x)
+    far = EuclideanAlignment().fit(x.astype(np.float64))
+    np.testing.assert_allclose(near.references_, far.references_, rtol=1e-12)
+    aligned = near.transform(x)
+    assert aligned.dtype == np.float32
+    np.testing.assert_allclose(aligned, far.transform(x.astype(np.float64)), atol=1e-3)
 
 
 def test_live_alignment_needs_to_know_the_domain_or_may_learn_it_as_it_comes(subjects):
@@ -248,6 +261,19 @@ def test_each_line_of_the_spectrum_counts_in_one_band_only(rng):
         whole = BandPower({"all": (0.0, 100.0)}, method=method, sampling_rate=200.0)
         total = np.exp(whole.fit_transform(x))
         np.testing.assert_allclose(split.reshape(5, 3, 2).sum(1), total, rtol=1e-9)
+
+
+@pytest.mark.parametrize("n_times", [400, 3000])
+def test_power_is_that_of_the_tapers_one_by_one_seven_at_most(rng, n_times):
+    x = rng.normal(size=(3, 2, n_times))
+    half = min(n_times / 200, 4.0)  # time x half bandwidth
+    tapers = dpss(n_times, half, int(2 * half) - 1)
+    at = np.fft.rfftfreq(n_times, 1 / 200)
+    inside = (at >= 8) & (at < 13)
+    spectra = np.abs(np.fft.rfft(x[:, :, None] * tapers)) ** 2
+    expected = 2 * spectra[..., inside].sum(-1).mean(-1) / n_times
+    power = BandPower({"alpha": (8.0, 13.0)}, sampling_rate=200.0).fit_transform(x)
+    np.testing.assert_allclose(np.exp(power), expected, rtol=1e-9)
 
 
 def test_more_tapers_vary_less(rng):

@@ -15,6 +15,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from neurokit.decoders import KalmanRegressor
 from neurokit.features import LagWindow
 from neurokit.recording import behaviour, counts
+from neurokit.solvers.riccati import settle
 
 ORDERED = {
     "check_methods_sample_order_invariance": "rows are successive samples in time",
@@ -212,3 +213,31 @@ def test_units_that_never_change_leave_a_prediction(level):
     x = np.full((200, 3), level)
     out = KalmanRegressor().fit(x, y).predict(x)
     np.testing.assert_allclose(out, np.tile(y.mean(0), (200, 1)), atol=1e-5)
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    k=st.integers(1, 4), seed=st.integers(0, 999), scale=st.sampled_from([0.5, 0.95, 1.0, 1.02])
+)
+def test_doubling_gives_the_covariances_of_plain_steps(k, seed, scale):
+    rng = np.random.default_rng(seed)
+    a = rng.normal(size=(k, k))
+    a *= scale / np.abs(np.linalg.eigvals(a)).max()
+    seen = rng.normal(size=(1, k)) * (np.arange(k) < max(k - 1, 1))  # one direction is hidden
+    m, w, p = seen.T @ seen, np.diag(rng.random(k)), np.diag(rng.random(k))
+    found = settle(p, a, m, w, 1e-13)
+    assert 2 <= len(found) <= 8192
+    for one in found[:300]:
+        np.testing.assert_allclose(one, p, rtol=1e-7, atol=1e-9 * np.abs(p).max())
+        p = a @ np.linalg.solve(np.eye(k) + p @ m, p) @ a.T + w
+    if len(found) <= 300:  # it stood still there, and not before
+        assert np.abs(p - found[-1]).max() <= 1.1e-13 * np.abs(p).max()
+
+
+def test_a_position_that_no_unit_tells_settles_too(rng):
+    velocity = 0.1 * np.cumsum(rng.normal(size=(800, 1)), axis=0)
+    z = np.concatenate([np.cumsum(velocity, 0) * 0.02, velocity], 1)
+    x = rng.poisson(np.exp(0.3 * velocity + np.zeros(6))).astype(float)
+    x[:, 3:] = 0.0
+    model = KalmanRegressor().fit(x, z)
+    np.testing.assert_allclose(model.predict(x), filter_fully(model, x)[0], rtol=1e-6, atol=1e-6)

@@ -3,6 +3,7 @@
 import warnings
 from fractions import Fraction
 
+import dask.array
 import numpy as np
 import pandas as pd
 import pytest
@@ -293,3 +294,34 @@ def test_marks_of_a_fif_file_leave_out_what_was_never_recorded(tmp_path):
         trials = neurokit.epoch(x, table, tmin=0, tmax=0.5, labels=["a"])
     assert trials["onset"].values.tolist() == [1, 5]
     np.testing.assert_allclose(trials, 10, rtol=1e-5)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    chunks=st.lists(st.integers(1, 40), min_size=1, max_size=8),
+    onsets=st.lists(st.integers(0, 90), min_size=1, max_size=20),
+    size=st.integers(1, 30),
+    split=st.booleans(),
+)
+def test_windows_of_a_lazy_recording_are_those_of_the_array(chunks, onsets, size, split):
+    values = np.arange(2.0 * sum(chunks)).reshape(2, -1)
+    onsets = np.array([n for n in onsets if n + size <= sum(chunks)], dtype=int)
+    if not len(onsets):
+        return
+    parts = (tuple([1, 1] if split else [2]), tuple(chunks))
+    lazy = neurokit.signal(dask.array.from_array(values, chunks=parts), sampling_rate=10)
+    table = pd.DataFrame({"onset": onsets / 10})
+    window = {"tmin": 0, "tmax": size / 10}
+    trials = neurokit.epoch(lazy, table, **window)
+    assert trials.chunks is not None
+    np.testing.assert_array_equal(trials, np.stack([values[:, n : n + size] for n in onsets]))
+    whole = neurokit.epoch(neurokit.signal(values, sampling_rate=10), table, **window)
+    xr.testing.assert_identical(trials.compute(), whole)
+
+
+def test_the_graph_of_lazy_windows_grows_with_blocks_not_with_windows():
+    lazy = neurokit.signal(dask.array.zeros((2, 10_000), chunks=(2, 1000)), sampling_rate=100)
+    table = neurokit.events(np.linspace(1, 90, 2000))
+    trials = neurokit.epoch(lazy, table, tmin=0, tmax=0.5)
+    assert trials.shape == (2000, 2, 50)
+    assert len(trials.data.dask) < 60

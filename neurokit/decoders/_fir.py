@@ -96,3 +96,22 @@ def convolve_next(
             rows[end + i, j] = chunk[i, j]
     convolve(rows[end - past : end + n], taps, out)
     return end + n
+
+
+@njit(cache=True)
+def convolve_each(
+    x: NDArray[np.float64], taps: NDArray[np.float64], out: NDArray[np.float64]
+) -> None:
+    """Weigh each sample and the ones before it, every column by its own taps.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_columns, n_taps - 1 + n)
+        The samples of one column after the other.
+    taps : ndarray of shape (n_columns, n_taps)
+        Weights, the newest sample's first.
+    out : ndarray of shape (n_columns, n)
+        Filled in.
+    """
+    for column in range(len(x)):
+        convolve(x[column].reshape(-1, 1), taps[column], out[column].reshape(-1, 1))

@@ -224,7 +224,10 @@ class _Stream:
     labels: ChunkLabels | None = None  # of what fit has seen
 
     def __init__(self, taps: Floats, intercept: Floats) -> None:
-        self._taps = np.ascontiguousarray(taps[::-1].T)  # (n_outputs, n_taps), oldest first
+        from neurokit.decoders._fir import convolve_each
+
+        self._convolve: Any = convolve_each
+        self._taps = np.ascontiguousarray(taps.T)  # (n_outputs, n_taps), newest first
         self._intercept = intercept
         self._history: History | None = None
 
@@ -238,8 +241,9 @@ class _Stream:
         if self._history is None:  # before the first sample it stood at its first value
             self._history = History(np.repeat(chunk[:1], n_taps - 1, axis=0))
         rows = self._history.push(chunk)
-        windows = np.lib.stride_tricks.sliding_window_view(rows, n_taps, axis=0)
-        return np.einsum("tok,ok->to", windows, self._taps) + self._intercept
+        out = np.empty((len(self._taps), len(chunk)))
+        self._convolve(np.ascontiguousarray(rows.T, np.float64), self._taps, out)
+        return out.T + self._intercept
 
     def flush(self) -> Floats:
         return np.empty((0, len(self._intercept)))

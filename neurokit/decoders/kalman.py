@@ -12,6 +12,7 @@ from neurokit.inputs.past import leave_unknown_out
 from neurokit.inputs.series import Series, series
 from neurokit.inputs.targets import Target, target
 from neurokit.metrics.cost import Cost, Part, count_products
+from neurokit.solvers.riccati import settle
 from neurokit.streaming import check_chunk
 from neurokit.types import Doubles, Recording, State, Targets
 
@@ -231,25 +232,15 @@ class KalmanRegressor(TimeRegressor):
         With ``E = H' Q^-1`` and ``M = E H``, the update is ``P = (P_pred^-1 + M)^-1`` and
         ``z = z_pred + P (E x - M z_pred)``: matrices of the size of the state only.
         """
-        eye = np.eye(len(self.intercept_))
         self.evidence_ = np.linalg.solve(self.observation_cov_, self.observation_).T
         information = self.evidence_ @ self.observation_
         noise = self.process_scale_ * self.transition_cov_
-        predicted, forward, inward = self.initial_cov_, [], []
-        known = np.zeros_like(eye)  # before the first step the state stands at its mean
-        for _ in range(10_000):
-            updated = np.linalg.solve(eye + predicted @ information, predicted)
-            updated = (updated + updated.T) / 2
-            forward.append((eye - updated @ information) @ known)
-            inward.append(updated)
-            known = self.transition_
-            following = known @ updated @ known.T + noise
-            change = np.abs(following - predicted).max()
-            settled = change <= _SETTLED * np.abs(following).max()
-            if settled and len(forward) > 1:
-                break
-            predicted = following
-        self.forward_, self.inward_ = np.stack(forward), np.stack(inward)
+        predicted = settle(self.initial_cov_, self.transition_, information, noise, _SETTLED)
+        eye = np.eye(len(information))
+        updated = np.linalg.solve(eye + predicted @ information, predicted)
+        self.inward_ = (updated + updated.transpose(0, 2, 1)) / 2
+        self.forward_ = (eye - self.inward_ @ information) @ self.transition_
+        self.forward_[0] = 0.0  # before the first step the state stands at its mean
         self.gain_ = self.inward_[-1] @ self.evidence_
 
     def _plan(self) -> dict[str, object]:

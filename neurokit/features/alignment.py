@@ -19,12 +19,13 @@ from neurokit.inputs.seen import tell
 from neurokit.inputs.trials import Trials, trials
 from neurokit.metrics.cost import Cost, multiply
 from neurokit.persistence import Saveable
-from neurokit.types import Doubles, Floats, Names, Recording
+from neurokit.types import Doubles, Flags, Floats, Names, Recording
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
 
 _UNSEEN = ("own", "online", "error")
+_AT_ONCE = 2**17  # samples whose products are summed in one: 1 MB stays in the cache
 
 
 class EuclideanAlignment(  # type: ignore[call-arg]
@@ -35,8 +36,9 @@ class EuclideanAlignment(  # type: ignore[call-arg]
     A domain is a subject, a session, or a run: whatever ``by`` names. With
     :math:`\bar R = \frac1n \sum_i X_i X_i^\top / T` over the trials of one domain, its trials
     become :math:`\bar R^{-1/2} X_i`: their mean covariance is the identity. Covariances and
-    roots are computed in float64, whatever the type of the data. Directions without variance
-    (average reference, flat channels) are left at zero.
+    roots are computed in float64, whatever the type of the data, and trials are multiplied by the
+    root in their own. Directions without variance (average reference, flat channels) are left at
+    zero.
 
     **What of the test data is seen.** Trials of a domain that ``fit`` has seen are aligned by
     what was learnt from the training trials alone (inductive). A domain that ``fit`` has not
@@ -144,8 +146,8 @@ class EuclideanAlignment(  # type: ignore[call-arg]
                 groups, at = given[at : at + len(seen.values)], at + len(seen.values)
             names = self._domains(seen, groups)
             for name in np.unique(names[~np.isin(names, list(without))]).tolist():
-                here = seen.values[names == name].astype(np.float64)
-                total = np.sum(here @ here.transpose(0, 2, 1), axis=0)
+                here = _choose(seen.values, names == name)
+                total = _sum_products(here)
                 totals[name] = totals[name] + total if name in totals else total
                 counts[name] = counts.get(name, 0) + here.shape[0] * here.shape[2]
         return {name: _refuse_zero(totals[name] / counts[name], name) for name in sorted(totals)}
@@ -203,13 +205,18 @@ class EuclideanAlignment(  # type: ignore[call-arg]
         out = np.empty_like(source.values)
         for name in np.unique(names).tolist():
             chosen = names == name
-            here = source.values[chosen].astype(np.float64)
+            here = _choose(source.values, chosen)
             if name not in own:
-                out[chosen] = _inverse_root(self.references_[self.domains_.index(name)]) @ here
+                root = _inverse_root(self.references_[self.domains_.index(name)])
             elif self.unseen_ == "online":
                 out[chosen] = past.setdefault(name, Past(here.shape[1])).align(here)
+                continue
             else:
-                out[chosen] = _inverse_root(_mean_covariance(here, name)) @ here
+                root = _inverse_root(_mean_covariance(here, name))
+            if here is source.values:
+                np.matmul(_in_type_of(here, root), here, out=out)
+            else:
+                out[chosen] = _in_type_of(here, root) @ here
         said = self._say(sorted(set(names.tolist()) - set(own)), own)
         if source.source is None:
             return out[:, :, 0] if np.asarray(X).ndim == 2 else out
@@ -351,7 +358,7 @@ class Past:
     def align(self, x: Floats) -> Floats:
         """Align trials one after the other; a trial without any signal stays as it is."""
         out = np.zeros_like(x)
-        for k, trial in enumerate(x):
+        for k, trial in enumerate(x.astype(np.float64, copy=False)):
             self.total += trial @ trial.T / trial.shape[1]
             self.count += 1
             if self.total.any():
@@ -393,8 +400,30 @@ class AlignmentStream:
 
 def _mean_covariance(x: Floats, domain: str) -> Floats:
     """Return the mean of ``X X' / T`` over trials, in float64."""
-    x = x.astype(np.float64, copy=False)
-    return _refuse_zero(np.mean(x @ x.transpose(0, 2, 1), axis=0) / x.shape[2], domain)
+    return _refuse_zero(_sum_products(x) / (x.shape[0] * x.shape[2]), domain)
+
+
+def _sum_products(x: Floats) -> Doubles:
+    """Return the sum of ``X X'`` over trials, in float64."""
+    n_trials, n_channels, n_times = x.shape
+    total = np.zeros((n_channels, n_channels))
+    step = max(1, _AT_ONCE // max(1, n_channels * n_times))
+    for start in range(0, n_trials, step):
+        # trials one after the other: one product of a wide matrix with itself
+        some = x[start : start + step].transpose(1, 0, 2)
+        wide = some.astype(np.float64, order="C").reshape(n_channels, -1)
+        total += wide @ wide.T
+    return total
+
+
+def _choose(x: Floats, chosen: Flags) -> Floats:
+    """Return the trials that are chosen, without a copy where they are all."""
+    return x if chosen.all() else x[chosen]
+
+
+def _in_type_of(x: Floats, root: Doubles) -> Floats:
+    """Return the root in the type of the data: as near as if their own last digits were others."""
+    return root.astype(x.dtype, copy=False)
 
 
 def _refuse_zero(mean: Doubles, domain: str) -> Doubles:
@@ -416,7 +445,8 @@ def _check_groups(groups: np.ndarray, n_trials: int) -> np.ndarray:
 
 def _whiten(x: Floats, names: np.ndarray, roots: dict[str, Doubles]) -> Floats:
     """Align a block of trials by the root of each one's domain."""
-    return np.stack([roots[name] @ one for name, one in zip(names.tolist(), x, strict=True)])
+    cast = {name: _in_type_of(x, root) for name, root in roots.items()}
+    return np.stack([cast[name] @ one for name, one in zip(names.tolist(), x, strict=True)])
 
 
 def _inverse_root(covariance: Floats) -> Floats:

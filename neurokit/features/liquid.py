@@ -230,8 +230,13 @@ class _Stream:
 
     def __init__(self, liquid: LiquidState) -> None:
         from neurokit.features._liquid import run_liquid
+        from neurokit.nn.kernels.products import add_product, panel_width, panels
+        from neurokit.nn.kernels.vectors import ROWS
 
         self._run: Any = run_liquid
+        self._add_product: Any = add_product
+        self._edge = np.zeros(ROWS * panel_width(liquid.input_weight_.dtype))
+        self._inward = panels(np.ascontiguousarray(liquid.input_weight_.T))
         self._liquid = liquid
         self._weight = np.ascontiguousarray(liquid.recurrent_weight_.T)
         self._decay = math.exp(-1 / (liquid.tau_ * liquid.sampling_rate_))
@@ -242,10 +247,19 @@ class _Stream:
     def push(self, chunk: Floats) -> NDArray[np.float64]:
         liquid = self._liquid
         chunk = check_chunk("LiquidState", chunk, len(liquid.mean_), labels=self.labels)
-        # products row by row, so that a chunk of any length gives the same bits
-        scaled = (chunk - liquid.mean_) / liquid.scale_
-        current = np.ascontiguousarray(np.einsum("tu,nu->tn", scaled, liquid.input_weight_))
-        out = np.empty(current.shape)
+        # each sum in one order, so that a chunk of any length gives the same bits
+        scaled = np.ascontiguousarray((chunk - liquid.mean_) / liquid.scale_)
+        current, out = np.zeros((2, len(chunk), len(self._weight)))
+        self._add_product(
+            scaled.reshape(-1),
+            0,
+            *scaled.shape,
+            self._inward,
+            current.reshape(-1),
+            0,
+            len(self._weight),
+            self._edge,
+        )
         passed = self._run(current, self._weight, self._decay, self._keep, *self._state, out)
         self.n_passed += passed
         return out

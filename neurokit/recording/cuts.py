@@ -63,7 +63,6 @@ class SignalCut:
         self.inside: Flags = np.zeros(len(self.starts), dtype=bool)
         for run in contiguous_runs(x):
             self.inside |= (self.starts >= run.start) & (self.starts + self.size <= run.stop)
-        span = f"{x['time'].values[0]:g} to {x['time'].values[-1]:g} s"
         if self.size < 1:
             raise ValueError(
                 f"epoch: a window of {tmin:g} to {tmax:g} s holds no sample at {float(rate):g} Hz."
@@ -71,7 +70,8 @@ class SignalCut:
         if not self.inside.any():
             raise ValueError(
                 f"epoch: none of {len(self.starts)} windows of {tmin:g} to {tmax:g} s lies inside"
-                f" the recording, which spans {span}."
+                f" the recording, which spans {x['time'].values[0]:g} to"
+                f" {x['time'].values[-1]:g} s."
             )
         if isinstance(clock, SampleIndex):
             self.begins = (float(clock.first) + self.starts) / float(rate)
@@ -83,10 +83,16 @@ class SignalCut:
     def take(self, kept: np.ndarray) -> xr.DataArray:
         """Cut out the windows that are ``kept``; lazy recordings stay lazy."""
         x, starts = self.x, self.starts[kept]
+        data: Any
         if x.chunks is not None:  # dask; x.data would load what is otherwise lazy
-            import dask.array
+            from neurokit.recording.gathering import gather_windows
 
-            data = dask.array.stack([x.data[..., s : s + self.size] for s in starts])
+            data = gather_windows(x.data, starts, self.size)
+        elif x.variable._in_memory:
+            values = x.values
+            data = np.empty((len(starts), *x.shape[:-1], self.size), values.dtype)
+            for k, start in enumerate(starts.tolist()):
+                data[k] = values[..., start : start + self.size]
         else:
             # one read of each window: a lazy file is never loaded whole
             data = np.stack([x[..., s : s + self.size].values for s in starts])

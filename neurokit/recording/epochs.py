@@ -95,16 +95,17 @@ def epoch(
     if not keep_bad:
         kept = kept & _clean(marks, kept, cut)
     trials, rows = cut.take(kept), chosen.loc[kept]
-    for name in rows.columns:
-        column = rows[name]
-        text = not pd.api.types.is_numeric_dtype(column)
-        trials = trials.assign_coords(
-            {str(name): ("trial", column.astype(str).to_numpy(str) if text else column.to_numpy())}
-        )
+    about = {str(name): ("trial", _as_values(rows[name])) for name in rows.columns}
     for name in ("subject", "session", "run"):  # of the whole recording: now of each trial
-        if name in x.coords and x.coords[name].ndim == 0 and name not in rows.columns:
-            trials = trials.assign_coords({name: ("trial", [x.coords[name].item()] * len(rows))})
-    return trials
+        if name in x.coords and x.coords[name].ndim == 0 and name not in about:
+            about[name] = ("trial", np.array([x.coords[name].item()] * len(rows)))
+    return trials.assign_coords(about)
+
+
+def _as_values(column: pd.Series) -> np.ndarray:
+    if pd.api.types.is_numeric_dtype(column):
+        return column.to_numpy()
+    return column.astype(str).to_numpy(str)
 
 
 def _check_table(events: object, labels: Sequence[Hashable] | None, label: str) -> None:
