@@ -421,7 +421,7 @@ def _choose(x: Floats, chosen: Flags) -> Floats:
     return x if chosen.all() else x[chosen]
 
 
-def _in_type_of(x: Floats, root: Doubles) -> Floats:
+def _in_type_of(x: Floats, root: Floats) -> Floats:
     """Return the root in the type of the data: as near as if their own last digits were others."""
     return root.astype(x.dtype, copy=False)
 
