@@ -5,6 +5,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "attribution": ["integrate_gradients", "occlude"],
         "pipelines": ["make_band_power", "make_csp", "make_mdm", "make_tangent_space"],
         "bessel": ["BesselFilter"],
         "cascade": ["WienerCascadeRegressor"],
@@ -14,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "fir": ["FIRSmoother"],
         "kalman": ["KalmanRegressor"],
         "motifs": ["MotifDetector"],
+        "robustness": ["attack", "measure_robustness"],
         "networks.contrastive": ["ContrastiveDecoder"],
         "networks.eeg": [
             "DBConformerClassifier",
