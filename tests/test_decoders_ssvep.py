@@ -75,7 +75,7 @@ def test_components_are_those_of_the_published_loops(rng):
     x = rng.normal(size=(2, 9, 3, 40))
     x -= x.mean(-1, keepdims=True)
     y = np.array([0, 1, 2] * 3)
-    moments = ssvep.gather_moments(x, y, 3)
+    (moments,) = ssvep.gather_moments(x, y, 3, np.zeros(9, int))
     filters = ssvep.solve_trca(moments)
     for b in range(2):
         for k in range(3):
@@ -87,10 +87,35 @@ def test_components_are_those_of_the_published_loops(rng):
             assert cosine == pytest.approx(1.0, abs=1e-8)
             np.testing.assert_allclose(moments.sums[b, k], mine.sum(0))
     assert moments.number.tolist() == [3, 3, 3]
-    rest = moments.less(ssvep.gather_moments(x[:, :3], y[:3], 3))
-    expected = ssvep.gather_moments(x[:, 3:], y[3:], 3)
-    for a, b in zip(rest, expected, strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-9)
+    turn = np.array([0, 1, 1, 1, 0, 1, 1, 1, 0])
+    parts = ssvep.gather_moments(x, y, 3, turn)
+    for k, part in enumerate(parts):
+        rest = moments.less(part)
+        others = turn != k
+        (expected,) = ssvep.gather_moments(x[:, others], y[others], 3, np.zeros(others.sum(), int))
+        for a, b in zip(rest, expected, strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-9)
+
+
+def test_phases_are_compared_as_a_loop_over_targets_compares_them(rng):
+    y = rng.integers(0, 3, 14)
+    y[:6] = [0, 0, 1, 1, 2, 2]
+    hz, t = np.array([8.0, 9.0, 11.0]), np.arange(100) / 100
+    values = rng.normal(size=(14, 2, 100)) + 0.3 * np.sin(2 * np.pi * hz[y][:, None, None] * t)
+    waves = np.exp(-2j * np.pi * hz[:, None] * t)
+    waves -= waves.mean(1, keepdims=True)
+    spectrum = np.einsum("nct,nt->nc", values, waves[y])
+    turns = np.exp(2j * np.pi * np.random.default_rng(0).random((100, 14)))
+    turns[0] = 1
+    largest = []
+    for turn in turns:
+        alike = [
+            abs(turn[y == k] @ spectrum[y == k]) ** 2 / (abs(spectrum[y == k]) ** 2).sum(0)
+            for k in range(3)
+        ]
+        largest.append(np.mean(alike, 0).max())
+    expected = largest[0] > np.quantile(largest[1:], 0.95)
+    assert ssvep.share_phase(values, y, hz, 100.0) == expected
 
 
 def test_discriminant_components_are_those_of_the_loops(rng):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -83,8 +83,8 @@ class FlickerClassifier(Saveable, TrialClassifier):
         self._keep_design()
         x = self._filter(seen.values)
         self._check_trials(x, index)
-        self.solution_ = self._solve(x, index)
-        self.sharpness_ = fit_sharpness(self._score_new(x, index), index)
+        self.solution_, scores = self._learn(x, index)
+        self.sharpness_ = fit_sharpness(scores, index)
         return self
 
     def cost(self, X: Recording) -> Cost:
@@ -127,24 +127,26 @@ class FlickerClassifier(Saveable, TrialClassifier):
 
     # ------------------------------------------------------------ inside
 
-    def _score_new(self, x: Array, index: NDArray[np.intp]) -> Array:
-        """Score training trials as new ones: by what was learnt from the others."""
+    def _learn(self, x: Array, index: NDArray[np.intp]) -> tuple[Solution, Array]:
+        """Learn from all training trials; score each as a new one, by what the others teach."""
         number = np.bincount(index)
         n_folds = min(_FOLDS, int(number.min()))
         order = np.argsort(index, kind="stable")
         turn = np.empty(len(index), np.intp)
         turn[order] = np.concatenate([np.arange(n) for n in number]) % n_folds
-        held = [turn == fold for fold in range(n_folds)]
+        solution, others = self._solve_and_leave_out(x, index, turn)
         scores = np.empty((len(index), len(self.classes_)))
-        for out, solution in zip(held, self._solve_without(x, index, held), strict=True):
-            scores[out] = self._add_bands(self._score(solution, x[:, out]))
-        return scores
+        for fold, other in enumerate(others):
+            out = turn == fold
+            scores[out] = self._add_bands(self._score(other, x[:, out]))
+        return solution, scores
 
-    def _solve_without(
-        self, x: Array, index: NDArray[np.intp], held: list[NDArray[np.bool_]]
-    ) -> Iterator[Solution]:
-        """Learn from the training trials but some, for each of several parts."""
-        return (self._solve(x[:, ~out], index[~out]) for out in held)
+    def _solve_and_leave_out(
+        self, x: Array, index: NDArray[np.intp], turn: NDArray[np.intp]
+    ) -> tuple[Solution, list[Solution]]:
+        """Learn from all training trials, and from all but each part of them."""
+        left = [turn != fold for fold in range(turn.max() + 1)]
+        return self._solve(x, index), [self._solve(x[:, some], index[some]) for some in left]
 
     def _add_bands(self, scores: Array) -> Array:
         return np.tensordot(weigh_bands(len(scores)), scores, axes=1)

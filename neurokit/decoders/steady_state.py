@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
 from scipy.signal import cheby1, sosfiltfilt
-from scipy.special import logsumexp
 
 Array = NDArray[np.float64]
 SLOWEST = 3.0  # Hz: labels below are no flickers, but codes such as 1, 2 and 3
@@ -160,16 +159,36 @@ class Moments(NamedTuple):
         return Moments(*(mine - theirs for mine, theirs in zip(self, other, strict=True)))
 
 
-def gather_moments(x: Array, y: NDArray[np.intp], n_classes: int) -> Moments:
-    """Sum trials (band, trial, channel, time) by their class, and their products."""
-    sums = np.zeros((len(x), n_classes, *x.shape[2:]))
-    within = np.zeros((len(x), n_classes, x.shape[2], x.shape[2]))
-    for k in range(n_classes):
-        mine = x[:, y == k]
-        sums[:, k] = mine.sum(axis=1)
-        flat = mine.transpose(0, 2, 1, 3).reshape(len(x), x.shape[2], -1)
-        within[:, k] = flat @ flat.swapaxes(-1, -2)
-    return Moments(sums, within, np.bincount(y, minlength=n_classes).astype(np.float64))
+def gather_moments(
+    x: Array, y: NDArray[np.intp], n_classes: int, turn: NDArray[np.intp]
+) -> list[Moments]:
+    """Sum trials (band, trial, channel, time) by their class, and their products, in parts.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_bands, n_trials, n_channels, n_times)
+    y : ndarray of int, shape (n_trials,)
+    n_classes : int
+    turn : ndarray of int, shape (n_trials,)
+        Which part a trial belongs to, 0, 1, ...; every class has trials in every part.
+
+    Returns
+    -------
+    list of Moments
+        One for each part.
+    """
+    n_parts = int(turn.max()) + 1
+    place = y * n_parts + turn
+    order = np.argsort(place, kind="stable")
+    number = np.bincount(place, minlength=n_classes * n_parts)
+    begins = np.concatenate([[0], number.cumsum()[:-1]])
+    in_order = x[:, order]
+    shape = (len(x), n_classes, n_parts)
+    sums = np.add.reduceat(in_order, begins, axis=1).reshape(*shape, *x.shape[2:])
+    products = in_order @ in_order.swapaxes(-1, -2)
+    within = np.add.reduceat(products, begins, axis=1).reshape(*shape, *products.shape[2:])
+    counts = number.reshape(n_classes, n_parts).astype(np.float64)
+    return [Moments(sums[:, :, k], within[:, :, k], counts[:, k]) for k in range(n_parts)]
 
 
 def solve_trca(moments: Moments) -> Array:
@@ -242,10 +261,11 @@ def share_phase(values: Array, y: NDArray[np.intp], frequencies: Array, rate: fl
     the mean power, for each channel, meaned over targets. The largest over channels must exceed
     what 19 of 20 random turns of the trials (the same for all channels) leave.
     """
-    angle = 2j * np.pi * frequencies[:, None] * np.arange(values.shape[-1]) / rate
-    waves = np.exp(-angle)
+    angle = 2 * np.pi * frequencies[:, None] * np.arange(values.shape[-1]) / rate
+    waves = np.stack([np.cos(angle), -np.sin(angle)], axis=-1)
     waves -= waves.mean(axis=1, keepdims=True)
-    spectrum = np.einsum("nct,nt->nc", values, waves[y])
+    both = values @ waves[y]
+    spectrum = both[..., 0] + 1j * both[..., 1]
     belongs = (y[None, :] == np.arange(len(frequencies))[:, None]).astype(float)
     number = belongs.sum(axis=1)
     if number.min() < 2:
@@ -254,17 +274,25 @@ def share_phase(values: Array, y: NDArray[np.intp], frequencies: Array, rate: fl
     power = np.where(power > 0, power, 1.0)
     turns = np.exp(2j * np.pi * np.random.default_rng(0).random((100, len(y))))
     turns[0] = 1.0  # as they are
-    lock = np.stack([turns[:, y == k] @ spectrum[y == k] for k in range(len(frequencies))], 1)
+    order = np.argsort(y, kind="stable")
+    slot = np.concatenate([np.arange(n) for n in number.astype(int)])  # of a trial in its target
+    left = np.zeros((len(frequencies), len(turns), slot.max() + 1), complex)
+    right = np.zeros((len(frequencies), slot.max() + 1, spectrum.shape[1]), complex)
+    left[y[order], :, slot] = turns.T[order]
+    right[y[order], slot] = spectrum[order]
+    lock = (left @ right).swapaxes(0, 1)  # (turn, target, channel)
     largest = (np.abs(lock) ** 2 / power).mean(axis=1).max(axis=1)
     return bool(largest[0] > np.quantile(largest[1:], 0.95))
 
 
 def fit_sharpness(scores: Array, y: NDArray[np.intp]) -> float:
     """Return the factor of scores whose softmax makes the true labels likeliest."""
+    below = scores - scores.max(axis=1, keepdims=True)  # nought at most: nothing overflows
+    truth = below[np.arange(len(y)), y].mean()
 
     def unlikely(log_factor: float) -> float:
-        scaled = np.exp(log_factor) * scores
-        return float((logsumexp(scaled, axis=1) - scaled[np.arange(len(y)), y]).mean())
+        factor = np.exp(log_factor)
+        return float(np.log(np.exp(factor * below).sum(axis=1)).mean() - factor * truth)
 
     found = minimize_scalar(unlikely, bounds=(-3.0, 6.0), method="bounded")
     return float(np.exp(found.x))

@@ -1,7 +1,7 @@
 """Task-related components: spatial filters that make trials of a target alike."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -124,21 +124,25 @@ class TRCAClassifier(FlickerClassifier):
         return n_times * n_classes * (n_channels + 1)
 
     def _solve(self, x: Array, index: NDArray[np.intp]) -> Solution:
-        moments = gather_moments(x, index, len(self.classes_))
+        turn = np.zeros(len(index), np.intp)
+        return self._solve_whole(gather_moments(x, index, len(self.classes_), turn)[0])
+
+    def _solve_whole(self, moments: Moments) -> Solution:
         solution = self._solve_moments(moments)
-        covariance = moments.within.sum(axis=1, keepdims=True) / len(index)
+        covariance = moments.within.sum(axis=1, keepdims=True) / moments.number.sum()
         return solution | {"patterns": (covariance @ solution["filters"][..., None])[..., 0]}
 
     def _solve_moments(self, moments: Moments) -> Solution:
         templates = moments.sums / np.maximum(moments.number, 1)[:, None, None]
         return {"filters": solve_trca(moments), "templates": templates}
 
-    def _solve_without(
-        self, x: Array, index: NDArray[np.intp], held: list[NDArray[np.bool_]]
-    ) -> Iterator[Solution]:
-        parts = [gather_moments(x[:, out], index[out], len(self.classes_)) for out in held]
+    def _solve_and_leave_out(
+        self, x: Array, index: NDArray[np.intp], turn: NDArray[np.intp]
+    ) -> tuple[Solution, list[Solution]]:
+        parts = gather_moments(x, index, len(self.classes_), turn)
         everything = Moments(*(sum(part) for part in zip(*parts, strict=True)))
-        return (self._solve_moments(everything.less(part)) for part in parts)
+        others = [self._solve_moments(everything.less(part)) for part in parts]
+        return self._solve_whole(everything), others
 
     def _score(self, solution: Solution, x: Array) -> Array:
         n_classes = len(self.classes_)
