@@ -78,7 +78,7 @@ def integrate_gradients(
     shares = np.zeros(network.values.shape)
     for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
         shares += weight * network.gradients(np.float32(node) * network.values)
-    return network.label(shares * network.values).rename("nat")
+    return network.label(shares * network.values)
 
 
 def occlude(
@@ -206,7 +206,7 @@ class NetworkTrials(NamedTuple):
             found.append(gradient.double().numpy())
         return np.concatenate(found)
 
-    def label(self, values: Floats) -> Any:
+    def label(self, values: Floats) -> Labelled:
         """Give an array of the trials' shape the labels of these."""
         source = self.seen.source
         if source is None:
@@ -256,18 +256,20 @@ def read_network(
     return NetworkTrials(last, last._prepare(seen.values), index, seen)
 
 
-def _cut(given: Any, width: float | None) -> list[tuple[int, int]]:
+def _cut(given: Labelled, width: float | None) -> list[tuple[int, int]]:
     """Return where stretches of ``width`` begin and end, in samples."""
     n_times = given.shape[-1]
     if width is None:
         return [(0, n_times)]
-    labelled = isinstance(given, xr.DataArray) and "time" in given.coords
-    step = max(1, round(width * (sampling_rate(given) if labelled else 1.0)))
+    rate = 1.0
+    if isinstance(given, xr.DataArray) and "time" in given.coords:
+        rate = sampling_rate(given)
+    step = max(1, round(width * rate))
     return [(start, min(start + step, n_times)) for start in range(0, n_times, step)]
 
 
 def _unlikely(
-    estimator: Any, X: Any, y: Targets | None, index: NDArray[np.intp] | None = None
+    estimator: Any, X: Labelled, y: Targets | None, index: NDArray[np.intp] | None = None
 ) -> tuple[Doubles, NDArray[np.intp]]:
     """Return how unlikely a label of each trial is, and which label that is."""
     proba = np.asarray(estimator.predict_proba(X))

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from neurokit.decoders.live import WindowStream
 from neurokit.inputs.lazily import by_trials, has_lazy_trials
 from neurokit.inputs.trials import Trials, trials
+from neurokit.streaming import Stream
 from neurokit.types import Floats, Recording
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class TrialClassifier(ClassifierMixin, BaseEstimator):
             return label_trials(values[:, 1] - values[:, 0], seen)
         return label_trials(values, seen, self.classes_)
 
-    def stream(self, step: float | None = None) -> Any:
+    def stream(self, step: float | None = None) -> Stream:
         """Begin a live recording, decided window by window.
 
         Parameters

@@ -16,6 +16,7 @@ from neurokit.inputs.classes import find_classes, index_labels, read_labels
 from neurokit.inputs.trials import Trials, trials
 from neurokit.metrics.cost import Cost, cost_of
 from neurokit.recording.clock import time_coordinates
+from neurokit.streaming import Stream
 from neurokit.types import Codes, Floats, Labelled, Recording, Targets
 
 
@@ -223,7 +224,7 @@ class EarlyExitClassifier(MetaEstimatorMixin, TrialClassifier):
         guesses = self._guess(self.estimators_, source, np.arange(len(labels)))
         return self._curve(guesses, labels, source)
 
-    def stream(self, step: float | None = None) -> Any:
+    def stream(self, step: float | None = None) -> Stream:
         """Begin a live recording: windows of a trial's length, each decided as soon as it is sure.
 
         Parameters

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from neurokit.inputs.chunks import ChunkLabels
 from neurokit.streaming import check_chunk
-from neurokit.types import Floats
+from neurokit.types import Floats, Recording
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -59,7 +59,7 @@ class WindowStream:
         self._begin = 0  # of the next window, in rows
         self._open: list[_Window] = []  # in the order in which they began
 
-    def push(self, chunk: Any) -> Floats:
+    def push(self, chunk: Recording) -> Floats:
         """Take the next samples; return what is decided.
 
         Parameters

@@ -67,9 +67,9 @@ def attack(estimator: BaseEstimator, X: Recording, y: Targets, strength: float) 
     spread = values.std((0, 2), dtype=np.float64)[:, None]
     step = strength * spread * np.sign(network.gradients(network.values))
     changed = network.label(values - step)
-    return (
-        changed if network.seen.source is None else changed.assign_attrs(network.seen.source.attrs)
-    )
+    if isinstance(changed, xr.DataArray) and network.seen.source is not None:
+        changed = changed.assign_attrs(network.seen.source.attrs)
+    return changed
 
 
 def measure_robustness(
@@ -159,10 +159,10 @@ def measure_robustness(
     return pd.DataFrame(table, columns=["kind", "level", "accuracy", "sd"])
 
 
-def _like(given: Any, values: Floats) -> Any:
+def _like(given: Labelled, values: Floats) -> Labelled:
     values = values.astype(given.dtype if hasattr(given, "dtype") else np.float64)
     return given.copy(data=values) if isinstance(given, xr.DataArray) else values
 
 
-def _score(estimator: Any, X: Any, truth: Floats) -> float:
+def _score(estimator: Any, X: Labelled, truth: Floats) -> float:
     return float((np.asarray(estimator.predict(X)) == truth).mean())

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from neurokit.inputs.chunks import ChunkLabels
 from neurokit.streaming import History, check_chunk
-from neurokit.types import Floats
+from neurokit.types import Floats, Recording
 
 if TYPE_CHECKING:
     pass
@@ -34,7 +34,7 @@ class NetworkStream:
         self._mean, self._scale = mean, scale
         self._buffer = Buffer(n_units)
 
-    def push(self, chunk: Floats, out: Floats | None = None) -> Floats:
+    def push(self, chunk: Recording, out: Floats | None = None) -> Floats:
         """Return the predictions for the next counts."""
         chunk = check_chunk(self._name, chunk, self._n_units, labels=self.labels)
         x = self._buffer.rows(len(chunk))

@@ -285,7 +285,7 @@ class _TrialStream:
         self._total = np.zeros(n_classes)
         self._n = 0
 
-    def push(self, chunk: Floats) -> Floats:
+    def push(self, chunk: Recording) -> Floats:
         sums = self._total + _softmax(self.network.push(chunk)).cumsum(0)
         if len(sums):
             self._total = sums[-1]
