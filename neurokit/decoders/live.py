@@ -48,9 +48,9 @@ class WindowStream:
         rate = getattr(classifier, "sampling_rate_", None)
         every = looks[-1] if step is None else round(step * rate) if rate else 0
         if every < 1:
+            unknown = "" if rate else ", and fit has seen no sampling rate"
             raise ValueError(
-                f"{self._name}.stream: step must be one sample or more, at a sampling rate that"
-                f" fit knows, got {step!r} s at {rate} Hz."
+                f"{self._name}.stream: step must be one sample or more, got {step!r} s{unknown}."
             )
         self._every, self._looks, self._decide = every, looks, decide
         self._rows = np.empty((0, classifier.n_features_in_))
