@@ -457,8 +457,11 @@ def _many(number: int, what: str) -> str:
 
 def lines(session: Session) -> Iterator[str]:
     """Write a session in plain text, for the terminal."""
-    size = sum(f.stat().st_size for f in _files(session.path))
-    yield f"{session.path} ({_bytes(size)})"
+    if isinstance(session.path, Path):
+        size = sum(f.stat().st_size for f in _files(session.path))
+        yield f"{session.path} ({_bytes(size)})"
+    else:
+        yield f"{session.path}"
     for part in session.held:
         yield ""
         yield part.name

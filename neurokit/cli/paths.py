@@ -1,7 +1,13 @@
 """Paths that a command is given: refused before the work, not after it."""
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from neurokit.io.readers.remote import Address
 
 
 def check_free(file: Path, out: Path, *, overwrite: bool) -> None:
@@ -30,3 +36,12 @@ def tell_size(path: Path) -> str:
     files = path.rglob("*") if path.is_dir() else [path]
     size = sum(file.stat().st_size for file in files if file.is_file())
     return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"
+
+
+def as_place(text: str) -> Path | Address:
+    """Return a path, or the address of a file elsewhere, which loses a slash as a path."""
+    if "://" not in text:
+        return Path(text)
+    from neurokit.io.readers.remote import as_address
+
+    return as_address(text) or Path(text)

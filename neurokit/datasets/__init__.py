@@ -5,6 +5,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "archives": ["fetch_dandi", "fetch_openneuro"],
         "biclustering": ["Biclustering", "make_biclustering"],
         "calcium": ["Calcium", "make_calcium"],
         "communities": ["DynamicCommunities", "make_dynamic_communities"],

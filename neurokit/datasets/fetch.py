@@ -65,7 +65,7 @@ def fetch_reaching(session: str = "indy_20160622_01") -> Path:
             f"fetch_reaching: session must be one of {list(REACHING_SESSIONS)}, got {session!r}."
         )
     name = f"{session}.mat"
-    return _fetch(
+    return fetch_file(
         "fetch_reaching", _REACHING_URL.format(name), name, f"md5:{_REACHING_MD5[session]}"
     )
 
@@ -107,7 +107,7 @@ def fetch_eegmmidb(subject: int = 1, run: int = 4) -> Path:
     folder, name = f"S{subject:03d}", f"S{subject:03d}R{run:02d}.edf"
     if local := _local(name):
         return local
-    sums = _fetch(
+    sums = fetch_file(
         "fetch_eegmmidb", f"{_EEGMMIDB_URL}SHA256SUMS.txt", "eegmmidb-SHA256SUMS.txt", None
     )
     digests = {}
@@ -119,7 +119,7 @@ def fetch_eegmmidb(subject: int = 1, run: int = 4) -> Path:
         raise OSError(
             f"{sums}: the list of checksums does not name {key}; delete it and fetch again."
         )
-    return _fetch("fetch_eegmmidb", _EEGMMIDB_URL + key, name, f"sha256:{digests[key]}")
+    return fetch_file("fetch_eegmmidb", _EEGMMIDB_URL + key, name, f"sha256:{digests[key]}")
 
 
 def fetch_bnci2014_001(subject: int = 1) -> xr.DataArray:
@@ -203,7 +203,7 @@ def _from_moabb(
             getattr(moabb.datasets, dataset)(), subjects=[subject], return_epochs=True
         )
     except OSError as error:
-        raise OSError(_offline(caller, f"{dataset}, subject {subject}", error)) from error
+        raise OSError(say_offline(caller, f"{dataset}, subject {subject}", error)) from error
     return signal(
         epochs.get_data(copy=False) * 1e6,
         sampling_rate=float(epochs.info["sfreq"]),
@@ -217,8 +217,19 @@ def _from_moabb(
     )
 
 
-def _fetch(caller: str, url: str, name: str, known_hash: str | None) -> Path:
-    """Get a file from the local folder, the cache or the network, its checksum verified."""
+def fetch_file(caller: str, url: str, name: str, known_hash: str | None) -> Path:
+    """Get a file from the local folder, the cache or the network, its checksum verified.
+
+    Parameters
+    ----------
+    caller : str
+        Who refuses.
+    url : str
+    name : str
+        Its name in the cache, with folders or without.
+    known_hash : str or None
+        ``"md5:..."`` or ``"sha256:..."``; None where none is published.
+    """
     if local := _local(name):
         if known_hash and not _matches(local, known_hash):
             raise OSError(
@@ -229,20 +240,21 @@ def _fetch(caller: str, url: str, name: str, known_hash: str | None) -> Path:
     import pooch
 
     pooch.get_logger().setLevel("WARNING")
-    folder = os.environ.get("NEUROKIT_CACHE") or pooch.os_cache("neurokit")
+    kept = Path(os.environ.get("NEUROKIT_CACHE") or pooch.os_cache("neurokit")) / name
     download = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=60)
     try:
-        return Path(pooch.retrieve(url, known_hash, name, folder, downloader=download))
+        return Path(pooch.retrieve(url, known_hash, kept.name, kept.parent, downloader=download))
     except ValueError as error:  # pooch's word for a checksum that differs
         raise OSError(
             f"{caller}: {url} arrived with bytes that are not those published ({known_hash}); try"
             " again later."
         ) from error
     except OSError as error:  # all errors of requests are
-        raise OSError(_offline(caller, url, error, name)) from error
+        raise OSError(say_offline(caller, url, error, name)) from error
 
 
-def _offline(caller: str, what: str, error: Exception, name: str | None = None) -> str:
+def say_offline(caller: str, what: str, error: Exception, name: str | None = None) -> str:
+    """Return the sentence for what could not be downloaded, with the way out."""
     way_out = "connect and try again"
     if name:
         way_out += f", or put {name} into a folder and set NEUROKIT_DATA to that folder"

@@ -31,7 +31,8 @@ def read_signal(
     Parameters
     ----------
     path : path-like
-        A file; for BrainVision and EEGLAB any of its parts, for EGI and Neuralynx the folder.
+        A file; for BrainVision and EEGLAB any of its parts, for EGI and Neuralynx the folder;
+        the address of an NWB file (see `read_session`).
     channels : sequence of str, optional
         Names to keep, in this order. Default: all; in an EDF file whose channels differ in
         sampling rate, those of the rate at which most samples were taken (a warning names the
@@ -187,8 +188,10 @@ def read_session(path: str | os.PathLike[str]) -> xr.DataTree:
     Parameters
     ----------
     path : path-like
-        NWB; a reaching recording of the Sabes lab; a BIDS folder (through mne-bids); a file
-        that ``read_signal``, ``read_spikes`` or ``read_events`` takes; what ``save`` wrote.
+        NWB, also over the network: of ``"https://..."`` only the ranges that are used are
+        fetched; ``"s3://..."`` and others go through fsspec (``pip install
+        "neurokit-brain[remote]"``); a reaching recording of the Sabes lab; a BIDS folder
+        (through mne-bids); a file that ``read_signal``, ``read_spikes`` or ``read_events`` takes; what ``save`` wrote.
 
     Returns
     -------

@@ -4,10 +4,11 @@ import contextlib
 import importlib
 import os
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, cast
 
 from neurokit.io.readers.damage import refuse_placeholder, refuse_special
 from neurokit.io.readers.reader import Found, Reader
+from neurokit.io.readers.remote import as_address
 
 _BY_CONTENT = (  # how files begin, whatever they are called
     (b"0       ", "EDF"),
@@ -105,6 +106,13 @@ def find(path: str | os.PathLike[str]) -> Found:
     OSError
         If there is no such file, something else stands in its place, or it is no regular file.
     """
+    if (address := as_address(path)) is not None:  # of which NWB alone is read in pieces
+        if address.suffix not in ("", ".nwb", ".h5", ".hdf5"):
+            raise ValueError(
+                f"{address}: only NWB is read over the network; download the file, and read it"
+                " from the disk."
+            )
+        return Found(cast("Path", address), "NWB")
     path = Path(path)
     if not path.exists():
         beside = sorted(p.name for p in path.parent.glob(f"{path.stem}*"))[:3]

@@ -12,8 +12,10 @@ import pandas as pd
 import xarray as xr
 from xarray.backends import CachingFileManager
 
+from neurokit.io.readers.damage import say_which
 from neurokit.io.readers.hdf5 import open_hdf5
 from neurokit.io.readers.lazy import lazy_variable
+from neurokit.io.readers.remote import as_address, open_either, open_remote
 from neurokit.recording.clock import SampleIndex, exact
 
 MICROVOLTS = {"v": 1e6, "volt": 1e6, "volts": 1e6, "mv": 1e3, "uv": 1.0, "microvolts": 1.0}
@@ -26,9 +28,19 @@ def open_nwb(path: Path) -> Iterator[h5py.File]:
     """Open an NWB file, of version 1 or 2, or say why not."""
     if path.is_dir():
         raise IsADirectoryError(f"{path}: is a folder; NWB files in HDF5 are read, not in zarr.")
-    with open_hdf5(path) as file:
+    with _open(path) as file:
         if "nwb_version" not in file.attrs and "nwb_version" not in file:
             raise OSError(f"{path}: is HDF5 without an nwb_version, so it is not NWB.")
+        yield file
+
+
+@contextlib.contextmanager
+def _open(path: Path) -> Iterator[h5py.File]:
+    if as_address(path) is None:
+        with open_hdf5(path) as file:
+            yield file
+        return
+    with open_remote(str(path)) as file, say_which(path):
         yield file
 
 
@@ -205,7 +217,7 @@ class _Columns:
     """Reader of a series' data, of shape (n_times,) or (n_times, n_channels)."""
 
     def __init__(self, data: h5py.Dataset, gain: np.ndarray, offset: float) -> None:
-        self.manager = CachingFileManager(h5py.File, data.file.filename, mode="r")
+        self.manager = CachingFileManager(open_either, data.file.filename, mode="r")
         self.name, self.gain, self.offset = data.name, gain, offset
         self.n_times, self.n_channels = data.shape[0], len(gain)
 
