@@ -191,7 +191,8 @@ def read_session(path: str | os.PathLike[str]) -> xr.DataTree:
         NWB, also over the network: of ``"https://..."`` only the ranges that are used are
         fetched; ``"s3://..."`` and others go through fsspec (``pip install
         "neurokit-brain[remote]"``); a reaching recording of the Sabes lab; a BIDS folder
-        (through mne-bids); a file that ``read_signal``, ``read_spikes`` or ``read_events`` takes; what ``save`` wrote.
+        (through mne-bids); a file that ``read_signal``, ``read_spikes`` or ``read_events``
+        takes; what ``save`` wrote.
 
     Returns
     -------
