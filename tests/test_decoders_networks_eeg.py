@@ -1,5 +1,7 @@
 """Networks on trials of EEG: what they look at, bad input, and modules in other hands."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -210,6 +212,34 @@ def test_modules_take_the_names_of_braindecode_in_plain_torch_and_skorch(name, h
         **{f"module__{key}": value for key, value in names.items()},
     )
     assert net.fit(x, y).predict_proba(x).shape == (len(x), 2)
+
+
+def test_a_net_of_skorch_stands_behind_our_transformers(hands):
+    from sklearn.model_selection import cross_val_score
+    from sklearn.preprocessing import FunctionTransformer
+
+    from neurokit.features import EuclideanAlignment
+    from neurokit.nn.eegnet import EEGNet
+
+    skorch = pytest.importorskip("skorch")
+    net = skorch.NeuralNetClassifier(
+        EEGNet,
+        module__n_chans=9,
+        module__n_outputs=2,
+        module__n_times=hands.sizes["time"],
+        module__sfreq=128.0,
+        criterion=torch.nn.CrossEntropyLoss,
+        max_epochs=1,
+        train_split=None,
+        verbose=0,
+    )
+    arrays = FunctionTransformer(np.asarray, kw_args={"dtype": "float32"})
+    pipeline = make_pipeline(EuclideanAlignment(), arrays, net)
+    y = (hands["label"].values == "left").astype(np.int64)
+    scores = cross_val_score(pipeline, hands, y, cv=2, error_score="raise")
+    assert scores.shape == (2,)
+    again = pickle.loads(pickle.dumps(pipeline.fit(hands, y)))
+    np.testing.assert_array_equal(again.predict(hands), pipeline.predict(hands))
 
 
 # ---------------------------------------------------------------- bad input

@@ -73,8 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--seed", type=int, default=0, help="of the simulation (default: 0)")
 
     info = add("info", _info, "say what a file holds, and what is odd about it")
-    place: Any = as_place  # mypy: what readers ask of a path, an address answers
-    info.add_argument("file", type=place, metavar="FILE")
+    info.add_argument("file", type=as_place, metavar="FILE")
     rate = "frames per second of traces whose file does not say it (suite2p, MAT, HDF5)"
     info.add_argument("--rate", type=float, metavar="HZ", help=rate)
     info.add_argument("--json", action="store_true", help="for other programs to read")
@@ -89,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     convert.add_argument("--overwrite", action="store_true", help="replace OUT if it is there")
 
     run = add("run", _run, "make a report of a file: contents, spectra, rasters, decoding")
-    run.add_argument("file", type=place, metavar="FILE")
+    run.add_argument("file", type=as_place, metavar="FILE")
     run.add_argument("--out", type=Path, metavar="REPORT", help="default: FILE.html, here")
     run.add_argument("--rate", type=float, metavar="HZ", help=rate)
     run.add_argument("--by", metavar="COLUMN", help="tell events apart by this column of theirs")

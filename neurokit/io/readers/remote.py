@@ -10,9 +10,12 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, cast
 
 import h5py
+
+if TYPE_CHECKING:
+    import requests
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _BLOCK = 1 << 18  # bytes asked for at the least
@@ -147,7 +150,7 @@ class HttpFile(io.RawIOBase):
         self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}[whence]
         return self._at
 
-    def readinto(self, buffer: Any) -> int:
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         """Read from here on, fetching what is not kept."""
         view = memoryview(buffer).cast("B")
         start, stop = self._at, min(self._at + len(view), self.size)
@@ -202,7 +205,7 @@ class HttpFile(io.RawIOBase):
         while len(self._blocks) > _KEPT:
             self._blocks.popitem(last=False)
 
-    def _ask(self, start: int, stop: int) -> Any:
+    def _ask(self, start: int, stop: int) -> requests.Response:
         import requests
 
         address = getattr(self, "_address", self.address)
