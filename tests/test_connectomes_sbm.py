@@ -9,7 +9,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from neurokit.connectomes import WeightedSBM
 from neurokit.connectomes.blocks import likelihood, moves
-from neurokit.connectomes.blocks.fit import fit_blocks
+from neurokit.connectomes.blocks.fit import even_strengths, fit_blocks
 from neurokit.connectomes.blocks.search import Search
 
 
@@ -32,6 +32,7 @@ def _length_by_hand(graph, labels, hyper, corrected):
     cost = np.log(n) + gammaln(n + 1) - gammaln(size + 1).sum()
     cost += np.log(np.prod([(n - 1 - k) / (k + 1) for k in range(n_blocks - 1)]))
     n_edges = 0
+    ends = np.array([(graph[labels == r] > 0).sum() for r in range(n_blocks)])
     for r in range(n_blocks):
         for t in range(r, n_blocks):
             a, b, _, strength, rate = hyper[0 if r == t else 1][:5]
@@ -43,7 +44,9 @@ def _length_by_hand(graph, labels, hyper, corrected):
             ]
             e, s = len(weights), sum(weights)
             n_edges += e
-            pairs = size[r] * size[t] if r != t else size[r] * (size[r] - (not corrected)) / 2
+            pairs = size[r] * size[t] if r != t else size[r] * (size[r] - 1) / 2
+            if corrected:  # what the degrees alone let expect
+                pairs = ends[r] * ends[t] / ends.sum() / (1 + (r == t))
             if corrected:
                 cost -= a * np.log(b) - gammaln(a) + gammaln(a + e) - (a + e) * np.log(b + pairs)
             else:
@@ -51,8 +54,7 @@ def _length_by_hand(graph, labels, hyper, corrected):
             cost -= strength * np.log(rate) - gammaln(strength)
             cost -= gammaln(strength + e) - (strength + e) * np.log(rate + s)
         if corrected:
-            k = sum((graph[i] > 0).sum() for i in range(n) if labels[i] == r)
-            cost -= k * np.log(size[r]) + gammaln(size[r]) - gammaln(size[r] + k)
+            cost -= ends[r] * np.log(ends[r] / np.sqrt(ends.sum())) - gammaln(ends[r] + 1)
     return cost + min(n_blocks, 2) * 2 * (np.log(22) + 0.5 * np.log(n_edges + 1))
 
 
@@ -64,8 +66,9 @@ def test_what_a_partition_costs_is_the_sum_written_out(corrected):
     kinds = np.array([int(corrected), 1])
     size, degree, e, s, q = moves.count_blocks(*pieces(graph)[:3], labels, 4, False)
     hyper = np.zeros((2, 8))
-    likelihood.fit_hyper(kinds, corrected, 3, size, e, s, q, hyper, 1e9)
-    length = likelihood.description_length(kinds, corrected, 10, 3, size, degree, e, s, q, hyper)
+    root = np.sqrt(degree.sum()) if corrected else 0.0
+    likelihood.fit_hyper(kinds, root, 3, size, degree, e, s, q, hyper, 1e9)
+    length = likelihood.description_length(kinds, root, 10, 3, size, degree, e, s, q, hyper)
     assert length == pytest.approx(_length_by_hand(graph, labels, hyper, corrected))
 
 
@@ -76,10 +79,11 @@ def test_sums_that_moves_keep_are_those_of_a_fresh_count(corrected):
     labels = rng.integers(4, size=30)
     state = moves.count_blocks(*graph[:3], labels, 12, False)
     kinds, hyper, n_blocks = np.array([int(corrected), 1]), np.zeros((2, 8)), 4
+    root = np.sqrt(state[1].sum()) if corrected else 0.0
     for _ in range(20):
-        likelihood.fit_hyper(kinds, corrected, n_blocks, state[0], *state[2:], hyper, 8.0)
+        likelihood.fit_hyper(kinds, root, n_blocks, *state, hyper, 8.0)
         n_blocks, _ = moves.sweep(
-            graph, labels, state, kinds, corrected, hyper, n_blocks, 0.5,
+            graph, labels, state, kinds, root, hyper, n_blocks, 0.5,
             rng.permutation(30), np.zeros(0, np.int64), False, rng,
         )  # fmt: skip
         for kept, fresh in zip(
@@ -87,6 +91,48 @@ def test_sums_that_moves_keep_are_those_of_a_fresh_count(corrected):
         ):
             np.testing.assert_allclose(kept, fresh, atol=1e-9)
         assert n_blocks == labels.max() + 1
+
+
+@pytest.mark.parametrize("corrected", [False, True])
+def test_a_merger_gains_what_the_lengths_differ_by(corrected):
+    rng = np.random.default_rng(2)
+    graph = pieces(planted(2.0, 1.0, np.arange(30) % 3, rng, (0.5, 0.2)))
+    labels = rng.integers(4, size=30)
+    state = moves.count_blocks(*graph[:3], labels, 12, False)
+    kinds, hyper = np.array([int(corrected), 1]), np.zeros((2, 8))
+    root = np.sqrt(state[1].sum()) if corrected else 0.0
+    likelihood.fit_hyper(kinds, root, 4, *state, hyper, 8.0)
+    before = likelihood.description_length(kinds, root, 30, 4, *state, hyper)
+    gain, one, other = moves.best_merge(30, 4, kinds, root, state, hyper)
+    n_blocks = moves.merge(one, other, 4, labels, state)
+    after = likelihood.description_length(kinds, root, 30, n_blocks, *state, hyper)
+    assert gain == pytest.approx(before - after)
+
+
+def test_strengths_of_nodes_are_evened_and_told():
+    rng = np.random.default_rng(0)
+    strength = np.exp(rng.normal(size=60))
+    mask = np.triu(rng.random((60, 60)) < 0.4, 1)
+    weights = mask * rng.exponential(np.outer(strength, strength))
+    weights[:, 0] = weights[0] = 0.0  # a node alone
+    weights = sp.csr_matrix(weights + weights.T)
+    even, nats = even_strengths(weights)
+    degree = np.diff(weights.indptr)
+    mean = np.asarray(even.sum(1)).ravel() / np.maximum(degree, 1)
+    np.testing.assert_allclose(mean[degree > 0], 1, atol=1e-5)
+    moved = np.log(weights.data).sum() / 2 - np.log(even.data).sum() / 2
+    assert nats == pytest.approx(moved + 0.5 * np.log(degree + 1.0).sum())
+
+
+def test_strong_nodes_do_not_make_a_block_where_degrees_are_corrected():
+    rng = np.random.default_rng(0)
+    block = np.arange(60) % 2
+    strength = np.where(np.arange(60) < 30, 1.0, 5.0)
+    rate = np.where(block[:, None] == block, 0.6, 0.2)
+    mask = np.triu(rng.random((60, 60)) < rate, 1)
+    graph = mask * rng.exponential(np.outer(strength, strength))
+    sbm = WeightedSBM(degree_corrected=True, random_state=0).fit(graph + graph.T)
+    assert adjusted_rand_score(block, sbm.labels_) == 1
 
 
 def _partitions(n):

@@ -40,8 +40,10 @@ class WeightedSBM(ClusterMixin, Saveable, BaseEstimator):
         Law of the weights of edges. Counts ("poisson") have no edges apart from them; None looks
         at edges alone.
     degree_corrected : bool or "auto", default="auto"
-        Whether nodes of one block may have degrees of their own, so that hubs do not make a block
-        for themselves; "auto" takes what is shorter to tell.
+        Whether nodes of one block may have degrees of their own (and, with exponential weights,
+        strengths), so that hubs do not make a block for themselves; "auto" takes what is shorter
+        to tell. Say True where communities are asked for and degrees spread over a decade: there
+        "auto" may find that communities divided by degree are shorter.
     nested : bool, default=False
         Whether to group the blocks again, level by level, in ``levels_``.
     n_blocks : int, optional

@@ -56,17 +56,36 @@ def term(kinds, n, e, s, q, h):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def pairs_within(size, corrected):  # type: ignore[no-untyped-def]
-    """Pairs in a block: of different nodes; with self-pairs where degrees are corrected."""
-    return 0.5 * size * size if corrected else 0.5 * size * (size - 1)
+def pairs_within(size, degree, root):  # type: ignore[no-untyped-def]
+    """Pairs in a block: of different nodes, or what the degrees of its nodes let expect.
+
+    ``root`` is the square root of the sum of all degrees where degrees are told apart from
+    blocks, else zero. With it, a rate of one is a graph whose nodes join by their degrees alone.
+    """
+    return 0.5 * (degree / root) ** 2 if root > 0 else 0.5 * size * (size - 1)
 
 
 @njit(cache=True)
-def degree_term(size, degree):  # type: ignore[no-untyped-def]
-    """Log-probability of how a block's degrees are shared among its nodes, but for constants."""
-    if size == 0:
-        return 0.0
-    return degree * math.log(size) + math.lgamma(size) - math.lgamma(size + degree)
+def pairs_between(size, degree, other_size, other_degree, root):  # type: ignore[no-untyped-def]
+    """Pairs between two blocks, as `pairs_within` counts them."""
+    return degree * other_degree / root**2 if root > 0 else size * other_size
+
+
+@njit(cache=True)
+def degree_term(degree, root):  # type: ignore[no-untyped-def]
+    """Log-probability of how a block's ends of edges meet its nodes, but for constants.
+
+    The degrees are told beforehand, for all nodes together, so that each way to hand out the ends
+    is as likely as another: one in ``degree!`` over the product of the nodes' own factorials.
+    """
+    return degree * math.log(degree / root) - math.lgamma(degree + 1) if degree > 0 else 0.0
+
+
+@njit(cache=True)
+def _pairs(r, t, size, degree, root):  # type: ignore[no-untyped-def]
+    if t == r:
+        return pairs_within(size[r], degree[r], root)
+    return pairs_between(size[r], degree[r], size[t], degree[t], root)
 
 
 @njit(cache=True)
@@ -89,7 +108,7 @@ def set_hyper(kinds, edge_strength, density, weight_strength, mean, variance, h)
 
 
 @njit(cache=True)
-def fit_hyper(kinds, corrected, n_blocks, size, e, s, q, hyper, strongest):  # type: ignore[no-untyped-def]
+def fit_hyper(kinds, root, n_blocks, size, degree, e, s, q, hyper, strongest):  # type: ignore[no-untyped-def]
     """Fit both priors to the present blocks; ``hyper`` of shape (2, N_HYPER) is overwritten.
 
     No strength goes beyond ``strongest``: with a strong prior about equal rates, moves would carry
@@ -101,7 +120,7 @@ def fit_hyper(kinds, corrected, n_blocks, size, e, s, q, hyper, strongest):  # t
         for r in range(n_blocks):
             for t in range(r, n_blocks):
                 if (t == r) == (which == 0):
-                    pairs += pairs_within(size[r], corrected) if t == r else size[r] * size[t]
+                    pairs += _pairs(r, t, size, degree, root)
                     edges += e[r, t]
                     total += s[r, t]
                     squares += q[r, t]
@@ -120,7 +139,7 @@ def fit_hyper(kinds, corrected, n_blocks, size, e, s, q, hyper, strongest):  # t
             for r in range(n_blocks):
                 for t in range(r, n_blocks):
                     if (t == r) == (which == 0):
-                        n = pairs_within(size[r], corrected) if t == r else size[r] * size[t]
+                        n = _pairs(r, t, size, degree, root)
                         sum_edges += edges_term(kinds[0], n, e[r, t], h)
                         sum_weights += weights_term(kinds[1], e[r, t], s[r, t], q[r, t], h)
             if sum_edges > top_edges:
@@ -141,17 +160,17 @@ def partition_cost(n_nodes, n_blocks, size):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def description_length(kinds, corrected, n_nodes, n_blocks, size, degree, e, s, q, hyper):  # type: ignore[no-untyped-def]
+def description_length(kinds, root, n_nodes, n_blocks, size, degree, e, s, q, hyper):  # type: ignore[no-untyped-def]
     """Nats to tell partition, priors, edges and weights (constants of the graph left out)."""
     cost = partition_cost(n_nodes, n_blocks, size)
     edges = 0.0
     for r in range(n_blocks):
         for t in range(r, n_blocks):
-            n = pairs_within(size[r], corrected) if t == r else size[r] * size[t]
+            n = _pairs(r, t, size, degree, root)
             cost -= term(kinds, n, e[r, t], s[r, t], q[r, t], hyper[0 if r == t else 1])
             edges += e[r, t]
-        if corrected:
-            cost -= degree_term(size[r], degree[r])
+        if root > 0:
+            cost -= degree_term(degree[r], root)
     # each prior tells a strength among 22 and a centre, for edges and for weights
     n_priors = 1 if n_blocks == 1 else 2
     parts = 1 if kinds[1] == 0 else 2

@@ -5,7 +5,12 @@ import math
 import numpy as np
 from numba import njit
 
-from neurokit.connectomes.blocks.likelihood import degree_term, pairs_within, term
+from neurokit.connectomes.blocks.likelihood import (
+    degree_term,
+    pairs_between,
+    pairs_within,
+    term,
+)
 
 
 @njit(cache=True)
@@ -43,25 +48,32 @@ def _shift(r, sign, size, degree, e, s, q, d, dw, dq):  # type: ignore[no-untype
 
 
 @njit(cache=True)
-def _gain(r, n_blocks, kinds, corrected, size, degree, e, s, q, d, dw, dq, own, hyper, terms):  # type: ignore[no-untyped-def]
+def _gain(r, n_blocks, kinds, root, size, degree, e, s, q, d, dw, dq, own, hyper, terms):  # type: ignore[no-untyped-def]
     """Log-probability gained by adding the node whose edges are ``d`` to block r."""
     gain = 0.0
+    larger, ends = size[r] + 1, degree[r] + own
     for t in range(n_blocks):
-        n = pairs_within(size[r] + 1, corrected) if t == r else (size[r] + 1) * size[t]
+        if t == r:
+            n = pairs_within(larger, ends, root)
+        else:
+            n = pairs_between(larger, ends, size[t], degree[t], root)
         if n > 0.0 or d[t] != 0.0:
             h = hyper[0 if t == r else 1]
             gain += term(kinds, n, e[r, t] + d[t], s[r, t] + dw[t], q[r, t] + dq[t], h)
             gain -= terms[r, t]
-    if corrected:
-        gain += degree_term(size[r] + 1, degree[r] + own) - degree_term(size[r], degree[r])
-    return gain + math.log(size[r] + 1.0)  # sizes in the cost of the partition
+    if root > 0:
+        gain += degree_term(ends, root) - degree_term(degree[r], root)
+    return gain + math.log(larger)  # sizes in the cost of the partition
 
 
 @njit(cache=True)
-def _row(r, n_blocks, kinds, corrected, size, e, s, q, hyper, terms):  # type: ignore[no-untyped-def]
+def _row(r, n_blocks, kinds, root, size, degree, e, s, q, hyper, terms):  # type: ignore[no-untyped-def]
     """Write what stands between block r and each other into ``terms``."""
     for t in range(n_blocks):
-        n = pairs_within(size[r], corrected) if t == r else size[r] * size[t]
+        if t == r:
+            n = pairs_within(size[r], degree[r], root)
+        else:
+            n = pairs_between(size[r], degree[r], size[t], degree[t], root)
         value = term(kinds, n, e[r, t], s[r, t], q[r, t], hyper[0 if t == r else 1])
         terms[r, t] = value
         terms[t, r] = value
@@ -75,7 +87,7 @@ def _blocks_cost(n_nodes, n_blocks):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def sweep(  # type: ignore[no-untyped-def]
-    graph, labels, state, kinds, corrected, hyper, n_blocks, beta, movable, options, fixed, rng
+    graph, labels, state, kinds, root, hyper, n_blocks, beta, movable, options, fixed, rng
 ):
     """Move each movable node once; returns the number of blocks and of moves.
 
@@ -88,7 +100,7 @@ def sweep(  # type: ignore[no-untyped-def]
     n_nodes, n_max = len(labels), len(size)
     terms = np.zeros((n_max, n_max))
     for r in range(n_blocks):
-        _row(r, n_blocks, kinds, corrected, size, e, s, q, hyper, terms)
+        _row(r, n_blocks, kinds, root, size, degree, e, s, q, hyper, terms)
     gains = np.empty(n_max)
     wanted = np.zeros(n_max, np.bool_)
     moves = 0
@@ -107,7 +119,7 @@ def sweep(  # type: ignore[no-untyped-def]
             dw[t] += w
             dq[t] += w * w
         _shift(r, -1.0, size, degree, e, s, q, d, dw, dq)
-        _row(r, n_blocks, kinds, corrected, size, e, s, q, hyper, terms)
+        _row(r, n_blocks, kinds, root, size, degree, e, s, q, hyper, terms)
         for t in range(n_blocks):
             wanted[t] = not few
         if few:
@@ -131,9 +143,7 @@ def sweep(  # type: ignore[no-untyped-def]
             if t < n_blocks and not wanted[t]:
                 continue
             n = max(n_blocks, t + 1)
-            value = _gain(
-                t, n, kinds, corrected, size, degree, e, s, q, d, dw, dq, own, hyper, terms
-            )
+            value = _gain(t, n, kinds, root, size, degree, e, s, q, d, dw, dq, own, hyper, terms)
             if t == n_blocks:
                 value -= _blocks_cost(n_nodes, n_blocks + 1) - _blocks_cost(n_nodes, n_blocks)
             elif alone and t == r:
@@ -159,14 +169,14 @@ def sweep(  # type: ignore[no-untyped-def]
             n_blocks += 1
         labels[i] = best
         _shift(best, 1.0, size, degree, e, s, q, d, dw, dq)
-        _row(best, n_blocks, kinds, corrected, size, e, s, q, hyper, terms)
+        _row(best, n_blocks, kinds, root, size, degree, e, s, q, hyper, terms)
         moves += best != r
         if size[r] == 0.0 and r < n_blocks:  # the last block takes the empty place
             last = n_blocks - 1
             _rename(last, r, n_blocks, labels, size, degree, e, s, q)
             n_blocks -= 1
             if r < n_blocks:
-                _row(r, n_blocks, kinds, corrected, size, e, s, q, hyper, terms)
+                _row(r, n_blocks, kinds, root, size, degree, e, s, q, hyper, terms)
     return n_blocks, moves
 
 
@@ -193,36 +203,36 @@ def _rename(last, r, n_blocks, labels, size, degree, e, s, q):  # type: ignore[n
 
 
 @njit(cache=True)
-def best_merge(n_nodes, n_blocks, kinds, corrected, state, hyper):  # type: ignore[no-untyped-def]
+def best_merge(n_nodes, n_blocks, kinds, root, state, hyper):  # type: ignore[no-untyped-def]
     """Find the two blocks whose merger gains most; returns gain and the two."""
     size, degree, e, s, q = state
     top, one, other = -np.inf, 0, 0
     terms = np.zeros((n_blocks, n_blocks))
     for r in range(n_blocks):
-        _row(r, n_blocks, kinds, corrected, size, e, s, q, hyper, terms)
+        _row(r, n_blocks, kinds, root, size, degree, e, s, q, hyper, terms)
     fewer = _blocks_cost(n_nodes, n_blocks) - _blocks_cost(n_nodes, n_blocks - 1)
     for r in range(n_blocks):
         for u in range(r):
-            joint = size[r] + size[u]
+            joint, ends = size[r] + size[u], degree[r] + degree[u]
             gain = math.lgamma(joint + 1) - math.lgamma(size[r] + 1) - math.lgamma(size[u] + 1)
             gain += fewer - terms[r, r] - terms[u, u] - terms[r, u]
             gain += term(
                 kinds,
-                pairs_within(joint, corrected),
+                pairs_within(joint, ends, root),
                 e[r, r] + e[u, u] + e[r, u],
                 s[r, r] + s[u, u] + s[r, u],
                 q[r, r] + q[u, u] + q[r, u],
                 hyper[0],
             )
-            if corrected:
-                gain += degree_term(joint, degree[r] + degree[u])
-                gain -= degree_term(size[r], degree[r]) + degree_term(size[u], degree[u])
+            if root > 0:
+                gain += degree_term(ends, root) - degree_term(degree[r], root)
+                gain -= degree_term(degree[u], root)
             for t in range(n_blocks):
                 if t not in (r, u):
                     gain -= terms[r, t] + terms[u, t]
                     gain += term(
                         kinds,
-                        joint * size[t],
+                        pairs_between(joint, ends, size[t], degree[t], root),
                         e[r, t] + e[u, t],
                         s[r, t] + s[u, t],
                         q[r, t] + q[u, t],

@@ -42,7 +42,9 @@ class Search:
     ) -> None:
         self.graph = graph
         self.kinds = kinds
-        self.corrected = corrected
+        # as `pairs_within` wants it
+        ends = graph[2].sum() if graph[3] else len(graph[2])
+        self.root = float(np.sqrt(ends)) if corrected else 0.0
         self.n_max = n_max
         self.rng = rng
 
@@ -90,7 +92,7 @@ class Search:
         blocks.fit_priors()
         size, degree, e, s, q = blocks.state
         return description_length(
-            self.kinds, self.corrected, len(labels), blocks.n_blocks, size, degree, e, s, q,
+            self.kinds, self.root, len(labels), blocks.n_blocks, size, degree, e, s, q,
             blocks.hyper,
         )  # fmt: skip
 
@@ -163,9 +165,9 @@ class _Blocks:
 
     def fit_priors(self, strongest: float = _ANY) -> None:
         """Fit priors to the present blocks."""
-        given, (size, _, e, s, q) = self.search, self.state
+        given, (size, degree, e, s, q) = self.search, self.state
         fit_hyper(
-            given.kinds, given.corrected, self.n_blocks, size, e, s, q, self.hyper, strongest
+            given.kinds, given.root, self.n_blocks, size, degree, e, s, q, self.hyper, strongest
         )
 
     def sweep(
@@ -181,7 +183,7 @@ class _Blocks:
         self.fit_priors(strongest)
         given = self.search
         self.n_blocks, moves = sweep(
-            given.graph, self.labels, self.state, given.kinds, given.corrected, self.hyper,
+            given.graph, self.labels, self.state, given.kinds, given.root, self.hyper,
             self.n_blocks, beta, movable, among, fixed, given.rng,
         )  # fmt: skip
         return moves
@@ -191,7 +193,7 @@ class _Blocks:
         self.fit_priors()
         given = self.search
         gain, one, other = best_merge(
-            len(self.labels), self.n_blocks, given.kinds, given.corrected, self.state, self.hyper
+            len(self.labels), self.n_blocks, given.kinds, given.root, self.state, self.hyper
         )
         if gain < least:
             return None
