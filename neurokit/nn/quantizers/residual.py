@@ -1,5 +1,6 @@
 """Quantisers with codebooks: vectors to integer codes and back, as torch modules."""
 
+import math
 from typing import Any, cast
 
 import torch
@@ -214,8 +215,10 @@ class ResidualVectorQuantizer(Quantizer):
         rows = x.reshape(-1, self.dim).float().contiguous()
         tables = self.tables(n_levels)
         codes = search(rows, tables)
-        # asked after the search, so that a device need not wait for the answer before it
-        if rows.numel() and not torch.isfinite(torch.stack(torch.aminmax(rows))).all():
+        # asked after the search, so that a device need not wait for the answer before it; no sum
+        # with NaN or infinity is finite, and one that is not may have grown too large
+        doubtful = rows.numel() and not math.isfinite(float(rows.sum()))
+        if doubtful and not torch.isfinite(torch.stack(torch.aminmax(rows))).all():
             raise ValueError(
                 f"{type(self).__name__}: vectors must be finite, got NaN or infinity; remove or"
                 " fill those samples first."
