@@ -173,6 +173,88 @@ def test_the_sweep_leaves_the_model_as_it_is_to_a_hundredth(negbin, seed):
     assert abs(score) < 4.5, name
 
 
+# ---------------------------------------------------------------- against weighed draws, and ranks
+
+
+def posterior_scores(negbin, n_draws, n_sweeps, seed=0):
+    """Means under the posterior of one data set: of weighed draws of the model, and of a chain.
+
+    Draws of the model, each weighed by the likelihood of the counts, are the posterior itself, with
+    no step of the sampler in it: for so few counts enough of them carry weight. Returns the
+    differences in standard errors, and what the draws are worth.
+    """
+    prior, rng = tame(negbin), np.random.default_rng(seed)
+    counts = counts_given(from_the_model(prior, rng), rng)
+    few = np.zeros_like(KEEP)
+    few[:2, 1:3] = few[2, 5:] = True
+    counts = Counts(np.where(few, counts.y, 0.0), few, FIRST)
+    rows, logs = [], np.empty(n_draws)
+    for k in range(n_draws):
+        chain = from_the_model(prior, rng)
+        logs[k] = sweep.log_likelihood(chain, counts)
+        rows.append(list(features(chain, counts).values()))
+    rows, weight = np.array(rows), np.exp(logs - logs.max())
+    weight /= weight.sum()
+    mean = weight @ rows
+    spread = np.sqrt((weight**2) @ (rows - mean) ** 2)
+    chain = from_the_model(prior, rng)
+    names, walked = list(features(chain, counts)), []
+    for k in range(n_sweeps):
+        sweep.sweep(chain, counts, prior, rng)
+        if k >= n_sweeps // 20:
+            walked.append(list(features(chain, counts).values()))
+    walked = np.array(walked)
+    error = np.hypot(spread, standard_error(walked))
+    fixed = error < 1e-12  # what the counts alone say
+    score = np.where(fixed, 0.0, (walked.mean(0) - mean) / np.maximum(error, 1e-12))
+    return dict(zip(names, score.round(2), strict=True)), 1 / (weight**2).sum()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("negbin", [True, False])
+def test_the_posterior_is_that_of_weighed_draws_of_the_model(negbin):
+    scores, worth = posterior_scores(negbin, 40_000, 15_000)
+    name, score = worst(scores)
+    assert worth > 50
+    assert abs(score) < 4.5, name
+
+
+def ranks_of_truths(negbin, n_sets, n_sweeps, seed=0):
+    """Part of the draws below the truth, for data sets drawn from the model: (n_sets, numbers).
+
+    Chains begin at draws of the model that have nothing to do with the data (Talts et al. 2018,
+    arXiv:1804.06788).
+    """
+    prior, rng = tame(negbin), np.random.default_rng(seed)
+
+    def told(chain):
+        eta = log_rates(chain.theta, chain.z, chain.latents)
+        shape = np.log(chain.r).mean() if negbin else 0.0
+        return [eta[0, 1], eta[2, 5], eta.mean(), eta.std(), shape, np.trace(chain.pi)]
+
+    out = []
+    for _ in range(n_sets):
+        truth = from_the_model(prior, rng)
+        counts = counts_given(truth, rng)
+        chain, draws = from_the_model(prior, rng), []
+        for k in range(n_sweeps):
+            sweep.sweep(chain, counts, prior, rng)
+            if k >= n_sweeps // 4 and k % 3 == 0:
+                draws.append(told(chain))
+        below = np.array(draws) < told(truth)
+        out.append(below.mean(0))
+    return np.array(out)[:, [0, 1, 2, 3, 5] + [4] * negbin]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("negbin", [True, False])
+def test_intervals_hold_the_truth_as_often_as_they_say(negbin):
+    ranks = ranks_of_truths(negbin, 150, 400)
+    inside = ((ranks > 0.05) & (ranks < 0.95)).mean(0)
+    assert np.abs(inside - 0.9).max() < 0.09  # 3.7 standard errors
+    assert np.abs(ranks.mean(0) - 0.5).max() < 0.09
+
+
 # ---------------------------------------------------------------- the bugs of the reference code
 
 
@@ -180,9 +262,9 @@ def off_by_one(patch):
     """Trajectories forward by the state of the step before, dynamics by that of the step."""
     draw = sweep.draw_latents
 
-    def wrong(chain, counts, prior, rng):
+    def wrong(chain, counts, prior, rng, hold=False):
         xi, chain.xi = chain.xi, np.roll(chain.xi, 1)
-        draw(chain, counts, prior, rng)
+        draw(chain, counts, prior, rng, hold)
         chain.xi = xi
 
     patch.setattr(sweep, "draw_latents", wrong)

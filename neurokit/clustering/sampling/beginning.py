@@ -18,6 +18,7 @@ from neurokit.clustering.sampling.sweep import sweep_within
 Array = NDArray[np.float64]
 _WIDTH = 3.0  # bins
 _MOST_BINS = 3000  # looked at
+_STICKY = 50.0  # times as much as the model's, in trials: no state for every few bins
 
 
 def smoothed(y: Array, keep: NDArray[np.bool_], rng: np.random.Generator) -> tuple[Array, float]:
@@ -127,23 +128,24 @@ def begin(counts: Counts, prior: Prior, rng: np.random.Generator, n_trial: int =
     """Make the first state of a chain.
 
     Trials take counts as negative binomial, whose trajectories are drawn and not only proposed.
-    Each guess is tried for ``n_trial`` sweeps on four fifths of the counts, and judged by the
-    others; of those that are as good as the best within half a standard error, the one with the
-    fewest clusters is taken. Without trials it is the guess with the most.
+    Each guess of clusters is tried for ``n_trial`` sweeps on four fifths of the counts, under a
+    hidden chain that is far stickier than the model's, the guessed states held for the first third;
+    and is judged by the other counts. The first guess is taken, from few clusters to many, that is
+    as good as the best within half a standard error. Without trials it is that with the most.
     """
     course, floor = smoothed(counts.y, counts.keep, rng)
     guesses = guess_clusters(course, floor, prior.q, prior.max_clusters or len(course), rng)
-    n_groups = min(int(rng.integers(2, 5)), prior.n_states)
+    n_groups = min(int(rng.integers(2, 4)), prior.n_states)  # more open sooner than some close
     xi = guess_states(course, n_groups, prior.q, rng)
     hidden = counts.keep & (rng.random(counts.keep.shape) < 0.2)
-    drawn = prior._replace(negbin=True)
+    drawn = prior._replace(negbin=True, kappa=_STICKY * prior.kappa)
     chains = []
     for z in guesses if n_trial else guesses[-1:]:
         chain = start(counts, drawn, rng, int(z.max()) + 1)
         chain.z, chain.xi = z, xi.copy()
         chains.append(chain)
     chosen = chains[-1]
-    if len(chains) > 1 and hidden.any():
+    if n_trial and hidden.any():
         scores = [_predict(chain, counts, hidden, drawn, rng, n_trial) for chain in chains]
         best = scores[int(np.argmax([score.sum() for score in scores]))]
         for chain, score in zip(chains, scores, strict=True):
@@ -168,8 +170,9 @@ def _predict(
     seen = counts._replace(keep=counts.keep & ~hidden)
     found = []
     for n in range(n_sweeps):
-        sweep_within(chain, seen, prior, rng)
-        if 3 * n >= n_sweeps:
+        # all states' dynamics begin alike: states would be drawn at random before they differ
+        sweep_within(chain, seen, prior, rng, hold=3 * n < n_sweeps)
+        if 2 * n >= n_sweeps:
             eta = log_rates(chain.theta, chain.z, chain.latents)
             found.append(log_probabilities(counts.y, hidden, eta, chain.r)[hidden])
     return np.asarray(logsumexp(found, axis=0) - np.log(len(found)))

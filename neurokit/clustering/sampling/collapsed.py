@@ -91,27 +91,61 @@ def sweep_states(  # type: ignore[no-untyped-def]
                 means[j, start, a] = latents[j, start - 1, a]
     _end(lam, latents, weight, inverse, xi, first, stop, later[:, stop - 1], pull[:, stop - 1])
     n = stop - start
-    spare = np.zeros((n_clusters, q, q))
+    square = (q, q)
+    spare = (
+        np.empty(square), np.empty(square), np.zeros(square), np.zeros(square), np.empty(square),
+        np.empty((2, q)), np.empty((q + 2, q)),
+    )  # fmt: skip
     if ahead:
         for s in range(n - 1):
             _pass_back(stop - 1 - s, lam, eta, weight, half, first, xi, later, pull, spare)
         for t in range(start, stop):
-            _draw(t, lam, eta, weight, noise, log_pi, first, xi, later, pull, means, covers, rng)
+            _draw(
+                t,
+                lam,
+                eta,
+                weight,
+                noise,
+                log_pi,
+                first,
+                xi,
+                later,
+                pull,
+                means,
+                covers,
+                spare,
+                rng,
+            )
             _pass_on(t, lam, eta, weight, noise, first, xi, means, covers, spare)
     else:
         for t in range(start, stop - 1):
             _pass_on(t, lam, eta, weight, noise, first, xi, means, covers, spare)
         for s in range(n):
             t = stop - 1 - s
-            _draw(t, lam, eta, weight, noise, log_pi, first, xi, later, pull, means, covers, rng)
+            _draw(
+                t,
+                lam,
+                eta,
+                weight,
+                noise,
+                log_pi,
+                first,
+                xi,
+                later,
+                pull,
+                means,
+                covers,
+                spare,
+                rng,
+            )
             if t > start:
                 _pass_back(t, lam, eta, weight, half, first, xi, later, pull, spare)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def _pass_back(t, lam, eta, weight, half, first, xi, later, pull, spare):  # type: ignore[no-untyped-def]
-    q = eta.shape[2]
-    into, pulled, wide, root = spare[0], np.empty(q), np.empty((q, q)), np.zeros((q, q))
+    into, wide, root, _, _, vectors, room = spare
+    pulled = vectors[1]
     for j in range(len(eta)):
         if first[t]:
             continue  # a run says nothing of the one before
@@ -123,6 +157,7 @@ def _pass_back(t, lam, eta, weight, half, first, xi, later, pull, spare):  # typ
             half[j, xi[t]],
             wide,
             root,
+            room,
             later[j, t - 1],
             pull[j, t - 1],
         )
@@ -145,26 +180,26 @@ def _prepare(t, j, k, weight, noise, first, means, covers, mean, half, spread): 
 @njit(cache=True, error_model="numpy", nogil=True)
 def _pass_on(t, lam, eta, weight, noise, first, xi, means, covers, spare):  # type: ignore[no-untyped-def]
     q = eta.shape[2]
-    mean, half, spread = np.empty(q), np.zeros((q, q)), np.empty((q, q))
-    own, wide, root = spare[0], np.empty((q, q)), np.zeros((q, q))
+    own, wide, root, half, spread, vectors, room = spare
+    mean = vectors[0]
     for j in range(len(eta)):
         _prepare(t, j, xi[t], weight, noise, first, means, covers, mean, half, spread)
         for a in range(q):
             for b in range(q):
                 own[a, b] = lam[j, t, a, b] if b <= a else lam[j, t, b, a]
-        observe(mean, half, own, eta[j, t], wide, root, covers[j, t + 1])
+        observe(mean, half, own, eta[j, t], wide, root, room, covers[j, t + 1])
         for a in range(q):
             means[j, t + 1, a] = mean[a]
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def _draw(  # type: ignore[no-untyped-def]
-    t, lam, eta, weight, noise, log_pi, first, xi, later, pull, means, covers, rng
+    t, lam, eta, weight, noise, log_pi, first, xi, later, pull, means, covers, spare, rng
 ):
-    n_clusters, n_times, q = eta.shape
+    n_clusters, n_times, _ = eta.shape
     n_states = weight.shape[1]
-    mean, half, spread = np.empty(q), np.zeros((q, q)), np.empty((q, q))
-    into, pulled, wide, root = np.empty((q, q)), np.empty(q), np.empty((q, q)), np.zeros((q, q))
+    into, wide, root, half, spread, vectors, room = spare
+    mean, pulled = vectors
     score = np.zeros(n_states)
     inside = t < n_times - 1 and not first[t + 1]
     for k in range(n_states):
@@ -177,7 +212,7 @@ def _draw(  # type: ignore[no-untyped-def]
             _read(lam[j, t], eta[j, t], later[j, t], pull[j, t], into, pulled)
             for k in range(n_states):
                 if _prepare(t, j, k, weight, noise, first, means, covers, mean, half, spread):
-                    score[k] += log_mass(mean, half, into, pulled, wide, root)
+                    score[k] += log_mass(mean, half, into, pulled, wide, root, room)
                 else:
                     score[k] = -np.inf
     chosen = _choose(score, rng.random())

@@ -1,9 +1,9 @@
 """Small Gaussians in compiled loops: one bin of a Kalman filter, and of the message backward.
 
 What counts say of a latent vector x has the form exp(-x' P x / 2 + g' x), up to a constant:
-``lam`` and ``eta``. ``half`` is lower triangular, half half' a covariance; ``root`` and ``wide``
-are room for what is worked out on the way. Slices are not assigned, which would compile the making
-of error messages.
+``lam`` and ``eta``. ``half`` is lower triangular, half half' a covariance; ``root``, ``wide`` and
+``room`` (q + 2, q) are for what is worked out on the way, as asking for memory takes longer.
+Slices are not assigned, which would compile the making of error messages.
 """
 
 import numpy as np
@@ -30,10 +30,9 @@ def root_of(a, root):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _factor_within(half, lam, wide, root):  # type: ignore[no-untyped-def]
+def _factor_within(half, lam, wide, root, room):  # type: ignore[no-untyped-def]
     """Factor I + half' lam half into ``root``; ``wide`` is filled with lam half."""
     q = len(half)
-    inner = np.empty((q, q))
     for i in range(q):
         for j in range(q):
             s = 0.0
@@ -45,8 +44,8 @@ def _factor_within(half, lam, wide, root):  # type: ignore[no-untyped-def]
             s = 1.0 if i == j else 0.0
             for c in range(i, q):
                 s += half[c, i] * wide[c, j]
-            inner[i, j] = s
-    return root_of(inner, root)
+            room[i, j] = s
+    return root_of(room[:q], root)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -71,13 +70,13 @@ def step_on(mean, cover, weight, noise, ahead, spread):  # type: ignore[no-untyp
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def log_mass(mean, half, lam, eta, wide, root):  # type: ignore[no-untyped-def]
+def log_mass(mean, half, lam, eta, wide, root, room):  # type: ignore[no-untyped-def]
     """Log of the integral of N(x; mean, half half') exp(-x' lam x / 2 + eta' x)."""
     q = len(mean)
-    if not _factor_within(half, lam, wide, root):
+    if not _factor_within(half, lam, wide, root, room):
         return -np.inf
     total = 0.0
-    away, v = np.empty(q), np.empty(q)
+    away, v = room[q], room[q + 1]
     for a in range(q):
         s = 0.0
         for b in range(q):
@@ -96,11 +95,11 @@ def log_mass(mean, half, lam, eta, wide, root):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def observe(mean, half, lam, eta, wide, root, cover):  # type: ignore[no-untyped-def]
+def observe(mean, half, lam, eta, wide, root, room, cover):  # type: ignore[no-untyped-def]
     """Put an observation into ``mean`` and ``cover``, whose covariance before is half half'."""
     q = len(mean)
-    _factor_within(half, lam, wide, root)
-    part, away = np.empty((q, q)), np.empty(q)  # root^-1 half'
+    _factor_within(half, lam, wide, root, room)
+    part, away = wide, room[q]  # root^-1 half'
     for b in range(q):
         for a in range(q):
             s = half[b, a] if a <= b else 0.0
@@ -126,11 +125,11 @@ def observe(mean, half, lam, eta, wide, root, cover):  # type: ignore[no-untyped
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def step_back(lam, eta, weight, half, wide, root, later, pull):  # type: ignore[no-untyped-def]
+def step_back(lam, eta, weight, half, wide, root, room, later, pull):  # type: ignore[no-untyped-def]
     """Fill what a bin says of the one before: ``later`` (q, q), ``pull`` (q,). Spoils lam, eta."""
     q = len(eta)
-    _factor_within(half, lam, wide, root)
-    v, u = np.empty(q), np.empty((q, q))  # root^-1 half' times eta, and times lam
+    _factor_within(half, lam, wide, root, room)
+    v, u = room[q], room[:q]  # root^-1 half' times eta, and times lam
     for a in range(q):
         s = 0.0
         for c in range(a, q):

@@ -37,23 +37,31 @@ def sweep(chain: Chain, counts: Counts, prior: Prior, rng: np.random.Generator) 
     chain.tallies["transfers"] = n_done / N_TRANSFERS
 
 
-def sweep_within(chain: Chain, counts: Counts, prior: Prior, rng: np.random.Generator) -> None:
-    """Take every step but those that change the number of clusters, in place."""
-    draw_latents(chain, counts, prior, rng)
+def sweep_within(
+    chain: Chain, counts: Counts, prior: Prior, rng: np.random.Generator, hold: bool = False
+) -> None:
+    """Take every step but those that change the number of clusters, in place.
+
+    ``hold`` leaves the states as they are, while all else learns from them.
+    """
+    draw_latents(chain, counts, prior, rng, hold)
     draw_frames_and_dynamics(chain, counts, prior, rng)
-    draw_state_chain(chain, counts, prior, rng)
+    draw_state_chain(chain, counts, prior, rng, hold)
     if prior.negbin:
         eta = log_rates(chain.theta, chain.z, chain.latents)
         draw_shapes(counts.y, counts.keep, eta, chain.r, *prior.dispersion, rng)
     draw_units(chain, counts, prior, rng)
 
 
-def draw_latents(chain: Chain, counts: Counts, prior: Prior, rng: np.random.Generator) -> None:
+def draw_latents(
+    chain: Chain, counts: Counts, prior: Prior, rng: np.random.Generator, hold: bool = False
+) -> None:
     """States with the trajectories integrated out, then trajectories given states."""
     data = (counts.y, counts.keep, chain.r, chain.theta, chain.z, chain.latents)
+    hold = hold or prior.n_states == 1
     if prior.negbin:
         pulls = augment(*data, rng)
-        if prior.n_states > 1:
+        if not hold:
             ahead = bool(rng.random() < 0.5)
             given = (*pulls, chain.latents, *laws_of(chain), counts.first)
             sweep_states(*given, chain.xi, 0, len(chain.xi), ahead, rng)
@@ -61,7 +69,7 @@ def draw_latents(chain: Chain, counts: Counts, prior: Prior, rng: np.random.Gene
     else:
         share = draw_around_mode(*data, chain.dynamics, chain.xi, counts.first, rng)
         chain.tallies["windows of trajectories"] = share
-        if prior.n_states > 1:
+        if not hold:
             chain.tallies["windows of states"] = draw_windows(chain, counts, rng)
 
 
@@ -86,10 +94,13 @@ def draw_frames_and_dynamics(
     chain.dynamics = draw_dynamics(posterior(law, stacked), rng)
 
 
-def draw_state_chain(chain: Chain, counts: Counts, prior: Prior, rng: np.random.Generator) -> None:
+def draw_state_chain(
+    chain: Chain, counts: Counts, prior: Prior, rng: np.random.Generator, hold: bool = False
+) -> None:
     """States given trajectories and dynamics, then the law of their steps."""
-    density = densities_of(chain.latents, chain.dynamics, counts.first)
-    chain.xi = states.draw_states(density, chain.pi, counts.first, rng)
+    if not hold:
+        density = densities_of(chain.latents, chain.dynamics, counts.first)
+        chain.xi = states.draw_states(density, chain.pi, counts.first, rng)
     steps = states.count_steps(chain.xi, counts.first, prior.n_states)
     chain.beta, chain.pi = states.draw_transitions(
         steps, chain.beta, prior.alpha, prior.gamma, prior.kappa, rng
