@@ -179,8 +179,8 @@ def test_the_sweep_leaves_the_model_as_it_is_to_a_hundredth(negbin, seed):
 def posterior_scores(negbin, n_draws, n_sweeps, seed=0):
     """Means under the posterior of one data set: of weighed draws of the model, and of a chain.
 
-    Draws of the model, each weighed by the likelihood of the counts, are the posterior itself, with
-    no step of the sampler in it: for so few counts enough of them carry weight. Returns the
+    Draws of the model, each weighed by the likelihood of the counts, are the posterior itself,
+    with no step of the sampler in it: for so few counts enough of them carry weight. Returns the
     differences in standard errors, and what the draws are worth.
     """
     prior, rng = tame(negbin), np.random.default_rng(seed)

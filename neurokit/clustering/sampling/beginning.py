@@ -129,7 +129,7 @@ def begin(counts: Counts, prior: Prior, rng: np.random.Generator, n_trial: int =
 
     Trials take counts as negative binomial, whose trajectories are drawn and not only proposed.
     Each guess of clusters is tried for ``n_trial`` sweeps on four fifths of the counts, under a
-    hidden chain that is far stickier than the model's, the guessed states held for the first third;
+    hidden chain that is far stickier than the model's, guessed states held for the first third;
     and is judged by the other counts. The first guess is taken, from few clusters to many, that is
     as good as the best within half a standard error. Without trials it is that with the most.
     """
