@@ -66,8 +66,8 @@ def open_session(path: Path, rate: float | None = None) -> Session:
     for node in tree.subtree:
         held = node.to_dataset()
         place = node.path.strip("/")
-        if "signal" in held:
-            signals[place] = held["signal"]
+        if named := _signals_in(held, place):
+            signals |= named
         elif "traces" in held:
             imaged[place] = held["traces"]
         elif {"spike_time", "spike_count"} <= set(held.variables):
@@ -164,6 +164,22 @@ def _join(parts: dict[str, xr.DataArray]) -> dict[str, xr.DataArray]:
     return joined
 
 
+def _signals_in(held: xr.Dataset, place: str) -> dict[str, xr.DataArray]:
+    """Return the signals of a node: the one called so, or all below ``signal``."""
+    if "signal" in held:
+        return {place: held["signal"]}
+    if place.split("/")[0] != "signal":
+        return {}
+    found = {str(n): x for n, x in held.data_vars.items() if {"channel", "time"} <= {*x.dims}}
+    return {place if len(found) == 1 else f"{place}/{name}": x for name, x in found.items()}
+
+
+def _empties(x: xr.DataArray) -> list[str]:
+    """Say which dims hold nothing."""
+    words = {"time": "sample"}
+    return [f"There are no {words.get(str(d), d)}s." for d, n in x.sizes.items() if not n]
+
+
 def describe_signal(name: str, x: xr.DataArray) -> Held:
     """Say what a signal is, and look for flat, missing, clipped and copied channels."""
     facts = {"shape": _shape(x), **_clock(x), "units": _units(x)}
@@ -173,7 +189,7 @@ def describe_signal(name: str, x: xr.DataArray) -> Held:
     facts["channels"] = _names(x["channel"].values.tolist())
     if "x" in x.coords and np.isfinite(x["x"].values).any():
         facts["positions"] = f"of {int(np.isfinite(x['x'].values).sum())} channels, in mm"
-    oddities = _jumps(x)
+    oddities = _empties(x) + _jumps(x)
     if x.size:
         found, part = _look(x)
         oddities += found
@@ -188,7 +204,7 @@ def describe_traces(name: str, x: xr.DataArray) -> Held:
     """Say what traces there are, and look for units that never change or are missing."""
     facts = {"shape": _shape(x), **_clock(x), "units": _units(x)}
     values = np.asarray(x.transpose("unit", "time").values)
-    oddities = _jumps(x)
+    oddities = _empties(x) + _jumps(x)
     if still := int((~(np.nanmax(values, 1) > np.nanmin(values, 1))).sum() if values.size else 0):
         oddities.append(f"{_many(still, 'unit')} never changed.")
     if values.size and (share := float(np.mean(~np.isfinite(values)))):
@@ -237,8 +253,8 @@ def describe_behaviour(name: str, x: xr.DataArray) -> Held:
     words = [f"{n} ({u})" if u else str(n) for n, u in zip(features, units, strict=True)]
     facts = {"shape": _shape(x), **_clock(x), "features": _names(words)}
     missing = ~np.isfinite(x.transpose("time", "feature").values)
-    oddities = _jumps(x)
-    for feature, share in zip(features, missing.mean(axis=0), strict=True):
+    oddities = _empties(x) + _jumps(x)
+    for feature, share in zip(features, missing.mean(axis=0) if x.size else [], strict=False):
         if share:
             oddities.append(f"{share:.1%} of {feature} is missing (NaN).")
     return Held(name, facts, oddities)

@@ -82,11 +82,11 @@ def describe_tokens(path: Path) -> list[str]:
         return [f"{path}: a recording without loss, {tell_size(path)}; detokenize gives it back."]
     info, tokens = token_info(path), read_tokens(path)
     sizes = ", ".join(f"{size} {dim}s" for dim, size in info["sizes"].items())
-    found = [
-        f"{path}: tokens of {sizes}, {tell_size(path)}, {info['bits_per_token']:.2f} bit each"
-    ]
+    bits = info["bits_per_token"]
+    found = [f"{path}: tokens of {sizes}, {tell_size(path)}"]
+    found[0] += f", {bits:.2f} bit each" if tokens.size else "; there are none"
     rate = float(Fraction(tokens.attrs.get("signal_rate", 0)))
-    if rate:
+    if rate and tokens.size:
         seconds = tokens.attrs["signal_samples"] / rate
         bits = 8 * info["bytes"] / seconds / info["sizes"].get("channel", 1)
         found.append(f"  of {seconds:.1f} s at {rate:g} Hz: {bits:.0f} bit per second and channel")

@@ -155,6 +155,8 @@ def _check_signal(x: xr.DataArray) -> xr.DataArray:
             f"write_nwb: a signal must be in uV, got {x.attrs.get('units')!r}; convert it and set"
             ' attrs["units"].'
         )
+    if not x.sizes["channel"]:
+        raise ValueError("write_nwb takes a signal of at least one channel, got none.")
     return x.transpose("channel", "time")
 
 

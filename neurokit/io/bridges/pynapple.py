@@ -142,6 +142,11 @@ def to_pynapple(x: xr.Dataset | xr.DataArray | pd.DataFrame) -> Any:
     x = check_spikes(x, "to_pynapple")
     pieces = [[[float(x["start"]), float(x["stop"])]]] if not x.sizes["unit"] else spans_of(x)
     watched = merge_spans(np.concatenate(pieces), "to_pynapple")
+    if not (watched[:, 1] > watched[:, 0]).all():
+        raise ValueError(
+            "to_pynapple: pynapple knows no interval without length, and the units were observed"
+            f" from {watched[0, 0]:g} to {watched[0, 1]:g} s; give spikes() start= and stop=."
+        )
     support = nap.IntervalSet(watched[:, 0], watched[:, 1])
     ends = np.cumsum(x["spike_count"].values)
     times = np.split(x["spike_time"].values, ends[:-1]) if len(ends) else []

@@ -96,6 +96,8 @@ def write_tokens(
             f"write_tokens: expects dims (trial, channel, frame, level), frame at least, got"
             f" {dims}; rename them."
         )
+    if not tokens.sizes.get("level", 1):
+        raise ValueError("write_tokens: tokens need one level or more, got none.")
     coords, sections = pack_coordinates(tokens)
     full = to_four(tokens)
     step = block_steps(full.shape)
@@ -220,7 +222,7 @@ def token_info(path: str | os.PathLike[str]) -> Json:
     -------
     dict
         ``sizes`` of the dims, ``model_hash``, ``events`` (DataFrame or None), ``bytes`` of the
-        file, and ``bits_per_token`` with everything in the file counted.
+        file, and ``bits_per_token`` with everything in the file counted; NaN of no tokens.
 
     Raises
     ------
@@ -237,7 +239,7 @@ def token_info(path: str | os.PathLike[str]) -> Json:
             "model_hash": header["model"],
             "events": None if header["events"] is None else unpack_events(header["events"]),
             "bytes": container.size,
-            "bits_per_token": 8 * container.size / max(1, math.prod(reader.shape)),
+            "bits_per_token": 8 * container.size / (math.prod(reader.shape) or math.nan),
         }
 
 

@@ -333,6 +333,11 @@ def open_edf(path: Path) -> EdfFile:
     labels = tuple(_text(v) for v in columns[0])
     record_bytes = int(n_samples.sum()) * width
     n_there, rest = divmod(path.stat().st_size - 256 * (n_signals + 1), record_bytes)
+    if n_there < 1 and n_promised <= 0 and not rest:
+        raise OSError(
+            f"{path}: holds a header and no record of samples, as a recording that was never"
+            " begun; there is nothing to read."
+        )
     if n_there < 1:
         raise OSError(
             f"{path}: is cut short, as its header promises"

@@ -218,6 +218,9 @@ def _refuse(path: Path, form: str, error: Exception) -> None:
     if path.is_file():
         with path.open("rb") as file:
             refuse_text_transfer(path, file.read(1 << 18))
+    if isinstance(error, (ZeroDivisionError, IndexError)) or "unpack" in said or "'shape'" in said:
+        said += "): perhaps it holds no channels, no samples or a single one, which is read from"
+        said += " no file of that format (or it is damaged"
     way = "; its .ncs files can be read one by one" if form == "Neuralynx" else ""
     raise OSError(f"{path}: cannot be read as {form} ({said.rstrip('.')}){way}.") from None
 
