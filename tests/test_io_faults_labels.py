@@ -39,6 +39,37 @@ def test_every_column_is_kept_and_no_text_becomes_a_number(tmp_path):
     assert {"value", "response_time", "stimulus"} <= set(session.data_vars)
 
 
+@pytest.mark.parametrize(
+    ("text", "onset", "label"),
+    [
+        ("onset \tduration\t trial_type\n1.0 \t0.5\t left \n2\t0\tleft\n", [1, 2], ["left"] * 2),
+        ("onset\tduration\ttrial_type\n1\t0\ta\t\n2\t0\tb\t\n", [1, 2], ["a", "b"]),
+        ("onset\tduration\ttrial_type\n1\t0\ta\t\t\n2\t0\tb\n", [1, 2], ["a", "b"]),
+        ("\ufeffonset\tduration\ttrial_type\r\n1\t0\ta\r\n\r\n", [1], ["a"]),
+    ],
+)
+def test_blanks_around_cells_and_behind_rows_are_no_cells(tmp_path, text, onset, label):
+    (tmp_path / "e.tsv").write_bytes(text.encode())
+    found = io.read_events(tmp_path / "e.tsv")
+    assert found["onset"].tolist() == onset
+    assert found["label"].tolist() == label
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("onset\tduration\tvalue\n5\t0\t1\t7\n2\t0\t2\t8\n", "rows of more cells than its 3 col"),
+        ("onset\tduration\tvalue\n5\t0\t1\t7\t1\n2\t0\t2\t8\t1\n", "more cells than its 3"),
+        ("onset\tonset \n5\t0\n", r"columns \['onset'\] more than once"),
+    ],
+)
+def test_a_cell_more_in_every_row_moves_no_column(tmp_path, text, said):
+    """Pandas takes the first column for an index then: every onset was a duration."""
+    (tmp_path / "e.tsv").write_text(text)
+    with pytest.raises(ValueError, match=rf"e\.tsv: has .*{said}"):
+        io.read_events(tmp_path / "e.tsv")
+
+
 def test_tables_that_are_none_are_refused_in_one_sentence(tmp_path):
     for content, said in [
         (b"", "is empty"),

@@ -174,12 +174,6 @@ def _signals_in(held: xr.Dataset, place: str) -> dict[str, xr.DataArray]:
     return {place if len(found) == 1 else f"{place}/{name}": x for name, x in found.items()}
 
 
-def _empties(x: xr.DataArray) -> list[str]:
-    """Say which dims hold nothing."""
-    words = {"time": "sample"}
-    return [f"There are no {words.get(str(d), d)}s." for d, n in x.sizes.items() if not n]
-
-
 def describe_signal(name: str, x: xr.DataArray) -> Held:
     """Say what a signal is, and look for flat, missing, clipped and copied channels."""
     facts = {"shape": _shape(x), **_clock(x), "units": _units(x)}
@@ -189,7 +183,7 @@ def describe_signal(name: str, x: xr.DataArray) -> Held:
     facts["channels"] = _names(x["channel"].values.tolist())
     if "x" in x.coords and np.isfinite(x["x"].values).any():
         facts["positions"] = f"of {int(np.isfinite(x['x'].values).sum())} channels, in mm"
-    oddities = _empties(x) + _jumps(x)
+    oddities = _jumps(x)
     if x.size:
         found, part = _look(x)
         oddities += found
@@ -204,7 +198,7 @@ def describe_traces(name: str, x: xr.DataArray) -> Held:
     """Say what traces there are, and look for units that never change or are missing."""
     facts = {"shape": _shape(x), **_clock(x), "units": _units(x)}
     values = np.asarray(x.transpose("unit", "time").values)
-    oddities = _empties(x) + _jumps(x)
+    oddities = _jumps(x)
     if still := int((~(np.nanmax(values, 1) > np.nanmin(values, 1))).sum() if values.size else 0):
         oddities.append(f"{_many(still, 'unit')} never changed.")
     if values.size and (share := float(np.mean(~np.isfinite(values)))):
@@ -253,7 +247,7 @@ def describe_behaviour(name: str, x: xr.DataArray) -> Held:
     words = [f"{n} ({u})" if u else str(n) for n, u in zip(features, units, strict=True)]
     facts = {"shape": _shape(x), **_clock(x), "features": _names(words)}
     missing = ~np.isfinite(x.transpose("time", "feature").values)
-    oddities = _empties(x) + _jumps(x)
+    oddities = _jumps(x)
     for feature, share in zip(features, missing.mean(axis=0) if x.size else [], strict=False):
         if share:
             oddities.append(f"{share:.1%} of {feature} is missing (NaN).")
@@ -392,6 +386,9 @@ def _mains(values: np.ndarray, live: np.ndarray, rate: float) -> list[str]:
 
 
 def _jumps(x: xr.DataArray) -> list[str]:
+    empty = ["sample" if dim == "time" else dim for dim, n in x.sizes.items() if not n]
+    if empty:
+        return [f"There are no {name}s." for name in empty]
     if x.sizes.get("time", 0) < 2 or isinstance(x.xindexes.get("time"), SampleIndex):
         return []
     try:

@@ -28,11 +28,21 @@ def labelled_or_plain(X: Recording) -> Any:
 
         pieces = [from_mne(one) for one in X]
         return xr.concat(pieces, "trial", coords="different", compat="equals", join="exact")
+    refuse_masked(X, "X")
     if isinstance(X, xr.Dataset):
         raise TypeError(
             "expected a DataArray, got a Dataset; neurokit.bin_spikes() turns spikes into counts."
         )
     return X
+
+
+def refuse_masked(values: object, name: str) -> None:
+    """Refuse a masked array whose mask says that some values are none."""
+    if isinstance(values, np.ma.MaskedArray) and (n := int(np.ma.getmaskarray(values).sum())):
+        raise ValueError(
+            f"{name} is a masked array, and {n} of its {values.size} values are masked; leave"
+            f" their rows out, or fill them in, as with {name}.filled(0)."
+        )
 
 
 def find_space(estimator: BaseEstimator, X: xr.DataArray, *optional: str) -> str:

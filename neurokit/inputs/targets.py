@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from sklearn.base import BaseEstimator
 
-from neurokit.inputs.labels import name_of
+from neurokit.inputs.labels import name_of, refuse_masked
 from neurokit.inputs.series import Series
 from neurokit.recording.rate import sampling_rate
 from neurokit.types import Targets
@@ -77,6 +77,7 @@ def require_y(estimator: BaseEstimator, y: Targets | None, what: str) -> None:
     what : str
         What to give, as in "the label of each trial".
     """
+    refuse_masked(y, "y")
     if y is None:
         raise ValueError(
             f"{name_of(estimator)} requires y to be passed, but the target y is None: give {what}."

@@ -16,7 +16,7 @@ import xarray as xr
 from neurokit.atomic import atomic_path
 from neurokit.recording.checks import check_dims
 from neurokit.recording.clock import SampleIndex
-from neurokit.recording.rate import contiguous_runs
+from neurokit.recording.rate import contiguous_runs, refuse_backwards
 
 _STEPS = 65535  # between the smallest and the largest of 16 bits
 _BLOCK = 1 << 16  # samples read at a time
@@ -87,6 +87,7 @@ def write_edf(
             f" {x.shape} in {n_runs} stretches; write each to a file of its own, or io.save keeps"
             " the gaps."
         )
+    refuse_backwards(x, "write_edf")
     clock = x.xindexes["time"]
     if not isinstance(clock, SampleIndex):
         clock = SampleIndex.from_times(x["time"].values)

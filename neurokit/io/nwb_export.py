@@ -20,6 +20,7 @@ from neurokit.io.full_disk import steady_file
 from neurokit.recording.checks import check_spikes, unit_coords
 from neurokit.recording.clock import SampleIndex
 from neurokit.recording.observed import spans_of
+from neurokit.recording.rate import clock_of, refuse_backwards
 
 if TYPE_CHECKING:
     import pynwb
@@ -226,13 +227,16 @@ def _add_units(file: pynwb.NWBFile, x: xr.Dataset, electrodes: dict[str, int]) -
 
 
 def _clock(x: xr.DataArray) -> dict[str, float | np.ndarray]:
-    index = x.xindexes["time"]
+    index = clock_of(x, "write_nwb")
+    refuse_backwards(x, "write_nwb")
     if isinstance(index, SampleIndex):
         return {
             "starting_time": float(index.first / index.rate),
             "rate": float(index.rate),
         }
-    return {"timestamps": x["time"].values}
+    if not np.isfinite(index).all():
+        raise ValueError("write_nwb: times must be finite; leave out samples whose time is none.")
+    return {"timestamps": index}
 
 
 def _add_signal(

@@ -281,6 +281,8 @@ def _label(
         variable = values
     else:
         lazy = hasattr(values, "dask")
+        if isinstance(values, np.ma.MaskedArray) and values.mask.any():
+            values = np.where(values.mask, np.nan, values.data)  # nobody knows them
         values = values if lazy else np.asarray(values)
         if values.dtype.kind not in "biuf":
             raise TypeError(f"{caller}: values must be real numbers, got dtype {values.dtype}.")

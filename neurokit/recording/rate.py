@@ -33,11 +33,18 @@ def sampling_rate(x: xr.DataArray | xr.Dataset) -> float:
     index = clock_of(x, "sampling_rate")
     rate = float(index.rate) if isinstance(index, SampleIndex) else _rate_of_floats(index)
     if rate <= 0:
-        raise ValueError(
-            f"sampling_rate: time runs backwards, from {x['time'].values[0]:g} s to"
-            f" {x['time'].values[-1]:g} s; reverse it with x.isel(time=slice(None, None, -1))."
-        )
+        refuse_backwards(x, "sampling_rate")
     return rate
+
+
+def refuse_backwards(x: xr.DataArray | xr.Dataset, caller: str) -> None:
+    """Refuse a recording whose first sample is its latest."""
+    times = x["time"].values
+    if len(times) > 1 and times[0] > times[-1]:
+        raise ValueError(
+            f"{caller}: time runs backwards, from {times[0]:g} s to {times[-1]:g} s; reverse it"
+            " with x.isel(time=slice(None, None, -1))."
+        )
 
 
 def contiguous_runs(x: xr.DataArray | xr.Dataset) -> list[slice]:
@@ -57,7 +64,7 @@ def contiguous_runs(x: xr.DataArray | xr.Dataset) -> list[slice]:
     if isinstance(index, SampleIndex) or len(index) < 3:
         return [slice(0, x.sizes["time"])]
     step = _step(index)
-    jumps = np.flatnonzero(np.abs(np.diff(index) - step) > 0.5 * step) + 1
+    jumps = np.flatnonzero(np.abs(np.diff(index) - step) > 0.5 * abs(step)) + 1
     edges = [0, *jumps.tolist(), len(index)]
     return [slice(a, b) for a, b in itertools.pairwise(edges)]
 
@@ -70,6 +77,12 @@ def clock_of(x: xr.DataArray | xr.Dataset, caller: str) -> SampleIndex | np.ndar
             f" {type(x).__name__}; neurokit.signal() makes one from an array."
         )
     index = x.xindexes.get("time")
+    if (kind := x["time"].dtype.kind) in "mM":
+        what, start = ("dates", ' - x["time"][0]') if kind == "M" else ("durations", "")
+        raise ValueError(
+            f"{caller}: time holds {what} and must hold seconds as floats; write"
+            f' x.assign_coords(time=(x["time"]{start}) / np.timedelta64(1, "s")).'
+        )
     return index if isinstance(index, SampleIndex) else np.atleast_1d(x["time"].values)
 
 

@@ -46,6 +46,10 @@ def in_seconds(values: Any, caller: str, what: str = "times") -> np.ndarray:
         unit, values = _unit_of(values), values.magnitude
     elif isinstance(values, list | tuple) and len(values) and _is_one_time(values[0]):
         return np.array([second(value, caller, what) for value in values], dtype=np.float64)
+    if isinstance(values, np.ma.MaskedArray) and (n := int(np.ma.getmaskarray(values).sum())):
+        raise ValueError(
+            f"{caller}: {n} of the {what} are masked; leave them out, as values.compressed() does."
+        )
     array = np.asarray(values)
     if array.dtype.kind == "m":
         return np.asarray(array / np.timedelta64(1, "ns"), dtype=np.float64) / 1e9

@@ -19,7 +19,7 @@ from neurokit.io.readers.channels import label_units
 from neurokit.io.readers.lazy import lazy_variable
 from neurokit.recording.clock import SampleIndex
 from neurokit.recording.make import events, signal
-from neurokit.recording.rate import contiguous_runs
+from neurokit.recording.rate import contiguous_runs, refuse_backwards
 
 if TYPE_CHECKING:
     import mne
@@ -201,6 +201,7 @@ def to_mne(x: xr.DataArray, events: pd.DataFrame | None = None) -> mne.io.BaseRa
             "to_mne takes a signal whose time has no gaps; convert each of the stretches that"
             " neurokit.recording.contiguous_runs finds."
         )
+    refuse_backwards(x, "to_mne")
     x = x.transpose(*dims)
     clock = x.xindexes["time"]
     if not isinstance(clock, SampleIndex):

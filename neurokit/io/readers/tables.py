@@ -39,10 +39,23 @@ def read_table(path: Path) -> pd.DataFrame:
     try:
         table = pd.read_csv(
             path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig"
-        ).fillna("n/a")
+        )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeError, ValueError) as error:
         said = str(error).strip().splitlines()[0][:200].rstrip(".")
         raise OSError(f"{path}: is damaged or no table of UTF-8 text ({said}).") from error
+    names = [str(name).strip() for name in table]
+    if not isinstance(table.index, pd.RangeIndex):  # more cells than names: pandas shifts them
+        table = table.reset_index()
+    table = table.fillna("n/a")
+    beyond = table.iloc[:, len(names) :]
+    if not beyond.map(lambda text: text.strip() in _UNKNOWN).all(axis=None):
+        raise ValueError(
+            f"{path}: has rows of more cells than its {len(names)} columns; name what stands"
+            " behind the last, or leave it out."
+        )
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"{path}: has columns {twice} more than once; rename them.")
+    table = table.iloc[:, : len(names)].set_axis(names, axis=1)
     if "onset" not in table:
         raise ValueError(
             f"{path}: has no column onset, as BIDS wants it; {list(table)[:20]} are there."
@@ -50,7 +63,8 @@ def read_table(path: Path) -> pd.DataFrame:
     onset = _seconds(path, table, "onset")
     duration = _seconds(path, table, "duration") if "duration" in table else 0.0 * onset
     name = next((name for name in _LABELS if name in table), None)
-    labels = table[name].to_numpy(object) if name else np.full(len(table), "event", object)
+    labels = np.full(len(table), "event", object)
+    labels = table[name].str.strip().to_numpy(object) if name else labels
     more = {
         str(column): _typed(table[column])
         for column in table

@@ -1,0 +1,130 @@
+"""Arrays as users have them: masked, dated, backwards, of any order and dtype."""
+
+import numpy as np
+import pytest
+
+import neurokit
+from neurokit import io, recording
+from neurokit.decoders import BesselFilter, WienerRegressor
+from neurokit.features import BandPower, LagWindow
+
+
+def masked(shape, rng):
+    values = np.ma.masked_array(rng.normal(size=shape), mask=False)
+    values[..., 3] = np.ma.masked
+    values.data[..., 3] = 1e6
+    return values
+
+
+def test_what_is_masked_is_unknown_and_not_what_lies_beneath(rng):
+    for make in (neurokit.signal, neurokit.traces):
+        x = make(masked((2, 50), rng), sampling_rate=10)
+        assert x.isnull().values[:, 3].all()
+        assert x.isnull().sum() == 2
+        assert x.max() < 100
+    counts = neurokit.counts(np.ma.masked_array([[1, 2, 3]], [[0, 1, 0]]), bin_width=0.1)
+    np.testing.assert_array_equal(counts.values, [[1, np.nan, 3]])
+    nothing_masked = np.ma.masked_array([[1, 2]], mask=False)
+    assert neurokit.counts(nothing_masked, bin_width=0.1).dtype.kind == "i"
+
+
+@pytest.mark.parametrize(
+    ("use", "said"),
+    [
+        (lambda v: neurokit.spikes({"a": np.abs(v[0])}, stop=9), "1 of the times are masked"),
+        (lambda v: recording.events(v[0]), "1 of the onsets are masked"),
+        (lambda v: BesselFilter(1, sampling_rate=9).fit(v.T), "X is a masked array, and 2 of its"),
+        (lambda v: BandPower(sampling_rate=99).fit(v[None]), "X is a masked array, and 2 of its"),
+        (lambda v: LagWindow(2).fit(v.T), "X is a masked array, and 2 of its 100 values"),
+        (lambda v: WienerRegressor(2).fit(v.data.T, v.T), "y is a masked array, and 2 of its"),
+    ],
+)
+def test_what_is_masked_is_refused_where_nothing_may_be_missing(rng, use, said):
+    with pytest.raises(ValueError, match=said):
+        use(masked((2, 50), rng))
+
+
+DATES = np.datetime64("2024-01-01") + np.arange(300) * np.timedelta64(10, "ms")
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        neurokit.sampling_rate,
+        recording.contiguous_runs,
+        lambda x: BesselFilter(10, mode="causal").fit(x),
+        lambda x: neurokit.epoch(x, recording.events([1.0]), tmin=0, tmax=0.5),
+        lambda x: recording.filter_band(x, 1, 40),
+        lambda x: io.write_edf("never.edf", x),
+        lambda x: io.to_mne(x),
+    ],
+)
+def test_times_that_are_dates_or_durations_are_told_how_to_become_seconds(rng, use):
+    x = neurokit.signal(rng.normal(size=(2, 300)), sampling_rate=100)
+    dated = x.drop_vars("time").assign_coords(time=DATES)
+    with pytest.raises(ValueError, match=r"time holds dates and must hold seconds as floats; wr"):
+        use(dated)
+    with pytest.raises(ValueError, match="time holds durations and must hold seconds"):
+        use(dated.assign_coords(time=DATES - DATES[0]))
+    put_right = dated.assign_coords(
+        time=(dated["time"] - dated["time"][0]) / np.timedelta64(1, "s")
+    )
+    assert neurokit.sampling_rate(put_right) == 100
+
+
+@pytest.mark.parametrize("exact", [True, False])
+@pytest.mark.parametrize(
+    "use",
+    [
+        neurokit.sampling_rate,
+        lambda x: BesselFilter(10, mode="causal").fit(x),
+        lambda x: neurokit.epoch(x, recording.events([1.0]), tmin=0, tmax=0.5),
+        lambda x: BandPower().fit(x),
+        lambda x: io.write_edf("never.edf", x),
+        lambda x: io.write_nwb("never.nwb", x),
+        lambda x: io.to_mne(x),
+    ],
+)
+def test_time_that_runs_backwards_is_told(rng, exact, use):
+    x = neurokit.signal(rng.normal(size=(2, 300)), sampling_rate=100, channels=["C3", "C4"])
+    turned = x.isel(time=slice(None, None, -1))
+    if not exact:
+        turned = turned.drop_vars("time").assign_coords(time=3 - np.arange(300) / 100)
+    with pytest.raises(ValueError, match=r"time runs backwards, from .* reverse it with x"):
+        use(turned)
+
+
+def test_times_that_are_nan_are_not_written(rng):
+    pytest.importorskip("pynwb")
+    x = neurokit.signal(rng.normal(size=(2, 30)), sampling_rate=100)
+    times = np.r_[np.arange(29) ** 1.5, np.nan]
+    with pytest.raises(ValueError, match="write_nwb: times must be finite"):
+        io.write_nwb("never.nwb", x.drop_vars("time").assign_coords(time=times))
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        np.asfortranarray,
+        lambda v: v[..., ::-1].copy()[..., ::-1],
+        lambda v: v.astype(">f8"),
+        lambda v: v.astype(np.longdouble),
+        lambda v: v.astype("f4").astype("f2"),
+        lambda v: v.round().astype(">i2"),
+        lambda v: np.broadcast_to(v, v.shape),
+    ],
+)
+def test_order_and_dtype_of_numbers_change_nothing(tmp_path, rng, turn):
+    values = rng.normal(0, 30, (4, 3, 200))
+    plain, odd = np.ascontiguousarray(turn(values), dtype=np.float64), turn(values)
+    for estimator in (BandPower(sampling_rate=100), LagWindow(3), WienerRegressor(2)):
+        X, same = (odd, plain) if isinstance(estimator, BandPower) else (odd[0].T, plain[0].T)
+        y = plain[0].T[:, :1]
+        for method in ("transform", "predict"):
+            if hasattr(estimator, method):
+                found = getattr(estimator.fit(X, y), method)(X)
+                expected = getattr(estimator.fit(same, y), method)(same)
+                np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    x = neurokit.signal(odd[0], sampling_rate=100)
+    np.testing.assert_array_equal(x.values, plain[0].astype(np.float32))
+    assert io.load(io.save(tmp_path / "x.nc", x)).load().identical(x)
