@@ -11,7 +11,9 @@ import xarray as xr
 
 import neurokit
 from neurokit import io, recording
+from neurokit.io.readers.hdf5 import open_hdf5, read_numbers
 from neurokit.io.readers.nwb import read_nwb_events, read_nwb_session, read_nwb_spikes
+from neurokit.recording.first_look import FirstLook
 
 pynwb = pytest.importorskip("pynwb")
 
@@ -461,3 +463,53 @@ def test_what_nwb_does_not_take_is_told(tmp_path):
     pieces = {"segment-0/spikes": some, "segment-1/spikes": some, "segment-1/signal/a": x}
     with pytest.warns(UserWarning, match="segment-1/spikes, segment-1/signal/a of the session"):
         io.write_nwb(tmp_path / "b.nwb", xr.DataTree.from_dict(pieces))
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {},
+        {"chunks": (700,)},
+        {"chunks": (39_000,)},
+        {"chunks": (700,), "compression": "gzip"},
+        {"dtype": ">f8"},
+        {"dtype": "f4", "chunks": (999,)},
+        {"dtype": "u4"},
+    ],
+)
+@pytest.mark.parametrize("userblock", [0, 512])
+def test_numbers_read_past_hdf5_are_those_that_hdf5_reads(tmp_path, how, userblock):
+    values = np.random.default_rng(0).integers(0, 2**30, 40_000 - 13)
+    path = tmp_path / "numbers.h5"
+    with h5py.File(path, "w", userblock_size=userblock) as file:
+        file.create_dataset("a/b", data=values, **{"dtype": "f8", **how})
+    seen = []
+    with open_hdf5(path) as file:
+        found = read_numbers(file["a/b"], lambda x, a, b: seen.append(x[a:b].copy()))
+        expected = file["a/b"][:]
+    assert found.dtype == expected.dtype
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(np.concatenate(seen), expected)
+
+
+def test_numbers_that_were_never_written_are_left_to_hdf5(tmp_path):
+    path = tmp_path / "numbers.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("a", (5000,), "f8", chunks=(100,), fillvalue=3.0)[:100] = 1.0
+    with open_hdf5(path) as file:
+        assert read_numbers(file["a"], lambda *_: None)[[0, 99, 100, 4999]].tolist() == [
+            1,
+            1,
+            3,
+            3,
+        ]
+
+
+def test_a_first_look_finds_ends_and_what_is_late():
+    times = np.arange(100_000.0)
+    times[[5, 2**15, 70_000]] = -2.0, 3.0, 1e6
+    look = FirstLook.of(times)
+    assert (look.low, look.high, look.late) == (-2.0, 1e6, [5, 2**15, 70_001])
+    times[40] = np.nan
+    assert np.isnan(FirstLook.of(times).low)
+    assert np.isnan(FirstLook().high)

@@ -319,3 +319,13 @@ def test_lazy_recordings_are_read_backwards(tmp_path):
     lazy = io.load(io.save(tmp_path / "x.nc", x))
     np.testing.assert_array_equal(lazy.isel(time=slice(None, None, -1)), x.values[:, ::-1])
     np.testing.assert_array_equal(lazy.isel(time=slice(8, 2, -2)), x.values[:, 8:2:-2])
+
+
+@given(
+    first=st.integers(-(10**6), 10**10),
+    rate=st.sampled_from([250, 30_000, -100, 0.5, 24414.0625]),
+    time=st.floats(-1e9, 1e9) | st.integers(0, 10**7).map(lambda k: k / 30_000),
+)
+def test_one_time_is_found_as_many_are(first, rate, time):
+    index = SampleIndex(first, rate, 1000)
+    assert index._near(time) == float(index._nearby(np.float64(time)))

@@ -16,6 +16,7 @@ _SAME = 0.8  # of its occurrences are those of another: no motif of its own
 _LEAST = 3  # occurrences without which nothing is called a motif
 
 Bits = NDArray[np.bool_]
+Codes = NDArray[np.integer]
 Floats = NDArray[np.floating]
 
 
@@ -36,11 +37,8 @@ def windows(raster: Bits, n_rows: int, n_delays: int) -> csr_array:
     """
     when, unit = np.nonzero(raster)
     steps = np.arange(n_rows)
-    first = np.searchsorted(when, steps)
-    n_spikes = np.searchsorted(when, steps + n_delays) - first
+    spike, n_spikes = _in_windows(when, steps, n_delays)
     ends = np.concatenate([[0], n_spikes.cumsum()])
-    # spikes are in order of time: those of one window follow each other
-    spike = np.arange(ends[-1]) + np.repeat(first - ends[:-1], n_spikes)
     column = (unit * n_delays + when)[spike] - np.repeat(steps, n_spikes)
     ones = np.ones(len(column), np.float32)
     shape = (n_rows, raster.shape[1] * n_delays)
@@ -74,17 +72,30 @@ def count(raster: Bits, occurs: Bits, n_delays: int) -> tuple[Floats, Floats]:
     seen : ndarray of shape (n_motifs, n_delays)
     """
     n_motifs, n_units = occurs.shape[1], raster.shape[1]
-    hits = np.zeros((n_motifs, n_units * n_delays))
-    seen = np.zeros((n_motifs, n_delays))
-    for start in range(0, len(raster), _BLOCK):
-        here = occurs[start : start + _BLOCK]
-        rows, motif = np.nonzero(here)
-        if len(rows):
-            block = windows(raster[start : start + _BLOCK + n_delays - 1], len(here), n_delays)
-            np.add.at(hits, motif, block[rows].toarray())
-            known = np.arange(n_delays) < (len(raster) - start - rows)[:, None]
-            np.add.at(seen, motif, known)
+    size = n_motifs * n_units * n_delays
+    when, unit = np.nonzero(raster)
+    rows, motif = np.nonzero(occurs)
+    hits = np.zeros(size)
+    for start in range(0, len(rows), _BLOCK):
+        row, which = rows[start : start + _BLOCK], motif[start : start + _BLOCK]
+        spike, n_spikes = _in_windows(when, row, n_delays)
+        place = (which * n_units).repeat(n_spikes) + unit[spike]
+        delay = when[spike] - row.repeat(n_spikes)
+        hits += np.bincount(place * n_delays + delay, minlength=size)
+    # a bin is seen by every occurrence that stands at least so far before the end
+    left = np.minimum(len(raster) - rows, n_delays)
+    ends = np.bincount(motif * n_delays + left - 1, minlength=n_motifs * n_delays)
+    seen = ends.reshape(n_motifs, n_delays)[:, ::-1].cumsum(1)[:, ::-1].astype(np.float64)
     return hits.reshape(n_motifs, n_units, n_delays), seen
+
+
+def _in_windows(when: Codes, begins: Codes, n_delays: int) -> tuple[Codes, Codes]:
+    """Return the numbers of the spikes in each window, and how many each window has."""
+    first = np.searchsorted(when, begins)
+    n_spikes = np.searchsorted(when, begins + n_delays) - first
+    ends = np.concatenate([[0], n_spikes.cumsum()])
+    # spikes are in order of time: those of one window follow each other
+    return np.arange(ends[-1]) + np.repeat(first - ends[:-1], n_spikes), n_spikes
 
 
 def solve(hits: Floats, seen: Floats, begins: Floats, rate: Floats, n_steps: int) -> LogOdds:

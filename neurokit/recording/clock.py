@@ -398,6 +398,16 @@ class SampleIndex(CoordinateTransformIndex):
         near = np.minimum(near + 4e-16 * np.abs(positions), 0.25)
         return np.where(np.abs(positions - whole) < near, whole, positions)
 
+    def _near(self, time: float) -> float:
+        """Return what `_nearby` does, of one time, without arrays."""
+        rate = float(self.rate)
+        position = time * rate - float(self.first)
+        near = max(EDGE, 8 * math.ulp(time)) * abs(rate)
+        whole = float(round(position))
+        return (
+            whole if abs(position - whole) < min(near + 4e-16 * abs(position), 0.25) else position
+        )
+
     def _slice(self, label: slice) -> slice:
         """Positions from the first to the last label, both held, in the direction of the step."""
         back = label.step is not None and label.step < 0
@@ -415,6 +425,8 @@ class SampleIndex(CoordinateTransformIndex):
 
     def _edge(self, label: Hashable) -> float:
         """Return the position of an end of a slice, at most one sample outside."""
+        if type(label) in (int, float) and abs(label) <= 1e200:  # type: ignore[arg-type]
+            return min(max(self._near(float(label)), -1.0), float(self.size))  # type: ignore[arg-type]
         time = np.clip(_seconds(label), -1e200, 1e200)  # an infinite end is one, too
         return min(max(float(self._nearby(time)), -1.0), float(self.size))
 

@@ -9,9 +9,11 @@ from numpy.typing import ArrayLike
 
 from neurokit.recording.checks import carry_spikes, check_spikes, plain_spikes
 from neurokit.recording.edges import slack
+from neurokit.recording.first_look import FirstLook
 from neurokit.recording.labels import label_places, name_each, one_each
 from neurokit.recording.observed import inside, interval_coords, merge_spans, spans_of
 from neurokit.recording.seconds import ask_if_whole, find_scale, in_seconds, second, tell_if_coarse
+from neurokit.types import Codes, Doubles
 
 
 def spikes(
@@ -91,22 +93,76 @@ def spikes(
     if wrong := [unit.shape for unit in trains if unit.ndim != 1]:
         raise ValueError(f"spikes: each unit needs a 1-D array of times, got shape {wrong[0]}.")
     number = np.array([len(unit) for unit in trains], dtype=np.int64)
-    names = name_each("spikes", "unit", ids, len(trains))
+    flat = np.concatenate(trains) if trains else np.empty(0)
+    return label_spikes(
+        flat,
+        number,
+        start=start,
+        stop=stop,
+        intervals=intervals,
+        scale=scale,
+        spacing=_spacing(times, scale),
+        ask=units is None and sampling_rate is None,
+        ids=ids,
+        channels=channels,
+        regions=regions,
+        positions=positions,
+    )
+
+
+def label_spikes(
+    flat: Doubles,
+    number: Codes,
+    *,
+    start: float | None,
+    stop: float | None,
+    look: FirstLook | None = None,
+    intervals: object = None,
+    scale: float = 1.0,
+    spacing: float = 0.0,
+    ask: bool = False,
+    ids: Sequence[Hashable] | np.ndarray | None = None,
+    channels: Sequence[Hashable] | None = None,
+    regions: Sequence[str] | None = None,
+    positions: ArrayLike | None = None,
+) -> xr.Dataset:
+    """Label the spike times of all units, one unit after the other, in seconds.
+
+    Parameters
+    ----------
+    flat : ndarray of shape (n_spikes,)
+        Kept, not copied, where they are in order.
+    number : ndarray of int of shape (n_units,)
+        Spikes of each unit.
+    look : FirstLook, optional
+        At ``flat``, by whoever has read it.
+    scale, spacing : float
+        What divides ``intervals``, ``start`` and ``stop``, and how coarse the times are, in s.
+    ask : bool
+        Whether times that look like samples are refused.
+    start, stop, intervals, ids, channels, regions, positions
+        As in `spikes`.
+
+    Returns
+    -------
+    xarray.Dataset
+    """
+    look = FirstLook.of(flat) if look is None else look
+    n_units = len(number)
+    names = name_each("spikes", "unit", ids, n_units)
     pieces = _spans(intervals, names.tolist(), scale)
     start, stop = _span(start, stop, pieces, scale)
-    flat = np.concatenate(trains) if trains else np.empty(0)
-    if units is None and sampling_rate is None:
+    if ask:
         ask_if_whole(flat, "spikes")
-    flat = _inside_span(flat, start, stop, _spacing(times, scale))
-    late = np.flatnonzero(np.diff(flat) < 0) + 1
-    ends = np.cumsum(number)
-    if not np.isin(late, ends).all():
-        flat = flat[np.lexsort((flat, np.repeat(np.arange(len(trains)), number)))]
+    if len(flat) and not (start <= look.low and look.high <= stop):  # also true for NaN
+        flat = _inside_span(flat, start, stop, spacing)
+    if not np.isin(look.late, np.cumsum(number)).all():
+        flat = flat[np.lexsort((flat, np.repeat(np.arange(n_units), number)))]
     coords: dict[str, object] = {"unit": names}
     for name, along in (("channel", channels), ("region", regions)):
         if along is not None:
-            coords[name] = ("unit", one_each("spikes", f"{name}s", along, len(trains), "unit"))
-    coords |= label_places("spikes", positions, len(trains), "unit")
+            coords[name] = ("unit", one_each("spikes", f"{name}s", along, n_units, "unit"))
+    coords |= label_places("spikes", positions, n_units, "unit")
     if pieces is not None:
         _refuse_unobserved(flat, number, pieces, names, slack(start, stop))
         coords |= interval_coords(pieces, start, stop)
@@ -316,9 +372,6 @@ def _span(
 
 def _inside_span(flat: np.ndarray, start: float, stop: float, spacing: float) -> np.ndarray:
     """Refuse times outside the span; move those to its edge that rounding has put beyond it."""
-    outside = ~((flat >= start) & (flat <= stop))  # also true for NaN
-    if not outside.any():
-        return flat
     near = max(slack(start, stop), spacing)
     far = ~((flat >= start - near) & (flat <= stop + near))
     if far.any():

@@ -3,15 +3,17 @@
 import contextlib
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 
 from neurokit.io.readers.damage import refuse_placeholder, say_which
 
 _SMALL = 1 << 22  # bytes of a file that is looked through at once
+_AT_ONCE = 1 << 15  # numbers that are looked at while they lie in the cache
 _HEAP = b"GCOL\x01"  # how a heap of texts begins
 
 
@@ -33,6 +35,69 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
         raise OSError(f"{path}: {reason}; copy it again.") from error
     with file, say_which(path):
         yield file
+
+
+def read_numbers(data: h5py.Dataset, look: Callable[[np.ndarray, int, int], None]) -> np.ndarray:
+    """Return a column of numbers, each block shown to ``look`` as soon as it is there.
+
+    Numbers that lie in the file as they do in memory are read past HDF5, straight to where they
+    belong.
+
+    Parameters
+    ----------
+    data : h5py.Dataset of one dimension
+    look : callable
+        Gets the array, of which all up to the third argument is filled, and from where to where
+        it has not seen it.
+
+    Returns
+    -------
+    ndarray
+    """
+    pieces = _find_on_disk(data)
+    if pieces is None:
+        values: np.ndarray = data[:]
+        for start in range(0, len(values), _AT_ONCE):
+            look(values, start, min(start + _AT_ONCE, len(values)))
+        return values
+    values = np.empty(data.shape, data.dtype)
+    held = memoryview(values.view(np.uint8))  # type: ignore[arg-type]
+    with Path(data.file.filename).open("rb", buffering=0) as raw:
+        for first, last, place in pieces:
+            raw.seek(place)
+            for start in range(first, last, _AT_ONCE):
+                stop = min(start + _AT_ONCE, last)
+                part = held[start * data.dtype.itemsize : stop * data.dtype.itemsize]
+                if raw.readinto(part) != len(part):
+                    raise OSError(f"{data.name} ends too early")
+                look(values, start, stop)
+    return values
+
+
+def _find_on_disk(data: h5py.Dataset) -> list[tuple[int, int, int]] | None:
+    """Return first and last entry and place in the file of each piece; None where HDF5 has to."""
+    made, size = data.id.get_create_plist(), data.size
+    plain = data.dtype.kind in "fiu" and data.dtype.isnative and data.dtype.itemsize <= 8
+    if not plain or not size or data.ndim != 1 or data.file.userblock_size:
+        return None
+    if data.external or data.is_virtual or made.get_nfilters():
+        return None
+    path = Path(data.file.filename)
+    if not path.is_file() or path.stat().st_size != data.file.id.get_filesize():  # over a network
+        return None
+    if data.chunks is None:
+        place = data.id.get_offset()  # None: inside the header
+        return None if place is None else [(0, size, place)]
+    step = data.chunks[0]
+    if data.id.get_num_chunks() != -(-size // step):  # some were never written
+        return None
+    chunks = [data.id.get_chunk_info_by_coord((first,)) for first in range(0, size, step)]
+    if any(chunk.byte_offset is None for chunk in chunks):
+        return None
+    return [
+        (first, min(first + step, size), chunk.byte_offset)
+        for first, chunk in zip(range(0, size, step), chunks, strict=True)
+    ]
 
 
 def is_hdf5(path: Path) -> bool:

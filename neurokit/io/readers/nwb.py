@@ -20,6 +20,7 @@ from neurokit.io.readers.nwb_file import (
     read_clock,
     read_electrodes,
     read_lazily,
+    read_times,
     read_whole,
     text,
 )
@@ -27,9 +28,10 @@ from neurokit.io.readers.reader import Found, Reader, table_node
 from neurokit.io.readers.saved import pick_signal
 from neurokit.recording.clock import SampleIndex, time_coordinates
 from neurokit.recording.edges import slack
+from neurokit.recording.first_look import FirstLook
 from neurokit.recording.make import behaviour, events, signal, traces
 from neurokit.recording.observed import inside, merge_spans
-from neurokit.recording.spikes import spikes
+from neurokit.recording.spikes import label_spikes
 
 _BEHAVIOUR = {
     "BehavioralTimeSeries",
@@ -215,11 +217,13 @@ def _spikes(path: Path, file: h5py.File) -> xr.Dataset:
     columns: dict[str, np.ndarray] = {}
     intervals: list[np.ndarray] = []
     if cells := _cells(file):
-        times = [cell["times"][:] for cell in cells.values()]
+        times = [np.asarray(cell["times"][:], np.float64) for cell in cells.values()]
+        flat, number = np.concatenate(times), np.array([len(one) for one in times])
+        look = FirstLook.of(flat)
         about["ids"] = list(cells)
     else:
         table = Table(file["units"])
-        times = table.ragged("spike_times") or []
+        flat, number, look = read_times(table)
         about["ids"] = file["units/id"][:]
         for name in table.names():
             column = table.column(name)
@@ -233,21 +237,26 @@ def _spikes(path: Path, file: h5py.File) -> xr.Dataset:
         if "regions" in sites and sites["regions"] is columns.get("location"):
             del columns["location"]
         intervals = [np.reshape(one, (-1, 2)) for one in table.ragged("obs_intervals") or []]
-    times = [np.asarray(t, dtype=np.float64) for t in times]
-    if bad := sum(int((~np.isfinite(t)).sum()) for t in times):
+    reach = [look.low, look.high] if len(flat) else []
+    if not np.isfinite(reach).all():
+        bad = (~np.isfinite(flat)).sum()
         raise OSError(f"{path}: {bad} spike times are not finite; the file is damaged.")
     span = [float(t) for one in intervals for t in one.ravel() if np.isfinite(t)]
-    reach = [float(t.min()) for t in times if t.size] + [float(t.max()) for t in times if t.size]
     if not span:
         span = reach + _extent(file)
     start, stop = (min(span + reach), max(span + reach)) if span else (0.0, 0.0)
-    about["intervals"] = _observed(path, intervals, times, start, stop)
-    found = spikes(times, start=start, stop=stop, units="s", **about)
+    about["intervals"] = _observed(path, intervals, flat, number, start, stop)
+    found = label_spikes(flat, number, look=look, start=start, stop=stop, **about)
     return label_more(found, columns, "nwb")
 
 
 def _observed(
-    path: Path, intervals: list[np.ndarray], times: list[np.ndarray], start: float, stop: float
+    path: Path,
+    intervals: list[np.ndarray],
+    flat: np.ndarray,
+    number: np.ndarray,
+    start: float,
+    stop: float,
 ) -> list[np.ndarray] | None:
     """Return when each unit was observed; None where one span says it all.
 
@@ -260,7 +269,9 @@ def _observed(
     given = [np.asarray(one, np.float64) if len(one) else whole for one in intervals]
     if any(not np.isfinite(one).all() or (one[:, 0] > one[:, 1]).any() for one in given):
         raise OSError(f"{path}: is damaged, as an interval of observation ends before it starts.")
-    near = slack(start, stop)
+    if all(np.array_equal(one, whole) for one in given):
+        return None
+    near, times = slack(start, stop), np.split(flat, np.cumsum(number)[:-1])
     outside = sum(
         int((~inside(merge_spans(one, "read_spikes"), t, t, near)).sum())
         for t, one in zip(times, given, strict=True)

@@ -13,10 +13,11 @@ import xarray as xr
 from xarray.backends import CachingFileManager
 
 from neurokit.io.readers.damage import say_which
-from neurokit.io.readers.hdf5 import open_hdf5
+from neurokit.io.readers.hdf5 import open_hdf5, read_numbers
 from neurokit.io.readers.lazy import lazy_variable
 from neurokit.io.readers.remote import as_address, open_either, open_remote
 from neurokit.recording.clock import SampleIndex, exact
+from neurokit.recording.first_look import FirstLook
 
 MICROVOLTS = {"v": 1e6, "volt": 1e6, "volts": 1e6, "mv": 1e3, "uv": 1.0, "microvolts": 1.0}
 _FOLDERS = ("acquisition", "processing", "stimulus/presentation", "analysis")
@@ -91,16 +92,38 @@ class Table:
         """Return a ragged column as one array for each row."""
         if name not in self:
             return None
-        values, index = self.group[name][:], self.group.get(f"{name}_index")
-        if index is None:
-            return [np.atleast_1d(value) for value in values]
-        ends = index[:].astype(np.int64)
-        if len(ends) != self.size or (np.diff(ends) < 0).any() or (ends > len(values)).any():
+        if f"{name}_index" not in self.group:
+            return [np.atleast_1d(value) for value in self.group[name][:]]
+        values = self.group[name][:]
+        number = self.lengths(name, len(values))
+        ends = np.cumsum(number)
+        return np.split(values[: ends[-1]], ends[:-1]) if len(ends) else []
+
+    def lengths(self, name: str, size: int) -> np.ndarray:
+        """Return how many of ``size`` values of a ragged column belong to each row."""
+        ends = self.group[f"{name}_index"][:].astype(np.int64)
+        number = np.diff(ends, prepend=0)
+        if len(ends) != self.size or (number < 0).any() or (ends > size).any():
             raise OSError(
                 f"{self.group.file.filename}: is damaged, as {self.group.name}/{name}_index does"
-                f" not divide its {len(values)} values among {self.size} rows."
+                f" not divide its {size} values among {self.size} rows."
             )
-        return np.split(values[: ends[-1]], ends[:-1]) if len(ends) else []
+        return number
+
+
+def read_times(table: Table) -> tuple[np.ndarray, np.ndarray, FirstLook]:
+    """Return all spike times, unit by unit, how many each has, and what they look like."""
+    look = FirstLook()
+    if "spike_times_index" not in table.group:
+        times = [np.asarray(one, np.float64) for one in table.ragged("spike_times") or []]
+        flat = np.concatenate([np.empty(0), *times])
+        return flat, np.array([len(one) for one in times], np.int64), FirstLook.of(flat)
+    flat = read_numbers(table.group["spike_times"], look.add)
+    number = table.lengths("spike_times", len(flat))
+    if flat.dtype == np.float64 and number.sum() == len(flat):
+        return flat, number, look
+    flat = np.asarray(flat[: number.sum()], np.float64)
+    return flat, number, FirstLook.of(flat)
 
 
 class Electrodes(NamedTuple):
