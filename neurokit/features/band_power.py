@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 BANDS = {"alpha": (8.0, 13.0), "beta": (13.0, 30.0)}
 _TAPERS = 7  # at most: all that 4 s at 2 Hz allow, .96 of what any number would get out of noise
+_AT_ONCE = 2**15  # samples, 256 kB
 
 
 class BandPower(Saveable, TransformerMixin, BaseEstimator):
@@ -205,17 +206,18 @@ class BandPower(Saveable, TransformerMixin, BaseEstimator):
         lines = np.flatnonzero(inside.any(0))  # of what lies outside the bands nothing is needed
         some = slice(lines[0], lines[-1] + 1) if len(lines) else slice(0, 1)
         pick = (inside * weight)[:, some].T / len(tapers)
-        out = np.empty((n_trials, n_channels, pick.shape[1]))
-        step = max(1, int(1e6) // (n_channels * n_fft))  # trials at once: a few ten MB
-        for start in range(0, n_trials, step):
-            trial = x[start : start + step].astype(np.float64)
-            density = np.zeros((*trial.shape[:2], len(pick)))
+        rows = x.reshape(-1, n_times)  # a few channels at once stay in the cache
+        out = np.empty((len(rows), pick.shape[1]))
+        step = max(1, _AT_ONCE // n_fft)
+        for start in range(0, len(rows), step):
+            row = rows[start : start + step].astype(np.float64)
+            density = np.zeros((len(row), len(pick)))
             for taper in tapers:
-                spectrum = rfft(trial * taper, n_fft)[..., some]
+                spectrum = rfft(row * taper, n_fft)[:, some]
                 density += spectrum.real**2
                 density += spectrum.imag**2
             out[start : start + step] = density @ pick
-        return out.transpose(0, 2, 1)
+        return out.reshape(n_trials, n_channels, -1).transpose(0, 2, 1)
 
     def _count_fft(self, n_times: int) -> int:
         """Return the samples of a transform: four lines or more in the narrowest band."""
