@@ -131,6 +131,9 @@ TRAINED = ("trainer", "random_state")
 # trials of one sample, as the checks have them, are long enough at one sample a second
 BRIEF = {k: NETWORK[k] for k in TRAINED} | {"sampling_rate": 1.0}
 
+# of width 8 and depth 1, for channels without places
+ENCODER = str(Path(__file__).parent / "saved" / "encoder" / "small.safetensors")
+
 DYNAMIC = {"n_components": 2, "n_surrogates": 0, "smoothing": 0.0, "random_state": 0}
 
 EXAMPLES = {
@@ -182,6 +185,10 @@ EXAMPLES = {
     ),
     "MotifDetector": Example(planted, {"n_delays": 6}),
     "NonnegativeCP": Example(reaching, {"n_components": 2, "n_restarts": 2, "random_state": 0}),
+    "PretrainedClassifier": Example(eeg, {"encoder": ENCODER, "align": (), "device": "cpu"}),
+    "PretrainedRegressor": Example(
+        eeg, {"encoder": ENCODER, "align": (), "pool": "mean", "device": "cpu"}
+    ),
     "RecurrentRegressor": Example(reaching, NETWORK),
     "RidgeEncoder": Example(reaching, {"cv": 2}),
     "RegionTokenizer": Example(eeg, CODEC | {"n_components": 2}),
@@ -234,6 +241,8 @@ CHECK_PARAMS = {
     | {"depth": 1, "n_heads": 2, "mask": "token"}
     | {k: NETWORK[k] for k in TRAINED},
     "MultiScaleTokenizer": CODEC | {"sampling_rate": 100.0, "kernels": (0.1,)},
+    "PretrainedClassifier": {"sampling_rate": 1.0, "pool": "mean", "device": "cpu", "C": 10.0},
+    "PretrainedRegressor": {"sampling_rate": 1.0, "pool": "mean", "device": "cpu", "alpha": 0.1},
     "ScalarTokenizer": {"sampling_rate": 100.0},
     "SmoothedRegressor": {"decoder": WienerRegressor(3), "smoother": FIRSmoother(8)},
     "ContrastiveDecoder": BRIEF | {"n_filters": 4, "n_blocks": 1, "attention": False},
@@ -315,6 +324,13 @@ NAN_MEANS = {
 }
 
 BATCHES = "sums in single precision in another order"
+EXPECTED_FAILURES |= {
+    name: {
+        "check_methods_subset_invariance": BATCHES,
+        "check_methods_sample_order_invariance": BATCHES,
+    }
+    for name in ("PretrainedClassifier", "PretrainedRegressor")
+}
 EXPECTED_FAILURES["ShallowConvNetClassifier"] = {"check_methods_subset_invariance": BATCHES}
 
 ANY_LENGTH = "recordings of any length and montage are taken, whatever fit has seen"

@@ -22,6 +22,8 @@ NEEDS_TORCH = {
     "EEGNetClassifier",
     "MaskedModel",
     "MultiScaleTokenizer",
+    "PretrainedClassifier",
+    "PretrainedRegressor",
     "RecurrentRegressor",
     "RegionTokenizer",
     "ShallowConvNetClassifier",

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from neurokit.inputs.domains import name_domains
 from neurokit.inputs.labels import find_space
 from neurokit.inputs.lazily import blocks_of_trials, first_trial, has_lazy_trials, map_trials
 from neurokit.inputs.matching import match_labels
@@ -329,18 +330,9 @@ class EuclideanAlignment(  # type: ignore[call-arg]
 
     def _domains(self, source: Trials, groups: ArrayLike | None) -> Floats:
         """Name the domain of each trial."""
-        n_trials = len(source.values)
         if groups is not None:
-            return _check_groups(np.asarray(groups), n_trials).astype(str)
-        found = {name: source.coordinate(name) for name in self.by_}
-        columns = [
-            [f"{name} {value}" for value in values]
-            for name, values in found.items()
-            if values is not None
-        ]
-        if not columns:
-            return np.full(n_trials, "all")
-        return np.array([" ".join(row) for row in zip(*columns, strict=True)])
+            return _check_groups(np.asarray(groups), len(source.values)).astype(str)
+        return name_domains(source, self.by_)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

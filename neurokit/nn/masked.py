@@ -91,7 +91,14 @@ class MaskedTransformer(nn.Module):
         self.fill = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, n_samples))
         self.tell: nn.Linear | None = nn.Linear(width, n_statistics) if n_statistics else None
 
-    def encode(self, patches: Tensor, places: Tensor, times: Tensor, seen: Tensor) -> Shown:
+    def encode(
+        self,
+        patches: Tensor,
+        places: Tensor,
+        times: Tensor,
+        seen: Tensor,
+        depth: int | None = None,
+    ) -> Shown:
         """Encode the tokens that are seen.
 
         Parameters
@@ -103,6 +110,8 @@ class MaskedTransformer(nn.Module):
             When frames start, in s.
         seen : Tensor of bool, shape (batch, channel, frame)
             Each example has one or more.
+        depth : int, optional
+            Blocks that are run. Default: all.
 
         Returns
         -------
@@ -120,7 +129,7 @@ class MaskedTransformer(nn.Module):
         x = self.embed(tokens) + code.gather(1, channel)
         when = times[index % len(times)]
         angles, allowed = time_angles(when, self.head_size), self._allowed(when, valid)
-        for block in self.blocks:
+        for block in self.blocks[:depth]:
             x = block(x, angles, allowed)
         return Shown(self.norm(x), index, valid)
 

@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "time_mask",
             "token_mask",
         ],
+        "pretrained": ["PretrainedClassifier", "PretrainedRegressor"],
         "spikes": ["SpikeTransformer"],
     },
 )

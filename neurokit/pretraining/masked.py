@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -15,14 +16,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from neurokit.inputs.labels import keep_coords, labelled_or_plain
 from neurokit.inputs.picks import pick_channels
-from neurokit.inputs.ranges import check_at_least, check_positive
 from neurokit.inputs.signal import Signal
 from neurokit.persistence import Saveable
 from neurokit.pretraining import recordings
+from neurokit.pretraining.design import build_module, check_design, sizes_of
 from neurokit.pretraining.filling import Filling
-from neurokit.pretraining.masks import check_kinds
 from neurokit.pretraining.places import read_places
-from neurokit.recording.clock import exact
+from neurokit.pretraining.running import run_windows
 from neurokit.types import Flags, Floats, Json, Recordings
 
 if TYPE_CHECKING:
@@ -186,17 +186,14 @@ class MaskedModel(  # type: ignore[call-arg]
         from neurokit.training import Trainer, import_torch
 
         import_torch("MaskedModel")
-        from neurokit.nn.draws import seeded
-
         design = self._designing_params()
-        _check(design)
+        check_design(design)
         self.__dict__.pop("module_", None)
         self.__dict__.pop("left_out_", None)
         if isinstance(X, xr.DataArray) and "channel" in X.dims:
             X = pick_channels(self, X, reset=True)  # of one recording it is told what is left out
         seed = int(check_random_state(self.random_state).randint(2**31))
-        with seeded(seed):
-            module = _build(design)
+        module = build_module(design, seed)
         trainer = self.trainer or Trainer(20, batch_size=64, learning_rate=1e-3)
         return self._learn(X, module, design, trainer, seed)
 
@@ -231,7 +228,7 @@ class MaskedModel(  # type: ignore[call-arg]
             X = X.isel(channel=recordings.brain_channels(X))
         signal = recordings.read_recording(self, X, self.design_["sampling_rate"])
         patches, places, present, _ = self._patches(signal)
-        latents = self._run(patches, places, present, fill=False)
+        latents = self._run(patches, places, present)
         return self._label(latents, signal)
 
     def reconstruct(self, X: Recordings, mask: Any = None) -> Any:
@@ -297,6 +294,33 @@ class MaskedModel(  # type: ignore[call-arg]
                 n += len(rows)
         return -total / n
 
+    @classmethod
+    def from_pretrained(
+        cls, name: str | os.PathLike[str] = "eeg-small", *, sampling_rate: float | None = None
+    ) -> Self:
+        """Load weights that come with the package, or a file that `save` has written.
+
+        Parameters
+        ----------
+        name : str or path-like, default="eeg-small"
+            A name, whose model card stands beside the weights in ``neurokit/pretraining/weights``;
+            or a path.
+        sampling_rate : float, optional
+            Rate of the plain arrays that are to come, in Hz; labelled ones know theirs.
+        """
+        folder = Path(__file__).parent / "weights"
+        known = sorted(path.stem for path in folder.glob("*.safetensors"))
+        path = folder / f"{name}.safetensors" if name in known else Path(name)
+        if not path.is_file():
+            raise OSError(
+                f"{path}: MaskedModel.from_pretrained finds no such file; give its path, or a name"
+                f" of {known}."
+            )
+        model = cls.load(path)
+        if sampling_rate is not None:
+            model.sampling_rate = model.design_["sampling_rate"] = sampling_rate
+        return model
+
     # ------------------------------------------------------------ inside
 
     def _designing_params(self) -> Json:
@@ -306,10 +330,10 @@ class MaskedModel(  # type: ignore[call-arg]
         from neurokit.training import import_torch
 
         import_torch("MaskedModel.load")
-        return _build(self.design_)
+        return build_module(self.design_)
 
     def _corpus(self, X: Recordings, design: Json) -> tuple[recordings.Corpus, Filling]:
-        rate, hop, window = _sizes(design)
+        rate, hop, window = sizes_of(design)
         found = recordings.list_recordings(self, X, design["sampling_rate"])
         corpus = recordings.Corpus(
             self, found, rate, hop, window, design["batch_tokens"], design["space"] == "places"
@@ -336,7 +360,7 @@ class MaskedModel(  # type: ignore[call-arg]
 
     def _patches(self, signal: Signal) -> tuple[Any, Any, Any, tuple[Any, Any]]:
         """Return patches (trial, channel, frame, sample), places, what is there, and levels."""
-        rate, hop, _ = _sizes(self.design_)
+        rate, hop, _ = sizes_of(self.design_)
         values = np.asarray(signal.values[...], np.float64)
         if np.isinf(values).any():
             raise ValueError("MaskedModel: X holds infinity; set what is lost to NaN.")
@@ -356,54 +380,16 @@ class MaskedModel(  # type: ignore[call-arg]
             places = read_places(signal.source)
         return patches, places, present, (mean, level)
 
-    def _run(self, patches: Floats, places: Floats, seen: Flags, *, fill: bool) -> Floats:
-        """Run the network window by window; hidden tokens are NaN unless they are filled in."""
-        import torch
-
-        from neurokit.training import resolve_device
-
-        device = resolve_device(self.device)
-        rate, hop, window = _sizes(self.design_)
-        # channels in an order of their own, so that their order in X changes no bit
-        order = np.lexsort((patches[0, :, 0, 0], patches.std((0, 2, 3))))
-        back = np.argsort(order)
-        patches, places, seen = patches[:, order], places[order], seen[:, order]
-        n_trials, n_channels, n_frames, _ = patches.shape
-        size = hop if fill else self.module_.norm.normalized_shape[0]
-        found = np.full((n_trials, n_channels, n_frames, size), np.nan, np.float32)
-        per_batch = max(self.design_["batch_tokens"] // (n_channels * min(window, n_frames)), 1)
-        module = self.module_.to(device)
-        where = torch.from_numpy(places.astype(np.float32)).to(device)
-        try:
-            with torch.no_grad():
-                for first in range(0, n_frames, window):
-                    part = slice(first, min(first + window, n_frames))
-                    times = torch.arange(part.stop - part.start, device=device) * float(hop / rate)
-                    for at in range(0, n_trials, per_batch):
-                        rows = np.arange(at, min(at + per_batch, n_trials))
-                        shown = seen[rows, :, part]
-                        rows, shown = (a[shown.any((1, 2))] for a in (rows, shown))
-                        if len(rows):
-                            args = (
-                                torch.from_numpy(patches[rows][:, :, part]).to(device),
-                                where.expand(len(rows), -1, -1),
-                                times,
-                                torch.from_numpy(shown).to(device),
-                            )
-                            if fill:
-                                made = module(*args).samples
-                            else:
-                                made = _spread(module.encode(*args), shown.shape)
-                            found[rows, :, part] = made.float().cpu().numpy()
-        finally:
-            self.module_.cpu()
-        return found[:, back]
+    def _run(self, patches: Floats, places: Floats, seen: Flags, *, fill: bool = False) -> Floats:
+        return run_windows(
+            self.module_, self.design_, patches, places, seen, device=self.device, fill=fill
+        )
 
     def _label(self, latents: Floats, signal: Signal) -> Any:
         latents = latents[0] if signal.single else latents
         if signal.source is None:
             return latents
-        rate, hop, _ = _sizes(self.design_)
+        rate, hop, _ = sizes_of(self.design_)
         dims = ("trial", "channel", "frame", "latent")[signal.single :]
         start = float(signal.first / signal.rate)
         coords = keep_coords(signal.source, ("trial", "channel"))
@@ -414,7 +400,7 @@ class MaskedModel(  # type: ignore[call-arg]
     def _merge(
         self, filled: Floats, seen: Flags, mean: Floats, level: Floats, signal: Signal
     ) -> Any:
-        rate, hop, _ = _sizes(self.design_)
+        rate, hop, _ = sizes_of(self.design_)
         if np.isnan(filled).any():
             raise ValueError(
                 "MaskedModel.reconstruct: nothing is seen during a whole window; show some of it."
@@ -435,45 +421,3 @@ class MaskedModel(  # type: ignore[call-arg]
         tags.input_tags.three_d_array = True
         tags.input_tags.allow_nan = True
         return tags
-
-
-def _spread(shown: Any, shape: tuple[int, ...]) -> Any:
-    """Put latents of shown tokens in their places; others are NaN."""
-    import torch
-
-    n, n_channels, n_frames = shape
-    latents = torch.where(shown.valid[..., None], shown.latents, float("nan"))
-    out = latents.new_full((n, n_channels * n_frames, latents.shape[-1]), float("nan"))
-    out.scatter_(1, shown.number[..., None].expand_as(latents), latents)
-    return out.view(n, n_channels, n_frames, -1)
-
-
-def _sizes(design: Json) -> tuple[Fraction, int, int]:
-    """Return rate, samples of a patch, and frames of a window."""
-    rate = exact(design["model_rate"])
-    hop = max(round(design["patch"] * float(rate)), 1)
-    return rate, hop, max(round(design["window"] / design["patch"]), 1)
-
-
-def _build(design: Json) -> MaskedTransformer:
-    from neurokit.nn.masked import MaskedTransformer
-
-    names = ("width", "depth", "n_heads", "decoder_depth")
-    return MaskedTransformer(_sizes(design)[1], **{name: design[name] for name in names})
-
-
-def _check(design: Json) -> None:
-    """Refuse parameters out of range."""
-    check_positive("MaskedModel", **{k: design[k] for k in ("patch", "model_rate", "window")})
-    least = {"width": 2, "depth": 1, "n_heads": 1, "decoder_depth": 0, "batch_tokens": 1}
-    check_at_least("MaskedModel", **{k: (design[k], v) for k, v in least.items()})
-    if design["space"] not in ("places", "none"):
-        raise ValueError(
-            f"MaskedModel: space must be 'places' or 'none', got {design['space']!r}."
-        )
-    if not 0 < design["mask_ratio"] < 1:
-        raise ValueError(
-            f"MaskedModel: mask_ratio must lie between 0 and 1, got {design['mask_ratio']!r}."
-        )
-    mask = design["mask"]
-    check_kinds("MaskedModel", {mask: 1.0} if isinstance(mask, str) else mask)

@@ -32,7 +32,25 @@ def pool_covariances(latents: Floats, n_groups: int = 8) -> Floats:
     samples = x.transpose(0, 3, 1, 2, 4).reshape(n_trials, n_groups, n_channels, -1)
     found: Floats = samples @ samples.swapaxes(-1, -2) / samples.shape[-1]
     ridge = np.trace(found, axis1=-2, axis2=-1) / n_channels
-    return found + 1e-3 * ridge[..., None, None] * np.eye(n_channels)
+    return found + (1e-3 * ridge + 1e-12)[..., None, None] * np.eye(n_channels)
+
+
+def find_centre(pooled: Floats) -> Floats:
+    """Find what brings a domain to the common centre.
+
+    Parameters
+    ----------
+    pooled : ndarray of shape (n_trials, ..., n, n) or (n_trials, n_features)
+        Matrices, or features.
+
+    Returns
+    -------
+    ndarray of shape (..., n, n) or (n_features,)
+        The inverse root of the mean of the matrices, to be multiplied from both sides; or the mean
+        of the features, to be subtracted.
+    """
+    mean: Floats = pooled.mean(0)
+    return mean if pooled.ndim == 2 else _apply(mean, lambda w: 1 / np.sqrt(w))
 
 
 def recentre(matrices: Floats, domains: Sequence[object]) -> Floats:
@@ -41,7 +59,7 @@ def recentre(matrices: Floats, domains: Sequence[object]) -> Floats:
     labels = np.asarray([str(domain) for domain in domains])
     for domain in np.unique(labels):
         own = labels == domain
-        root = _apply(matrices[own].mean(0), lambda w: 1 / np.sqrt(w))
+        root = find_centre(matrices[own])
         out[own] = root @ matrices[own] @ root
     return out
 

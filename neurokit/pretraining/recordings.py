@@ -128,7 +128,8 @@ def convert_rate(values: Floats, rate: Fraction, wanted: Fraction) -> Floats:
     if ratio == 1:
         return values
     up, down = ratio.limit_denominator(10_000).as_integer_ratio()
-    found: Floats = resample_poly(values, up, down, axis=-1, padtype="line")
+    beyond = "line" if values.shape[-1] > 1 else "mean"  # no line goes through one sample
+    found: Floats = resample_poly(values, up, down, axis=-1, padtype=beyond)
     return found
 
 
