@@ -191,7 +191,7 @@ def test_what_cannot_be_is_refused(imagery, encoder):
     ):
         with pytest.raises(error, match=words):
             PretrainedClassifier(**({"encoder": encoder} | wrong)).fit(X, y)
-    with pytest.raises(ValueError, match="as long as 2 patches, 0.5 s, .* got 0.25"):
+    with pytest.raises(ValueError, match=r"as long as 2 patches, 0.5 s, .* got 0.25"):
         PretrainedClassifier(encoder).fit(X.isel(time=slice(32)), y)
     with pytest.raises(ValueError, match="alpha must be above 0"):
         PretrainedRegressor(encoder, alpha=-1).fit(X, np.arange(len(X)))

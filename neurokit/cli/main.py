@@ -122,6 +122,22 @@ def _parser() -> argparse.ArgumentParser:
     detokenize.add_argument("--model", default="eeg-small", help=model)
     detokenize.add_argument("--overwrite", action="store_true", help="replace OUT if it is there")
 
+    pretrain = add("pretrain", _pretrain, "learn from a folder of recordings, without labels")
+    pretrain.add_argument("folder", type=Path, metavar="FOLDER")
+    pretrain.add_argument("--out", type=Path, default=Path("model.safetensors"), metavar="MODEL")
+    pretrain.add_argument("--start", metavar="MODEL", help="go on from these weights (none)")
+    pretrain.add_argument("--epochs", type=int, default=20, metavar="N", help="passes (20)")
+    pretrain.add_argument("--seed", type=int, default=0, help="of all draws (default: 0)")
+    pretrain.add_argument("--device", default="auto", help="to train on: auto, cpu, cuda (auto)")
+    pretrain.add_argument("--overwrite", action="store_true", help="replace MODEL if it is there")
+
+    embed = add("embed", _embed, "write what a pretrained model makes of a recording")
+    embed.add_argument("file", type=Path, metavar="FILE")
+    embed.add_argument("out", type=Path, metavar="OUT", help=".nc .zarr")
+    embed.add_argument("--model", default="eeg-small", help=model)
+    embed.add_argument("--device", default="auto", help="to run on: auto, cpu, cuda (auto)")
+    embed.add_argument("--overwrite", action="store_true", help="replace OUT if it is there")
+
     add("warm", _warm, "compile all loops now, so that no later call waits for that")
 
     completion = add("completion", _completion, "print what completes this command in a shell")
@@ -283,6 +299,32 @@ def _detokenize(chosen: argparse.Namespace) -> None:
     from neurokit.cli.tokens import detokenize
 
     detokenize(chosen.file, chosen.out, model=chosen.model, overwrite=chosen.overwrite)
+
+
+def _pretrain(chosen: argparse.Namespace) -> None:
+    from neurokit.cli.pretraining import pretrain
+
+    pretrain(
+        chosen.folder,
+        chosen.out,
+        start=chosen.start,
+        epochs=chosen.epochs,
+        seed=chosen.seed,
+        device=chosen.device,
+        overwrite=chosen.overwrite,
+    )
+
+
+def _embed(chosen: argparse.Namespace) -> None:
+    from neurokit.cli.pretraining import embed
+
+    embed(
+        chosen.file,
+        chosen.out,
+        model=chosen.model,
+        device=chosen.device,
+        overwrite=chosen.overwrite,
+    )
 
 
 def _run(chosen: argparse.Namespace) -> None:
