@@ -55,7 +55,7 @@ def test_what_cannot_be_is_refused(run, folder):
         (("pretrain", "nowhere"), "no such file or folder"),
         (("pretrain", folder, "--epochs", "0"), "--epochs must be 1 or more"),
         (("embed", folder / "0.nc", "e.edf"), "embed writes .nc and .zarr"),
-        (("embed", folder / "0.nc", "e.nc", "--model", "huge"), "finds no such file"),
+        (("embed", folder / "0.nc", "e.nc", "--model", "huge"), "name must be one of"),
     ):
         said = run(*words)
         assert said.code == 1

@@ -296,27 +296,36 @@ class MaskedModel(  # type: ignore[call-arg]
 
     @classmethod
     def from_pretrained(
-        cls, name: str | os.PathLike[str] = "eeg-small", *, sampling_rate: float | None = None
+        cls,
+        name: str | os.PathLike[str] = "eeg-small",
+        *,
+        revision: str | None = None,
+        sampling_rate: float | None = None,
     ) -> Self:
-        """Load weights that come with the package, or a file that `save` has written.
+        """Load weights that come with the package, a saved file, or those of a repository.
 
         Parameters
         ----------
         name : str or path-like, default="eeg-small"
-            A name, whose model card stands beside the weights in ``neurokit/pretraining/weights``;
-            or a path.
+            ``"eeg-small"`` works offline; its model card stands beside the weights, in
+            ``neurokit/pretraining/weights``. Else a path or ``"user/name"``, as in
+            `neurokit.persistence.Saveable.from_pretrained`.
+        revision : str, optional
+            Branch, tag or commit of the repository.
         sampling_rate : float, optional
             Rate of the plain arrays that are to come, in Hz; labelled ones know theirs.
         """
         folder = Path(__file__).parent / "weights"
         known = sorted(path.stem for path in folder.glob("*.safetensors"))
-        path = folder / f"{name}.safetensors" if name in known else Path(name)
-        if not path.is_file():
-            raise OSError(
-                f"{path}: MaskedModel.from_pretrained finds no such file; give its path, or a name"
-                f" of {known}."
+        if name in known:
+            model = cls.load(folder / f"{name}.safetensors")
+        elif isinstance(name, str) and "/" not in name and not Path(name).exists():
+            raise ValueError(
+                f"{cls.__name__}: name must be one of {known}, a path or 'user/name', got"
+                f" {name!r}."
             )
-        model = cls.load(path)
+        else:
+            model = super().from_pretrained(name, revision=revision)
         if sampling_rate is not None:
             model.sampling_rate = model.design_["sampling_rate"] = sampling_rate
         return model

@@ -94,8 +94,8 @@ class PretrainedClassifier(ClassifierMixin, Probing):
     ------
     NotFittedError
         If ``encoder`` is a model that is not fitted.
-    OSError
-        If it is a path without such a file.
+    ValueError, OSError
+        If it is no name of weights that ship, or a path without such a file.
 
     References
     ----------
