@@ -7,6 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from neurokit.nn.attention import AttentionBlock
+from neurokit.nn.masked import MaskedTransformer
+
+_MAPS = ("project", "out")  # of attention
+
 
 class LowRankLinear(nn.Module):
     """A linear map that stays, and a product of two small ones that learns [1]_.
@@ -50,16 +55,19 @@ class LowRankLinear(nn.Module):
 def add_low_rank(blocks: nn.ModuleList, rank: int) -> None:
     """Give the attention of each block low-rank additions."""
     for block in blocks:
-        attention = cast(Any, block).attention
-        attention.project = LowRankLinear(attention.project, rank)
-        attention.out = LowRankLinear(attention.out, rank)
+        attention = cast(AttentionBlock, block).attention
+        for name in _MAPS:
+            base = cast(nn.Linear, attention.get_submodule(name))
+            setattr(attention, name, LowRankLinear(base, rank))
 
 
 def merge_low_rank(blocks: nn.ModuleList) -> None:
     """Take the additions into the maps that they were added to."""
     for block in blocks:
-        attention = cast(Any, block).attention
-        attention.project, attention.out = attention.project.merge(), attention.out.merge()
+        attention = cast(AttentionBlock, block).attention
+        for name in _MAPS:
+            added = cast(LowRankLinear, attention.get_submodule(name))
+            setattr(attention, name, added.merge())
 
 
 class MatrixLog(torch.autograd.Function):
@@ -148,7 +156,7 @@ class TunedEncoder(nn.Module):
 
     def __init__(
         self,
-        encoder: nn.Module,
+        encoder: MaskedTransformer,
         head: tuple[Tensor, Tensor],
         middle: Tensor,
         scale: Tensor,
@@ -171,7 +179,7 @@ class TunedEncoder(nn.Module):
         self.register_buffer("scale", scale)
         self.register_buffer("places", places)
         self.n_groups, self.step, self.window, self.depth = n_groups, step, window, depth
-        n_blocks = len(cast(Any, encoder).blocks[:depth])
+        n_blocks = len(encoder.blocks[:depth])
         self.rate_factors = {
             name: decay ** (n_blocks - 1 - int(name.split(".")[2]))
             if name.startswith("encoder.blocks.")
@@ -192,7 +200,7 @@ class TunedEncoder(nn.Module):
             seen = torch.ones(part.shape[:3], dtype=torch.bool, device=part.device)
             times = torch.arange(part.shape[2], device=part.device) * self.step
             places = self.places.expand(len(part), -1, -1)
-            shown = cast(Any, self.encoder).encode(part, places, times, seen, self.depth)
+            shown = self.encoder.encode(part, places, times, seen, self.depth)
             parts.append(shown.latents.view(*part.shape[:3], -1))
         features = pool_latents(torch.cat(parts, 2), roots, self.n_groups)
         features = features if middle is None else features - middle

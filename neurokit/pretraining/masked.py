@@ -6,10 +6,11 @@ import copy
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -23,7 +24,7 @@ from neurokit.pretraining.design import build_module, check_design, sizes_of
 from neurokit.pretraining.filling import Filling
 from neurokit.pretraining.places import read_places
 from neurokit.pretraining.running import run_windows
-from neurokit.types import Flags, Floats, Json, Recordings
+from neurokit.types import Flags, Floats, Json, Labelled, Recordings
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
@@ -209,7 +210,7 @@ class MaskedModel(  # type: ignore[call-arg]
         module = copy.deepcopy(self.module_)
         return self._learn(X, module, self.design_, trainer, seed, known)
 
-    def transform(self, X: Recordings) -> Any:
+    def transform(self, X: Recordings) -> Labelled:
         """Embed a recording.
 
         Parameters
@@ -231,7 +232,7 @@ class MaskedModel(  # type: ignore[call-arg]
         latents = self._run(patches, places, present)
         return self._label(latents, signal)
 
-    def reconstruct(self, X: Recordings, mask: Any = None) -> Any:
+    def reconstruct(self, X: Recordings, mask: xr.DataArray | ArrayLike | None = None) -> Labelled:
         """Fill in bad channels, gaps and whatever else is hidden, from what is seen.
 
         Parameters
@@ -367,7 +368,7 @@ class MaskedModel(  # type: ignore[call-arg]
         self.fingerprints_ = [*known, *new]
         return self
 
-    def _patches(self, signal: Signal) -> tuple[Any, Any, Any, tuple[Any, Any]]:
+    def _patches(self, signal: Signal) -> tuple[Floats, Floats, Flags, tuple[Floats, Floats]]:
         """Return patches (trial, channel, frame, sample), places, what is there, and levels."""
         rate, hop, _ = sizes_of(self.design_)
         values = np.asarray(signal.values[...], np.float64)
@@ -394,7 +395,7 @@ class MaskedModel(  # type: ignore[call-arg]
             self.module_, self.design_, patches, places, seen, device=self.device, fill=fill
         )
 
-    def _label(self, latents: Floats, signal: Signal) -> Any:
+    def _label(self, latents: Floats, signal: Signal) -> Labelled:
         latents = latents[0] if signal.single else latents
         if signal.source is None:
             return latents
@@ -408,7 +409,7 @@ class MaskedModel(  # type: ignore[call-arg]
 
     def _merge(
         self, filled: Floats, seen: Flags, mean: Floats, level: Floats, signal: Signal
-    ) -> Any:
+    ) -> Labelled:
         rate, hop, _ = sizes_of(self.design_)
         if np.isnan(filled).any():
             raise ValueError(

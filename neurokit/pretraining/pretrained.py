@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import xarray as xr
@@ -17,10 +17,11 @@ from neurokit.inputs.targets import require_y
 from neurokit.inputs.trials import Trials, trials
 from neurokit.pretraining.probes import fit_classes, fit_numbers
 from neurokit.pretraining.probing import Probing
-from neurokit.types import Floats, Recording, Targets
+from neurokit.types import Floats, Labelled, Numbers, Recording, Targets
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
+    from torch import Tensor
 
     from neurokit.pretraining.masked import MaskedModel
     from neurokit.training import Trainer
@@ -76,15 +77,15 @@ class PretrainedClassifier(ClassifierMixin, Probing):
     ----------
     classes_ : ndarray
     coef_ : ndarray of shape (n_classes, n_features)
-        Of standardised features.
+        For standardised features.
     intercept_ : ndarray of shape (n_classes,)
     domains_ : list of str
     module_ : neurokit.nn.masked.MaskedTransformer
         The encoder as it was given, or as it was tuned.
     history_ : list of dict
-        Of tuning, one for each epoch; empty for "frozen".
+        One for each epoch of tuning; empty for "frozen".
     design_ : dict
-        Of the encoder.
+        What the encoder is.
     n_features_in_ : int
         Number of channels.
     channels_ : list
@@ -186,7 +187,7 @@ class PretrainedClassifier(ClassifierMixin, Probing):
         self._fit_map(self._remember(seen), index, (self.coef_, self.intercept_))
         return self
 
-    def predict(self, X: Recording) -> Any:
+    def predict(self, X: Recording) -> Labelled:
         """Return the likeliest label of every trial.
 
         Parameters
@@ -200,7 +201,7 @@ class PretrainedClassifier(ClassifierMixin, Probing):
         seen = self._read(X)
         return self._label(self.classes_[self._outputs(seen).argmax(1)], seen)
 
-    def predict_proba(self, X: Recording) -> Any:
+    def predict_proba(self, X: Recording) -> Labelled:
         """Return the probability of every class, in the order of ``classes_``.
 
         Parameters
@@ -214,7 +215,7 @@ class PretrainedClassifier(ClassifierMixin, Probing):
         seen = self._read(X)
         return self._label(softmax(self._outputs(seen), axis=1), seen, self.classes_)
 
-    def decision_function(self, X: Recording) -> Any:
+    def decision_function(self, X: Recording) -> Labelled:
         """Return a number for every class; of two, their difference.
 
         Parameters
@@ -245,11 +246,11 @@ class PretrainedClassifier(ClassifierMixin, Probing):
         self.strength_ = float(self.C)
         return self._learn(seen, index, len(self.classes_), groups)
 
-    def _fit_map(self, features: Floats, targets: Any, start: tuple[Floats, Floats]) -> None:
+    def _fit_map(self, features: Floats, targets: Numbers, start: tuple[Floats, Floats]) -> None:
         self.coef_, self.intercept_ = fit_classes(features, targets, start, self.strength_)
 
     @staticmethod
-    def _loss(outputs: Any, targets: Any) -> Any:
+    def _loss(outputs: Tensor, targets: Tensor) -> Tensor:
         from torch.nn import functional as F
 
         return F.cross_entropy(outputs, targets)
@@ -275,7 +276,7 @@ class PretrainedRegressor(RegressorMixin, Probing):
     Attributes
     ----------
     coef_ : ndarray of shape (n_targets, n_features)
-        Of standardised features.
+        For standardised features.
     intercept_ : ndarray of shape (n_targets,)
     domains_, module_, history_, design_, n_features_in_, channels_
         As in `PretrainedClassifier`.
@@ -362,7 +363,7 @@ class PretrainedRegressor(RegressorMixin, Probing):
         self._fit_map(self._remember(seen), targets, (self.coef_, self.intercept_))
         return self
 
-    def predict(self, X: Recording) -> Any:
+    def predict(self, X: Recording) -> Labelled:
         """Return the numbers of every trial.
 
         Parameters
@@ -397,11 +398,11 @@ class PretrainedRegressor(RegressorMixin, Probing):
             )
         return values
 
-    def _fit_map(self, features: Floats, targets: Any, start: tuple[Floats, Floats]) -> None:
+    def _fit_map(self, features: Floats, targets: Numbers, start: tuple[Floats, Floats]) -> None:
         self.coef_, self.intercept_ = fit_numbers(features, targets, start, self.strength_)
 
     @staticmethod
-    def _loss(outputs: Any, targets: Any) -> Any:
+    def _loss(outputs: Tensor, targets: Tensor) -> Tensor:
         return (outputs - targets).square().mean()
 
     def __sklearn_tags__(self) -> Tags:

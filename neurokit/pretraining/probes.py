@@ -6,11 +6,11 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
-from neurokit.types import Codes, Floats
+from neurokit.types import Floats, Numbers
 
 
 def fit_classes(
-    features: Floats, index: Codes, start: tuple[Floats, Floats], strength: float
+    features: Floats, index: Numbers, start: tuple[Floats, Floats], strength: float
 ) -> tuple[Floats, Floats]:
     r"""Fit weights of classes, drawn towards those that there are.
 
@@ -33,7 +33,7 @@ def fit_classes(
     """
     known, offsets = start
     n_classes, n_features = known.shape
-    one_hot = np.eye(n_classes)[index]
+    one_hot = np.eye(n_classes)[index.astype(np.intp)]
 
     def objective(flat: Floats) -> tuple[float, Floats]:
         weights, free = flat[:-n_classes].reshape(known.shape), flat[-n_classes:]
@@ -51,7 +51,7 @@ def fit_classes(
 
 
 def fit_numbers(
-    features: Floats, targets: Floats, start: tuple[Floats, Floats], alpha: float
+    features: Floats, targets: Numbers, start: tuple[Floats, Floats], alpha: float
 ) -> tuple[Floats, Floats]:
     r"""Fit weights of numbers, drawn towards those that there are.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import xarray as xr
@@ -28,10 +28,11 @@ from neurokit.pretraining.pools import find_centre, pool_covariances, vectorise
 from neurokit.pretraining.running import run_windows
 from neurokit.pretraining.tuning import tune_encoder
 from neurokit.recording.clock import exact
-from neurokit.types import Floats, Json, Recording
+from neurokit.types import Floats, Json, Labelled, Numbers, Recording
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
+    from torch import Tensor
 
     from neurokit.nn.masked import MaskedTransformer
     from neurokit.training import Trainer
@@ -76,11 +77,11 @@ class Probing(Saveable, BaseEstimator):
 
     # ------------------------------------------------------------ for the subclasses
 
-    def _fit_map(self, features: Floats, targets: Any, start: tuple[Floats, Floats]) -> None:
+    def _fit_map(self, features: Floats, targets: Numbers, start: tuple[Floats, Floats]) -> None:
         raise NotImplementedError
 
     @staticmethod
-    def _loss(outputs: Any, targets: Any) -> Any:
+    def _loss(outputs: Tensor, targets: Tensor) -> Tensor:
         raise NotImplementedError
 
     def _check(self) -> None:
@@ -101,7 +102,9 @@ class Probing(Saveable, BaseEstimator):
         check_is_fitted(self)
         return trials(self, X, reset=False)
 
-    def _learn(self, seen: Trials, targets: Any, n_outputs: int, groups: ArrayLike | None) -> Self:
+    def _learn(
+        self, seen: Trials, targets: Numbers, n_outputs: int, groups: ArrayLike | None
+    ) -> Self:
         """Embed the trials, fit the map, and tune the encoder with it where that is asked for."""
         from neurokit.training import import_torch
 
@@ -143,7 +146,9 @@ class Probing(Saveable, BaseEstimator):
             self._fit_features(patches, names, targets, n_outputs)
         return self
 
-    def _fit_features(self, patches: Floats, names: Floats, targets: Any, n_outputs: int) -> None:
+    def _fit_features(
+        self, patches: Floats, names: Floats, targets: Numbers, n_outputs: int
+    ) -> None:
         """Find the centre of each domain and the scale of each feature, and fit the map."""
         raw = self._pool(patches)
         centres = [find_centre(raw[names == name]) for name in self.domains_]
@@ -183,8 +188,8 @@ class Probing(Saveable, BaseEstimator):
         return found
 
     def _label(
-        self, values: Floats, seen: Trials, classes: Any = None, *, dim: str = "class"
-    ) -> Any:
+        self, values: Floats, seen: Trials, classes: Floats | None = None, *, dim: str = "class"
+    ) -> Labelled:
         """Give one row per trial the labels of the input; plain input, plain output."""
         if seen.source is None:
             return values

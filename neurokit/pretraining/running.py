@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,7 +10,9 @@ from neurokit.pretraining.design import sizes_of
 from neurokit.types import Flags, Floats, Json
 
 if TYPE_CHECKING:
-    from neurokit.nn.masked import MaskedTransformer
+    from torch import Tensor
+
+    from neurokit.nn.masked import MaskedTransformer, Shown
 
 
 def run_windows(
@@ -88,7 +90,7 @@ def run_windows(
     return found[:, back]
 
 
-def spread_latents(shown: Any, shape: tuple[int, ...]) -> Any:
+def spread_latents(shown: Shown, shape: tuple[int, ...]) -> Tensor:
     """Put latents of shown tokens in their places; others are NaN."""
     import torch
 

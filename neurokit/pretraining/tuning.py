@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from neurokit.pretraining.design import sizes_of
-from neurokit.types import Floats, Json, TrainingHistory
+from neurokit.types import Codes, Floats, Json, Numbers, TrainingHistory
 
 if TYPE_CHECKING:
+    from torch import Tensor, nn
+
     from neurokit.nn.masked import MaskedTransformer
     from neurokit.training import Trainer
 
@@ -20,10 +22,10 @@ _RATES = {"head": 1e-3, "lora": 1e-3, "full": 1e-4}
 
 def tune_encoder(
     module: MaskedTransformer,
-    data: tuple[Floats, Any, Any],
+    data: tuple[Floats, Numbers, Codes],
     linear: tuple[Floats, Floats, Floats, Floats],
     centres: Floats,
-    loss: Callable[..., Any],
+    loss: Callable[[Tensor, Tensor], Tensor],
     *,
     design: Json,
     places: Floats,
@@ -45,7 +47,7 @@ def tune_encoder(
         For each domain, see `neurokit.pretraining.pools.find_centre`; they stay as they are.
     loss : callable of outputs and targets
     design : dict
-        Of the encoder.
+        What the encoder is.
     places : ndarray of shape (n_channels, 3)
     how : tuple
         What is tuned, pool, groups of latents, depth, rank.
@@ -87,7 +89,7 @@ def tune_encoder(
     )
     known = torch.from_numpy(centres)
 
-    def objective(net: Any, patches: Any, targets: Any, domain: Any) -> Any:
+    def objective(net: nn.Module, patches: Tensor, targets: Tensor, domain: Tensor) -> Tensor:
         own = known.to(domain.device)[domain]
         outputs = net(patches, own, None) if pool == "covariance" else net(patches, None, own)
         return loss(outputs, targets)
