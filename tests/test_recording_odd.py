@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import neurokit
 from neurokit import io, recording
-from neurokit.decoders import BesselFilter, WienerRegressor
+from neurokit.decoders import BesselFilter, TRCAClassifier, WienerRegressor
 from neurokit.features import BandPower, LagWindow
 
 
@@ -128,3 +129,54 @@ def test_order_and_dtype_of_numbers_change_nothing(tmp_path, rng, turn):
     x = neurokit.signal(odd[0], sampling_rate=100)
     np.testing.assert_array_equal(x.values, plain[0].astype(np.float32))
     assert io.load(io.save(tmp_path / "x.nc", x)).load().identical(x)
+
+
+def test_labels_that_name_their_trials_are_put_in_the_order_of_x(rng):
+    x = neurokit.signal(rng.normal(size=(8, 2, 100)), sampling_rate=100)
+    x = x.assign_coords(trial=list("abcdefgh"))
+    x[4:] += np.sin(np.arange(100) / 3) * 4
+    y = xr.DataArray([0] * 4 + [1] * 4, dims="trial", coords={"trial": x["trial"]})
+    expected = TRCAClassifier().fit(x, y).predict(x)
+    assert expected.values.tolist() == y.values.tolist()
+    turned = y.isel(trial=[7, 0, 5, 2, 3, 6, 1, 4])
+    np.testing.assert_array_equal(TRCAClassifier().fit(x, turned).predict(x), expected)
+    with pytest.raises(ValueError, match=r"TRCAClassifier: X and y name other trials, \['a', 'b"):
+        TRCAClassifier().fit(x, y.assign_coords(trial=list("abcdefgx")))
+    truth = x.transpose("trial", "time", "channel").rename(channel="feature")
+    wiener = WienerRegressor(1).fit(x, truth)
+    other = WienerRegressor(1).fit(x, truth.isel(trial=slice(None, None, -1)))
+    np.testing.assert_array_equal(other.coef_, wiener.coef_)
+
+
+@pytest.mark.parametrize(
+    "bad", [["False", "True"], [0, 1], ["good", "bad"], [np.nan, 1.0], np.array([0, 1], object)]
+)
+def test_bad_is_read_as_tables_hold_it(rng, bad):
+    x = neurokit.signal(rng.normal(size=(4, 2, 200)), sampling_rate=100, channels=["C3", "C4"])
+    with pytest.warns(UserWarning, match=r"leaves out 1 of 2: C4 \(bad\)"):
+        assert BandPower().fit(x.assign_coords(bad=("channel", bad))).left_out_ == ["C4"]
+    with pytest.raises(ValueError, match=r"bad must say True or False, got \['perhaps'\]"):
+        BandPower().fit(x.assign_coords(bad=("channel", ["no", "perhaps"])))
+
+
+@pytest.mark.parametrize(
+    ("durations", "said"), [([0, 0, 0.5], "2 of 3 events"), ([2, 1, 1], "ov")]
+)
+def test_events_that_pynapple_would_drop_are_not_given_to_it(durations, said):
+    pytest.importorskip("pynapple")
+    with pytest.raises(ValueError, match=f"to_pynapple: .*{said}.* would drop or change such"):
+        io.to_pynapple(recording.events([1.0, 2.0, 3.0], durations, list("abc")))
+
+
+def test_an_event_without_a_label_is_not_lost_on_the_way_to_edf(tmp_path, rng):
+    x = neurokit.signal(rng.normal(size=(2, 300)), sampling_rate=100)
+    with pytest.raises(ValueError, match="the event at 1 s has no label, and EDF tells none"):
+        io.write_edf(tmp_path / "x.edf", x, recording.events([1.0], [0], [" "]))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("begins", "n_runs"), [(0, 1), (5, 1)])
+def test_a_clock_of_floats_that_runs_backwards_is_one_stretch(begins, n_runs):
+    times = begins - np.arange(50) / 10
+    x = neurokit.signal(np.zeros((1, 50)), sampling_rate=10).drop_vars("time")
+    assert len(recording.contiguous_runs(x.assign_coords(time=times))) == n_runs

@@ -155,7 +155,7 @@ class EarlyExitClassifier(MetaEstimatorMixin, TrialClassifier):
                 "EarlyExitClassifier: estimator must be a classifier with predict_proba, which"
                 f" tells its confidence; got {self.estimator!r}."
             )
-        labels = read_labels(self, y, len(source.values))
+        labels = read_labels(self, y, len(source.values), source.source)
         self.classes_ = find_classes(self, labels)
         self.space_ = None if source.source is None else source.space
         n_times = source.values.shape[2]
@@ -219,7 +219,7 @@ class EarlyExitClassifier(MetaEstimatorMixin, TrialClassifier):
             trials.
         """
         source = self._read(X)
-        labels = read_labels(self, y, len(source.values))
+        labels = read_labels(self, y, len(source.values), source.source)
         index_labels(self, labels)
         guesses = self._guess(self.estimators_, source, np.arange(len(labels)))
         return self._curve(guesses, labels, source)

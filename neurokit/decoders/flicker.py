@@ -64,7 +64,7 @@ class FlickerClassifier(Saveable, TrialClassifier):
         self
         """
         seen = trials(self, X, reset=True)
-        labels = read_labels(self, y, len(seen.values))
+        labels = read_labels(self, y, len(seen.values), seen.source)
         self.classes_ = find_classes(self, labels)
         index = index_labels(self, labels)
         self.sampling_rate_ = require_rate(self, seen.sampling_rate)

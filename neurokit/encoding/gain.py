@@ -109,7 +109,7 @@ class GainControl(Saveable, TransformerMixin, BaseEstimator):
         """
         name = type(self).__name__
         seen = trials(self, X, reset=True)
-        labels = read_labels(self, y, len(seen.values))
+        labels = read_labels(self, y, len(seen.values), seen.source)
         for price in ("alpha", "gamma"):
             if not 0 <= getattr(self, price) < np.inf:
                 raise ValueError(

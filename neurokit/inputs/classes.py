@@ -11,11 +11,13 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from neurokit.inputs.labels import name_of
-from neurokit.inputs.targets import require_y
+from neurokit.inputs.targets import match_trials, require_y
 from neurokit.types import Floats, Targets
 
 
-def read_labels(estimator: BaseEstimator, y: Targets | None, n_trials: int) -> Floats:
+def read_labels(
+    estimator: BaseEstimator, y: Targets | None, n_trials: int, source: xr.DataArray | None = None
+) -> Floats:
     """Read ``y`` as one label per trial.
 
     Parameters
@@ -24,6 +26,8 @@ def read_labels(estimator: BaseEstimator, y: Targets | None, n_trials: int) -> F
         The caller.
     y : xarray.DataArray or array-like of shape (n_trials,)
     n_trials : int
+    source : xarray.DataArray, optional
+        X, where it is labelled: labels that name their trials are put in its order.
 
     Returns
     -------
@@ -35,6 +39,7 @@ def read_labels(estimator: BaseEstimator, y: Targets | None, n_trials: int) -> F
         If ``y`` is missing, holds NaN or no labels, or has another length than X.
     """
     require_y(estimator, y, "the label of each trial")
+    y = match_trials(estimator, source, y)
     labels = column_or_1d(y.values if isinstance(y, xr.DataArray) else y, warn=True)
     assert_all_finite(labels, input_name="y")
     check_classification_targets(labels)

@@ -103,9 +103,19 @@ def _reasons(X: xr.DataArray) -> list[str | None]:
         if any(kind in BRAIN for kind in kinds):
             reasons = [None if kind in BRAIN else kind or "unknown" for kind in kinds]
     if "bad" in X.coords and X["bad"].dims == ("channel",):
-        bad = X["bad"].values.astype(bool)
+        bad = _truths(X)
         reasons = ["bad" if yes else why for yes, why in zip(bad, reasons, strict=True)]
     return reasons
+
+
+def _truths(X: xr.DataArray) -> list[bool]:
+    """Read ``bad``, which tables may hold as words or as numbers with gaps."""
+    words = {"true": True, "1": True, "bad": True, "yes": True}
+    words |= dict.fromkeys(("false", "0", "good", "no", "", "n/a", "nan", "none"), False)
+    said = [str(value).strip().lower().removesuffix(".0") for value in X["bad"].values.tolist()]
+    if strange := sorted({word for word in said if word not in words}):
+        raise ValueError(f"the coordinate bad must say True or False, got {strange[:5]}.")
+    return [words[word] for word in said]
 
 
 def _names(X: xr.DataArray) -> list[Any]:

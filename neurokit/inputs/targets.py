@@ -58,12 +58,43 @@ def target(estimator: BaseEstimator, y: Targets | None, rows: Series) -> Target:
         if others:
             dim = others[0]
             names = y[dim].values.tolist() if dim in y.coords else None
-        y = y.transpose(..., "time", *others)
-        y = y.values.reshape(-1, *y.shape[y.ndim - len(others) :])
+        turned = match_trials(estimator, rows.source, y).transpose(..., "time", *others)
+        y = turned.values.reshape(-1, *turned.shape[turned.ndim - len(others) :])
     values = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
     check_consistent_length(rows.values, values)
     flat = values.ndim == 1
     return Target(values[:, None] if flat else values, names, flat, dim)
+
+
+def match_trials(estimator: BaseEstimator, source: xr.DataArray | None, y: Any) -> Any:
+    """Put a labelled y whose trials have names in the order of those of X, or refuse it.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The caller.
+    source : xarray.DataArray or None
+        X, where it is labelled.
+    y : as in ``fit``
+
+    Raises
+    ------
+    ValueError
+        If y names other trials than X.
+    """
+    if source is None or not isinstance(y, xr.DataArray):
+        return y
+    if not all("trial" in x.dims and "trial" in x.indexes for x in (source, y)):
+        return y
+    mine, theirs = source.indexes["trial"], y.indexes["trial"]
+    if mine.equals(theirs) or len(mine) != len(theirs):
+        return y
+    if not (mine.is_unique and theirs.is_unique and set(mine) == set(theirs)):
+        raise ValueError(
+            f"{name_of(estimator)}: X and y name other trials, {mine.tolist()[:4]} and"
+            f" {theirs.tolist()[:4]}; give y for the trials of X, as with y.sel(trial=X['trial'])."
+        )
+    return y.sel(trial=mine)
 
 
 def require_y(estimator: BaseEstimator, y: Targets | None, what: str) -> None:

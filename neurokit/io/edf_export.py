@@ -269,6 +269,11 @@ def _notes(
         lasting = 0.0 if np.isnan(lasting) else lasting
         onset = Fraction(repr(float(onset) - start)).limit_denominator(10**7)
         text = str(label).replace("\x14", " ").replace("\0", " ").encode()
+        if not text.strip():
+            raise ValueError(
+                f"write_edf: the event at {onset + start:g} s has no label, and EDF tells none"
+                " without; name it."
+            )
         sign = b"" if onset + fraction < 0 else b"+"
         lasts = b"\x15%s" % _decimal(Fraction(repr(float(lasting)))) if lasting else b""
         record = min(max(int(onset // duration), 0), n_records - 1)

@@ -101,7 +101,7 @@ class NetworkClassifier(Saveable, TrialClassifier):
         if not hasattr(self, "module_"):
             return self._begin(X, y, classes, groups)
         seen = self._read(X)
-        index = index_labels(self, read_labels(self, y, len(seen.values)))
+        index = index_labels(self, read_labels(self, y, len(seen.values), seen.source))
         trainer = slow_down(self.trainer or self.make_trainer())
         self.module_ = deepcopy(self.module_)
         return self._learn(seen, index, groups, trainer, draw_seed(self.random_state))
@@ -162,7 +162,7 @@ class NetworkClassifier(Saveable, TrialClassifier):
         from neurokit.nn.draws import seeded
 
         seen = trials(self, X, reset=True)
-        labels = read_labels(self, y, len(seen.values))
+        labels = read_labels(self, y, len(seen.values), seen.source)
         self.classes_ = find_classes(self, labels, classes)
         index = index_labels(self, labels)
         self.sampling_rate_ = require_rate(self, seen.sampling_rate)

@@ -177,7 +177,7 @@ class SSVEPNetClassifier(SpatialNetworkClassifier):
         """
         check_is_fitted(self)
         seen = self._read(X)
-        index = index_labels(self, read_labels(self, y, len(seen.values)))
+        index = index_labels(self, read_labels(self, y, len(seen.values), seen.source))
         self._check_phases(seen, index)
         self.module_ = self._hide(deepcopy(self.global_module_), "adapt_dropout")
         self.adapted_ = True

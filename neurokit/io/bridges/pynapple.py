@@ -131,9 +131,14 @@ def to_pynapple(x: xr.Dataset | xr.DataArray | pd.DataFrame) -> Any:
     if isinstance(x, pd.DataFrame):
         more = x.drop(columns=["onset", "duration"])
         onset = x["onset"].to_numpy(np.float64)
-        return nap.IntervalSet(
-            onset, onset + x["duration"].to_numpy(np.float64), metadata=more.to_dict("list")
-        )
+        end = onset + x["duration"].to_numpy(np.float64)
+        if (n := int((~(end > onset)).sum())) or (end[:-1] > onset[1:]).any():
+            what = f"{n} of {len(x)} events last no time" if n else "some events overlap"
+            raise ValueError(
+                f"to_pynapple: {what}, and pynapple would drop or change such intervals; give the"
+                " events other durations, as with events.assign(duration=0.001)."
+            )
+        return nap.IntervalSet(onset, end, metadata=more.to_dict("list"))
     if isinstance(x, xr.DataArray):
         if x.ndim != 2 or "time" not in x.dims:
             raise ValueError(f"to_pynapple takes arrays of time and one other dim, got {x.dims}.")
