@@ -51,11 +51,14 @@ def test_one_penalty_is_the_closed_form_and_scikit_learn():
     np.testing.assert_allclose(normal @ encoder.coef_, apart.T @ y.values, rtol=1e-8, atol=1e-6)
 
 
-def test_ridge_is_himalayas():
-    x, y = two_spaces()
+@pytest.mark.parametrize("n", [300, 180])  # more rows than columns; in a fold fewer
+@pytest.mark.parametrize("per_target", [True, False])
+def test_ridge_is_himalayas(n, per_target):
+    x, y = two_spaces(n=n)
     alphas = np.logspace(-1, 4, 6)
-    ours = RidgeEncoder(alphas, cv=4, scale=False).fit(x, y)
-    theirs = RidgeCV(alphas, cv=KFold(4), fit_intercept=True).fit(x.values, y.values)
+    ours = RidgeEncoder(alphas, cv=4, scale=False, per_target=per_target).fit(x, y)
+    options = {"fit_intercept": True, "solver_params": {"local_alpha": per_target}}
+    theirs = RidgeCV(alphas, cv=KFold(4), **options).fit(x.values, y.values)
     np.testing.assert_array_equal(ours.alphas_, theirs.best_alphas_)
     np.testing.assert_allclose(ours.predict(x), theirs.predict(x.values), rtol=1e-9)
     np.testing.assert_allclose(ours.cv_scores_, theirs.cv_scores_, rtol=1e-9)

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from neurokit.encoding.encoder import LinearEncoder
 from neurokit.encoding.solving import solve_ridge
+from neurokit.encoding.tall import solve_tall_ridge
 from neurokit.types import Recording, Targets
 
 
@@ -105,14 +106,12 @@ or array-like of shape (n_rows, n_features)
         self
         """
         rows, truth, spread, folds = self._begin(X, y, groups)
-        solved = solve_ridge(
-            type(self).__name__,
-            rows.values / spread,
-            truth.values,
-            self._grid(),
-            folds,
-            per_target=bool(self.per_target),
-        )
+        x, grid, per_target = rows.values / spread, self._grid(), bool(self.per_target)
+        if x.shape[1] <= len(x):
+            solved = solve_tall_ridge(x, truth.values, grid, folds, per_target=per_target)
+        else:
+            name = type(self).__name__
+            solved = solve_ridge(name, x, truth.values, grid, folds, per_target=per_target)
         self.alphas_ = solved.alphas
         self.cv_scores_ = solved.scores[0]
         self._finish(rows, truth, spread, solved.coef)

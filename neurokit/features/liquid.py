@@ -21,6 +21,8 @@ from neurokit.persistence import Saveable
 from neurokit.streaming import check_chunk
 from neurokit.types import Floats, Recording
 
+_AT_ONCE = 4096  # steps, so that what they need stays in the cache
+
 
 class LiquidState(Saveable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     r"""Turn counts into the state of a random recurrent network, for a linear readout.
@@ -247,9 +249,16 @@ class _Stream:
     def push(self, chunk: Floats) -> NDArray[np.float64]:
         liquid = self._liquid
         chunk = check_chunk("LiquidState", chunk, len(liquid.mean_), labels=self.labels)
+        out = np.empty((len(chunk), len(self._weight)))
+        for start in range(0, len(chunk), _AT_ONCE):
+            some = slice(start, start + _AT_ONCE)
+            self._advance((chunk[some] - liquid.mean_) / liquid.scale_, out[some])
+        return out
+
+    def _advance(self, scaled: NDArray[np.float64], out: NDArray[np.float64]) -> None:
         # each sum in one order, so that a chunk of any length gives the same bits
-        scaled = np.ascontiguousarray((chunk - liquid.mean_) / liquid.scale_)
-        current, out = np.zeros((2, len(chunk), len(self._weight)))
+        scaled = np.ascontiguousarray(scaled)
+        current = np.zeros(out.shape)
         self._add_product(
             scaled.reshape(-1),
             0,
@@ -260,9 +269,9 @@ class _Stream:
             len(self._weight),
             self._edge,
         )
-        passed = self._run(current, self._weight, self._decay, self._keep, *self._state, out)
-        self.n_passed += passed
-        return out
+        self.n_passed += self._run(
+            current, self._weight, self._decay, self._keep, *self._state, out
+        )
 
     def flush(self) -> NDArray[np.float64]:
         return np.empty((0, len(self._weight)))
