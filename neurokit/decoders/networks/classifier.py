@@ -239,7 +239,7 @@ class NetworkClassifier(Saveable, TrialClassifier):
         import torch
 
         found = []
-        with torch.no_grad():
+        with torch.inference_mode():
             for start in range(0, len(values), _BATCH):
                 x = torch.from_numpy(self._prepare(values[start : start + _BATCH]))
                 likely = self._log_probabilities(self.module_, x)
