@@ -66,9 +66,9 @@ plt.show()
 
 # %%
 # What speaks for "right" where the right hand was meant, and what against: integrated gradients
-# share out the network's answer, occlusion hides one channel at a time. Both point at the cortex of
-# the hands; power on the left, which the right hand takes away, speaks against it (blue). A pattern
-# shows what one of the network's own filters picks up.
+# share out the network's answer, occlusion hides one channel at a time. Both point at the cortex
+# of the hands; power on the left, which the right hand takes away, speaks against it (blue). A
+# pattern shows what one of the network's own filters picks up.
 first = trials["subject"] == trials["subject"][0]
 fitted = pipeline.set_params(shallowconvnetclassifier__random_state=0)
 fitted.fit(trials[~first], trials["label"][~first])
