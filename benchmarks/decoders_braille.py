@@ -3,7 +3,8 @@
     NEUROKIT_DATA=/path/to/recordings python benchmarks/decoders_braille.py --jobs 2
 
 27 letters, 50 repetitions of each, 12 taxels at 40 Hz. Ten repetitions of every letter test, the
-next ten choose threshold and time constants, thirty train; five turns, each with another seed.
+next ten choose threshold, time constants and the strength of a liquid's input, thirty train; five
+turns, each with another seed.
 Events: a taxel sends +1 or -1 for every step of ``threshold`` that it moved.
 """
 
@@ -34,6 +35,7 @@ from neurokit.training import Trainer
 
 THRESHOLDS = (1, 3)
 TAUS = (0.1, 0.3)  # s: of potentials and outputs
+INPUT_SCALES = (0.5, 1, 2)  # of liquids, in thresholds
 N_FRAMES = 76  # some trials have one more, which is left out
 
 
@@ -85,8 +87,10 @@ def spiking(**options):
 class Liquid:
     """Mean state of a random spiking network in four parts of the trial, then a linear readout."""
 
-    def __init__(self, k):
-        self.liquid = LiquidState(300, tau=0.1, tau_state=0.2, random_state=k)
+    def __init__(self, k, input_scale):
+        self.liquid = LiquidState(
+            300, tau=0.1, tau_state=0.2, input_scale=input_scale, random_state=k
+        )
         self.readout = logistic()
 
     def _states(self, x):
@@ -115,7 +119,7 @@ CLASSIFIERS = {
         "flat",
         lambda k: [make_pipeline(StandardScaler(), MLPClassifier(128, random_state=k))],
     ),
-    "liquid state, logistic": ("events", lambda k: [Liquid(k)]),
+    "liquid state, logistic": ("events", lambda k: [Liquid(k, s) for s in INPUT_SCALES]),
     "spiking, feed-forward 64": ("events", spiking(recurrent=False)),
     "spiking, recurrent 64": ("events", spiking()),
     "spiking, recurrent 256": ("events", spiking(hidden=256)),

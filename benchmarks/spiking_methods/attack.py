@@ -81,11 +81,10 @@ def run(problem, seed):
         return None
     net = train(Plain(problem), problem, seed).eval()
     clean = judge(net, problem, 192)
-    binary = problem.test.x.clamp(max=1)
     found = {}
     for name, fire in (("potentials'", gaussian), ("training's", superspike)):
         torch.manual_seed(seed)
-        found[name] = attack(net, binary, problem.test.y, fire)
+        found[name] = attack(net, problem.test.x, problem.test.y, fire)
     left, flips = found["potentials'"]
     other, other_flips = found["training's"]
     extra = {"clean": clean.score, "flips": flips, "training's surrogate": other,

@@ -72,7 +72,7 @@ def tasks(problem, seed, project):
         rows = torch.nonzero(problem.train.y // 9 == task)[:, 0]
         p = problem.train
         pieces = Pieces(p.x[:, rows], p.y[rows], p.mask[:, rows])
-        n = protocol.UPDATES // 3
+        n = protocol.UPDATES // 2
         if task == 0:
             train(net, problem, seed, updates=n, pieces=pieces, keep=False)
         else:

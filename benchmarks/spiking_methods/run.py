@@ -38,6 +38,7 @@ METHODS = {
     "under attack": ("attack", "run"),
     "cascade": ("cascade", "run"),
 }
+COSTS = {"MACs": "macs", "ACs": "acs", "bytes": "n_bytes"}
 SETS = ("contdata95", "centerout", "placecells", "drift", "braille")
 AGAINST = {"liquid with astrocyte": "liquid", "what and when, three factors": "liquid",
            "adapted, projections": "adapted"}  # fmt: skip
@@ -64,9 +65,8 @@ def evaluate(job):
 
 
 def table(rows):
-    frame = pd.DataFrame([r for r in rows if "score" in r])
-    print("| set | method | score | against | difference [95 %] | MACs | ACs | bytes | also |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    """Means over seeds, and differences paired by seed."""
+    frame, lines = pd.DataFrame([r for r in rows if "score" in r]), []
     for which in SETS:
         here = frame[frame["set"] == which].set_index("seed")
         for name in METHODS:
@@ -80,11 +80,13 @@ def table(rows):
                 half = student.ppf(0.975, len(gap) - 1) * gap.std() / np.sqrt(len(gap))
                 cell = f"{gap.mean():+.3f} [{gap.mean() - half:+.3f}, {gap.mean() + half:+.3f}]"
             also = pd.DataFrame([extra or {} for extra in mine["extra"]]).mean()
-            also = ", ".join(f"{k} {v:.3f}" for k, v in also.items())
-            score = f"{mine['score'].mean():.3f} ± {mine['score'].std():.3f}"
-            cost = " | ".join(f"{mine[c].mean():,.0f}" for c in ("macs", "acs", "n_bytes"))
-            against = other if cell else ""
-            print(f"| {which} | {name} | {score} | {against} | {cell} | {cost} | {also} |")
+            line = {"set": which, "method": name}
+            line["score"] = f"{mine['score'].mean():.3f} ± {mine['score'].std():.3f}"
+            line |= {"against": other if cell else "", "difference [95 %]": cell}
+            line |= {k: f"{mine[c].mean():,.0f}" for k, c in COSTS.items()}
+            line["also"] = ", ".join(f"{k} {v:.3f}" for k, v in also.items())
+            lines.append(line)
+    return pd.DataFrame(lines)
 
 
 def main():
@@ -95,6 +97,7 @@ def main():
     parser.add_argument("--updates", type=int, default=400)
     parser.add_argument("--methods", nargs="*", default=list(METHODS))
     parser.add_argument("--sets", nargs="*", default=list(SETS))
+    parser.add_argument("--csv", help="file for the table")
     parser.add_argument("--out", default="spiking_methods.jsonl")
     given = parser.parse_args()
     path = Path(given.out)
@@ -108,7 +111,10 @@ def main():
             rows.append(row)
             out.write(json.dumps(row, default=float) + "\n")
             out.flush()
-    table(rows)
+    found = table(rows)
+    print(found.to_string(index=False))
+    if given.csv:
+        found.to_csv(given.csv, index=False)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,9 @@ class LiquidState(Saveable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     spectral_radius : float, default=0.9
         Largest absolute eigenvalue of the recurrent weights, in thresholds.
     input_scale : float, default=0.5
-        Standard deviation of the input current of a neuron, in thresholds.
+        Standard deviation of the input current of a neuron, in thresholds. What is best differs
+        much, choose it by cross-validation: 0.5 or less for many busy units, 1 to 2 for sparse
+        events (Braille letters: .97 right in place of .90).
     tau : float, default=0.02
         Time constant of the membranes, in seconds.
     tau_state : float, default=0.05
