@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 import neurokit
+from neurokit.cli import populations
 from neurokit.cli.main import main
+from neurokit.cli.report import Report
 from neurokit.io import read_session, read_traces, write_edf
 
 
@@ -101,3 +103,18 @@ def test_meg_is_shown_by_sensor_type():
         "signal/eeg": (1, "uV"),
     }
     assert len(_by_sensor("signal/eeg", x.isel(channel=[2, 3]))) == 1
+
+
+def test_populations_say_how_many_sweeps_were_made_and_whether_chains_agree(monkeypatch):
+    rng = np.random.default_rng(0)
+    trains = [np.sort(rng.uniform(0, 30, 90)) for _ in range(5)]
+    report = Report("units")
+    monkeypatch.setattr(populations, "_count_sweeps", lambda counts, seconds: 24)
+    populations.show_populations(report, neurokit.spikes([*trains, []], stop=30.0), 5.0)
+    page = report.to_html()
+    assert "24 of each of 2 chains" in page
+    assert "5 of 6, those that fire most" in page
+    assert "The chains do not agree yet" in page
+    short = Report("two spikes")
+    populations.show_populations(short, neurokit.spikes([[0.1], [0.2]], stop=1.0), 5.0)
+    assert "Not looked for" in short.to_html()

@@ -104,6 +104,14 @@ def _parser() -> argparse.ArgumentParser:
         help="seconds around an event (default: 0 to the next one, at most 3)",
     )
 
+    run.add_argument(
+        "--populations",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="look for populations of units and states of spikes, for this many seconds",
+    )
+
     model = "weights that come with neurokit, or a file that save() wrote (default: eeg-small)"
     tokenize = add("tokenize", _tokenize, "write a signal as tokens, in a small file")
     tokenize.add_argument("file", type=Path, metavar="FILE")
@@ -343,7 +351,9 @@ def _run(chosen: argparse.Namespace) -> None:
             held = [] if table is None else table.columns.tolist()
             raise ValueError(f"--by: events have no column {chosen.by!r}; there are {held}.")
         session = session._replace(events=table.assign(label=table[chosen.by].astype(str)))
-    report = report_session(session, labels=chosen.labels, window=chosen.window)
+    report = report_session(
+        session, labels=chosen.labels, window=chosen.window, populations=chosen.populations
+    )
     path = report.save(out)
     if chosen.json:
         _print_json(session, report, path.resolve())

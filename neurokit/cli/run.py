@@ -21,6 +21,7 @@ from neurokit.cli.pipelines import (
     lda,
     score_table,
 )
+from neurokit.cli.populations import show_populations
 from neurokit.cli.report import Report
 from neurokit.decoders import FBCCAClassifier, make_band_power, make_csp, make_tangent_space
 from neurokit.protocols import blocks_of_time
@@ -36,8 +37,12 @@ def report_session(
     *,
     labels: Sequence[str] | None = None,
     window: Sequence[float] | None = None,
+    populations: float = 0.0,
 ) -> Report:
-    """Draw and decode what a file holds, with chance beside every score."""
+    """Draw and decode what a file holds, with chance beside every score.
+
+    ``populations`` is the time, in s, for populations of units and states.
+    """
     report = Report(session.path.name, f"What {session.path} holds, and what can be read from it")
     report.section("Contents")
     odd = session.warned + [f"{part.name}: {o}" for part in session.held for o in part.oddities]
@@ -52,6 +57,8 @@ def report_session(
             show_signal(report, title, sensors, session.events)
     if session.spikes is not None and session.spikes.sizes["unit"]:
         show_spikes(report, session.spikes, session.events)
+        if populations > 0:
+            show_populations(report, session.spikes, populations)
     _decode(report, session, labels, window)
     return report
 

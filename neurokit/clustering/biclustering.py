@@ -47,8 +47,8 @@ class BayesianBiclustering(Saveable, TransformerMixin, BaseEstimator):
     with a mixture of finite mixtures over units and a sticky hierarchical Dirichlet process over
     states. The posterior is drawn by Gibbs sampling with Pólya-gamma numbers; approximations only
     propose, and what they propose is accepted by the exact ratio (but see Notes), so that the law
-    of the chains is the posterior itself. Whether they have reached it, `rhat_`, `ess_` and
-    `chain_agreement_` say.
+    of the chains is the posterior itself. States are drawn with the latents integrated out.
+    Whether chains have reached it, `rhat_`, `ess_` and `chain_agreement_` say.
 
     A unit that never fires, or is missing throughout, is kept; nothing decides its population.
 
@@ -133,6 +133,10 @@ class BayesianBiclustering(Saveable, TransformerMixin, BaseEstimator):
     -----
     Pólya-gamma numbers are drawn with exact mean and variance, and a skewness within half a
     percent; that is the one place where the law of a step is not exact.
+
+    A kept draw takes 8 bytes for every unit, 6 for every stretch of one state and 56 besides; 25
+    draws of each chain are kept whole, with 4 bytes for every latent of every bin. 500 units,
+    10,000 bins, four chains of 500 draws: 8 MB, and 4 MB for each population and latent.
 
     Populations share the states but no dynamics: their latents do not push each other (the
     reference code lets them). The state of a bin is that of the step that leads into it.
