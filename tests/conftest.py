@@ -39,3 +39,34 @@ def run(capsys, monkeypatch, tmp_path):
         return SimpleNamespace(code=code, out=said.out, err=said.err)
 
     return command
+
+
+@pytest.fixture
+def braindecode(monkeypatch):
+    """Small stand-ins in the place of braindecode's models: one linear map of patches of 1 s."""
+    import sys
+    import types
+
+    from torch import nn
+
+    from neurokit.pretraining.hub_conventions import ARCHITECTURES
+
+    class StandIn(nn.Module):
+        seen = None  # what it was given last
+
+        def __init__(self, n_outputs, n_chans, n_times, sfreq, chs_info, width=4):
+            super().__init__()
+            self.patch = int(sfreq)
+            self.embed = nn.Linear(self.patch, width)
+            self.final_layer = nn.Linear(width, n_outputs)
+
+        def forward(self, x, pos=None, return_features=False):
+            type(self).seen = x, pos
+            return {"features": self.embed(x.unfold(-1, self.patch, self.patch))}
+
+    models = types.ModuleType("braindecode.models")
+    for name in ARCHITECTURES:
+        setattr(models, name, type(name, (StandIn,), {}))
+    monkeypatch.setitem(sys.modules, "braindecode", types.ModuleType("braindecode"))
+    monkeypatch.setitem(sys.modules, "braindecode.models", models)
+    return models

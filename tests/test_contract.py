@@ -132,6 +132,7 @@ TRAINED = ("trainer", "random_state")
 BRIEF = {k: NETWORK[k] for k in TRAINED} | {"sampling_rate": 1.0}
 
 # of width 8 and depth 1, for channels without places
+HUB = str(Path(__file__).parent / "saved" / "hub")  # weights of the stand-in of conftest
 ENCODER = str(Path(__file__).parent / "saved" / "encoder" / "small.safetensors")
 
 DYNAMIC = {"n_components": 2, "n_surrogates": 0, "smoothing": 0.0, "random_state": 0}
@@ -171,6 +172,7 @@ EXAMPLES = {
     "FBCCAClassifier": Example(flicker, {"bands": 2}),
     "FIRSmoother": Example(guesses, {"n_taps": 8, "delay": 2}),
     "GainControl": Example(eeg, {}),
+    "HubEncoder": Example(eeg, {"model": HUB}),
     "KalmanRegressor": Example(reaching, {}),
     "LagWindow": Example(reaching, {"n_lags": 3}),
     "LegendreHistory": Example(reaching, {"order": 3}),
@@ -300,6 +302,9 @@ COUNTS_ONLY = {
 # Their labels are numbers of its own, and this one takes labels that are frequencies.
 HZ_ONLY = {"FBCCAClassifier"}
 
+# Its trials last a second or longer, and the checks pass single samples.
+SECONDS_ONLY = {"HubEncoder"}
+
 # X is a graph of (source, target): what holds along time or over channels says nothing of it.
 GRAPHS = {"WeightedSBM"}
 OF_SERIES = {
@@ -372,7 +377,7 @@ def test_every_public_estimator_has_an_example():
     [
         cls(**CHECK_PARAMS.get(name, {}))
         for name, cls in sorted(ESTIMATORS.items())
-        if name not in COUNTS_ONLY | HZ_ONLY | GRAPHS
+        if name not in COUNTS_ONLY | HZ_ONLY | GRAPHS | SECONDS_ONLY
     ],
     expected_failed_checks=lambda est: EXPECTED_FAILURES.get(type(est).__name__, {}),
 )
@@ -390,6 +395,13 @@ def _series_only(request):
     params = request.node.callspec.params if hasattr(request.node, "callspec") else {}
     if params.get("name") in GRAPHS and request.node.originalname in OF_SERIES:
         pytest.skip("X is a graph")
+
+
+@pytest.fixture(autouse=True)
+def _stand_ins(request):
+    params = request.node.callspec.params if hasattr(request.node, "callspec") else {}
+    if params.get("name") == "HubEncoder":
+        request.getfixturevalue("braindecode")
 
 
 @pytest.fixture
@@ -663,7 +675,9 @@ LOADS = {
     "DynamicConnectome": "smoothed over time in both directions",
     "EarlyExitClassifier": "as its estimator does",
     "EventEmbedding": "counts of units, which are small, through a model of both directions",
+    "HubEncoder": "trials, which are in memory",
     "MaskedModel": "levels are those of all that is passed together",
+    "PretrainedRegressor": "levels are those of a subject's trials together",
     "MotifDetector": "counts of units, which are small; of near beginnings one is kept",
     "RidgeEncoder": "predictions of features that were made beforehand, in memory",
     "SpikeTokenizer": "spikes, which are in memory",

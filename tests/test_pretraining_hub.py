@@ -3,45 +3,22 @@
 import json
 import pickle
 import sys
-import types
 
 import numpy as np
 import pytest
 import torch
 import xarray as xr
 from safetensors.torch import save_file
-from torch import nn
 
 import neurokit
-from neurokit.pretraining.hub import HubEncoder
+from neurokit.pretraining import HubEncoder
 from neurokit.pretraining.hub_conventions import ARCHITECTURES, CONVENTIONS, scale_windows
 
 
-class StandIn(nn.Module):
-    """One linear map of patches of 1 s; it remembers what it was given."""
-
-    seen = None
-
-    def __init__(self, n_outputs, n_chans, n_times, sfreq, chs_info, width=4):
-        super().__init__()
-        self.patch = int(sfreq)
-        self.embed = nn.Linear(self.patch, width)
-        self.final_layer = nn.Linear(width, n_outputs)
-
-    def forward(self, x, pos=None, return_features=False):
-        type(self).seen = x, pos
-        return {"features": self.embed(x.unfold(-1, self.patch, self.patch))}
-
-
 @pytest.fixture
-def folder(monkeypatch, tmp_path):
-    models = types.ModuleType("braindecode.models")
-    for name in ARCHITECTURES:
-        setattr(models, name, type(name, (StandIn,), {}))
-    monkeypatch.setitem(sys.modules, "braindecode", types.ModuleType("braindecode"))
-    monkeypatch.setitem(sys.modules, "braindecode.models", models)
+def folder(braindecode, tmp_path):
     torch.manual_seed(0)
-    net = StandIn(2, 3, 400, 200, [], width=5)
+    net = braindecode.CBraMod(2, 3, 400, 200, [], width=5)
     held = {k: v for k, v in net.state_dict().items() if not k.startswith("final")}
     save_file(held, tmp_path / "model.safetensors")
     config = {"architecture": "CBraMod", "width": 5, "n_times": 7, "licence": "CC0"}

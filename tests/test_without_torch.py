@@ -20,6 +20,7 @@ NEEDS_TORCH = {
     "ContrastiveDecoder",
     "DBConformerClassifier",
     "EEGNetClassifier",
+    "HubEncoder",
     "MaskedModel",
     "MultiScaleTokenizer",
     "PretrainedClassifier",

@@ -109,7 +109,7 @@ class PretrainedClassifier(ClassifierMixin, Probing):
     >>> X = make_motor_imagery(2, 10, n_channels=8, random_state=0).trials
     >>> model = PretrainedClassifier().fit(X, X["label"])
     >>> model.predict(X).dims, model.domains_
-    (('trial',), ['subject 0 session 0', 'subject 1 session 0'])
+    (('trial',), ['subject S01 session 1', 'subject S02 session 1'])
     """
 
     classes_: Floats
