@@ -358,7 +358,6 @@ EXPECTED_FAILURES["MaskedModel"] |= {
     "check_methods_subset_invariance": "levels are those of all that is passed together",
     "check_transformer_preserve_dtypes": "embeddings are float32, as the weights",
     "check_fit2d_1feature": "a recording of one sample is shorter than a patch, and told so",
-    "check_fit2d_predict1d": ANY_LENGTH,
 }
 
 ESTIMATORS = {cls.__name__: cls for cls in public_estimators()}
