@@ -149,6 +149,37 @@ def test_live_alignment_needs_to_know_the_domain_or_may_learn_it_as_it_comes(sub
     assert not silent.push(subjects[60:61] * 0).values.any()
 
 
+@pytest.mark.parametrize("unseen", ["own", "error"])
+def test_lazy_trials_are_aligned_as_loaded_ones(subjects, unseen):
+    lazy, who = subjects.chunk(trial=7), subjects["subject"].values
+    whole = EuclideanAlignment(unseen=unseen).fit(subjects[:60])
+    blocks = EuclideanAlignment(unseen=unseen).fit(lazy[:60])
+    np.testing.assert_allclose(blocks.references_, whole.references_, rtol=1e-6)
+    some = slice(30, None if unseen == "own" else 60)
+    found = blocks.transform(lazy[some])
+    assert found.chunks is not None
+    xr.testing.assert_allclose(found.compute(), whole.transform(subjects[some]), atol=1e-5)
+    assert found.attrs == whole.transform(subjects[some]).attrs
+    grouped = EuclideanAlignment().fit(lazy, groups=who).transform(lazy, groups=who)
+    expected = EuclideanAlignment().fit(subjects, groups=who).transform(subjects, groups=who)
+    np.testing.assert_allclose(grouped.compute(), expected, rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match=r"groups must hold one value per trial, 80, got shape"):
+        EuclideanAlignment().fit(lazy, groups=who[:-1])
+    if unseen == "error":
+        with pytest.raises(ValueError, match=r"subject s3.* were not seen in fit"):
+            blocks.transform(lazy)
+
+
+def test_gaps_in_a_lazy_block_are_refused_when_they_are_met(subjects):
+    broken = subjects.copy()
+    broken[70, 2, 5] = np.nan
+    for step in (EuclideanAlignment(), BandPower()):
+        found = step.fit(subjects.chunk(trial=20)).transform(broken.chunk(trial=20))
+        assert np.isfinite(found[:60].values).all()
+        with pytest.raises(ValueError, match="NaN"):
+            found.compute()
+
+
 def test_cross_validation_over_domains_says_what_to_do(subjects):
     y, who = subjects["label"].values, subjects["subject"].values
     pipeline = make_pipeline(
