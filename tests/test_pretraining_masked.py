@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 from scipy.signal import lfilter
 
@@ -9,7 +10,10 @@ import neurokit
 from neurokit import io
 from neurokit.datasets import make_eeg
 from neurokit.datasets.head import electrodes
-from neurokit.pretraining import MaskedModel
+from neurokit.nn.masked import MaskedTransformer, Shown
+from neurokit.pretraining import MaskedModel, masked_options
+from neurokit.pretraining.design import BANDS
+from neurokit.pretraining.filling import Filling, measure_bands
 from neurokit.training import Trainer
 
 
@@ -133,9 +137,84 @@ def test_what_cannot_be_learned_from_is_named():
         ({"space": "names"}, "space must be"),
         ({"mask_ratio": 1.0}, "mask_ratio must lie"),
         ({"patch": 0.0}, "patch"),
+        ({"target": {"statistics": 1.0}}, "the signal's above 0"),
+        ({"target": {"signal": 1.0, "codes": 1.0}}, "target must be 'signal', or weights of"),
+        ({"channel_dropout": 1.0}, "channel_dropout must be 0 or more and below 1"),
+        ({"position_noise": -1.0}, "position_noise must be 0 or more"),
     ):
         with pytest.raises(ValueError, match=words):
             small(**wrong).fit(eeg())
     flat = neurokit.signal(np.zeros((2, 500)), sampling_rate=100)
     with pytest.raises(ValueError, match="no recording"):
         small().fit(flat)
+
+
+def test_shares_of_bands_are_those_of_the_spectrum():
+    time = np.arange(256) / 128
+    x = np.stack([np.sin(2 * np.pi * hz * time) for hz in (2, 6, 10, 20, 35)])
+    x = np.concatenate([x, np.random.default_rng(0).normal(size=(1, 256))])
+    found = measure_bands(torch.from_numpy(x.reshape(1, 6, 8, 32)), 128.0)[0].numpy()
+    assert found.argmax(1)[:5].tolist() == [0, 1, 2, 3, 4]
+    assert (found.max(1)[:5] > np.log(0.9)).all()
+    power = np.abs(np.fft.rfft((x[5] - x[5].mean()) * np.hanning(257)[:-1])) ** 2
+    hz = np.fft.rfftfreq(256, 1 / 128)
+    parts = np.array(
+        [sum(p for p, f in zip(power, hz, strict=True) if a <= f < b) for a, b in BANDS]
+    )
+    np.testing.assert_allclose(found[5], np.log(parts / parts.sum()), atol=1e-4)
+    # level says nothing
+    again = measure_bands(torch.from_numpy(7 * x.reshape(1, 6, 8, 32)), 128.0)[0].numpy()
+    np.testing.assert_allclose(again, found, atol=1e-4)
+
+
+def test_a_summary_knows_the_mean_of_the_latents_and_nothing_else():
+    torch.manual_seed(0)
+    net = MaskedTransformer(4, width=16, depth=1, n_heads=2)
+    places, times = torch.randn(1, 3, 3) * 50, torch.arange(2.0)
+    latents, number = torch.randn(1, 4, 16), torch.tensor([[0, 2, 3, 5]])
+    valid = torch.tensor([[True, True, True, False]])
+    told = net.summarise(Shown(latents, number, valid), places, times)
+    mean = Shown(latents[:, :3].mean(1, keepdim=True), number[:, :1], valid[:, :1])
+    torch.testing.assert_close(net.summarise(mean, places, times), told)
+    assert told.shape == (1, 3, 2, 4)
+
+
+def test_what_else_is_told_is_learned_and_kept(tmp_path):
+    target = {"signal": 1.0, "statistics": 1.0, "summary": 0.5}
+    X = eeg()
+    model = small(8, target=target, channel_dropout=0.25, position_noise=5.0).fit(X)
+    assert model.history_[-1]["loss"] < 0.9 * model.history_[0]["loss"]
+    again = MaskedModel.load(model.save(tmp_path / "model"))
+    xr.testing.assert_identical(again.transform(X), model.transform(X))
+    assert again.module_.tell.out_features == len(BANDS)
+    assert again.score(X) == model.score(X)  # noise and dropout are for training alone
+
+
+def test_channel_dropout_takes_the_share_and_leaves_one():
+    sources = [{"places": np.zeros((8, 3)), "regions": [""] * 8}]
+    design = small(channel_dropout=0.3)._designing_params()
+    filling, rng = Filling(sources, 0.25, design), np.random.default_rng(0)
+    kept = filling._keep(rng, 400, 8)
+    assert (kept.sum(1) == 8 - round(0.3 * 8)).all()
+    assert np.abs(kept.mean(0) - 0.75).max() < 0.08  # no channel more than others
+    assert filling._keep(rng, 5, 1).all()
+
+
+@pytest.mark.parametrize("name", ["du-in", "barista", "reve", "deeperbrain", "labram", "cbramod"])
+def test_rows_of_published_models_learn(name):
+    X = eeg(4, 31.0, 200.0).assign_coords(region=("channel", list("aabb")))
+    trainer = Trainer(1, batch_size=8, device="cpu")
+    more = {"width": 16, "depth": 1, "n_heads": 2, "trainer": trainer, "device": "cpu"}
+    options = masked_options(name)
+    model = MaskedModel(**options, **more, random_state=0).fit(X.isel(time=slice(2200)))
+    assert np.isfinite(model.history_[0]["loss"])
+    assert options is not masked_options(name)
+    with pytest.raises(ValueError, match="masked_options: name must be one of"):
+        masked_options("gpt")
+
+
+def test_a_planted_recording_is_found_under_another_name():
+    held = eeg(seed=7)
+    model = small().fit([eeg(), held.rename("another").assign_attrs(note="mine"), eeg(5, 7.3)])
+    assert io.fingerprint(held) in model.fingerprints_
+    assert io.fingerprint(eeg(seed=8)) not in model.fingerprints_

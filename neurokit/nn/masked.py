@@ -151,6 +151,29 @@ class MaskedTransformer(nn.Module):
         statistics = None if self.tell is None else self.tell(shown.latents)
         return Filled(samples, statistics, shown)
 
+    def summarise(self, shown: Shown, places: Tensor, times: Tensor) -> Tensor:
+        """Say what all tokens hold from the mean of the latents alone, where and when they are.
+
+        Parameters
+        ----------
+        shown : Shown
+        places, times : as in `encode`
+
+        Returns
+        -------
+        Tensor of shape (batch, channel, frame, n_samples)
+        """
+        weight = shown.valid[..., None].to(shown.latents.dtype)
+        mean = (shown.latents * weight).sum(1) / weight.sum(1).clamp(min=1)
+        n, n_channels, n_frames = len(places), places.shape[1], len(times)
+        x = (self.hidden + self.hand_over(mean))[:, None].expand(-1, n_channels * n_frames, -1)
+        x = x + self.place(places).repeat_interleave(n_frames, 1)
+        angles = time_angles(times.repeat(n_channels).expand(n, -1), self.head_size)
+        for block in self.decoder:
+            x = block(x, angles)
+        samples: Tensor = self.fill(x).view(n, n_channels, n_frames, -1)
+        return samples
+
     def advance(
         self, patches: Tensor, places: Tensor, time: float, past: list[Tensor] | None, n_kept: int
     ) -> tuple[Tensor, list[Tensor]]:

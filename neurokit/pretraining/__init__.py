@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "time_mask",
             "token_mask",
         ],
+        "presets": ["masked_options"],
         "pretrained": ["PretrainedClassifier", "PretrainedRegressor"],
         "spikes": ["SpikeTransformer"],
     },

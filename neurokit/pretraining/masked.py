@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _DESIGN = (
     *("patch", "model_rate", "window", "space", "width", "depth", "n_heads", "decoder_depth"),
+    *("target", "channel_dropout", "position_noise"),
     *("mask", "mask_ratio", "mask_radius", "mask_span", "batch_tokens", "sampling_rate"),
 )
 
@@ -70,6 +71,14 @@ class MaskedModel(  # type: ignore[call-arg]
     n_heads : int, default=4
     decoder_depth : int, default=1
         Network, see `neurokit.nn.masked.MaskedTransformer`.
+    target : "signal" or mapping of str to float, default="signal"
+        Weights of what is to be told: "signal", the samples of hidden tokens; "statistics", the
+        share of five bands in each channel's power over the whole window, by a linear map of each
+        latent; "summary", all samples, from the mean of the latents.
+    channel_dropout : float, default=0.0
+        Share of the channels that each example lacks while the model learns.
+    position_noise : float, default=0.0
+        By how much places are moved while the model learns, in mm (standard deviation).
     mask : str or mapping of str to float, default="block"
         "token", "time", "channel", "region", "block" or "future", or weights of several, of which
         each example draws one.
@@ -134,6 +143,9 @@ class MaskedModel(  # type: ignore[call-arg]
         depth: int = 4,
         n_heads: int = 4,
         decoder_depth: int = 1,
+        target: str | Mapping[str, float] = "signal",
+        channel_dropout: float = 0.0,
+        position_noise: float = 0.0,
         mask: str | Mapping[str, float] = "block",
         mask_ratio: float = 0.55,
         mask_radius: float = 45.0,
@@ -152,6 +164,9 @@ class MaskedModel(  # type: ignore[call-arg]
         self.depth = depth
         self.n_heads = n_heads
         self.decoder_depth = decoder_depth
+        self.target = target
+        self.channel_dropout = channel_dropout
+        self.position_noise = position_noise
         self.mask = mask
         self.mask_ratio = mask_ratio
         self.mask_radius = mask_radius
