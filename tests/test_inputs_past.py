@@ -19,6 +19,7 @@ from neurokit.decoders import (
     WindowMLPRegressor,
 )
 from neurokit.decoders.bessel import BesselFilter
+from neurokit.encoding import RidgeEncoder
 from neurokit.features import LagWindow, LegendreHistory
 from neurokit.inputs.past import leave_unknown_out, mark_known
 from neurokit.inputs.series import series
@@ -93,6 +94,23 @@ def test_trials_each_begin_anew():
     kept, truth = leave_unknown_out(rows, target(estimator, np.arange(20.0), rows))
     assert truth.values[:, 0].tolist() == [*range(3, 10), *range(13, 20)]
     assert kept.runs == [slice(0, 7), slice(7, 14)]
+
+
+def test_encoding_models_leave_them_out(rng):
+    x, y = recording(rng)
+    wild = y.copy()
+    wild[:2] = 1e6
+    made = LagWindow(3).fit_transform(x)
+    part = made.isel(time=slice(2, None))
+    expected = RidgeEncoder(cv=2).fit(part, y.isel(time=slice(2, None)))
+    folds = np.arange(240) // 60
+    for truth in (wild, wild.values):
+        np.testing.assert_allclose(RidgeEncoder(cv=2).fit(made, truth).coef_, expected.coef_)
+    grouped = RidgeEncoder(cv=2).fit(made, wild, groups=folds)
+    by_hand = RidgeEncoder(cv=2).fit(part, y.isel(time=slice(2, None)), groups=folds[2:])
+    np.testing.assert_allclose(grouped.coef_, by_hand.coef_)
+    with pytest.raises(ValueError, match="239"):
+        RidgeEncoder(cv=2).fit(made, wild.values[:-1])
 
 
 def test_where_nothing_is_known_everything_is_learnt_from(rng):

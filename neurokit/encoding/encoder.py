@@ -13,6 +13,7 @@ from sklearn.model_selection import GroupKFold, KFold
 from sklearn.utils.validation import check_is_fitted
 
 from neurokit.encoding.solving import Folds
+from neurokit.inputs.past import select_known
 from neurokit.inputs.samples import Responses, Samples, label_rows, responses, samples
 from neurokit.metrics.encoding import correlation_scores, noise_ceiling, two_versus_two
 from neurokit.persistence import Saveable
@@ -137,6 +138,7 @@ class LinearEncoder(Saveable, RegressorMixin, BaseEstimator):
         self, X: Recording, y: Targets | None, groups: ArrayLike | None
     ) -> tuple[Samples, Responses, Doubles, Folds]:
         """Read X and y; return them, the spread of the columns, and the folds."""
+        X, y, groups = select_known(X, y, groups)
         rows = samples(self, X, reset=True)
         truth = responses(self, y, rows, what=_WHAT)
         self.shape_, self.targets_ = truth.shape, truth.labels

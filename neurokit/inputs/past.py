@@ -1,11 +1,14 @@
 """Rows of a history whose past is not known: marked where they are made, and not learnt from."""
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
 from neurokit.inputs.series import Series
 from neurokit.inputs.targets import Target
 from neurokit.recording.rate import contiguous_runs
+from neurokit.types import Recording
 
 PAST_KNOWN = "past_known"  # a coordinate of time
 
@@ -33,6 +36,33 @@ def mark_known(made: xr.DataArray, source: xr.DataArray, n_past: int) -> xr.Data
         if before[run].any():
             known[run.start + int(before[run].argmax()) + n_past : run.stop] = True
     return made.assign_coords({PAST_KNOWN: ("time", known)})
+
+
+def select_known(X: Recording, *others: object) -> tuple[Any, ...]:
+    """Return X, and what stands beside its rows, where the past of the rows is known.
+
+    Where X marks no rows, or has trials, or what stands beside is of another length, all is
+    returned.
+    """
+    if not isinstance(X, xr.DataArray) or PAST_KNOWN not in X.coords or "trial" in X.dims:
+        return X, *others
+    known = X[PAST_KNOWN].values.astype(bool)
+    lengths = {
+        other.sizes.get("time") if isinstance(other, xr.DataArray) else len(np.asarray(other))
+        for other in others
+        if other is not None
+    }
+    if known.all() or not known.any() or lengths != {len(known)}:
+        return X, *others
+    kept = [
+        other.isel(time=known)
+        if isinstance(other, xr.DataArray)
+        else other
+        if other is None
+        else np.asarray(other)[known]
+        for other in others
+    ]
+    return X.isel(time=known), *kept
 
 
 def leave_unknown_out(rows: Series, truth: Target) -> tuple[Series, Target]:
