@@ -68,7 +68,8 @@ def test_false_alarms_come_at_the_stated_rate(method):
 def test_a_shift_is_found_sooner_than_by_windows():
     delays = {}
     for method in ("cusum", "sprt", "ks", "wasserstein", "psi"):
-        detector = DriftDetector(method, n_bootstrap=4, random_state=0).fit(draw(0, 8000))
+        detector = DriftDetector(method, shift=1.0, n_bootstrap=4, random_state=0)
+        detector.fit(draw(0, 8000))
         late = []
         for seed in range(10):
             x = draw(50 + seed, 800)

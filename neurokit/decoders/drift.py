@@ -39,7 +39,7 @@ class DriftDetector(Saveable, BaseEstimator):
         False alarms per sample, on average.
     window : int, default=100
         Samples that windowed methods look at.
-    shift : float, default=1.0
+    shift : float, default=0.5
         Change to be found, in standard deviations, ``"cusum"`` and ``"sprt"``.
     block : int, default=200
         Length of the stretches that are drawn: many times as long as samples depend on each
@@ -96,7 +96,7 @@ class DriftDetector(Saveable, BaseEstimator):
         *,
         false_alarm_rate: float = 0.001,
         window: int = 100,
-        shift: float = 1.0,
+        shift: float = 0.5,
         block: int = 200,
         n_bootstrap: int = 20,
         random_state: int | np.random.Generator | None = None,
