@@ -118,3 +118,28 @@ def test_populations_say_how_many_sweeps_were_made_and_whether_chains_agree(monk
     short = Report("two spikes")
     populations.show_populations(short, neurokit.spikes([[0.1], [0.2]], stop=1.0), 5.0)
     assert "Not looked for" in short.to_html()
+
+
+def test_a_folder_becomes_an_overview_and_a_page_for_each_recording(plane, tmp_path, capsys):
+    folder = tmp_path / "data"
+    (folder / "sub 1").mkdir(parents=True)
+    x = neurokit.signal(np.random.default_rng(0).normal(size=(2, 400)), sampling_rate=100)
+    write_edf(folder / "sub 1" / "a.edf", x)
+    (folder / "broken.edf").write_bytes(b"0       " + bytes(100))
+    (folder / "notes.txt").write_text("nothing")
+    plane.rename(folder / "imaged")
+    assert main(["report", str(folder), "--out", str(tmp_path / "pages")]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("Report: ")
+    assert "broken.edf" in said.err
+    pages = {path.name for path in (tmp_path / "pages").iterdir()}
+    assert pages == {"index.html", "sub 1__a.edf.html", "imaged.html"}
+    index = (tmp_path / "pages" / "index.html").read_text("utf-8")
+    assert 'href="sub%201__a.edf.html"' in index
+    assert "3 recordings, 1 of which could not be read" in index
+    assert "refresh" not in index
+    assert main(["report", str(folder / "broken.edf")]) == 1
+    assert "is no folder; neurokit run reports on a file" in capsys.readouterr().err
+    (tmp_path / "empty").mkdir()
+    assert main(["report", str(tmp_path / "empty")]) == 1
+    assert "holds no recordings that neurokit reads" in capsys.readouterr().err

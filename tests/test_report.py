@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from neurokit.cli.report import Report
+from neurokit.cli.report import Leaf, Report
 
 matplotlib.use("agg")
 
@@ -118,3 +118,23 @@ def test_a_report_that_cannot_be_written_leaves_nothing(tmp_path):
 def test_nothing_stands_outside_a_section():
     with pytest.raises(ValueError, match=r"begin with section\(title\)"):
         Report("x").text("words")
+
+
+def test_a_tree_links_to_pages_and_escapes():
+    report = Report("all")
+    report.section("Recordings")
+    report.tree(
+        [
+            Leaf(("a.edf",), "a.edf.html", "19 channels"),
+            Leaf(("sub <1>", "b.edf"), "b.html", "two"),
+            Leaf(("sub <1>", "c.edf"), None, "is damaged"),
+        ]
+    )
+    page = report.to_html()
+    assert '<a href="a.edf.html">a.edf</a>' in page
+    assert page.count("sub &lt;1&gt;/<ul>") == 1
+    assert '<li class="failed">c.edf <span>is damaged</span></li>' in page
+    assert page.count("<ul") == page.count("</ul>")
+    assert "refresh" not in page
+    report.unfinished = True
+    assert 'http-equiv="refresh"' in report.to_html()

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from neurokit import datasets, io, plotting, recording
 from neurokit.cli.contents import open_session
-from neurokit.cli.demo_trials import flicker, motor_imagery
+from neurokit.cli.demo_trials import first_look, flicker, motor_imagery
 from neurokit.cli.demo_units import find_communities, find_states
 from neurokit.cli.pipelines import decode_movement
 from neurokit.cli.report import Report
@@ -24,8 +24,12 @@ DURATION = 150.0  # s of reaching
 Row = tuple[str, str, float, float]  # job, pipeline, score, the same by chance
 
 
-def demo(seed: int = 0) -> tuple[Report, str]:
-    """Simulate, write, read back and decode; return the report and a table for the terminal."""
+def demo(seed: int = 0, show: Callable[[Report], object] = lambda _: None) -> tuple[Report, str]:
+    """Simulate, write, read back and decode; return the report and a table for the terminal.
+
+    ``show`` is called with the report after each section, the first picture before anything is
+    decoded.
+    """
     report = Report(
         "neurokit demo",
         "Simulated recordings, written to files, read back, and decoded. Yours go the same way:"
@@ -35,6 +39,9 @@ def demo(seed: int = 0) -> tuple[Report, str]:
     with tempfile.TemporaryDirectory(prefix="neurokit-demo-") as folder:
         for section in tqdm(SECTIONS, desc="neurokit demo", disable=None, leave=False):
             rows += section(report, Path(folder), seed)
+            report.unfinished = True
+            show(report)
+    report.unfinished = False
     table = pd.DataFrame(rows, columns=["", "pipeline", "score", "chance"])
     report.section(
         "Results",
@@ -169,6 +176,7 @@ def _as_behaviour(x: xr.DataArray) -> xr.DataArray:
 
 
 SECTIONS: list[Callable[[Report, Path, int], list[Row]]] = [
+    first_look,
     motor_imagery,
     flicker,
     reaching,

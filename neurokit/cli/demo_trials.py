@@ -19,15 +19,15 @@ from neurokit.decoders import (
 from neurokit.features import BandPower
 from neurokit.metrics import itr
 
-N_SUBJECTS, N_TRIALS = 6, 40
+N_SUBJECTS, N_TRIALS, LENGTH = 6, 40, 3.0  # s of each trial
 FLICKER = (8.0, 10.0, 12.0, 14.0)  # Hz
 
 Row = tuple[str, str, float, float]  # job, pipeline, score, the same by chance
 
 
-def motor_imagery(report: Report, folder: Path, seed: int) -> list[Row]:
-    """Tell left from right hand by EEG, in people that the classifier has never seen."""
-    n_subjects, n_trials, length = N_SUBJECTS, N_TRIALS, 3.0
+def first_look(report: Report, folder: Path, seed: int) -> list[Row]:
+    """Write the EEG of some people, one file each, and look at the first."""
+    n_subjects, n_trials, length = N_SUBJECTS, N_TRIALS, LENGTH
     made, _ = datasets.make_motor_imagery(n_subjects, n_trials, duration=length, random_state=seed)
     for subject in range(n_subjects):  # trial after trial, as a recorder would write them
         mine = made.isel(trial=slice(subject * n_trials, (subject + 1) * n_trials))
@@ -39,7 +39,25 @@ def motor_imagery(report: Report, folder: Path, seed: int) -> list[Row]:
         )
         cues = recording.events(np.arange(n_trials) * length, length, mine["label"].values)
         io.write_edf(folder / f"S{subject + 1:02d}.edf", continuous, cues)
+        if subject == 0:
+            x, events = (read(folder / "S01.edf") for read in (io.read_signal, io.read_events))
+    report.section(
+        "A recording",
+        f"The first of {n_subjects} people, {made.sizes['channel']} channels,"
+        f" {x.sizes['time'] / recording.sampling_rate(x):.0f} s at"
+        f" {recording.sampling_rate(x):g} Hz.",
+    )
+    report.code("plotting.plot_signal(io.read_signal(path), events=io.read_events(path))")
+    report.figure(
+        plotting.plot_signal(x.sel(time=slice(0, 10)), events=events, n_channels=19),
+        "Ten seconds of the first person, read from the EDF file; lines are the cues.",
+    )
+    return []
 
+
+def motor_imagery(report: Report, folder: Path, seed: int) -> list[Row]:
+    """Tell left from right hand by EEG, in people that the classifier has never seen."""
+    n_subjects, length = N_SUBJECTS, LENGTH
     read = []
     for path in sorted(folder.glob("S*.edf")):
         x, events = io.read_signal(path), io.read_events(path)
@@ -60,7 +78,7 @@ def motor_imagery(report: Report, folder: Path, seed: int) -> list[Row]:
     report.section(
         "Motor imagery from EEG",
         f"{n_subjects} people imagine moving the left or the right hand, {len(y)} times in all;"
-        f" {made.sizes['channel']} channels, one EDF file each. Each person is left out in turn:"
+        f" {trials.sizes['channel']} channels, one EDF file each. Each person is left out in turn:"
         " the classifier is trained on the others. Heads differ, so what is learnt from one"
         " does not fit the next; alignment whitens each person's trials by their own mean"
         " covariance, without looking at labels.",
@@ -79,18 +97,12 @@ def motor_imagery(report: Report, folder: Path, seed: int) -> list[Row]:
     )
     report.heading("Protocol card")
     report.facts(found.card.facts())
-    first = io.read_signal(folder / "S01.edf")
-    events = io.read_events(folder / "S01.edf")
-    report.figure(
-        plotting.plot_signal(first.sel(time=slice(0, 10)), events=events, n_channels=19),
-        "Ten seconds of the first person, read from the EDF file; lines are the cues.",
-    )
-    power = BandPower({"mu": (9, 13)}).fit_transform(made)
+    power = BandPower({"mu": (9, 13)}).fit_transform(trials)
     power = power.values.reshape(len(y), -1)
-    right, left = made["label"].values == "right", made["label"].values == "left"
+    right, left = y == "right", y == "left"
     report.figure(
         plotting.plot_topomap(
-            power[right].mean(0) - power[left].mean(0), made, units="log power, right - left"
+            power[right].mean(0) - power[left].mean(0), trials, units="log power, right - left"
         ),
         "Mu power (9 to 13 Hz), right minus left hand: it falls on the side opposite to the hand.",
     )

@@ -111,6 +111,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="S",
         help="look for populations of units and states of spikes, for this many seconds",
     )
+    report = add(
+        "report", _report, "make a report of every recording in a folder, and an overview"
+    )
+    report.add_argument("folder", type=Path, metavar="FOLDER")
+    out = "folder for the pages (default: FOLDER-report, here)"
+    report.add_argument("--out", type=Path, metavar="PAGES", help=out)
 
     model = "weights that come with neurokit, or a file that save() wrote (default: eeg-small)"
     tokenize = add("tokenize", _tokenize, "write a signal as tokens, in a small file")
@@ -230,7 +236,13 @@ def _demo(chosen: argparse.Namespace) -> None:
     _use_no_screen()
     from neurokit.cli.demo import demo
 
-    report, table = demo(chosen.seed)
+    def show(report: Any) -> None:  # the first picture at once, the others as they come
+        path = report.save(chosen.out)
+        if len(report.titles) == 1:
+            took = time.perf_counter() - started
+            print(f"First picture: {path.resolve()} ({took:.0f} s); the page grows.", flush=True)
+
+    report, table = demo(chosen.seed, show)
     print(table)
     path = report.save(chosen.out)
     print(f"\nReport: {path.resolve()} ({time.perf_counter() - started:.0f} s)")
@@ -351,14 +363,44 @@ def _run(chosen: argparse.Namespace) -> None:
             held = [] if table is None else table.columns.tolist()
             raise ValueError(f"--by: events have no column {chosen.by!r}; there are {held}.")
         session = session._replace(events=table.assign(label=table[chosen.by].astype(str)))
-    report = report_session(
-        session, labels=chosen.labels, window=chosen.window, populations=chosen.populations
-    )
+    from tqdm import tqdm
+
+    with tqdm(desc="report", unit=" parts", disable=None, leave=False) as steps:
+
+        def tell(title: str) -> None:
+            steps.set_postfix_str(title)
+            steps.update()
+
+        report = report_session(
+            session,
+            labels=chosen.labels,
+            window=chosen.window,
+            populations=chosen.populations,
+            tell=tell,
+        )
     path = report.save(out)
     if chosen.json:
         _print_json(session, report, path.resolve())
         return
     print(f"Report: {path.resolve()}")
+
+
+def _report(chosen: argparse.Namespace) -> None:
+    if not chosen.folder.is_dir():
+        raise NotADirectoryError(f"{chosen.folder}: is no folder; neurokit run reports on a file.")
+    out = chosen.out or Path(f"{chosen.folder.resolve().name}-report")
+    if out.exists() and not out.is_dir():
+        raise NotADirectoryError(f"{out}: is a file; give another name for the pages' folder.")
+    _use_no_screen()
+    from neurokit.cli.folder import report_folder
+
+    pages = report_folder(chosen.folder, out)
+    for page in pages:
+        if page.file is None:
+            print(f"neurokit: warning: {page.words}", file=sys.stderr)
+    if all(page.file is None for page in pages):
+        raise OSError(f"{chosen.folder}: none of its {len(pages)} recordings could be read.")
+    print(f"Report: {(out / 'index.html').resolve()}")
 
 
 def _bench(chosen: argparse.Namespace) -> None:

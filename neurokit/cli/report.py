@@ -7,11 +7,11 @@ import importlib.metadata
 import io
 import os
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
@@ -20,6 +20,14 @@ from neurokit.atomic import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+
+class Leaf(NamedTuple):
+    """One entry of a tree: the names that lead to it, the page behind it, words about it."""
+
+    place: tuple[str, ...]
+    link: str | None
+    words: str
 
 
 class Report:
@@ -34,6 +42,8 @@ class Report:
         Headline.
     subtitle : str, default=""
         The line below.
+    tell : callable, optional
+        Called with the title of each section that is begun.
 
     Examples
     --------
@@ -44,12 +54,16 @@ class Report:
     True
     """
 
-    def __init__(self, title: str, subtitle: str = "") -> None:
+    def __init__(
+        self, title: str, subtitle: str = "", tell: Callable[[str], None] = lambda _: None
+    ) -> None:
         self.title = title
         self.subtitle = subtitle
+        self.tell = tell
         self._sections: list[tuple[str, list[str]]] = []
         self.tables: list[tuple[str, pd.DataFrame]] = []  # each with its section's title
         self._parts: list[str] = []  # of the section that was begun last
+        self.unfinished = False  # whether more is to come: the page then loads itself anew
 
     def section(self, title: str, text: str = "", *, first: bool = False) -> None:
         """Begin a section; what is added next belongs to it.
@@ -65,6 +79,12 @@ class Report:
         self._parts = []
         self._sections.insert(0 if first else len(self._sections), (title, self._parts))
         self.text(text)
+        self.tell(title)
+
+    @property
+    def titles(self) -> list[str]:
+        """Titles of the sections so far."""
+        return [title for title, _ in self._sections]
 
     def heading(self, title: str) -> None:
         """Begin a part of the section."""
@@ -133,6 +153,35 @@ class Report:
             f"<tbody>{''.join(rows)}</tbody></table></div>"
         )
 
+    def tree(self, leaves: Sequence[Leaf], depth: int = 0) -> None:
+        """Add entries as folders hold them, each with a link to its page.
+
+        Parameters
+        ----------
+        leaves : sequence of Leaf
+        depth : int, default=0
+            How many of their names have been said above.
+        """
+        if depth == 0:
+            self._add('<ul class="tree">')
+        held: dict[str, list[Leaf]] = {}
+        for leaf in leaves:
+            held.setdefault(leaf.place[depth], []).append(leaf)
+        for name, inside in held.items():
+            if len(inside[0].place) > depth + 1:
+                self._add(f"<li>{html.escape(name)}/<ul>")
+                self.tree(inside, depth + 1)
+                self._add("</ul></li>")
+                continue
+            for leaf in inside:
+                words = html.escape(name)
+                if leaf.link is not None:
+                    words = f'<a href="{html.escape(leaf.link)}">{words}</a>'
+                kind = "" if leaf.link is not None else ' class="failed"'
+                self._add(f"<li{kind}>{words} <span>{html.escape(leaf.words)}</span></li>")
+        if depth == 0:
+            self._add("</ul>")
+
     def figure(self, ax: "Axes", caption: str = "") -> None:
         """Add the figure that an Axes is part of, as an embedded PNG, and close it.
 
@@ -163,6 +212,7 @@ class Report:
         names = [html.escape(title) for title, _ in self._sections]
         return template.substitute(
             title=html.escape(self.title),
+            again='<meta http-equiv="refresh" content="4">' if self.unfinished else "",
             subtitle=html.escape(self.subtitle),
             contents="".join(f'<a href="#s{k}">{name}</a>' for k, name in enumerate(names)),
             sections="\n".join(

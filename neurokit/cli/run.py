@@ -1,7 +1,7 @@
 """The report of a file: what it holds, spectra, rasters, and what can be decoded from it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,12 +38,15 @@ def report_session(
     labels: Sequence[str] | None = None,
     window: Sequence[float] | None = None,
     populations: float = 0.0,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Report:
     """Draw and decode what a file holds, with chance beside every score.
 
-    ``populations`` is the time, in s, for populations of units and states.
+    ``populations`` is the time, in s, for populations of units and states; ``tell`` is called with the
+    title of each section that is begun.
     """
-    report = Report(session.path.name, f"What {session.path} holds, and what can be read from it")
+    words = f"What {session.path} holds, and what can be read from it"
+    report = Report(session.path.name, words, tell)
     report.section("Contents")
     odd = session.warned + [f"{part.name}: {o}" for part in session.held for o in part.oddities]
     report.notes(odd)

@@ -223,6 +223,40 @@ def refuse(found: Found, what: str) -> NoReturn:
     )
 
 
+def list_recordings(folder: Path) -> list[Path]:
+    """Return the recordings below a folder in order of their names, each once.
+
+    A recording of several files is the one that says what it is (``.vhdr``, ``.set``); folders
+    that are one recording (CTF, EGI, zarr, suite2p, Neuralynx) are not looked into. Tables and
+    arrays without labels are not recordings, nor is what begins with a dot.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    list of Path
+    """
+    found: dict[Path, None] = {}
+    for path in sorted(folder.iterdir()):
+        ending = path.suffix.lower()
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            if _find_folder(path, ending) in ("folder", "BIDS"):
+                found |= dict.fromkeys(list_recordings(path))
+            else:
+                found[path] = None
+        elif path.is_file() and (ending in _BY_NAME or path.name.endswith(".fif.gz")):
+            if ending in (".tsv", ".csv", ".npy", ".asc") or path.stem.endswith(("-eve", "_eve")):
+                continue
+            with contextlib.suppress(OSError):  # empty, or a pointer to what is elsewhere
+                path = find(path).path
+            found[path] = None
+    return list(found)
+
+
 def name_inside(path: Path) -> str:
     """Return words that name a recording in a folder, to be given instead of it."""
     inside = sorted(
