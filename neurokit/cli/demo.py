@@ -19,7 +19,7 @@ from neurokit.cli.report import Report
 from neurokit.cli.run import MOVEMENT_WORDS, show_decoded
 from neurokit.tokenizers import LinearRVQTokenizer, ScalarTokenizer
 
-DURATION = 150.0  # s of reaching
+DURATION = 110.0  # s of reaching
 
 Row = tuple[str, str, float, float]  # job, pipeline, score, the same by chance
 

@@ -102,7 +102,9 @@ def motor_imagery(report: Report, folder: Path, seed: int) -> list[Row]:
     right, left = y == "right", y == "left"
     report.figure(
         plotting.plot_topomap(
-            power[right].mean(0) - power[left].mean(0), trials, units="log power, right - left"
+            power[right].mean(0) - power[left].mean(0),
+            recording.place_channels(trials),
+            units="log power, right - left",
         ),
         "Mu power (9 to 13 Hz), right minus left hand: it falls on the side opposite to the hand.",
     )
@@ -119,6 +121,8 @@ def flicker(report: Report, folder: Path, seed: int) -> list[Row]:
     x, _ = datasets.make_ssvep(
         FLICKER, n_trials=12, duration=length, amplitude=1.0, random_state=seed
     )
+    back = [name for name in x["channel"].values.tolist() if name[0] in "PO"]
+    x = x.sel(channel=back)
     bands = {f"{f:g} Hz": (f - 0.5, f + 0.5) for f in FLICKER}
     pipelines = {
         "band power at the targets, LDA": make_band_power(bands),
@@ -132,7 +136,8 @@ def flicker(report: Report, folder: Path, seed: int) -> list[Row]:
     ]
     report.section(
         "A speller of four flickering targets",
-        f"Trials of {length:g} s, 12 of each target ({', '.join(f'{f:g}' for f in FLICKER)} Hz),"
+        f"Trials of {length:g} s, {len(back)} channels at the back of the head, 12"
+        f" of each target ({', '.join(f'{f:g}' for f in FLICKER)} Hz),"
         " stretches of time left out in turn. Sines suffice where nothing was recorded before;"
         " who has recorded a few trials of each target does better with its template, if the"
         " flicker begins at the same phase each time.",
