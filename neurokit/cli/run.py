@@ -42,8 +42,8 @@ def report_session(
 ) -> Report:
     """Draw and decode what a file holds, with chance beside every score.
 
-    ``populations`` is the time, in s, for populations of units and states; ``tell`` is called with the
-    title of each section that is begun.
+    ``populations`` is the time, in s, for populations of units and states; ``tell`` is called with
+    the title of each section that is begun.
     """
     words = f"What {session.path} holds, and what can be read from it"
     report = Report(session.path.name, words, tell)
