@@ -5,7 +5,7 @@ a fit and the calls after it take `LEAST` seconds; then once more by ten. What i
 ratio of the processor seconds, fit and calls apart: 10 is proportional, and above 12 asks for a
 reason. A dim that an example lacks, or along which it cannot be enlarged, has no row.
 
-Run: OMP_NUM_THREADS=1 python benchmarks/growth.py [NAME ...] [--limit SECONDS]
+Run: OMP_NUM_THREADS=1 python benchmarks/growth.py [NAME ...] [--limit SECONDS] [--dims length]
 """
 
 import argparse
@@ -98,8 +98,8 @@ def grow(name, what):
     times = 1
     while sum(at(times)) < LEAST and times < LARGEST:
         times *= 2
-    small = np.median([at(times) for _ in range(3)], axis=0)
-    large = np.array(at(10 * times))
+    small = np.min([at(times) for _ in range(3)], axis=0)
+    large = np.min([at(10 * times) for _ in range(2)], axis=0)  # the first meets fresh memory
     print(
         "RATIO", json.dumps([times, *(large / np.maximum(small, 1e-9)).tolist(), *small.tolist()])
     )
@@ -109,6 +109,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*")
     parser.add_argument("--limit", type=float, default=120.0, help="seconds for one row")
+    parser.add_argument("--dims", nargs="+", default=list(DIMS), choices=list(DIMS))
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
@@ -119,7 +120,7 @@ def main():
 
     print("estimator,dim,times the example,fit at 10 x,calls at 10 x,fit (s),calls (s)")
     for name in given.names or sorted(contract.EXAMPLES):
-        for what in DIMS:
+        for what in given.dims:
             command = [sys.executable, __file__, "--one", name, what]
             try:
                 done = subprocess.run(command, capture_output=True, text=True, timeout=given.limit)

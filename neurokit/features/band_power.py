@@ -208,7 +208,7 @@ class BandPower(Saveable, TransformerMixin, BaseEstimator):
         pick = (inside * weight)[:, some].T / len(tapers)
         rows = x.reshape(-1, n_times)  # a few channels at once stay in the cache
         out = np.empty((len(rows), pick.shape[1]))
-        step = max(1, _AT_ONCE // n_fft)
+        step = max(4, _AT_ONCE // n_fft)  # four are transformed side by side
         for start in range(0, len(rows), step):
             row = rows[start : start + step].astype(np.float64)
             density = np.zeros((len(row), len(pick)))
