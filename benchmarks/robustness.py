@@ -11,7 +11,6 @@ import argparse
 import os
 import warnings
 
-import numpy as np
 import pandas as pd
 from bci_mi import BANDS, networks
 from mi_sets import last_run, peterson
@@ -76,11 +75,6 @@ def main():
     print(by.round(3).unstack("level").to_string())
     falls = pd.concat(falls, axis=1).T
     print(falls.groupby(level=0, sort=False).mean().round(3).to_string())
-    names = falls.index.get_level_values(0)
-    print(
-        "channel that counts most, by fold:", dict(zip(falls.index, falls.idxmax(1), strict=True))
-    )
-    print("rows", np.unique(names))
 
 
 if __name__ == "__main__":
