@@ -218,3 +218,35 @@ def test_a_planted_recording_is_found_under_another_name():
     model = small().fit([eeg(), held.rename("another").assign_attrs(note="mine"), eeg(5, 7.3)])
     assert io.fingerprint(held) in model.fingerprints_
     assert io.fingerprint(eeg(seed=8)) not in model.fingerprints_
+
+
+@pytest.mark.parametrize("sizes", [[7], [100, 1, 333], [2000]])
+def test_live_frames_are_those_of_the_whole_recording(sizes):
+    X = eeg(4, 12.0, 128.0)
+    model = small(context=1.5, depth=2).fit(X)
+    whole = model.transform(X)
+    stream, parts, at = model.stream(X), [], 0
+    while at < X.sizes["time"]:
+        size = sizes[len(parts) % len(sizes)]
+        parts.append(stream.push(X.values[:, at : at + size]))
+        at += size
+    joined = np.concatenate([*parts, stream.flush()], 1)
+    np.testing.assert_allclose(joined, whole.values, atol=1e-5)
+    # nothing that comes later changes a frame, and what is older than all contexts neither
+    late = X.copy(data=np.where(np.arange(X.sizes["time"]) < 640, X.values, 0.0))
+    other = model.stream(X)
+    np.testing.assert_allclose(other.push(late.values)[:, :20], whole.values[:, :20], atol=1e-5)
+
+
+def test_live_use_needs_a_context_and_the_rate_of_the_model(fitted):
+    assert not hasattr(fitted, "stream")
+    model = small(context=1.0).fit(eeg(3, 4.0, 128.0))
+    with pytest.raises(ValueError, match=r"must have the model's rate, 128 Hz, got 100 Hz"):
+        model.stream(eeg(3, 4.0))
+    X = eeg(3, 4.0, 128.0).copy()
+    X[0, 5] = np.nan
+    with pytest.raises(ValueError, match="with a context, X must have no gaps"):
+        model.transform(X)
+    assert np.isfinite(model.transform(model.reconstruct(X)).values).all()
+    with pytest.raises(ValueError, match="context"):
+        small(context=-1.0).fit(eeg())

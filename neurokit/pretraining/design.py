@@ -39,11 +39,13 @@ def build_module(design: Json, seed: int = 0) -> MaskedTransformer:
     from neurokit.nn.masked import MaskedTransformer
 
     names = ("width", "depth", "n_heads", "decoder_depth")
+    context = design.get("context")
     n_statistics = len(BANDS) if targets_of(design)["statistics"] else 0
     with seeded(seed):
         return MaskedTransformer(
             sizes_of(design)[1],
             **{name: design[name] for name in names},
+            context=context,
             n_statistics=n_statistics,
         )
 
@@ -61,6 +63,8 @@ def check_design(design: Json) -> None:
         raise ValueError(
             f"MaskedModel: mask_ratio must lie between 0 and 1, got {design['mask_ratio']!r}."
         )
+    if design["context"] is not None:
+        check_positive("MaskedModel", context=design["context"])
     for name in ("channel_dropout", "position_noise"):
         if not 0 <= design[name] < (1 if name == "channel_dropout" else np.inf):
             raise ValueError(

@@ -13,6 +13,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from neurokit.inputs.labels import keep_coords, labelled_or_plain
@@ -22,6 +23,7 @@ from neurokit.persistence import Saveable
 from neurokit.pretraining import recordings
 from neurokit.pretraining.design import build_module, check_design, sizes_of
 from neurokit.pretraining.filling import Filling
+from neurokit.pretraining.live import EmbeddingStream, Frames
 from neurokit.pretraining.places import read_places
 from neurokit.pretraining.running import run_windows
 from neurokit.types import Flags, Floats, Json, Labelled, Recordings
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
 _DESIGN = (
     *("patch", "model_rate", "window", "space", "width", "depth", "n_heads", "decoder_depth"),
-    *("target", "channel_dropout", "position_noise"),
+    *("context", "target", "channel_dropout", "position_noise"),
     *("mask", "mask_ratio", "mask_radius", "mask_span", "batch_tokens", "sampling_rate"),
 )
 
@@ -64,6 +66,10 @@ class MaskedModel(  # type: ignore[call-arg]
         Rate at which patches are taken, in Hz.
     window : float, default=4.0
         What is seen at once, in s.
+    context : float, optional
+        The encoder looks at the present frame and at those less than this before, in s, however
+        long the recording is, and runs live (`stream`); X then has no gaps. Default: at all of a
+        window.
     space : {"places", "none"}, default="places"
         Whether channels tell their places.
     width : int, default=64
@@ -138,6 +144,7 @@ class MaskedModel(  # type: ignore[call-arg]
         *,
         model_rate: float = 128.0,
         window: float = 4.0,
+        context: float | None = None,
         space: str = "places",
         width: int = 64,
         depth: int = 4,
@@ -159,6 +166,7 @@ class MaskedModel(  # type: ignore[call-arg]
         self.patch = patch
         self.model_rate = model_rate
         self.window = window
+        self.context = context
         self.space = space
         self.width = width
         self.depth = depth
@@ -291,6 +299,35 @@ class MaskedModel(  # type: ignore[call-arg]
             mean = np.where(unheard, 0.0, mean)
         filled = self._run(patches, places, seen, fill=True)
         return self._merge(filled, seen, mean, level, signal)
+
+    @available_if(lambda self: self.context is not None)
+    def stream(self, X: Recordings) -> EmbeddingStream:
+        """Begin live use of a model that has a ``context``.
+
+        Parameters
+        ----------
+        X : as in `transform`
+            What came before: it tells the channels, their places and their levels, which hold
+            from now on. Its rate is that of the model: nothing is resampled live.
+
+        Returns
+        -------
+        EmbeddingStream
+            ``push`` takes (n_channels, n_times) and gives the frames that are complete; joined,
+            they are what `transform` gives for a recording of these levels.
+        """
+        check_is_fitted(self, "module_")
+        signal = recordings.read_recording(self, X, self.design_["sampling_rate"])
+        rate = sizes_of(self.design_)[0]
+        if signal.rate != rate:
+            raise ValueError(
+                f"MaskedModel.stream: X must have the model's rate, {float(rate):g} Hz, got"
+                f" {float(signal.rate):g} Hz; resample it before, causally."
+            )
+        _, places, _, (mean, level) = self._patches(signal)
+        return EmbeddingStream(
+            Frames(self.module_, self.design_, places), self.design_, mean, level
+        )
 
     def score(self, X: Recordings, y: object = None) -> float:
         """Return minus the mean squared error of hidden samples, in levels squared.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neurokit.pretraining.design import sizes_of
+from neurokit.pretraining.live import Frames
 from neurokit.types import Flags, Floats, Json
 
 if TYPE_CHECKING:
@@ -54,6 +55,17 @@ def run_windows(
 
     where_to = resolve_device(device)
     rate, hop, window = sizes_of(design)
+    if design.get("context") is not None and not fill:
+        if not seen.all():
+            raise ValueError(
+                "MaskedModel: with a context, X must have no gaps, got NaN; fill them in first, by"
+                " reconstruct."
+            )
+        module.to(where_to)
+        try:
+            return Frames(module, design, places).encode(patches)
+        finally:
+            module.cpu()
     # channels in an order of their own, so that their order in X changes no bit
     order = np.lexsort((patches[0, :, 0, 0], patches.std((0, 2, 3))))
     back = np.argsort(order)

@@ -1,0 +1,95 @@
+"""Embed a live recording frame by frame, with the memory of a causal encoder."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neurokit.pretraining.design import sizes_of
+from neurokit.pretraining.recordings import bring_to_level, cut_patches
+from neurokit.streaming import check_chunk
+from neurokit.types import Floats, Json
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from neurokit.nn.masked import MaskedTransformer
+
+
+class Frames:
+    """Frames that go one by one through a causal encoder, which remembers those before.
+
+    Parameters
+    ----------
+    module : neurokit.nn.masked.MaskedTransformer
+        With a ``context``.
+    design : dict
+    places : ndarray of shape (n_channels, 3)
+    """
+
+    def __init__(self, module: MaskedTransformer, design: Json, places: Floats) -> None:
+        rate, hop, _ = sizes_of(design)
+        self.module, self.step = module, float(hop / rate)
+        self.n_kept = math.ceil((design["context"] - 1e-6) / self.step) - 1
+        self.places = np.asarray(places, np.float32)
+        self.past: list[Tensor] | None = None
+        self.count = 0
+
+    def encode(self, patches: Floats) -> Floats:
+        """Return (trial, channel, frame, width) from patches (trial, channel, frame, sample)."""
+        import torch
+
+        found = []
+        device = self.module.hidden.device
+        where = torch.from_numpy(self.places).to(device).expand(len(patches), -1, -1)
+        with torch.no_grad():
+            for frame in range(patches.shape[2]):
+                x = torch.from_numpy(np.ascontiguousarray(patches[:, :, frame], np.float32))
+                latents, self.past = self.module.advance(
+                    x.to(device), where, self.count * self.step, self.past, self.n_kept
+                )
+                self.count += 1
+                found.append(latents.float().cpu().numpy())
+        width = self.module.norm.normalized_shape[0]
+        empty = np.zeros((len(patches), patches.shape[1], 0, width), np.float32)
+        return np.stack(found, 2) if found else empty
+
+
+class EmbeddingStream:
+    """A live recording under way; see `MaskedModel.stream`.
+
+    Parameters
+    ----------
+    frames : Frames
+    design : dict
+    mean, level : ndarray of shape (n_channels,)
+    """
+
+    def __init__(self, frames: Frames, design: Json, mean: Floats, level: Floats) -> None:
+        self.frames, self.mean, self.level = frames, mean, level
+        self.hop = sizes_of(design)[1]
+        self.waiting = np.zeros((len(mean), 0))
+
+    def push(self, chunk: Floats) -> Floats:
+        """Take the next samples.
+
+        Parameters
+        ----------
+        chunk : ndarray of shape (n_channels, n_times)
+
+        Returns
+        -------
+        ndarray of float32, shape (n_channels, n_frames, latent)
+            Frames that are now complete.
+        """
+        values = check_chunk("MaskedModel", np.asarray(chunk).T, len(self.mean), "samples").T
+        x = np.concatenate([self.waiting, values], 1)
+        patches = cut_patches(bring_to_level(x, self.mean, self.level), self.hop)
+        self.waiting = x[:, patches.shape[1] * self.hop :]
+        return self.frames.encode(patches[None])[0]
+
+    def flush(self) -> Floats:
+        """Return no frame: what is shorter than a patch is not seen."""
+        return self.frames.encode(np.zeros((1, len(self.mean), 0, self.hop)))[0]
