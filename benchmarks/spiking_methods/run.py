@@ -23,6 +23,7 @@ from scipy.stats import t as student
 
 METHODS = {
     "plain": ("plain", "run"),
+    "two layers": ("plain", "run_two_layers"),
     "UltraLIF": ("ultralif", "run"),
     "shrinking time steps": ("shrinking", "run"),
     "conversion of few levels": ("conversion", "run"),
@@ -40,8 +41,12 @@ METHODS = {
 }
 COSTS = {"MACs": "macs", "ACs": "acs", "bytes": "n_bytes"}
 SETS = ("contdata95", "centerout", "placecells", "drift", "braille")
-AGAINST = {"liquid with astrocyte": "liquid", "what and when, three factors": "liquid",
-           "adapted, projections": "adapted"}  # fmt: skip
+AGAINST = {
+    "excitation and inhibition": "two layers",
+    "liquid with astrocyte": "liquid",
+    "what and when, three factors": "liquid",
+    "adapted, projections": "adapted",
+}
 
 
 def evaluate(job):
