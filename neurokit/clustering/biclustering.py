@@ -105,6 +105,9 @@ class BayesianBiclustering(Saveable, TransformerMixin, BaseEstimator):
     chain_agreement_ : pandas.DataFrame
         For every two chains: adjusted Rand index of their partitions of units and of bins, and the
         largest difference of their unit similarities.
+    chains_used_ : list of int
+        Chains that partitions, similarities and latents stand on: those that predict the counts
+        as well as the best, within two standard errors. `rhat_` is that of all chains.
     undecided_ : list
         Units without a spike or without a count.
     draws_ : list of dict
@@ -239,8 +242,8 @@ class BayesianBiclustering(Saveable, TransformerMixin, BaseEstimator):
         silent = (counts.y * counts.keep).sum(1) == 0
         self.undecided_ = [name for name, off in zip(names, silent, strict=True) if off]
         self.posterior_ = posterior.assign_coords(unit=names)
-        self.draws_ = found.whole
         told = summary.summarise(self.posterior_, found, counts)
+        self.draws_, self.chains_used_ = told.whole, told.chains
         self.rhat_, self.ess_ = told.rhat, told.ess
         self.chain_agreement_ = told.agreement
         self.state_similarity_ = told.state_similarity
@@ -430,7 +433,12 @@ class BayesianBiclustering(Saveable, TransformerMixin, BaseEstimator):
                 UserWarning,
                 stacklevel=3,
             )
-        said = summary.doubts(self.rhat_, self.ess_, self.posterior_.sizes["chain"])
+        n_chains = self.posterior_.sizes["chain"]
+        told = [summary.doubts(self.rhat_, self.ess_, n_chains)]
+        left = sorted(set(range(n_chains)) - set(self.chains_used_))
+        if left:
+            told.append(f"chains {left} predict the counts worse than others and are left out")
+        said = "; ".join(filter(None, told))
         if said:
             warnings.warn(
                 f"BayesianBiclustering: {said}; draw more (n_iter) and look at chain_agreement_"

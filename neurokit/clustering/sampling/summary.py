@@ -10,6 +10,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from neurokit.clustering.partitions import posterior_similarity, relabel, summarize_partitions
 from neurokit.clustering.sampling.beginning import begin
+from neurokit.clustering.sampling.judging import choose_chains
 from neurokit.clustering.sampling.model import Chain, Counts, Prior
 from neurokit.clustering.sampling.sweep import log_joint, log_likelihood, sweep
 from neurokit.metrics.convergence import bulk_ess, rank_rhat
@@ -43,6 +44,8 @@ class Told(NamedTuple):
     ess: dict[str, float]
     agreement: pd.DataFrame
     n_groups: tuple[int, int]
+    chains: list[int]  # that the summaries stand on
+    whole: list[State]  # draws of these
 
 
 def run(
@@ -181,10 +184,18 @@ def expand_states(posterior: xr.Dataset, n_times: int) -> NDArray[np.int64]:
 
 
 def summarise(posterior: xr.Dataset, found: Found, counts: Counts) -> Told:
-    """Put all draws into partitions, similarities, latents and doubts; complete whole draws."""
+    """Put draws into partitions, similarities, latents and doubts; complete whole draws.
+
+    Doubts are those of all chains, all else is of the chains that predict well.
+    """
     n_times = counts.y.shape[1]
-    units = posterior["unit_label"].values.astype(np.int64)
-    states = expand_states(posterior, n_times)
+    all_units = posterior["unit_label"].values.astype(np.int64)
+    all_states = expand_states(posterior, n_times)
+    size = len(found.whole) // len(all_units)
+    by_chain = [found.whole[k * size : (k + 1) * size] for k in range(len(all_units))]
+    chosen = choose_chains(by_chain, counts)
+    whole = [draw for k in chosen for draw in by_chain[k]]
+    units, states = all_units[chosen], all_states[chosen]
     unit_labels = summarize_partitions(units)
     looked_at = np.unique(np.linspace(0, n_times - 1, min(n_times, _MOST_BINS)).astype(int))
     on_grid = summarize_partitions(states[..., looked_at])
@@ -197,9 +208,9 @@ def summarise(posterior: xr.Dataset, found: Found, counts: Counts) -> Told:
     scalars = {name: posterior[name].values.astype(float) for name in _SCALARS}
     if np.isfinite(posterior["dispersion"]).all():
         scalars["log_dispersion"] = np.log(posterior["dispersion"].values).mean(-1)
-    latents = _align(found.whole, unit_labels)
+    latents = _align(whole, unit_labels)
     n_states = int(state_labels.max()) + 1
-    for draw in found.whole:
+    for draw in whole:
         table = np.zeros((draw["pi"].shape[0], n_states))
         np.add.at(table, (draw["xi"], state_labels), 1.0)
         draw["state_of"] = table / np.maximum(table.sum(1, keepdims=True), 1)
@@ -211,8 +222,10 @@ def summarise(posterior: xr.Dataset, found: Found, counts: Counts) -> Told:
         latents=latents,
         rhat={name: rank_rhat(values) for name, values in scalars.items()},
         ess={name: bulk_ess(values) for name, values in scalars.items()},
-        agreement=_agreement(units, states[..., looked_at]),
+        agreement=_agreement(all_units, all_states[..., looked_at]),
         n_groups=(int(unit_labels.max()) + 1, n_states),
+        chains=chosen.tolist(),
+        whole=whole,
     )
 
 
