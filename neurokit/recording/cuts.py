@@ -80,8 +80,8 @@ class SignalCut:
         self.ends = self.begins + self.size / float(rate)
         self.x, self.rate = x.transpose(..., "time"), rate
 
-    def take(self, kept: np.ndarray) -> xr.DataArray:
-        """Cut out the windows that are ``kept``; lazy recordings stay lazy."""
+    def take(self, kept: np.ndarray, about: dict[str, Any]) -> xr.DataArray:
+        """Cut out the windows that are ``kept``, labelled with ``about``; lazy stays lazy."""
         x, starts = self.x, self.starts[kept]
         data: Any
         if x.chunks is not None:  # dask; x.data would load what is otherwise lazy
@@ -104,7 +104,7 @@ class SignalCut:
         }
         return xr.DataArray(
             xr.Variable(("trial", *x.dims), data),
-            coords=time.assign(others),
+            coords=time.assign(others | about),
             attrs=x.attrs,
             name=x.name,
         )
@@ -154,8 +154,8 @@ class SpikesCut:
         self.bins = SampleIndex(first, rate, size)
         self.near = slack(start, stop, float(np.abs(onsets).max()))
 
-    def take(self, kept: np.ndarray) -> xr.DataArray:
-        """Count the spikes in the windows that are ``kept``."""
+    def take(self, kept: np.ndarray, about: dict[str, Any]) -> xr.DataArray:
+        """Count the spikes in the windows that are ``kept``, labelled with ``about``."""
         from neurokit.recording.bin_kernels import count_around
 
         x, bins = self.x, self.bins
@@ -180,6 +180,6 @@ class SpikesCut:
         return xr.DataArray(
             values,
             dims=("trial", "unit", "time"),
-            coords=time.assign(unit_coords(x)),
+            coords=time.assign(unit_coords(x) | about),
             attrs={"units": "spikes"},
         )

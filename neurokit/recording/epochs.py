@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Hashable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -78,7 +79,7 @@ def epoch(
         raise ValueError(f"epoch: tmin must lie before tmax, got {tmin!r} and {tmax!r} s.")
     _check_table(events, labels, label)
     marks, marked = find_marks(events, labels, label)
-    chosen = _choose(events if keep_bad else events[~marked], labels, label)
+    chosen = _choose(events if keep_bad or not marked.any() else events[~marked], labels, label)
     onsets = chosen["onset"].to_numpy(np.float64)
     cut: SpikesCut | SignalCut
     if isinstance(x, xr.Dataset):
@@ -94,12 +95,12 @@ def epoch(
         )
     if not keep_bad:
         kept = kept & _clean(marks, kept, cut)
-    trials, rows = cut.take(kept), chosen.loc[kept]
-    about = {str(name): ("trial", _as_values(rows[name])) for name in rows.columns}
+    rows = chosen if kept.all() else chosen.loc[kept]
+    about: dict[str, Any] = {str(name): ("trial", _as_values(rows[name])) for name in rows.columns}
     for name in ("subject", "session", "run"):  # of the whole recording: now of each trial
         if name in x.coords and x.coords[name].ndim == 0 and name not in about:
             about[name] = ("trial", np.array([x.coords[name].item()] * len(rows)))
-    return trials.assign_coords(about)
+    return cut.take(kept, about)
 
 
 def _as_values(column: pd.Series) -> np.ndarray:

@@ -59,6 +59,9 @@ def find_marks(
                 if is_mark(label) and label not in kept:
                     names[(events[place] == label).to_numpy()] = str(label).strip()
     marked = names != ""
+    if not marked.any():
+        nothing = np.empty(0)
+        return Marks(nothing, nothing, np.empty(0, dtype=bool), []), marked
     rows, found = events[marked], names[marked].tolist()
     starts = in_seconds(rows["onset"].to_numpy(), "epoch", "onsets")
     cuts = np.array([_is_cut(label) for label in found], dtype=bool)
