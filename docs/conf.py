@@ -1,8 +1,12 @@
 """Sphinx: numpydoc for the API, a gallery whose examples run at every build."""
 
 import os
+import sys
+from pathlib import Path
 
 import neurokit
+
+sys.path.insert(0, str(Path(__file__).parent))  # for mathtext
 
 os.environ.setdefault("MPLBACKEND", "agg")
 
@@ -17,6 +21,7 @@ extensions = [
     "numpydoc",
     "myst_parser",
     "sphinx_gallery.gen_gallery",
+    "mathtext",
 ]
 exclude_patterns = ["_build", "examples", "decoders/*.md", "**/GALLERY_HEADER.rst"]
 source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
@@ -25,6 +30,7 @@ autodoc_typehints = "none"  # the docstrings tell dims and units, which types do
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 myst_enable_extensions = ["dollarmath"]
+html_math_renderer = "mathtext"
 
 templates_path = ["templates"]
 html_static_path = ["static"]
@@ -46,6 +52,7 @@ sphinx_gallery_conf = {
     "filename_pattern": r"/plot_",
     "abort_on_example_error": True,
     "min_reported_time": 1,
+    "write_computation_times": False,
     "download_all_examples": False,
     "remove_config_comments": True,
     "matplotlib_animations": True,
