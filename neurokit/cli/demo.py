@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from neurokit import datasets, io, plotting, recording
 from neurokit.cli.contents import open_session
+from neurokit.cli.demo_filling import fill_in
 from neurokit.cli.demo_trials import first_look, flicker, motor_imagery
 from neurokit.cli.demo_units import find_communities, find_states
 from neurokit.cli.pipelines import decode_movement
@@ -181,6 +182,7 @@ SECTIONS: list[Callable[[Report, Path, int], list[Row]]] = [
     flicker,
     reaching,
     tokens,
+    fill_in,
     find_states,
     find_communities,
 ]
