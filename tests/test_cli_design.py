@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from neurokit.cli.design import choose_design, choose_window
+from neurokit.cli.design import choose_column, choose_design, choose_window, label_by
 
 
 def table(rng, n_trials, conditions, stages=(), every=6.0):
@@ -59,3 +59,24 @@ def test_windows_do_not_reach_the_next_event(rng):
     assert start == 0.0
     assert (np.diff(onsets) < stop).mean() < 0.11
     assert choose_window(np.array([1.0])) == (0.0, 3.0)
+
+
+def test_a_table_of_trials_is_told_apart_by_its_conditions(rng):
+    n = 60
+    trials = pd.DataFrame({"onset": np.arange(n) * 5.0, "label": "trials"})
+    trials["number"] = np.arange(n)
+    trials["block"] = np.repeat([1, 2], n // 2)  # takes one turn only, and is a number
+    trials["side"] = rng.choice(["left", "right"], n)
+    licks = pd.DataFrame({"onset": rng.uniform(0, 300, 500), "label": "lick", "side": "n/a"})
+    assert choose_column(pd.concat([licks, trials])) == ("trials", "side")
+    assert choose_column(trials[["onset", "label", "number"]]) is None
+
+
+def test_values_of_a_column_label_the_events_that_have_one():
+    events = pd.DataFrame({"onset": [0.0, 1.0, 2.0, 3.0], "label": "trials"})
+    events["category"] = [2.0, np.nan, 1.0, 2.0]
+    events["side"] = ["left", "n/a", None, "right"]
+    assert label_by(events, "category")["label"].tolist() == ["2", "1", "2"]
+    assert label_by(events, "side")["label"].tolist() == ["left", "right"]
+    assert label_by(events, "side")["onset"].tolist() == [0.0, 3.0]
+    assert label_by(events.assign(x=[0.5, 1.0, 2.0, 3.0]), "x")["label"].iloc[0] == "0.5"

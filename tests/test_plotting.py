@@ -45,6 +45,11 @@ def test_signal_draws_each_channel_in_its_row_and_the_events(eeg):
     assert ax.get_xlabel() == "Time (s)"
 
 
+def test_events_without_a_label_are_drawn_as_such(eeg):
+    events = eeg.events.iloc[:2].assign(label=["one", np.nan])
+    assert _legend(plotting.plot_signal(eeg.signal, events=events)) == ["one", "no label"]
+
+
 def test_psd_shows_the_density_in_its_unit():
     rate, amplitude = 200.0, 3.0
     t = np.arange(0, 20, 1 / rate)

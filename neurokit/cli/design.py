@@ -73,6 +73,45 @@ def choose_design(events: pd.DataFrame) -> Design | None:
     return Design(best, window, words)
 
 
+def choose_column(events: pd.DataFrame) -> tuple[str, str] | None:
+    """Choose a column that tells the rows of one label apart as conditions do.
+
+    Texts come before numbers, and columns in their order. Rows of one label are those of one
+    table of trials: where it holds conditions, they were written down as such.
+
+    Parameters
+    ----------
+    events : DataFrame with columns onset (s) and label (text)
+
+    Returns
+    -------
+    (label, column), or None where no column looks like conditions
+    """
+    for texts in (True, False):
+        for label, rows in events.groupby("label", sort=False):
+            for name in rows.columns.difference(["onset", "duration", "label"], sort=False):
+                values = rows[name].replace("n/a", np.nan)
+                if pd.api.types.is_numeric_dtype(values) is texts or values.isna().any():
+                    continue
+                number = values.value_counts()
+                if not (2 <= len(number) <= MOST and number.min() >= LEAST):
+                    continue
+                found = choose_design(label_by(rows, name))
+                if found is not None and len(found.labels) == len(number):
+                    return str(label), str(name)
+    return None
+
+
+def label_by(events: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return the events that have a value in a column, labelled by it; 2.0 is written as 2."""
+    values = events[column].replace("n/a", np.nan)
+    held = values.notna()
+    values = values[held]
+    if pd.api.types.is_float_dtype(values) and (values % 1 == 0).all():
+        values = values.astype("int64")
+    return events[held].assign(label=values.astype(str))
+
+
 def choose_window(onsets: np.ndarray) -> tuple[float, float]:
     """Return a window of at most 3 s that hardly ever reaches the next event."""
     gaps = np.diff(np.sort(onsets))

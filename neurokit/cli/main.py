@@ -354,6 +354,7 @@ def _run(chosen: argparse.Namespace) -> None:
     check_writable(out)
     _use_no_screen()
     from neurokit.cli.contents import open_session
+    from neurokit.cli.design import label_by
     from neurokit.cli.run import report_session
 
     session = open_session(chosen.file, chosen.rate)
@@ -362,7 +363,7 @@ def _run(chosen: argparse.Namespace) -> None:
         if table is None or chosen.by not in table:
             held = [] if table is None else table.columns.tolist()
             raise ValueError(f"--by: events have no column {chosen.by!r}; there are {held}.")
-        session = session._replace(events=table.assign(label=table[chosen.by].astype(str)))
+        session = session._replace(events=label_by(table, chosen.by))
     from tqdm import tqdm
 
     with tqdm(desc="report", unit=" parts", disable=None, leave=False) as steps:

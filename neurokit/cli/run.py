@@ -13,7 +13,13 @@ from sklearn.preprocessing import FunctionTransformer
 
 from neurokit import plotting, recording
 from neurokit.cli.contents import Session, even
-from neurokit.cli.design import LEAST, choose_design, choose_window
+from neurokit.cli.design import (
+    LEAST,
+    choose_column,
+    choose_design,
+    choose_window,
+    label_by,
+)
 from neurokit.cli.pipelines import (
     decode_movement,
     evaluate_quietly,
@@ -215,7 +221,7 @@ def _events(
     labels: Sequence[str] | None,
     window: Sequence[float] | None,
 ) -> bool:
-    events = events.assign(label=events["label"].astype(str))
+    events = label_by(events, "label")
     number = events["label"].value_counts()
     if labels and (missing := [name for name in labels if name not in number]):
         raise ValueError(
@@ -229,6 +235,14 @@ def _events(
         chosen = events[events["label"].isin(labels)].reset_index(drop=True)
         span = window or choose_window(chosen["onset"].to_numpy(float))
         words = f"Told apart, as asked: {', '.join(labels)}."
+    elif session.path.suffix == ".nwb" and (column := choose_column(events)) is not None:
+        rows = label_by(events[events["label"] == column[0]], column[1])
+        chosen = rows.reset_index(drop=True)
+        span = window or choose_window(chosen["onset"].to_numpy(float))
+        words = (
+            f"Told apart: the {column[0]} by their column {column[1]}. Choose another with --by"
+            " COLUMN, or events by their labels with --labels A,B."
+        )
     elif (design := choose_design(events)) is not None:
         chosen = events[events["label"].isin(design.labels)].reset_index(drop=True)
         span, words = window or design.window, design.words

@@ -93,9 +93,10 @@ def mark_events(ax: "Axes", events: pd.DataFrame | None, start: float, stop: flo
     if events is None:
         return
     inside = events[(events["onset"] >= start) & (events["onset"] <= stop)]
-    names = list(dict.fromkeys(inside["label"].astype(str)))
+    inside = inside.assign(label=inside["label"].fillna("no label").astype(str))
+    names = list(dict.fromkeys(inside["label"]))
     for k, name in enumerate(names[: len(COLORS) - 1]):
-        onsets = inside["onset"][inside["label"].astype(str) == name]
+        onsets = inside["onset"][inside["label"] == name]
         for place, onset in enumerate(onsets):
             ax.axvline(
                 onset,
