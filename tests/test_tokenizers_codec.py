@@ -555,7 +555,8 @@ def test_other_streams_are_refused(codec):
 
 
 def test_unknown_weights_are_refused():
-    with pytest.raises(ValueError, match=r"name must be one of \['eeg-small'\], got 'eeg-huge'"):
+    expected = r"name must be one of \['eeg-small'\], a path or 'user/name', got 'eeg-huge'"
+    with pytest.raises(ValueError, match=expected):
         CodecTokenizer.from_pretrained("eeg-huge")
 
 

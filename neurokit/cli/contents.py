@@ -450,7 +450,7 @@ def _shape(x: xr.DataArray) -> str:
 
 def _units(x: xr.DataArray) -> str:
     if "units" in x.coords:
-        return _tally(x["units"].values.tolist())
+        return _tally([unit or "no unit" for unit in x["units"].values.tolist()])
     return str(x.attrs.get("units", "not stated")) or "not stated"
 
 
