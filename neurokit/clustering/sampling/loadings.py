@@ -224,7 +224,8 @@ def reassign(  # type: ignore[no-untyped-def]
             then -= weight[chosen] + log_student(new, modes[i, chosen], roots[i, chosen])
             if np.log(rng.random()) < then - now:
                 z[i] = chosen
-                theta[i] = new
+                for a in range(len(new)):  # as a slice, compiling it takes two seconds more
+                    theta[i, a] = new[a]
                 accepted += 1
         sizes[z[i]] += 1
     return accepted
