@@ -177,12 +177,45 @@ def cut_time(x, rows, draw):
     return select_time(x, start, high), kept
 
 
+def drop_some(x, rows, draw):
+    gone = draw(st.sets(st.integers(0, len(rows) - 1)))
+    kept = [row for k, row in enumerate(rows) if k not in gone]
+    if draw(st.booleans()):
+        return x.drop_isel(unit=np.array(sorted(gone), dtype=int)), kept
+    names = np.array([rows[k][0] for k in sorted(gone)], dtype=object)
+    return x.drop_sel(unit=names), kept
+
+
+def ask_in_words(x, rows, draw):
+    return x.query(unit="region == 'M1'"), [row for row in rows if row[1] == "M1"]
+
+
+def take_ends(x, rows, draw):
+    n = draw(st.integers(1, 4))
+    return draw(
+        st.sampled_from(
+            [
+                (x.head(unit=n), rows[:n]),
+                (x.tail(unit=n), rows[-n:]),
+                (x.thin(unit=n), rows[::n]),
+                (x.loc[{"unit": [row[0] for row in rows[::-1]]}], rows[::-1]),
+            ]
+        )
+    )
+
+
+def through_dict(x, rows, draw):
+    return check_spikes(xr.Dataset.from_dict(x.to_dict()), "here"), rows
+
+
 OPERATIONS = [
+    *(drop_some, ask_in_words, take_ends, through_dict),
     *(by_position, by_slice, by_mask, by_id, by_region, by_count, sort_units, sort_regions),
     *(join_pieces, join_units, map_groups, list_groups, rename_units, roll_units, assign, copy),
     *(turn_round, cut_time, rename_dim, through_plain_netcdf),
 ]
-NEED_UNITS = {map_groups, list_groups, roll_units}
+NEED_UNITS = {map_groups, list_groups, roll_units, drop_some, ask_in_words, take_ends}
+NEED_UNITS |= {through_dict}
 
 
 def run_chain(data):
@@ -212,7 +245,7 @@ def run_chain(data):
         assert trains(check_spikes(one, "here")) == [train], done
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=100, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_chains_of_operations_give_what_plain_lists_give(data):
     run_chain(data)
