@@ -1,6 +1,7 @@
 """Sphinx: numpydoc for the API, a gallery whose examples run at every build."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -63,3 +64,17 @@ suppress_warnings = [
     "config.cache",  # the gallery's settings hold objects that cannot be cached
     "ref.ref",  # docstrings inherited from scikit-learn point into its own pages
 ]
+
+
+def ask_nobody_for_icons(app, exception):
+    """Take the link to an icon font out of pages with animations: the theme brings these icons."""
+    link = re.compile(r'<link rel="stylesheet"\s+href="https://maxcdn[^>]*>')
+    for page in Path(app.outdir).glob("auto_examples/*.html"):
+        text = page.read_text(encoding="utf-8")
+        if link.search(text):
+            page.write_text(link.sub("", text), encoding="utf-8")
+
+
+def setup(app):
+    """Connect what runs when all pages are written."""
+    app.connect("build-finished", ask_nobody_for_icons)
