@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -41,6 +41,8 @@ class Saveable:
     ...     Mean.load(path).mean_
     array([0.5, 0.5])
     """
+
+    _shipped: ClassVar[Path | None] = None  # folder of the weights that come with the package
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the estimator, fitted or not, to one file.
@@ -123,8 +125,23 @@ class Saveable:
             If a repository is named and huggingface_hub is not installed
             (``pip install "neurokit-brain[share]"``).
         """
+        known = cls._list_shipped()
+        if cls._shipped is not None and name in known:
+            return cls.load(cls._shipped / f"{name}.safetensors")
+        if known and isinstance(name, str) and "/" not in name and not Path(name).exists():
+            raise ValueError(
+                f"{cls.__name__}: name must be one of {known}, a path or 'user/name', got"
+                f" {name!r}."
+            )
         caller = f"{cls.__name__}.from_pretrained"
         return cls.load(find_weights(name, caller, revision=revision))
+
+    @classmethod
+    def _list_shipped(cls) -> list[str]:
+        """Name the weights that come with the package."""
+        if cls._shipped is None:
+            return []
+        return sorted(path.stem for path in cls._shipped.glob("*.safetensors"))
 
     def push_to_hub(
         self, repository: str, *, message: str = "Upload weights", private: bool = False

@@ -133,6 +133,8 @@ class MaskedModel(  # type: ignore[call-arg]
     Frozen({'channel': 6, 'frame': 32, 'latent': 16})
     """
 
+    _shipped = Path(__file__).parent / "weights"
+
     design_: Json
     module_: MaskedTransformer
     history_: list[dict[str, float]]
@@ -368,17 +370,7 @@ class MaskedModel(  # type: ignore[call-arg]
         sampling_rate : float, optional
             Rate of the plain arrays that are to come, in Hz; labelled ones know theirs.
         """
-        folder = Path(__file__).parent / "weights"
-        known = sorted(path.stem for path in folder.glob("*.safetensors"))
-        if name in known:
-            model = cls.load(folder / f"{name}.safetensors")
-        elif isinstance(name, str) and "/" not in name and not Path(name).exists():
-            raise ValueError(
-                f"{cls.__name__}: name must be one of {known}, a path or 'user/name', got"
-                f" {name!r}."
-            )
-        else:
-            model = super().from_pretrained(name, revision=revision)
+        model = super().from_pretrained(name, revision=revision)
         if sampling_rate is not None:
             model.sampling_rate = model.design_["sampling_rate"] = sampling_rate
         return model

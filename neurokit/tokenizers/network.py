@@ -39,6 +39,7 @@ class NetworkTokenizer(SignalTokenizer):
     and how, and has the parameters that are named here. ``fit`` keeps the design as ``design_``.
     """
 
+    _shipped = Path(__file__).parent / "weights"
     _Design: ClassVar[type[CodecDesign]] = CodecDesign
     beam: int
     trainer: Trainer | None
@@ -140,18 +141,8 @@ class NetworkTokenizer(SignalTokenizer):
         sampling_rate : float, optional
             Rate of the plain arrays that are to come, in Hz; labelled ones know theirs.
         """
-        folder = Path(__file__).parent / "weights"
-        known = sorted(path.stem for path in folder.glob("*.safetensors"))
-        if name in known:
-            tokenizer = cls.load(folder / f"{name}.safetensors")
-        elif isinstance(name, str) and "/" not in name and not Path(name).exists():
-            raise ValueError(
-                f"{cls.__name__}: name must be one of {known}, a path or 'user/name', got"
-                f" {name!r}."
-            )
-        else:
-            tokenizer = super().from_pretrained(name, revision=revision)
-        if sampling_rate is not None or name in known:
+        tokenizer = super().from_pretrained(name, revision=revision)
+        if sampling_rate is not None or name in cls._list_shipped():
             tokenizer.sampling_rate = tokenizer.plain_rate_ = sampling_rate
         return tokenizer
 
