@@ -26,6 +26,7 @@ def root_of(a, root):  # type: ignore[no-untyped-def]
             for c in range(j):
                 s -= root[i, c] * root[j, c]
             root[i, j] = s / root[j, j]
+            root[j, i] = 0.0
     return True
 
 

@@ -10,6 +10,7 @@ import math
 import numpy as np
 from numba import njit
 
+from neurokit.clustering.sampling.filters import root_of
 from neurokit.clustering.sampling.likelihood import curves, unit_log_likelihood
 
 FREEDOM = 8.0  # of the Student density: tails heavier than those of any posterior here
@@ -44,25 +45,6 @@ def _objective(y, keep, r, log_r, x, theta, precision, slope, hess):  # type: ig
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _cholesky(a, root):  # type: ignore[no-untyped-def]
-    q = len(a)
-    for j in range(q):
-        s = a[j, j]
-        for k in range(j):
-            s -= root[j, k] ** 2
-        if not (s > 0 and s < np.inf):
-            return False
-        root[j, j] = np.sqrt(s)
-        for i in range(j + 1, q):
-            s = a[i, j]
-            for k in range(j):
-                s -= root[i, k] * root[j, k]
-            root[i, j] = s / root[j, j]
-            root[j, i] = 0.0
-    return True
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
 def fit_loading(y, keep, r, x, precision, mode, root):  # type: ignore[no-untyped-def]
     """Find the mode for one unit and one trajectory; return the log evidence.
 
@@ -93,7 +75,7 @@ def fit_loading(y, keep, r, x, precision, mode, root):  # type: ignore[no-untype
         return -np.inf
     trial = np.empty(q)
     for _ in range(60):
-        if not _cholesky(hess, root):
+        if not root_of(hess, root):
             return -np.inf
         for a in range(q):
             s = slope[a]
