@@ -81,5 +81,6 @@ def _sizes_of_pieces(X: xr.DataArray, space: str, along: str) -> Floats:
     else:
         starts = np.linspace(0, n_times - n, min(_PIECES, max(n_times // n, 1))).astype(int)
         pieces = np.stack([values[0, channels, s : s + n] for s in starts])
-    steps = np.abs(np.diff(pieces, axis=-1)).mean(axis=-1, dtype=np.float64)
-    return np.asarray(np.median(steps, axis=1))
+    with np.errstate(all="ignore"):  # infinity is refused elsewhere, in better words
+        steps = np.abs(np.diff(pieces, axis=-1)).mean(axis=-1, dtype=np.float64)
+        return np.asarray(np.median(steps, axis=1))
