@@ -7,7 +7,8 @@ from pathlib import Path
 
 import neurokit
 
-sys.path.insert(0, str(Path(__file__).parent))  # for mathtext
+sys.path.insert(0, str(Path(__file__).parent))  # for mathtext and stored
+import stored
 
 os.environ.setdefault("MPLBACKEND", "agg")
 
@@ -23,6 +24,7 @@ extensions = [
     "myst_parser",
     "sphinx_gallery.gen_gallery",
     "mathtext",
+    "stored",
 ]
 exclude_patterns = ["_build", "examples", "decoders/*.md", "**/GALLERY_HEADER.rst"]
 source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
@@ -50,7 +52,7 @@ html_sidebars = {"index": []}
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "auto_examples",
-    "filename_pattern": r"/plot_",
+    "filename_pattern": r"/(plot|recorded)_" if stored.HERE else r"/plot_",
     "abort_on_example_error": True,
     "min_reported_time": 1,
     "write_computation_times": False,

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 import neurokit
-from neurokit.cli import populations
+from neurokit.cli import conditions, populations
 from neurokit.cli.main import main
 from neurokit.cli.report import Report
 from neurokit.io import read_session, read_traces, write_edf
+from neurokit.plotting import plot_traces
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def test_traces_are_in_sessions_and_reports(plane, matrix, tmp_path, capsys):
         assert held["warnings"] == []
         out = tmp_path / f"{path.name}.html"
         assert main(["run", str(path), "--out", str(out), *rate]) == 0
-        assert "units that change most" in out.read_text()
+        assert "of all units." in out.read_text()
         capsys.readouterr()
 
 
@@ -143,3 +144,49 @@ def test_a_folder_becomes_an_overview_and_a_page_for_each_recording(plane, tmp_p
     (tmp_path / "empty").mkdir()
     assert main(["report", str(tmp_path / "empty")]) == 1
     assert "holds no recordings that neurokit reads" in capsys.readouterr().err
+
+
+def test_time_counts_frames_where_nobody_says_the_rate(plane, tmp_path, capsys):
+    assert main(["info", str(plane)]) == 0
+    said = capsys.readouterr().out
+    assert "not known: time counts frames (--rate HZ" in said
+    assert "Hz (" not in said
+    x = read_traces(plane, sampling_rate=1.0).assign_attrs(clock="frames")
+    assert x.nk.describe()["rate"] == "not known: time counts frames"
+    assert "duration" not in x.nk.describe()
+    assert plot_traces(x).get_xlabel() == "Frame"
+
+
+def test_of_several_matrices_the_plainest_is_taken_and_another_by_name(tmp_path, capsys):
+    path = tmp_path / "worms.h5"
+    rng = np.random.default_rng(0)
+    with h5py.File(path, "w") as file:
+        file["gcamp/traces"], file["gcamp/traces_raw"] = rng.random((2, 300, 7))
+    assert main(["info", str(path), "--rate", "4"]) == 0
+    said = capsys.readouterr().out
+    assert "gcamp/traces, gcamp/traces_raw may be traces; the first is taken" in said
+    assert main(["info", str(path), "--rate", "4", "--series", "traces_raw"]) == 0
+    assert "may be traces" not in capsys.readouterr().out
+    assert main(["info", str(path), "--series", "nobody"]) == 1
+    assert "expects one matrix of traces 'nobody'" in capsys.readouterr().err
+
+
+def test_conditions_are_drawn_beside_what_was_decoded():
+    rng = np.random.default_rng(0)
+    labels = np.array(["left", "right"] * 10)
+    onsets = 2.0 + 3 * np.arange(20)
+    values = rng.normal(size=(3, 70 * 50))
+    for onset in onsets[labels == "left"]:
+        values[1, int(onset * 50) + 25 : int(onset * 50) + 40] += 6
+    x = neurokit.signal(values, sampling_rate=50, channels=["a", "b", "c"], types="eeg")
+    events = neurokit.events(onsets, label=labels)
+    report = Report("a")
+    report.section("pictures")
+    conditions.show_means(report, x, events, (0.0, 1.0))
+    busy = np.sort(np.concatenate([t + rng.random(9) for t in onsets[labels == "left"]]))
+    spikes = neurokit.spikes({"slow": onsets + 0.1, "busy": busy}, stop=70.0)
+    trials = neurokit.epoch(spikes, events, tmin=0.0, tmax=1.0, bin_width=1.0)
+    conditions.show_psth(report, spikes, trials, events, (0.0, 1.0))
+    page = report.to_html()
+    assert page.count("<img") == 2
+    assert "Spikes of unit busy" in page

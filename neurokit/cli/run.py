@@ -12,6 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from neurokit import plotting, recording
+from neurokit.cli.conditions import clean, show_means, show_psth
 from neurokit.cli.contents import Session, even
 from neurokit.cli.design import (
     LEAST,
@@ -101,7 +102,7 @@ def show_signal(report: Report, name: str, x: xr.DataArray, events: pd.DataFrame
 
 
 def show_traces(report: Report, name: str, x: xr.DataArray, events: pd.DataFrame | None) -> None:
-    """Add a stretch of the traces that change most, and all of them as an image."""
+    """Add a stretch of the traces that change most."""
     x = x.transpose("unit", "time")
     if x.sizes["time"] < 8 or not x.sizes["unit"] or not even(x):
         return
@@ -110,10 +111,13 @@ def show_traces(report: Report, name: str, x: xr.DataArray, events: pd.DataFrame
     with np.errstate(invalid="ignore"):
         swing = np.nan_to_num(np.nanstd(np.where(np.isfinite(stretch), stretch, np.nan), axis=1))
     most = np.sort(np.argsort(-swing, kind="stable")[:24])
+    frames = x.attrs.get("clock") == "frames"
+    seconds = f"{stretch.sizes['time'] / _rate(stretch):.3g} {'frames' if frames else 's'}"
+    which = f"the {len(most)} of {x.sizes['unit']} units that change most"
+    if len(most) == x.sizes["unit"]:
+        which = "all units"
     report.figure(
-        plotting.plot_traces(stretch.isel(unit=most), events=events),
-        f"{stretch.sizes['time'] / _rate(stretch):.3g} s of the {len(most)} of {x.sizes['unit']}"
-        " units that change most.",
+        plotting.plot_traces(stretch.isel(unit=most), events=events), f"{seconds} of {which}."
     )
 
 
@@ -126,7 +130,8 @@ def show_spikes(report: Report, x: xr.Dataset, events: pd.DataFrame | None) -> N
     if start < stop:
         report.figure(
             plotting.plot_raster(x, start=start, stop=stop, events=events),
-            f"{stop - start:.3g} s of the spikes of {x.sizes['unit']} units, one row for each.",
+            f"{stop - start:.3g} s of the spikes of"
+            f" {x.sizes['unit']} unit{'s' * (x.sizes['unit'] != 1)}, one row for each.",
         )
 
 
@@ -274,7 +279,7 @@ def _classes(
         trials = _always_observed(trials)
         pipelines = {"spike counts, LDA": make_pipeline(FunctionTransformer(_flat), lda())}
     else:
-        trials = _clean(recording.epoch(x, events, tmin=tmin, tmax=tmax))
+        trials = clean(recording.epoch(x, events, tmin=tmin, tmax=tmax))
         pipelines = _signal_pipelines(trials, tmax - tmin)
     _, counts = np.unique(trials["label"].values, return_counts=True)
     if len(counts) < 2 or counts.min() < 2 or not trials.size:
@@ -296,6 +301,10 @@ def _classes(
             plotting.plot_confusion(trials["label"].values, found.predicted(best)),
             f"What was taken for what: {best}.",
         )
+    if name == "spikes":
+        show_psth(report, x, trials, events, window)
+    else:
+        show_means(report, x, events, window)
     report.heading("Protocol card")
     report.facts(found.card.facts())
     return True
@@ -353,13 +362,6 @@ def _evoked(x: xr.DataArray) -> np.ndarray:
     whole = max(1, values.shape[-1] // size) * size
     means = values[..., :whole].reshape(*values.shape[:2], -1, min(size, whole)).mean(axis=-1)
     return (means - values.mean(axis=-1, keepdims=True)).reshape(len(values), -1)
-
-
-def _clean(trials: xr.DataArray) -> xr.DataArray:
-    """Leave out channels with missing samples, or without any change."""
-    values = np.asarray(trials.transpose("channel", "trial", "time").values)
-    good = np.isfinite(values).all(axis=(1, 2)) & (values != values[:, :1, :1]).any(axis=(1, 2))
-    return trials.isel(channel=np.flatnonzero(good))
 
 
 def _by_sensor(name: str, x: xr.DataArray) -> list[tuple[str, xr.DataArray]]:

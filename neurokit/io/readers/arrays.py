@@ -52,7 +52,8 @@ def say_no_layout(path: Path, names: list[str]) -> str:
     """Return the sentence on arrays of which none says what it is."""
     return (
         f"{path}: holds the arrays {names}, of which none says that it is spike times; read it"
-        " yourself and label them with neurokit.spikes(times, stop=...)."
+        " yourself and label them with neurokit.signal(values, sampling_rate=...), neurokit.traces"
+        " or neurokit.spikes(times, stop=...)."
     )
 
 

@@ -21,21 +21,14 @@ _CLOCKS = re.compile(
 
 def read_matrix(path: Path, sampling_rate: float | None, series: str | None) -> xr.DataArray:
     """Read the matrix of traces; see `neurokit.io.read_traces`."""
-    with say_which(path):
-        held = _hdf5(path) if h5py.is_hdf5(path) else _mat(path)
-    flat = {n: v for n, v in held.items() if v.ndim == 2 and min(v.shape) > 0 and max(v.shape) > 9}
-    wide = {n: v for n, v in flat.items() if max(v.shape) > 3 * min(v.shape)}
-    names = [n for n in flat if series in (n, n.rsplit("/", 1)[-1])] if series else list(wide)
-    if series is None and len(names) > 1:
-        names = [n for n in names if _TELLING.search(n.rsplit("/", 1)[-1])] or names
-        largest = max(wide[n].size for n in names)
-        names = [n for n in names if wide[n].size == largest] if largest else names
+    held = _read(path)
+    names = _candidates(held, series)
     if len(names) != 1:
         raise ValueError(
             f"{path}: expects one matrix of traces{f' {series!r}' if series else ''}, found"
             f" {names or list(held)[:12] or 'none'}; choose by series=."
         )
-    values = np.asarray(flat[names[0]], dtype=np.float32)
+    values = np.asarray(held[names[0]], dtype=np.float32)
     values = values if values.shape[1] >= values.shape[0] else values.T
     start = 0.0
     if sampling_rate is None:
@@ -43,6 +36,26 @@ def read_matrix(path: Path, sampling_rate: float | None, series: str | None) -> 
     x = traces(values, sampling_rate=sampling_rate, start=start, units="a.u.")
     with np.errstate(invalid="ignore"):
         return x.assign_coords(constant=("unit", ~(np.ptp(x.values, axis=1) > 0)))
+
+
+def list_matrices(path: Path) -> list[str]:
+    """Return the names of the matrices that may be the traces of a file, the plainest first."""
+    return sorted(_candidates(_read(path), None), key=lambda name: (len(name), name))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    with say_which(path):
+        return _hdf5(path) if h5py.is_hdf5(path) else _mat(path)
+
+
+def _candidates(held: dict[str, Any], series: str | None) -> list[str]:
+    flat = {n: v for n, v in held.items() if v.ndim == 2 and min(v.shape) > 0 and max(v.shape) > 9}
+    if series:
+        return [n for n in flat if series in (n, n.rsplit("/", 1)[-1])]
+    wide = {n: v for n, v in flat.items() if max(v.shape) > 3 * min(v.shape)}
+    names = [n for n in wide if _TELLING.search(n.rsplit("/", 1)[-1])] or list(wide)
+    largest = max((wide[n].size for n in names), default=0)
+    return [n for n in names if wide[n].size == largest]
 
 
 def _clock(path: Path, held: dict[str, Any], n: int) -> tuple[float, float]:
