@@ -267,14 +267,14 @@ def _events(
 def _classes(
     report: Report,
     name: str,
-    x: xr.DataArray,
+    x: xr.DataArray | xr.Dataset,
     events: pd.DataFrame,
     window: Sequence[float],
     words: str,
 ) -> bool:
     """Tell events apart by what follows them; false when too few windows fit the recording."""
     tmin, tmax = window
-    if name == "spikes":
+    if isinstance(x, xr.Dataset):
         trials = recording.epoch(x, events, tmin=tmin, tmax=tmax, bin_width=tmax - tmin)
         trials = _always_observed(trials)
         pipelines = {"spike counts, LDA": make_pipeline(FunctionTransformer(_flat), lda())}
@@ -301,7 +301,7 @@ def _classes(
             plotting.plot_confusion(trials["label"].values, found.predicted(best)),
             f"What was taken for what: {best}.",
         )
-    if name == "spikes":
+    if isinstance(x, xr.Dataset):
         show_psth(report, x, trials, events, window)
     else:
         show_means(report, x, events, window)
