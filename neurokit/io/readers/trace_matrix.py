@@ -2,7 +2,6 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -43,12 +42,12 @@ def list_matrices(path: Path) -> list[str]:
     return sorted(_candidates(_read(path), None), key=lambda name: (len(name), name))
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> dict[str, np.ndarray]:
     with say_which(path):
         return _hdf5(path) if h5py.is_hdf5(path) else _mat(path)
 
 
-def _candidates(held: dict[str, Any], series: str | None) -> list[str]:
+def _candidates(held: dict[str, np.ndarray], series: str | None) -> list[str]:
     flat = {n: v for n, v in held.items() if v.ndim == 2 and min(v.shape) > 0 and max(v.shape) > 9}
     if series:
         return [n for n in flat if series in (n, n.rsplit("/", 1)[-1])]
@@ -58,7 +57,7 @@ def _candidates(held: dict[str, Any], series: str | None) -> list[str]:
     return [n for n in names if wide[n].size == largest]
 
 
-def _clock(path: Path, held: dict[str, Any], n: int) -> tuple[float, float]:
+def _clock(path: Path, held: dict[str, np.ndarray], n: int) -> tuple[float, float]:
     for name, value in held.items():
         if _CLOCKS.search(name) and value.size == n and value.dtype.kind in "fiu":
             try:
@@ -75,8 +74,8 @@ def _clock(path: Path, held: dict[str, Any], n: int) -> tuple[float, float]:
     )
 
 
-def _hdf5(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _hdf5(path: Path) -> dict[str, np.ndarray]:
+    found: dict[str, np.ndarray] = {}
 
     def look(name: str, thing: object) -> None:
         wanted = isinstance(thing, h5py.Dataset) and thing.dtype.kind in "fiu" and thing.ndim < 3
@@ -88,7 +87,7 @@ def _hdf5(path: Path) -> dict[str, Any]:
     return {name: np.asarray(value) for name, value in found.items()}
 
 
-def _mat(path: Path) -> dict[str, Any]:
+def _mat(path: Path) -> dict[str, np.ndarray]:
     from scipy.io import loadmat
 
     check_mat(path)
