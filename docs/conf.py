@@ -29,6 +29,7 @@ extensions = [
 exclude_patterns = ["_build", "examples", "decoders/*.md", "**/GALLERY_HEADER.rst"]
 source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
 autosummary_generate = True
+toc_object_entries_show_parents = "hide"
 autodoc_typehints = "none"  # the docstrings tell dims and units, which types do not
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
@@ -53,6 +54,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"/(plot|recorded)_" if stored.HERE else r"/plot_",
+    "within_subsection_order": "stored.RecordingsFirst",
     "abort_on_example_error": True,
     "min_reported_time": 1,
     "write_computation_times": False,

@@ -24,6 +24,17 @@ _WORDS = """
 """
 
 
+class RecordingsFirst:
+    """Order examples: those on recordings, then those on simulations, each by name."""
+
+    def __init__(self, source):
+        self.source = source
+
+    def __call__(self, name):
+        """Return what a file is sorted by."""
+        return (not name.startswith("recorded_"), name)
+
+
 def name_of(stem, block, number):
     """Return the file of a picture: that of an example, below a block of its code."""
     return _KEPT / f"{stem}_{block:02d}_{number}.png"
