@@ -190,3 +190,29 @@ def test_conditions_are_drawn_beside_what_was_decoded():
     page = report.to_html()
     assert page.count("<img") == 2
     assert "Spikes of unit busy" in page
+
+
+def test_recordings_of_a_folder_keep_their_events(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    for sub, words in (("01", ["go", "stop"]), ("02", ["left", "right"])):
+        folder = tmp_path / "study" / f"sub-{sub}" / "eeg"
+        folder.mkdir(parents=True)
+        x = neurokit.signal(20 * rng.normal(size=(3, 6000)), sampling_rate=100, types="eeg")
+        write_edf(folder / f"sub-{sub}_task-x_eeg.edf", x)
+        rows = [f"{2 + 2.5 * k}\t1\t{words[(k * 7) % 3 % 2]}" for k in range(20)]
+        table = "\n".join(["onset\tduration\ttrial_type", *rows])
+        (folder / f"sub-{sub}_task-x_events.tsv").write_text(table + "\n")
+    (tmp_path / "study/dataset_description.json").write_text('{"Name": "x", "BIDSVersion": "1.8"}')
+    assert main(["info", str(tmp_path / "study"), "--json"]) == 0
+    parts = json.loads(capsys.readouterr().out)["parts"]
+    labels = {part["name"]: part["facts"].get("labels") for part in parts}
+    assert labels["sub-01/task-x/events"] == "go (13), stop (7)"
+    assert labels["sub-02/task-x/events"] == "left (13), right (7)"
+    out = tmp_path / "a.html"
+    given = ["--labels", "go,stop", "--window", "0", "1"]
+    assert main(["run", str(tmp_path / "study"), "--out", str(out), *given]) == 0
+    page = out.read_text()
+    assert "Events from sub-01/task-x/signal/eeg" in page
+    assert "Events from sub-02/task-x/signal/eeg" not in page
+    assert main(["run", str(tmp_path / "study"), "--out", str(out), "--labels", "go,up"]) == 1
+    assert "has no events ['up']" in capsys.readouterr().err

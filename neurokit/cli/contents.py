@@ -36,6 +36,7 @@ class Session(NamedTuple):
     held: list[Held]
     warned: list[str]  # by the readers
     traces: dict[str, xr.DataArray]
+    tables: dict[str, pd.DataFrame]  # events by the place of the recording they belong to
 
 
 def open_session(path: Path, rate: float | None = None, series: str | None = None) -> Session:
@@ -60,7 +61,8 @@ def open_session(path: Path, rate: float | None = None, series: str | None = Non
     signals: dict[str, xr.DataArray] = {}
     imaged: dict[str, xr.DataArray] = {}
     behaviours: dict[str, xr.DataArray] = {}
-    spikes = table = None
+    tables: dict[str, pd.DataFrame] = {}
+    spikes = None
     for node in tree.subtree:
         held = node.to_dataset()
         place = node.path.strip("/")
@@ -73,7 +75,7 @@ def open_session(path: Path, rate: float | None = None, series: str | None = Non
         elif "behaviour" in held:
             behaviours[place] = held["behaviour"].load()
         elif "onset" in held:
-            table = held.to_dataframe().reset_index(drop=True)
+            tables[place.rpartition("events")[0]] = held.to_dataframe().reset_index(drop=True)
     parts = []
     signals = _side_by_side(signals)
     for name, x in imaged.items():
@@ -86,11 +88,37 @@ def open_session(path: Path, rate: float | None = None, series: str | None = Non
     parts += [describe_behaviour(name, x) for name, x in movements.items()]
     # where there are several clocks (an eye's and a hand's, say), the one with most counts
     behaviour = max(movements.values(), key=lambda x: x.size, default=None)
-    if table is not None:
-        parts.append(describe_events(table, _span(signals | imaged, spikes, behaviour)))
-    return Session(
-        path, signals, spikes, behaviour, table, parts, list(dict.fromkeys(warned)), imaged
-    )
+    for place, one in tables.items():
+        theirs = {n: x for n, x in (signals | imaged).items() if n.startswith(place)}
+        part = describe_events(one, _span(theirs, spikes, behaviour))
+        parts.append(part._replace(name=f"{place}events"))
+    if not parts:
+        warned.append(f"{path}: holds no signals, spikes, traces, behaviour or events.")
+    table = next(iter(tables.values()), None) if len(tables) < 2 else gather(tables)
+    said = list(dict.fromkeys(warned))
+    return Session(path, signals, spikes, behaviour, table, parts, said, imaged, tables)
+
+
+def events_of(session: Session, name: str) -> pd.DataFrame | None:
+    """Return the events that belong to a part of a session, by its place."""
+    own = [place for place in session.tables if name.startswith(place)]
+    return session.tables[max(own, key=len)] if own else None
+
+
+def split_places(session: Session) -> list[Session]:
+    """Take recordings apart that have events of their own, as those of a BIDS folder have."""
+    if len(session.tables) < 2:
+        return [session]
+    parts = []
+    for place, table in session.tables.items():
+        own = {n: x for n, x in session.signals.items() if events_of(session, n) is table}
+        parts.append(session._replace(signals=own, events=table, tables={place: table}))
+    return parts
+
+
+def gather(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Put the events of several recordings below one another, as a choice of labels needs them."""
+    return pd.concat(tables.values(), ignore_index=True)
 
 
 def _read(path: Path, rate: float | None, series: str | None) -> xr.DataTree:

@@ -340,7 +340,12 @@ def _run(chosen: argparse.Namespace) -> None:
         if table is None or chosen.by not in table:
             held = [] if table is None else table.columns.tolist()
             raise ValueError(f"--by: events have no column {chosen.by!r}; there are {held}.")
-        session = session._replace(events=label_by(table, chosen.by))
+        tables = {
+            place: label_by(one, chosen.by)
+            for place, one in session.tables.items()
+            if chosen.by in one
+        }
+        session = session._replace(events=label_by(table, chosen.by), tables=tables)
     from tqdm import tqdm
 
     with tqdm(desc="report", unit=" parts", disable=None, leave=False) as steps:

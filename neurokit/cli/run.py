@@ -13,7 +13,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from neurokit import plotting, recording
 from neurokit.cli.conditions import clean, show_means, show_psth
-from neurokit.cli.contents import Session, even
+from neurokit.cli.contents import Session, even, events_of, split_places
 from neurokit.cli.design import (
     LEAST,
     choose_column,
@@ -61,10 +61,10 @@ def report_session(
         report.heading(part.name)
         report.facts(part.facts)
     for name, x in session.traces.items():
-        show_traces(report, name, x, session.events)
+        show_traces(report, name, x, events_of(session, name))
     for name, x in session.signals.items():
         for title, sensors in _by_sensor(name, x):
-            show_signal(report, title, sensors, session.events)
+            show_signal(report, title, sensors, events_of(session, name))
     if session.spikes is not None and session.spikes.sizes["unit"]:
         show_spikes(report, session.spikes, session.events)
         if populations > 0:
@@ -146,7 +146,14 @@ def _decode(
     if session.spikes is not None and session.behaviour is not None:
         done = _movement(report, session.spikes, session.behaviour)
     if session.events is not None and len(session.events):
-        done |= _events(report, session, session.events, labels, window)
+        held = {*label_by(session.events, "label")["label"]}
+        if missing := [name for name in labels or () if name not in held]:
+            raise ValueError(
+                f"{session.path}: has no events {missing}; there are {sorted(held)[:20]}."
+            )
+        for part in split_places(session):
+            if part.events is not None:
+                done |= _events(report, part, part.events, labels, window)
     elif labels:
         raise ValueError(f"{session.path}: --labels needs events, and the file holds none.")
     if not done:
@@ -227,17 +234,14 @@ def _events(
     window: Sequence[float] | None,
 ) -> bool:
     events = label_by(events, "label")
-    number = events["label"].value_counts()
-    if labels and (missing := [name for name in labels if name not in number]):
-        raise ValueError(
-            f"{session.path}: has no events {missing}; there are {number.index.tolist()[:20]}."
-        )
     if labels and len({*labels}) < 2:
         raise ValueError(f"--labels takes two labels or more to tell apart, got {labels}.")
     if window is not None and not window[0] < window[1]:
         raise ValueError(f"--window goes from an earlier to a later time, got {list(window)}.")
     if labels:
         chosen = events[events["label"].isin(labels)].reset_index(drop=True)
+        if not len(chosen):  # another recording of the folder has them
+            return False
         span = window or choose_window(chosen["onset"].to_numpy(float))
         words = f"Told apart, as asked: {', '.join(labels)}."
     elif session.path.suffix == ".nwb" and (column := choose_column(events)) is not None:

@@ -7,11 +7,15 @@ import h5py
 import numpy as np
 import xarray as xr
 
+from neurokit.io.readers.array_signals import rate_among
 from neurokit.io.readers.damage import say_which
 from neurokit.io.readers.mat_file import check_mat
 from neurokit.recording.clock import SampleIndex
 from neurokit.recording.make import traces
 
+_OTHER = re.compile(
+    r"pos|coord|centroid|velo|speed|angle|time|stim|behav|label|roi|xy", re.IGNORECASE
+)
 _TELLING = re.compile(r"trace|activ|df|dff|fluo|calcium|gcamp|^f$|^c(_raw)?$", re.IGNORECASE)
 _CLOCKS = re.compile(
     r"(^|/|_)(time|times|t|timestamps?|timestamp_confocal|timevec)$", re.IGNORECASE
@@ -51,13 +55,19 @@ def _candidates(held: dict[str, np.ndarray], series: str | None) -> list[str]:
     flat = {n: v for n, v in held.items() if v.ndim == 2 and min(v.shape) > 0 and max(v.shape) > 9}
     if series:
         return [n for n in flat if series in (n, n.rsplit("/", 1)[-1])]
-    wide = {n: v for n, v in flat.items() if max(v.shape) > 3 * min(v.shape)}
+    wide = {
+        n: v
+        for n, v in flat.items()
+        if max(v.shape) > 3 * min(v.shape) > 3 and not _OTHER.search(n.rsplit("/", 1)[-1])
+    }
     names = [n for n in wide if _TELLING.search(n.rsplit("/", 1)[-1])] or list(wide)
     largest = max((wide[n].size for n in names), default=0)
     return [n for n in names if wide[n].size == largest]
 
 
 def _clock(path: Path, held: dict[str, np.ndarray], n: int) -> tuple[float, float]:
+    if (rate := rate_among(held)) is not None:
+        return rate, 0.0
     for name, value in held.items():
         if _CLOCKS.search(name) and value.size == n and value.dtype.kind in "fiu":
             try:
