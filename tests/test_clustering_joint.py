@@ -161,7 +161,7 @@ def worst(scores):
 @pytest.mark.parametrize("negbin", [True, False])
 def test_the_sweep_leaves_the_model_as_it_is(negbin):
     # fifteen batches of a chain that forgets slowly: the largest of thirty scores may be five
-    name, score = worst(z_scores(tame(negbin), 700))
+    name, score = worst(z_scores(tame(negbin), 1000))
     assert abs(score) < 6, name
 
 
