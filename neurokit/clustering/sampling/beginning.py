@@ -144,7 +144,7 @@ def begin(counts: Counts, prior: Prior, rng: np.random.Generator, n_trial: int =
     n_groups = min(int(rng.integers(2, 4)), prior.n_states)  # more open sooner than some close
     xi = guess_states(course, n_groups, prior.q, rng)
     hidden = counts.keep & (rng.random(counts.keep.shape) < 0.2)
-    drawn = prior._replace(negbin=True, kappa=_STICKY * prior.kappa)
+    drawn = prior._replace(negbin=True, learned=False, kappa=_STICKY * prior.kappa)
     if len(guesses) > 1 and n_trial:
         z = rng.integers(min(_MANY, prior.max_clusters or n_units), size=n_units)
         guesses.append(np.unique(z, return_inverse=True)[1].astype(np.int64))
@@ -157,6 +157,7 @@ def begin(counts: Counts, prior: Prior, rng: np.random.Generator, n_trial: int =
     if n_trial and hidden.any():
         scores = [_predict(chain, counts, hidden, drawn, rng, n_trial).sum() for chain in chains]
         chosen = chains[int(np.argmax(scores))]
+    chosen.law = np.array(prior.concentrations())
     if not prior.negbin:
         chosen.r = np.full_like(chosen.r, np.inf)
     return chosen

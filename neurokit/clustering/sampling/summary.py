@@ -135,7 +135,7 @@ def _whole(chain: Chain) -> State:
     state = chain.to_state()
     del state["tallies"]
     state["dynamics"] = tuple(part.astype(np.float32) for part in state["dynamics"])
-    for name in ("theta", "r", "latents", "beta", "pi"):
+    for name in ("theta", "r", "latents", "beta", "pi", "law"):
         state[name] = state[name].astype(np.float32)
     for name in ("z", "xi"):
         state[name] = state[name].astype(np.int32)

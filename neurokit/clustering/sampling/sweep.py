@@ -102,9 +102,9 @@ def draw_state_chain(
         density = densities_of(chain.latents, chain.dynamics, counts.first)
         chain.xi = states.draw_states(density, chain.pi, counts.first, rng)
     steps = states.count_steps(chain.xi, counts.first, prior.n_states)
-    chain.beta, chain.pi = states.draw_transitions(
-        steps, chain.beta, prior.alpha, prior.gamma, prior.kappa, rng
-    )
+    law = states.Concentrations(*chain.law.tolist())
+    chain.beta, chain.pi, law = states.draw_transitions(steps, chain.beta, law, rng, prior.hyper())
+    chain.law = np.array(law)
 
 
 def draw_units(chain: Chain, counts: Counts, prior: Prior, rng: np.random.Generator) -> None:
