@@ -179,7 +179,7 @@ def _predict(
         sweep_within(chain, seen, prior, rng, hold=3 * n < n_sweeps)
         if 3 * n < 2 * n_sweeps and (n + 1) % every == 0:
             settle(chain, seen, prior, rng)
-            if (n + 1) // every in (4, 7):
+            if (n + 1) // every in (4, 6, 8):
                 join(chain, seen, prior)
         if 3 * n >= 2 * n_sweeps:
             eta = log_rates(chain.theta, chain.z, chain.latents)
