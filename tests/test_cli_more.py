@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -6,8 +7,10 @@ import pytest
 
 import neurokit
 from neurokit.cli import conditions, populations
+from neurokit.cli.contents import Session
 from neurokit.cli.main import main
 from neurokit.cli.report import Report
+from neurokit.cli.run import report_session
 from neurokit.io import read_session, read_traces, write_edf
 from neurokit.plotting import plot_traces
 
@@ -216,3 +219,35 @@ def test_recordings_of_a_folder_keep_their_events(tmp_path, capsys):
     assert "Events from sub-02/task-x/signal/eeg" not in page
     assert main(["run", str(tmp_path / "study"), "--out", str(out), "--labels", "go,up"]) == 1
     assert "has no events ['up']" in capsys.readouterr().err
+
+
+def test_trials_that_come_as_such_are_told_apart(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(30, 3, 100))
+    labels = np.array(["a", "b"] * 15)
+    values[labels == "a", 1, 40:60] += 4
+    np.savez(tmp_path / "trials.npz", X=values, y=labels, fs=100)
+    assert main(["run", str(tmp_path / "trials.npz"), "--out", str(tmp_path / "a.html")]) == 0
+    page = (tmp_path / "a.html").read_text()
+    assert "30 trials from 0 to 0.99 s" in page
+    assert "Better than guessing: " in page
+    assert page.count("<img") == 3
+    np.savez(tmp_path / "one.npz", X=values[:3], y=["a", "a", "a"], fs=100)
+    assert main(["run", str(tmp_path / "one.npz"), "--out", str(tmp_path / "a.html")]) == 0
+    assert "in the channel where they are largest" in (tmp_path / "a.html").read_text()
+    capsys.readouterr()
+
+
+def test_traces_tell_conditions_of_trials_apart():
+    rng = np.random.default_rng(0)
+    onsets = 2.0 + 3 * np.arange(24)
+    events = neurokit.events(onsets, label=rng.permutation(["grating", "blank"] * 12))
+    values = rng.normal(size=(5, 1600))
+    for onset in onsets[events["label"] == "grating"]:
+        values[3, int(onset * 20) : int(onset * 20) + 20] += 5
+    x = neurokit.traces(values, sampling_rate=20)
+    table = {"": events}
+    session = Session(Path("a.nwb"), {}, None, None, events, [], [], {"traces/dff": x}, table)
+    report = report_session(session, window=(0.0, 1.0))
+    assert "Events from traces/dff" in report.titles
+    assert "Better than guessing: means of quarters, LDA" in report.to_html()

@@ -30,16 +30,26 @@ def show_means(
         return
     rest = wide.sel(time=slice(None, window[0])).mean("time", keep_attrs=True)
     wide = (wide - rest).assign_attrs(wide.attrs)
-    means = [wide[wide["label"].values == one] for one in np.unique(wide["label"].values)]
-    spread = xr.concat([part.mean("trial") for part in means], "condition").std("condition")
+    show_averages(report, wide, f", less {before:g} s before")
+
+
+def show_averages(report: Report, trials: xr.DataArray, words: str = "") -> None:
+    """Add the means of labelled trials, in the channel where they differ most for their spread."""
+    means = [trials[trials["label"].values == one] for one in np.unique(trials["label"].values)]
+    signal = xr.concat([part.mean("trial") for part in means], "condition")
+    said = "where they are largest"
+    if len(means) > 1:
+        signal, said = signal.std("condition"), "where they differ most"
     noise = sum(part.std("trial") / np.sqrt(len(part)) for part in means)
+    if min(len(part) for part in means) < 2:  # no spread to hold them against
+        noise = xr.ones_like(signal)
     with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = (spread / noise).fillna(0).max("time")
-    name = str(wide["channel"].values[int(ratio.values.argmax())])
+        ratio = (abs(signal) / noise).fillna(0).max([d for d in signal.dims if d != "channel"])
+    name = str(ratio["channel"].values[int(ratio.values.argmax())])
     report.figure(
-        plotting.plot_erp(wide, name),
-        f"Means of the conditions with their standard errors, less {before:g} s before, in the"
-        " channel where they differ most (chosen on these trials: a picture, not a proof).",
+        plotting.plot_erp(trials, name),
+        f"Means of the conditions with their standard errors{words}, in the channel {said}"
+        " (chosen on these trials: a picture, not a proof).",
     )
 
 
