@@ -20,6 +20,7 @@ from neurokit.cli.report import Report
 from neurokit.decoders import FBCCAClassifier, make_band_power, make_csp, make_tangent_space
 from neurokit.protocols import Evaluation, blocks_of_time
 
+_MEANS = 640  # features of a trial
 NOT_BRAIN = {"stim", "misc", "eog", "ecg", "emg", "syst", "ref_meg", "resp"}
 
 CLASS_WORDS = (
@@ -195,7 +196,10 @@ def _signal_pipelines(trials: xr.DataArray, length: float) -> dict[str, Any]:
     hz = [_frequency(label) for label in np.unique(trials["label"].values).tolist()]
     if all(5 <= f <= min(60, 0.4 * rate) for f in hz) and length * min(hz) >= 4:
         made["FBCCA (nothing learnt), labels as Hz"] = FBCCAClassifier()
-    made["evoked (means of 100 ms), LDA"] = make_pipeline(FunctionTransformer(_evoked), lda())
+    span = 1000 * _window(trials) / rate
+    made[f"evoked (means of {span:.0f} ms), LDA"] = make_pipeline(
+        FunctionTransformer(_evoked), lda()
+    )
     return made
 
 
@@ -226,6 +230,17 @@ def _flat(x: xr.DataArray) -> np.ndarray:
     return np.sqrt(np.asarray(x, float).reshape(len(x), -1))
 
 
+def _window(x: xr.DataArray) -> int:
+    """Return the samples of a window: 100 ms, longer where many channels would make many means.
+
+    The classifier's time goes with the cube of their number: 64 channels and 3 s in windows of
+    100 ms took most of a report's time.
+    """
+    least = max(1, round(0.1 * recording.sampling_rate(x)))
+    most = max(1, _MEANS // x.sizes["channel"])
+    return max(least, -(-x.sizes["time"] // most))
+
+
 def _quarters(x: xr.DataArray) -> np.ndarray:
     """Return each unit's means over the quarters of the window."""
     values = np.asarray(x.transpose("trial", "channel", "time").values, np.float64)
@@ -234,9 +249,9 @@ def _quarters(x: xr.DataArray) -> np.ndarray:
 
 
 def _evoked(x: xr.DataArray) -> np.ndarray:
-    """Return the means over windows of 100 ms, less each channel's mean over the trial."""
+    """Return the means over windows of time, less each channel's mean over the trial."""
     values = np.asarray(x.transpose("trial", "channel", "time").values, np.float64)
-    size = max(1, round(0.1 * recording.sampling_rate(x)))
+    size = _window(x)
     whole = max(1, values.shape[-1] // size) * size
     means = values[..., :whole].reshape(*values.shape[:2], -1, min(size, whole)).mean(axis=-1)
     return (means - values.mean(axis=-1, keepdims=True)).reshape(len(values), -1)
