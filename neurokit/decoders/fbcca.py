@@ -103,8 +103,10 @@ class FBCCAClassifier(FlickerClassifier):
     def _solve(self, x: Array, index: NDArray[np.intp]) -> Solution:
         return {}  # nothing is learnt
 
-    def _learn(self, x: Array, index: NDArray[np.intp]) -> tuple[Solution, Array]:
-        return {}, self._add_bands(self._score({}, x))
+    def _learn(
+        self, x: Array, index: NDArray[np.intp]
+    ) -> tuple[Solution, Array, NDArray[np.intp]]:
+        return {}, self._add_bands(self._score({}, x)), index
 
     def _score(self, solution: Solution, x: Array) -> Array:
         references = make_references(

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Solution = dict[str, Array]
 _FOLDS = 4
+_ENOUGH = 100  # trials left out that tell how sharp probabilities are, which is one number
 
 
 class FlickerClassifier(Saveable, TrialClassifier):
@@ -40,7 +41,8 @@ class FlickerClassifier(Saveable, TrialClassifier):
     A subclass has the parameters ``frequencies``, ``bands`` and ``sampling_rate``, learns from
     filtered trials (`_solve`) and scores each target in each band (`_score`). Scores of the bands
     are added with the weights ``k^-1.25 + 0.25``; probabilities are their softmax, as sharp as
-    makes training trials likeliest that were left out in turn.
+    makes training trials likeliest that were left out in turn (four times a quarter, or until a
+    hundred trials were).
     """
 
     frequencies: Any
@@ -83,8 +85,8 @@ class FlickerClassifier(Saveable, TrialClassifier):
         self._keep_design()
         x = self._filter(seen.values)
         self._check_trials(x, index)
-        self.solution_, scores = self._learn(x, index)
-        self.sharpness_ = fit_sharpness(scores, index)
+        self.solution_, scores, scored = self._learn(x, index)
+        self.sharpness_ = fit_sharpness(scores, scored)
         return self
 
     def cost(self, X: Recording) -> Cost:
@@ -127,25 +129,32 @@ class FlickerClassifier(Saveable, TrialClassifier):
 
     # ------------------------------------------------------------ inside
 
-    def _learn(self, x: Array, index: NDArray[np.intp]) -> tuple[Solution, Array]:
-        """Learn from all training trials; score each as a new one, by what the others teach."""
+    def _learn(
+        self, x: Array, index: NDArray[np.intp]
+    ) -> tuple[Solution, Array, NDArray[np.intp]]:
+        """Learn from all training trials; score many as new ones, by what the others teach.
+
+        Returns the solution, the scores, and the targets of the trials that were scored.
+        """
         number = np.bincount(index)
         n_folds = min(_FOLDS, int(number.min()))
+        n_scored = min(n_folds, -(-n_folds * _ENOUGH // len(index)))
         order = np.argsort(index, kind="stable")
         turn = np.empty(len(index), np.intp)
         turn[order] = np.concatenate([np.arange(n) for n in number]) % n_folds
-        solution, others = self._solve_and_leave_out(x, index, turn)
+        solution, others = self._solve_and_leave_out(x, index, turn, n_scored)
         scores = np.empty((len(index), len(self.classes_)))
         for fold, other in enumerate(others):
             out = turn == fold
             scores[out] = self._add_bands(self._score(other, x[:, out]))
-        return solution, scores
+        scored = turn < n_scored
+        return solution, scores[scored], index[scored]
 
     def _solve_and_leave_out(
-        self, x: Array, index: NDArray[np.intp], turn: NDArray[np.intp]
+        self, x: Array, index: NDArray[np.intp], turn: NDArray[np.intp], n_left: int
     ) -> tuple[Solution, list[Solution]]:
-        """Learn from all training trials, and from all but each part of them."""
-        left = [turn != fold for fold in range(turn.max() + 1)]
+        """Learn from all training trials, and from all but each of the first ``n_left`` parts."""
+        left = [turn != fold for fold in range(n_left)]
         return self._solve(x, index), [self._solve(x[:, some], index[some]) for some in left]
 
     def _add_bands(self, scores: Array) -> Array:

@@ -74,10 +74,12 @@ def weigh_bands(n_bands: int) -> Array:
 def make_operators(bands: tuple[tuple[float, float], ...], rate: float, n_times: int) -> Array:
     """Return the zero-phase band-passes of trials of one length as matrices.
 
-    A filter run forwards and backwards over ``n_times`` samples is linear, so it is one matrix of
-    shape (n_times, n_times) for each band: a whole set of trials is then filtered by a product.
+    A filter run forwards and backwards over ``n_times`` samples is linear, and so is taking the
+    mean of what leaves it away: one matrix of shape (n_times, n_times) for each band. A whole set
+    of trials is then filtered by a product.
     """
-    return np.stack([_filter_twice(np.eye(n_times), band, rate) for band in bands])
+    found = np.stack([_filter_twice(np.eye(n_times), band, rate) for band in bands])
+    return found - found.mean(axis=-1, keepdims=True)
 
 
 def _filter_twice(x: Array, band: tuple[float, float], rate: float) -> Array:
@@ -89,12 +91,12 @@ def _filter_twice(x: Array, band: tuple[float, float], rate: float) -> Array:
 def filter_trials(values: Array, bands: Sequence[tuple[float, float]], rate: float) -> Array:
     """Band-pass trials and take their means away; shape (band, trial, channel, time)."""
     n_times = values.shape[-1]
-    if n_times > LONGEST:  # the matrices would be larger than what they save
-        filtered = np.stack([_filter_twice(values, band, rate) for band in bands])
-    else:
+    if n_times <= LONGEST:
         flat = values.reshape(-1, n_times)
         filtered = np.matmul(flat, make_operators(tuple(bands), rate, n_times))
-        filtered = filtered.reshape(len(bands), *values.shape)
+        return filtered.reshape(len(bands), *values.shape)
+    # the matrices would be larger than what they save
+    filtered = np.stack([_filter_twice(values, band, rate) for band in bands])
     filtered -= filtered.mean(axis=-1, keepdims=True)
     return filtered
 
@@ -115,6 +117,13 @@ def make_references(frequencies: ArrayLike, n_harmonics: int, rate: float, n_tim
 
 def whiten(gram: Array) -> Array:
     """Return W with W'GW = 1 on the range of G; directions without power become zero."""
+    try:
+        root = np.linalg.cholesky(gram)
+        power = np.diagonal(root, axis1=-2, axis2=-1)
+        if np.all(power.min(axis=-1) > 1e-5 * power.max(axis=-1)):
+            return np.linalg.inv(root).swapaxes(-1, -2)
+    except np.linalg.LinAlgError:
+        pass  # some direction has no power
     values, vectors = np.linalg.eigh(gram)
     floor = 1e-10 * np.maximum(values[..., -1:], np.finfo(float).tiny)
     scale = np.where(values > floor, 1 / np.sqrt(np.maximum(values, floor)), 0.0)
@@ -179,14 +188,18 @@ def gather_moments(
     """
     n_parts = int(turn.max()) + 1
     place = y * n_parts + turn
-    order = np.argsort(place, kind="stable")
     number = np.bincount(place, minlength=n_classes * n_parts)
+    order = np.argsort(place, kind="stable")
     begins = np.concatenate([[0], number.cumsum()[:-1]])
-    in_order = x[:, order]
+    products = x @ x.swapaxes(-1, -2)
+    sums, within = x[:, order[begins]], products[:, order[begins]]  # the first of each place
+    for k in range(1, int(number.max())):  # then the second of each that has one, and so on
+        more = np.flatnonzero(number > k)
+        sums[:, more] += x[:, order[begins[more] + k]]
+        within[:, more] += products[:, order[begins[more] + k]]
     shape = (len(x), n_classes, n_parts)
-    sums = np.add.reduceat(in_order, begins, axis=1).reshape(*shape, *x.shape[2:])
-    products = in_order @ in_order.swapaxes(-1, -2)
-    within = np.add.reduceat(products, begins, axis=1).reshape(*shape, *products.shape[2:])
+    sums = sums.reshape(*shape, *sums.shape[2:])
+    within = within.reshape(*shape, *within.shape[2:])
     counts = number.reshape(n_classes, n_parts).astype(np.float64)
     return [Moments(sums[:, :, k], within[:, :, k], counts[:, k]) for k in range(n_parts)]
 
@@ -204,7 +217,9 @@ def solve_trca(moments: Moments) -> Array:
         Spatial filters.
     """
     sums, within, _ = moments
-    between = sums @ sums.swapaxes(-1, -2) - within  # the sum over pairs of different trials
+    # pairs of different trials add to sums @ sums.T less what trials are with themselves; that is
+    # ``within``, which whitening makes the same in all directions, so the first term will do
+    between = sums @ sums.swapaxes(-1, -2)
     white = whiten(within)
     vectors = np.linalg.eigh(white.swapaxes(-1, -2) @ between @ white)[1][..., -1:]
     return (white @ vectors)[..., 0]
@@ -272,17 +287,24 @@ def share_phase(values: Array, y: NDArray[np.intp], frequencies: Array, rate: fl
         return True  # one trial shares its phase with itself
     power = belongs @ np.abs(spectrum) ** 2
     power = np.where(power > 0, power, 1.0)
-    turns = np.exp(2j * np.pi * np.random.default_rng(0).random((100, len(y))))
-    turns[0] = 1.0  # as they are
+    turns = _turns(len(y))
     order = np.argsort(y, kind="stable")
     slot = np.concatenate([np.arange(n) for n in number.astype(int)])  # of a trial in its target
     left = np.zeros((len(frequencies), len(turns), slot.max() + 1), complex)
     right = np.zeros((len(frequencies), slot.max() + 1, spectrum.shape[1]), complex)
     left[y[order], :, slot] = turns.T[order]
     right[y[order], slot] = spectrum[order]
-    lock = (left @ right).swapaxes(0, 1)  # (turn, target, channel)
-    largest = (np.abs(lock) ** 2 / power).mean(axis=1).max(axis=1)
+    lock = left @ right  # (target, turn, channel)
+    largest = ((lock.real**2 + lock.imag**2) / power[:, None]).mean(axis=0).max(axis=1)
     return bool(largest[0] > np.quantile(largest[1:], 0.95))
+
+
+@lru_cache(maxsize=4)
+def _turns(n_trials: int) -> NDArray[np.complex128]:
+    """Return no turn of the trials and 99 random ones, the same every time."""
+    turns = np.exp(2j * np.pi * np.random.default_rng(0).random((100, n_trials)))
+    turns[0] = 1.0  # as they are
+    return turns
 
 
 def fit_sharpness(scores: Array, y: NDArray[np.intp]) -> float:

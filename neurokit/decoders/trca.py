@@ -137,11 +137,11 @@ class TRCAClassifier(FlickerClassifier):
         return {"filters": solve_trca(moments), "templates": templates}
 
     def _solve_and_leave_out(
-        self, x: Array, index: NDArray[np.intp], turn: NDArray[np.intp]
+        self, x: Array, index: NDArray[np.intp], turn: NDArray[np.intp], n_left: int
     ) -> tuple[Solution, list[Solution]]:
-        parts = gather_moments(x, index, len(self.classes_), turn)
+        parts = gather_moments(x, index, len(self.classes_), np.minimum(turn, n_left))
         everything = Moments(*(sum(part) for part in zip(*parts, strict=True)))
-        others = [self._solve_moments(everything.less(part)) for part in parts]
+        others = [self._solve_moments(everything.less(part)) for part in parts[:n_left]]
         return self._solve_whole(everything), others
 
     def _score(self, solution: Solution, x: Array) -> Array:
