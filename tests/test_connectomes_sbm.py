@@ -9,7 +9,8 @@ from sklearn.metrics import adjusted_rand_score
 
 from neurokit.connectomes import WeightedSBM
 from neurokit.connectomes.blocks import likelihood, moves
-from neurokit.connectomes.blocks.fit import even_strengths, fit_blocks
+from neurokit.connectomes.blocks.degrees import SPREADS, even_strengths, repeats_cost
+from neurokit.connectomes.blocks.fit import fit_blocks
 from neurokit.connectomes.blocks.search import Search
 
 
@@ -121,7 +122,63 @@ def test_strengths_of_nodes_are_evened_and_told():
     mean = np.asarray(even.sum(1)).ravel() / np.maximum(degree, 1)
     np.testing.assert_allclose(mean[degree > 0], 1, atol=1e-5)
     moved = np.log(weights.data).sum() / 2 - np.log(even.data).sum() / 2
-    assert nats == pytest.approx(moved + 0.5 * np.log(degree + 1.0).sum())
+    here = degree > 0
+    k, factor = degree[here], np.zeros((60, 60))
+    i, j = weights.nonzero()
+    factor[i, j] = np.log(np.asarray(weights[i, j] / even[i, j])).ravel()
+    # log w / even = f_i + f_j: solved for f
+    ends = np.zeros((len(i), 60))
+    ends[np.arange(len(i)), i] += 1
+    ends[np.arange(len(i)), j] += 1
+    f = np.linalg.lstsq(ends, factor[i, j], rcond=None)[0][here]
+    costs = []
+    for v in SPREADS:
+        share = 1 / (v + 1 / k)
+        slope, level = np.polyfit(np.log(k), f, 1, w=np.sqrt(share))
+        rest = f - level - slope * np.log(k)
+        costs.append(0.5 * (np.log(1 + k * v) + rest**2 * share).sum())
+    told = min(costs) + np.log(len(SPREADS)) + np.log(len(k))
+    assert nats == pytest.approx(moved + told, rel=1e-4)
+
+
+def test_what_repeated_edges_cost_is_the_sum_written_out():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(3, size=20)
+    graph = planted(1, 1, labels, rng, (0.6, 0.3))
+    degree, label_of = (graph > 0).sum(1), labels.tolist()
+    cost = 0.0
+    for i in range(20):
+        for j in range(i, 20):
+            inside = np.equal.outer(labels, label_of[i]), np.equal.outer(labels, label_of[j])
+            edges = (graph > 0)[np.ix_(*inside)].sum()
+            ends = degree[inside[0]].sum() * degree[inside[1]].sum()
+            rate = degree[i] * degree[j] * edges / ends
+            cost += rate - np.log1p(rate) if i < j else rate / 2
+    assert repeats_cost(sp.csr_matrix(graph), labels) == pytest.approx(cost)
+
+
+def test_communities_are_not_divided_by_degree():
+    rng = np.random.default_rng(0)
+    block, activity = np.arange(240) % 4, np.exp(0.5 * rng.standard_normal(240)).clip(0.3, 2.2)
+    rate = np.where(block[:, None] == block, 0.2, 0.02) * np.outer(activity, activity)
+    there = np.triu(rng.random((240, 240)) < rate, 1)
+    graph = there * rng.exponential(np.outer(activity, activity))
+    sbm = WeightedSBM(n_restarts=0, random_state=0).fit(graph + graph.T)
+    assert sbm.degree_corrected_
+    assert adjusted_rand_score(block, sbm.labels_) == 1
+
+
+def test_amounts_have_no_unit_and_need_no_whole_numbers():
+    rng = np.random.default_rng(0)
+    block = np.arange(60) % 3
+    graph = planted(3, 1, block, rng, (0.6, 0.3))
+    sbm = WeightedSBM("amount", n_restarts=1, random_state=0).fit(graph)
+    other = WeightedSBM("amount", n_restarts=1, random_state=0).fit(7.3 * graph)
+    assert adjusted_rand_score(block, sbm.labels_) > 0.95
+    assert sbm.degree_corrected_
+    np.testing.assert_array_equal(sbm.labels_, other.labels_)
+    nothing = planted(1, 1, 0 * block, rng, (0.3, 0.3))
+    assert WeightedSBM("amount", n_restarts=1, random_state=0).fit(nothing).n_blocks_ == 1
 
 
 def test_strong_nodes_do_not_make_a_block_where_degrees_are_corrected():

@@ -18,6 +18,7 @@ WEIGHTS = {
     "exponential": EXPONENTIAL,
     "gaussian": GAUSSIAN,
     "poisson": NO_WEIGHTS,
+    "amount": NO_WEIGHTS,
     None: NO_WEIGHTS,
 }
 
@@ -36,14 +37,15 @@ class WeightedSBM(ClusterMixin, Saveable, BaseEstimator):
 
     Parameters
     ----------
-    weight : {"exponential", "gaussian", "poisson", None}, default="exponential"
+    weight : {"exponential", "gaussian", "poisson", "amount", None}, default="exponential"
         Law of the weights of edges. Counts ("poisson") have no edges apart from them; None looks
-        at edges alone.
+        at edges alone. "amount": weights are how much passes, and what counts is the sum between
+        blocks, as in modularity; it is taken as a count in units of the mean square of weights
+        over their mean, which is its variance over its mean if edges come by chance.
     degree_corrected : bool or "auto", default="auto"
         Whether nodes of one block may have degrees of their own (and, with exponential weights,
         strengths), so that hubs do not make a block for themselves; "auto" takes what is shorter
-        to tell. Say True where communities are asked for and degrees spread over a decade: there
-        "auto" may find that communities divided by degree are shorter.
+        to tell (with amounts: True).
     nested : bool, default=False
         Whether to group the blocks again, level by level, in ``levels_``.
     n_blocks : int, optional
@@ -64,11 +66,12 @@ class WeightedSBM(ClusterMixin, Saveable, BaseEstimator):
         ``labels_``, and with ``nested=True`` what the blocks above it make of the nodes.
     n_blocks_ : int
     description_length_ : float
-        In nats; weights in units of their mean (of their standard deviation if Gaussian).
+        In nats; weights in units of their mean (of their standard deviation if Gaussian). Of
+        amounts it ranks partitions of one graph, and says no more.
     degree_corrected_ : bool
         What was chosen.
     density_ : ndarray of shape (n_blocks, n_blocks)
-        Share of the pairs that are connected (with counts: mean count).
+        Share of the pairs that are connected (with counts and amounts: their mean).
     mean_weight_ : ndarray of shape (n_blocks, n_blocks)
         Mean weight of edges; NaN where there is none.
 
@@ -156,14 +159,17 @@ class WeightedSBM(ClusterMixin, Saveable, BaseEstimator):
                 f"WeightedSBM: n_blocks must lie between 1 and the {n_nodes} nodes, got"
                 f" {self.n_blocks!r}."
             )
-        options = (False, True) if self.degree_corrected == "auto" else (self.degree_corrected,)
+        counted = self.weight in ("poisson", "amount")
+        options = [self.degree_corrected]
+        if self.degree_corrected == "auto":
+            options = [True] if self.weight == "amount" else [True, False]
         found: list[Partition] = []
         for corrected in options:
             found.append(
                 fit_blocks(
                     _scaled(graph, self.weight),
                     WEIGHTS[self.weight],
-                    poisson=self.weight == "poisson",
+                    poisson=counted,
                     corrected=bool(corrected),
                     n_blocks=self.n_blocks,
                     max_blocks=min(n_nodes, max(most, self.n_blocks or 0)),
@@ -244,7 +250,7 @@ class WeightedSBM(ClusterMixin, Saveable, BaseEstimator):
         pairs = np.outer(size, size) - np.diag(size)
         edges = member.T @ (graph != 0) @ member
         total = member.T @ graph @ member
-        count = total if self.weight == "poisson" else edges
+        count = total if self.weight in ("poisson", "amount") else edges
         self.density_ = np.divide(count, pairs, out=np.zeros_like(count), where=pairs > 0)
         self.mean_weight_ = np.divide(
             total, edges, out=np.full_like(total, np.nan), where=edges > 0
@@ -260,4 +266,6 @@ def _scaled(graph: sp.csr_matrix, weight: str | None) -> sp.csr_matrix:
         scaled.data = scaled.data / scaled.data.mean()
     elif weight == "gaussian":
         scaled.data = (scaled.data - scaled.data.mean()) / (scaled.data.std() or 1.0)
+    elif weight == "amount":
+        scaled.data = scaled.data * (scaled.data.sum() / (scaled.data**2).sum())
     return scaled

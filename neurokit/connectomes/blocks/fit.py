@@ -7,6 +7,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
+from neurokit.connectomes.blocks.degrees import degrees_cost, even_strengths, repeats_cost
 from neurokit.connectomes.blocks.likelihood import BERNOULLI, COUNTS, EXPONENTIAL
 from neurokit.connectomes.blocks.search import Search
 from neurokit.connectomes.blocks.starts import SMALL, starts
@@ -95,46 +96,11 @@ def fit_blocks(
     best = min([*candidates[:1], *refined], key=lambda c: c.length)
     constant = float(gammaln(weights.data + 1.0).sum()) / 2 if poisson else 0.0
     if corrected:
-        degree = weights.sum(1) if poisson else np.diff(weights.indptr)
-        constant += scaling + _degrees(np.asarray(degree).ravel())
+        degree = np.asarray(weights.sum(1) if poisson else np.diff(weights.indptr)).ravel()
+        constant += scaling + degrees_cost(degree)
+        if not poisson:
+            constant -= repeats_cost(weights, best.labels)
     return Partition(_by_size(best.labels), best.length + constant, corrected)
-
-
-def _degrees(degree: NDArray[np.float64]) -> float:
-    """Nats to tell all degrees, less those that handing out the ends of edges saves.
-
-    Told are how many nodes have each degree, among the partitions of the sum of all (by Hardy and
-    Ramanujan's asymptote), and which nodes these are.
-    """
-    if not degree.any():
-        return 0.0
-    _, number = np.unique(degree, return_counts=True)
-    partitions = np.pi * np.sqrt(2 * degree.sum() / 3) - np.log(4 * np.sqrt(3) * degree.sum())
-    which = gammaln(len(degree) + 1.0) - gammaln(number + 1.0).sum()
-    return float(max(partitions, 0.0) + which - gammaln(degree + 1.0).sum())
-
-
-def even_strengths(weights: sp.csr_matrix) -> tuple[sp.csr_matrix, float]:
-    """Divide weights by one factor for each of their nodes, so that all nodes' means are one.
-
-    Returns
-    -------
-    csr_matrix
-    float
-        Nats that the weights themselves take beyond the even ones, the factors told with them:
-        half the logarithm of how many weights each was found from.
-    """
-    degree = np.diff(weights.indptr)
-    row = np.repeat(np.arange(len(degree)), degree)
-    factor, even = np.ones(len(degree)), weights.copy()
-    for _ in range(100):
-        even.data = weights.data / (factor[row] * factor[weights.indices])
-        mean = np.bincount(row, even.data, len(degree)) / np.maximum(degree, 1)
-        mean[degree == 0] = 1.0
-        if np.abs(mean - 1).max() < 1e-6:
-            break
-        factor *= np.sqrt(mean)
-    return even, float((degree * np.log(factor)).sum() + 0.5 * np.log(degree + 1.0).sum())
 
 
 def _numbers(n: int, max_blocks: int) -> list[int]:
