@@ -1,5 +1,6 @@
 """``neurokit tokenize`` and ``detokenize``: what they write, say and refuse."""
 
+import os
 import re
 
 import numpy as np
@@ -139,3 +140,24 @@ def test_what_cannot_be_done_is_one_sentence(run, files, tmp_path):
     (tmp_path / "bad.ntok").write_bytes(content)
     refused(run, "bad.ntok", "detokenize", "bad.ntok", "b.nc", "--model", scalar)
     assert not (tmp_path / "b.nc").exists()
+
+
+def test_progress_is_shown_on_a_terminal_alone(tmp_path, capfd):
+    import pty
+    import sys
+    import termios
+
+    x = neurokit.signal(np.random.default_rng(0).normal(size=(2, 4000)), sampling_rate=100)
+    source = io.write_edf(tmp_path / "a.edf", x)
+    io.compress(source, tmp_path / "a.ntok", verbose=1)
+    assert capfd.readouterr().err == ""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
+    with os.fdopen(theirs, "w") as screen, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stderr", screen)
+        io.compress(source, tmp_path / "b.ntok", verbose=1)
+        io.decompress(tmp_path / "b.ntok", tmp_path / "b.edf", verbose=1)
+        shown = os.read(ours, 10_000).decode()
+    os.close(ours)
+    assert "compress:   0%" in shown
+    assert (tmp_path / "b.edf").read_bytes() == (tmp_path / "a.edf").read_bytes()

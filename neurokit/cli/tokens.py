@@ -1,5 +1,7 @@
 """Recordings to files of tokens, and back."""
 
+from collections.abc import Iterator, Sized
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ def tokenize(file: Path, out: Path, *, model: str, lossless: bool, overwrite: bo
     if lossless:
         from neurokit.io.packed.lossless import compress
 
-        path = compress(file, out)
+        path = compress(file, out, verbose=1)
         times = file.stat().st_size / path.stat().st_size
         print(f"{path} ({tell_size(path)}, {times:.1f} x smaller, every bit kept)")
         return
@@ -28,14 +30,42 @@ def tokenize(file: Path, out: Path, *, model: str, lossless: bool, overwrite: bo
     tokenizer, digest = load_tokenizer(model)
     if x.sizes["time"] > _LONG and _works_by_pieces(tokenizer):
         x = x.chunk(time=_LONG)  # tokens are then coded and written piece by piece
-    tokens = tokenizer.transform(x)
-    path = write_tokens(out, tokens, events=table, model_hash=digest)
+    with _told(len(x.chunksizes.get("time", ())), "tokenize"):
+        tokens = tokenizer.transform(x)
+        path = write_tokens(out, tokens, events=table, model_hash=digest)
     bits = 8 * path.stat().st_size
     seconds = x.sizes["time"] / neurokit.sampling_rate(x)
     print(
         f"{path} ({tell_size(path)}: {bits / seconds / x.sizes['channel']:.0f} bits per second and"
         f" channel, {16 * x.size / bits:.1f} x smaller than 16-bit samples)"
     )
+
+
+@contextmanager
+def _told(n_blocks: int, words: str) -> Iterator[None]:
+    """Show on a terminal how far work on a lazy recording is.
+
+    ``n_blocks`` are computed one after the other; 0: all in one, and its tasks are counted.
+    """
+    from dask.callbacks import Callback
+    from tqdm import tqdm
+
+    with tqdm(total=n_blocks or None, desc=words, disable=None, leave=False) as bar:
+
+        def start(graph: Sized) -> None:
+            if not n_blocks:
+                bar.reset(len(graph))
+
+        def task(*_: object) -> None:
+            if not n_blocks:
+                bar.update()
+
+        def finish(*_: object) -> None:
+            if n_blocks:
+                bar.update()
+
+        with Callback(start=start, posttask=task, finish=finish):
+            yield
 
 
 def detokenize(file: Path, out: Path, *, model: str, overwrite: bool) -> None:
@@ -47,7 +77,7 @@ def detokenize(file: Path, out: Path, *, model: str, overwrite: bool) -> None:
     from neurokit.io.packed.ntok import read_tokens, token_info
 
     if Container(file).header.get("kind") == "lossless":
-        print(f"{decompress(file, out)} ({tell_size(out)}, as it was)")
+        print(f"{decompress(file, out, verbose=1)} ({tell_size(out)}, as it was)")
         return
     suffix = out.suffix.lower()
     if suffix not in (".edf", ".zarr", ".nc"):
@@ -65,11 +95,12 @@ def detokenize(file: Path, out: Path, *, model: str, overwrite: bool) -> None:
     long = tokens.attrs.get("signal_samples", 0) > _LONG
     if suffix == ".zarr" and long and _works_by_pieces(tokenizer):
         tokens = tokens.chunk(frame=_LONG // 16)
-    x = tokenizer.inverse_transform(tokens)
-    if suffix == ".edf":
-        io.write_edf(out, x, info["events"])
-    else:
-        io.save(out, x)
+    with _told(0, "detokenize"):
+        x = tokenizer.inverse_transform(tokens)
+        if suffix == ".edf":
+            io.write_edf(out, x, info["events"])
+        else:
+            io.save(out, x)
     print(f"{out} ({tell_size(out)})")
 
 

@@ -7,7 +7,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +16,9 @@ from neurokit.atomic import atomic_path
 from neurokit.io.packed.container import NONSENSE, Container, write_container
 from neurokit.io.readers.edf_file import EdfFile, open_edf
 from neurokit.types import Json
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 _SAMPLES = 1 << 14  # per channel in one block
 _BYTES = 1 << 20  # of a file whose samples we cannot find, in one block
@@ -201,7 +204,9 @@ def _inflate_lzma(data: bytes, size: int) -> bytes:
     return plain
 
 
-def compress(path_in: str | os.PathLike[str], path_out: str | os.PathLike[str]) -> Path:
+def compress(
+    path_in: str | os.PathLike[str], path_out: str | os.PathLike[str], *, verbose: int = 0
+) -> Path:
     """Make a recording smaller; `decompress` gives back the same file, byte for byte.
 
     EDF, EDF+ and BDF are taken apart into header, annotations and samples, and the samples are
@@ -214,6 +219,8 @@ def compress(path_in: str | os.PathLike[str], path_out: str | os.PathLike[str]) 
         The recording.
     path_out : path-like
         The ``.ntok`` file to write.
+    verbose : int, default=0
+        1 shows how far it is, on a terminal.
 
     Returns
     -------
@@ -239,13 +246,15 @@ def compress(path_in: str | os.PathLike[str], path_out: str | os.PathLike[str]) 
     header: Json = {"kind": "lossless", "name": source.name, "size": size}
     if edf is not None:
         header |= _layout(edf)
-    with atomic_path(path) as part:
+    with atomic_path(path) as part, _progress(2 * size, "compress", verbose) as bar:
         with source.open("rb") as handle, part.open("wb") as out:
-            write_container(out, header, _blocks(handle, header))
+            write_container(out, header, _told(_blocks(handle, header), bar))
+        bar.update(size - bar.n)
         if source.stat().st_size != size:
             raise OSError(f"{source}: grew while it was read; compress it again.")
         with source.open("rb") as handle:
             for piece in _pieces(Container(part)):
+                bar.update(len(piece))
                 if handle.read(len(piece)) != piece:
                     raise OSError(
                         f"{source}: what was compressed does not decode to it; it changed while"
@@ -256,7 +265,9 @@ def compress(path_in: str | os.PathLike[str], path_out: str | os.PathLike[str]) 
     return path
 
 
-def decompress(path_in: str | os.PathLike[str], path_out: str | os.PathLike[str]) -> Path:
+def decompress(
+    path_in: str | os.PathLike[str], path_out: str | os.PathLike[str], *, verbose: int = 0
+) -> Path:
     """Write the recording that `compress` was given.
 
     Parameters
@@ -265,6 +276,8 @@ def decompress(path_in: str | os.PathLike[str], path_out: str | os.PathLike[str]
         A file written by `compress`.
     path_out : path-like
         The recording to write.
+    verbose : int, default=0
+        1 shows how far it is, on a terminal.
 
     Returns
     -------
@@ -283,10 +296,33 @@ def decompress(path_in: str | os.PathLike[str], path_out: str | os.PathLike[str]
             f"{container.path}: holds {container.header.get('kind')}, no compressed recording;"
             " use read_tokens."
         )
-    with atomic_path(path) as part, part.open("wb") as out:
+    size = int(container.header.get("size", 0))
+    with (
+        atomic_path(path) as part,
+        part.open("wb") as out,
+        _progress(size, "decompress", verbose) as bar,
+    ):
         for piece in _pieces(container):
             out.write(piece)
+            bar.update(len(piece))
     return path
+
+
+def _progress(n_bytes: int, words: str, verbose: int) -> "tqdm[NoReturn]":
+    """Make a bar of bytes; without a terminal none is drawn."""
+    from tqdm import tqdm
+
+    hidden = None if verbose else True
+    return tqdm(total=n_bytes, desc=words, unit="B", unit_scale=True, disable=hidden, leave=False)
+
+
+def _told(
+    blocks: Iterator[tuple[int, bytes]], bar: "tqdm[NoReturn]"
+) -> Iterator[tuple[int, bytes]]:
+    """Pass blocks on, and tell where in the source they begin."""
+    for at, payload in blocks:
+        bar.update(at - bar.n)
+        yield at, payload
 
 
 def _layout(edf: EdfFile) -> Json:
