@@ -7,7 +7,8 @@ from pathlib import Path
 
 import neurokit
 
-sys.path.insert(0, str(Path(__file__).parent))  # for mathtext
+sys.path.insert(0, str(Path(__file__).parent))  # for mathtext and stored
+import stored
 
 os.environ.setdefault("MPLBACKEND", "agg")
 
@@ -23,10 +24,12 @@ extensions = [
     "myst_parser",
     "sphinx_gallery.gen_gallery",
     "mathtext",
+    "stored",
 ]
 exclude_patterns = ["_build", "examples", "decoders/*.md", "**/GALLERY_HEADER.rst"]
 source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
 autosummary_generate = True
+toc_object_entries_show_parents = "hide"
 autodoc_typehints = "none"  # the docstrings tell dims and units, which types do not
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
@@ -50,7 +53,8 @@ html_sidebars = {"index": []}
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "auto_examples",
-    "filename_pattern": r"/plot_",
+    "filename_pattern": r"/(plot|recorded)_" if stored.HERE else r"/plot_",
+    "within_subsection_order": "stored.RecordingsFirst",
     "abort_on_example_error": True,
     "min_reported_time": 1,
     "write_computation_times": False,

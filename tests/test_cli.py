@@ -131,7 +131,7 @@ def test_run_reports_and_decodes_events(run, files, tmp_path):
     score = re.search(r"LDA</td><td class=\"number\">(0\.\d+)<", page)
     assert float(score[1]) > 0.7
     assert "Better than guessing: band power" in page
-    assert page.count("<img") == 3
+    assert page.count("<img") == 4
 
 
 def test_run_decodes_behaviour_and_says_how(run, files, tmp_path):

@@ -1,14 +1,18 @@
 import json
+from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
 import neurokit
-from neurokit.cli import populations
+from neurokit.cli import conditions, populations
+from neurokit.cli.contents import Session
 from neurokit.cli.main import main
 from neurokit.cli.report import Report
+from neurokit.cli.run import report_session
 from neurokit.io import read_session, read_traces, write_edf
+from neurokit.plotting import plot_traces
 
 
 @pytest.fixture
@@ -42,7 +46,7 @@ def test_traces_are_in_sessions_and_reports(plane, matrix, tmp_path, capsys):
         assert held["warnings"] == []
         out = tmp_path / f"{path.name}.html"
         assert main(["run", str(path), "--out", str(out), *rate]) == 0
-        assert "units that change most" in out.read_text()
+        assert "of all units." in out.read_text()
         capsys.readouterr()
 
 
@@ -143,3 +147,107 @@ def test_a_folder_becomes_an_overview_and_a_page_for_each_recording(plane, tmp_p
     (tmp_path / "empty").mkdir()
     assert main(["report", str(tmp_path / "empty")]) == 1
     assert "holds no recordings that neurokit reads" in capsys.readouterr().err
+
+
+def test_time_counts_frames_where_nobody_says_the_rate(plane, tmp_path, capsys):
+    assert main(["info", str(plane)]) == 0
+    said = capsys.readouterr().out
+    assert "not known: time counts frames (--rate HZ" in said
+    assert "Hz (" not in said
+    x = read_traces(plane, sampling_rate=1.0).assign_attrs(clock="frames")
+    assert x.nk.describe()["rate"] == "not known: time counts frames"
+    assert "duration" not in x.nk.describe()
+    assert plot_traces(x).get_xlabel() == "Frame"
+
+
+def test_of_several_matrices_the_plainest_is_taken_and_another_by_name(tmp_path, capsys):
+    path = tmp_path / "worms.h5"
+    rng = np.random.default_rng(0)
+    with h5py.File(path, "w") as file:
+        file["gcamp/traces"], file["gcamp/traces_raw"] = rng.random((2, 300, 7))
+    assert main(["info", str(path), "--rate", "4"]) == 0
+    said = capsys.readouterr().out
+    assert "gcamp/traces, gcamp/traces_raw may be traces; the first is taken" in said
+    assert main(["info", str(path), "--rate", "4", "--series", "traces_raw"]) == 0
+    assert "may be traces" not in capsys.readouterr().out
+    assert main(["info", str(path), "--series", "nobody"]) == 1
+    assert "expects one matrix of traces 'nobody'" in capsys.readouterr().err
+
+
+def test_conditions_are_drawn_beside_what_was_decoded():
+    rng = np.random.default_rng(0)
+    labels = np.array(["left", "right"] * 10)
+    onsets = 2.0 + 3 * np.arange(20)
+    values = rng.normal(size=(3, 70 * 50))
+    for onset in onsets[labels == "left"]:
+        values[1, int(onset * 50) + 25 : int(onset * 50) + 40] += 6
+    x = neurokit.signal(values, sampling_rate=50, channels=["a", "b", "c"], types="eeg")
+    events = neurokit.events(onsets, label=labels)
+    report = Report("a")
+    report.section("pictures")
+    conditions.show_means(report, x, events, (0.0, 1.0))
+    busy = np.sort(np.concatenate([t + rng.random(9) for t in onsets[labels == "left"]]))
+    spikes = neurokit.spikes({"slow": onsets + 0.1, "busy": busy}, stop=70.0)
+    trials = neurokit.epoch(spikes, events, tmin=0.0, tmax=1.0, bin_width=1.0)
+    conditions.show_psth(report, spikes, trials, events, (0.0, 1.0))
+    page = report.to_html()
+    assert page.count("<img") == 2
+    assert "Spikes of unit busy" in page
+
+
+def test_recordings_of_a_folder_keep_their_events(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    for sub, words in (("01", ["go", "stop"]), ("02", ["left", "right"])):
+        folder = tmp_path / "study" / f"sub-{sub}" / "eeg"
+        folder.mkdir(parents=True)
+        x = neurokit.signal(20 * rng.normal(size=(3, 6000)), sampling_rate=100, types="eeg")
+        write_edf(folder / f"sub-{sub}_task-x_eeg.edf", x)
+        rows = [f"{2 + 2.5 * k}\t1\t{words[(k * 7) % 3 % 2]}" for k in range(20)]
+        table = "\n".join(["onset\tduration\ttrial_type", *rows])
+        (folder / f"sub-{sub}_task-x_events.tsv").write_text(table + "\n")
+    (tmp_path / "study/dataset_description.json").write_text('{"Name": "x", "BIDSVersion": "1.8"}')
+    assert main(["info", str(tmp_path / "study"), "--json"]) == 0
+    parts = json.loads(capsys.readouterr().out)["parts"]
+    labels = {part["name"]: part["facts"].get("labels") for part in parts}
+    assert labels["sub-01/task-x/events"] == "go (13), stop (7)"
+    assert labels["sub-02/task-x/events"] == "left (13), right (7)"
+    out = tmp_path / "a.html"
+    given = ["--labels", "go,stop", "--window", "0", "1"]
+    assert main(["run", str(tmp_path / "study"), "--out", str(out), *given]) == 0
+    page = out.read_text()
+    assert "Events from sub-01/task-x/signal/eeg" in page
+    assert "Events from sub-02/task-x/signal/eeg" not in page
+    assert main(["run", str(tmp_path / "study"), "--out", str(out), "--labels", "go,up"]) == 1
+    assert "has no events ['up']" in capsys.readouterr().err
+
+
+def test_trials_that_come_as_such_are_told_apart(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(30, 3, 100))
+    labels = np.array(["a", "b"] * 15)
+    values[labels == "a", 1, 40:60] += 4
+    np.savez(tmp_path / "trials.npz", X=values, y=labels, fs=100)
+    assert main(["run", str(tmp_path / "trials.npz"), "--out", str(tmp_path / "a.html")]) == 0
+    page = (tmp_path / "a.html").read_text()
+    assert "30 trials from 0 to 0.99 s" in page
+    assert "Better than guessing: " in page
+    assert page.count("<img") == 3
+    np.savez(tmp_path / "one.npz", X=values[:3], y=["a", "a", "a"], fs=100)
+    assert main(["run", str(tmp_path / "one.npz"), "--out", str(tmp_path / "a.html")]) == 0
+    assert "in the channel where they are largest" in (tmp_path / "a.html").read_text()
+    capsys.readouterr()
+
+
+def test_traces_tell_conditions_of_trials_apart():
+    rng = np.random.default_rng(0)
+    onsets = 2.0 + 3 * np.arange(24)
+    events = neurokit.events(onsets, label=rng.permutation(["grating", "blank"] * 12))
+    values = rng.normal(size=(5, 1600))
+    for onset in onsets[events["label"] == "grating"]:
+        values[3, int(onset * 20) : int(onset * 20) + 20] += 5
+    x = neurokit.traces(values, sampling_rate=20)
+    table = {"": events}
+    session = Session(Path("a.nwb"), {}, None, None, events, [], [], {"traces/dff": x}, table)
+    report = report_session(session, window=(0.0, 1.0))
+    assert "Events from traces/dff" in report.titles
+    assert "Better than guessing: means of quarters, LDA" in report.to_html()

@@ -125,7 +125,7 @@ def test_a_window_of_poisson_counts_leaves_their_posterior_as_it_is(rng):
         there = likely[1] * (step @ (likely[0] * np.exp(-0.5 * grid**2)))
         exact[k] = chain.pi[:, k].sum() * there.sum(), (there @ grid) / there.sum()
     exact[:, 0] /= exact[:, 0].sum()
-    n = 8_000
+    n = 4_000
     states, course = np.empty(n, int), np.empty(n)
     for k in range(n):
         together.draw_windows(chain, counts, rng)

@@ -325,3 +325,11 @@ def test_augmentation_is_seeded_and_off_where_the_fit_is_watched():
     assert torch.equal(torch.get_rng_state(), state)
     xr.testing.assert_identical(first.predict_proba(x), again.predict_proba(x))
     assert not np.array_equal(first.predict_proba(x), plain.predict_proba(x))
+
+
+@pytest.mark.parametrize("kind", ["S", object])
+def test_labels_that_are_bytes_are_refused_with_the_way_out(kind):
+    x, labels = loud(12)
+    undecoded = np.array([str(label).encode() for label in labels], kind)
+    with pytest.raises(TypeError, match=r"^Line: the labels in y .* got bytes such as b'left'"):
+        Line(trainer=Trainer(1, device="cpu")).fit(x, undecoded)

@@ -170,6 +170,32 @@ def test_lazy_trials_are_aligned_as_loaded_ones(subjects, unseen):
             blocks.transform(lazy)
 
 
+def test_lazy_trials_are_aligned_online_as_loaded_ones(subjects):
+    who = np.where(np.arange(len(subjects)) % 3, "new", "other")
+    mixed = subjects[[60, 0, 61, 62, 1, *range(63, 80)]]
+    alignment = EuclideanAlignment(unseen="online").fit(subjects[:60])
+    read: list[int] = []
+
+    def counted(block):
+        read.append(len(block))
+        return block
+
+    lazy = mixed.chunk(trial=4)
+    lazy = lazy.copy(data=lazy.data.map_blocks(counted, dtype=lazy.dtype, meta=lazy.data._meta))
+    out = alignment.transform(lazy)
+    assert out.chunks is not None
+    assert not read
+    xr.testing.assert_allclose(out.compute(), alignment.transform(mixed), atol=1e-5)
+    assert out.attrs == alignment.transform(mixed).attrs
+    read.clear()
+    out[:4].compute(scheduler="synchronous")
+    assert read == [4]  # what comes later is not looked at
+    for x, groups in ((subjects, who), (subjects[:60], None)):  # all new, none new
+        expected = alignment.transform(x, groups=groups)
+        found = alignment.transform(x.chunk(trial=7), groups=groups)
+        np.testing.assert_allclose(found.compute(), expected, rtol=1e-4, atol=1e-5)
+
+
 def test_gaps_in_a_lazy_block_are_refused_when_they_are_met(subjects):
     broken = subjects.copy()
     broken[70, 2, 5] = np.nan

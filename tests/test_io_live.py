@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from neurokit import io
+from neurokit.decoders import WienerRegressor
 
 pyxdf = pytest.importorskip("pyxdf")
 
@@ -119,6 +120,40 @@ def test_a_live_stream_gives_every_sample_once():
         sender.join()
     np.testing.assert_array_equal(np.concatenate(rows), np.delete(sent, np.s_[200:210], 0))
     assert amplifier.n_lost == 10
+
+
+def test_jitter_and_losses_change_no_answer_of_a_decoder():
+    pylsl = pytest.importorskip("pylsl", exc_type=ImportError)
+    rng = np.random.default_rng(0)
+    name, n = f"neurokit-test-{time.time_ns()}", 600
+    out, sent = outlet(name), rng.normal(size=(n, 4)).astype(np.float32)
+    lost = np.r_[100:110, 101:104, 300:303, 450:457]
+    kept = np.setdiff1d(np.arange(n), lost)
+    late = rng.exponential(0.002, n)  # half a period, up to several
+
+    def send():
+        out.wait_for_consumers(5)
+        start = pylsl.local_clock()
+        for k in kept.tolist():
+            out.push_sample(sent[k].tolist(), start + k / 250 + late[k])
+            if rng.random() < 0.05:
+                time.sleep(rng.exponential(0.004))  # bursts of any length
+
+    x, y = rng.normal(size=(500, 4)), rng.normal(size=(500, 2))
+    decoder = WienerRegressor(4, alpha=1.0).fit(x, y)
+    live, rows, answers = decoder.stream(), [], []
+    with io.stream_lsl(name, timeout=10) as amplifier:
+        sender = threading.Thread(target=send)
+        sender.start()
+        for part in amplifier:
+            rows.append(part)
+            answers.append(live.push(part))
+            if sum(map(len, rows)) >= len(kept):
+                amplifier.stop()
+        sender.join()
+    np.testing.assert_array_equal(np.concatenate(rows), sent[kept])
+    np.testing.assert_allclose(np.concatenate(answers), decoder.stream().push(sent[kept]))
+    assert abs(amplifier.n_lost - (n - len(kept))) <= 1
 
 
 def test_no_stream_is_said_in_a_sentence():

@@ -264,7 +264,7 @@ def test_one_unit_is_read_as_one_unit(tmp_path):
     cell[0] = np.array([0.1, 0.2])
     scipy.io.savemat(tmp_path / "one.mat", {"spikeTimes": cell})
     assert io.read_spikes(tmp_path / "one.mat")["spike_count"].values.tolist() == [2]
-    np.savez(tmp_path / "who.npz", spike_times=[0.1, 0.2], cluster=[3, 4])  # of two units
+    np.savez(tmp_path / "who.npz", spike_times=[0.1, 0.2], place=[3, 4])  # of two units
     with pytest.raises(ValueError, match="none says that it is spike times"):
         io.read_spikes(tmp_path / "who.npz")
 

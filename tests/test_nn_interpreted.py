@@ -1,5 +1,6 @@
 """The Triton kernels in Triton's interpreter, on the processor, where there is no CUDA device."""
 
+import copy
 import importlib.util
 import os
 
@@ -7,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from neurokit.nn import ResidualVectorQuantizer
 from neurokit.nn.neurons import LIFState, lif, make_neuron
+from neurokit.nn.quantizers import kept
 from neurokit.nn.quantizers.search import Tables, bias_of, search
 
 if torch.cuda.is_available() or importlib.util.find_spec("triton") is None:
@@ -15,6 +18,7 @@ if torch.cuda.is_available() or importlib.util.find_spec("triton") is None:
 os.environ["TRITON_INTERPRET"] = "1"  # read where kernels are made
 
 from neurokit.nn.kernels import (
+    lif_cuda,
     quantize_cuda,
     quantize_short_cuda,
     recurrent_cuda,
@@ -60,6 +64,65 @@ def test_recurrent_layers_like_plain_torch(part, synaptic, reset, surrogate, mon
     results = [[*out, *torch.autograd.grad(out, leaves, probe)] for out in outputs]
     for one, other in zip(*results, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("learned", [False, True])
+def test_layers_without_recurrence_like_plain_torch(learned, monkeypatch):
+    def launch(plan, kernel, options, pointers):
+        kernel[(plan.n_programs,)](*pointers, *plan.numbers, *options, num_warps=plan.warps)
+
+    monkeypatch.setattr(lif_cuda.Plan, "_launch", launch)
+    torch.manual_seed(1)
+    x, v, decay = _leaf(20, 2, 5), _leaf(2, 5), torch.rand(5) / 2 + 0.4
+    state = LIFState(v if learned else v.detach())
+    parameters = decay.requires_grad_(learned), 0.7, None
+    found = spiking_cuda.run(
+        x, None, parameters, state, make_neuron("zero", False, "atan", 2, None)
+    )
+    spikes, after = lif(x, decay=decay, threshold=0.7, state=state, backend="torch")
+    leaves = [x, v, decay] if learned else [x]
+    probe = [torch.randn_like(spikes), torch.randn_like(v)]
+    results = [
+        [*out, *torch.autograd.grad(out, leaves, probe)]
+        for out in (found[:2], (spikes, after.potential))
+    ]
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+    with torch.no_grad():
+        again = spiking_cuda.run(
+            x, None, parameters, state, make_neuron("zero", False, "atan", 2, None)
+        )
+    torch.testing.assert_close(again[0], spikes)
+
+
+def test_codebooks_are_laid_out_again_when_they_change(monkeypatch):
+    prepare, n_times = quantize_short_cuda.prepare, []
+    monkeypatch.setattr(kept, "_pays", lambda module, x, n_levels: True)
+    monkeypatch.setattr(
+        quantize_short_cuda, "prepare", lambda *tables: (n_times.append(1), prepare(*tables))[1]
+    )
+    torch.manual_seed(0)
+    quantizer = ResidualVectorQuantizer(8, n_levels=2, codebook_size=128, kmeans_init=False).eval()
+    x = torch.randn(100, 8)
+
+    def agree():
+        assert torch.equal(quantizer.encode(x), search(x, quantizer.tables(2)))
+
+    agree(), agree()
+    assert len(n_times) == 1
+    quantizer.codebooks[0, 5] = 3 * x[0]
+    agree(), agree()
+    assert len(n_times) == 2
+    quantizer.codebooks.data[1, 7] += 1  # a change that the tensor does not tell of
+    agree()
+    assert len(n_times) == 3
+    assert torch.equal(quantizer.encode(x, 1), search(x, quantizer.tables(1)))
+    copy.deepcopy(quantizer)
+    quantizer.codebooks[0, 0] = torch.nan
+    agree()
+    for wrong in (torch.nan, -torch.inf):
+        with pytest.raises(ValueError, match="vectors must be finite"):
+            quantizer.encode(torch.cat([x, torch.full((1, 8), wrong)]))
 
 
 def _tables(kind, n_dims, n_codes, size):

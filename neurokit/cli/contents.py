@@ -1,6 +1,5 @@
 """What a file holds, and what is odd about it."""
 
-import hashlib
 import warnings
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,16 +8,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.signal import welch
-from tqdm import tqdm
 
 from neurokit import io
+from neurokit.cli.oddities import listed, look, many, rate_of
+from neurokit.io.readers.trace_matrix import list_matrices
 from neurokit.recording.clock import SampleIndex
 from neurokit.recording.glance import duration
-from neurokit.recording.rate import contiguous_runs, sampling_rate
-
-_WHOLE = 2e7  # samples up to which a signal is looked at whole
-_STRETCHES = 20  # looked at of longer ones
+from neurokit.recording.rate import contiguous_runs
 
 
 class Held(NamedTuple):
@@ -40,9 +36,10 @@ class Session(NamedTuple):
     held: list[Held]
     warned: list[str]  # by the readers
     traces: dict[str, xr.DataArray]
+    tables: dict[str, pd.DataFrame]  # events by the place of the recording they belong to
 
 
-def open_session(path: Path, rate: float | None = None) -> Session:
+def open_session(path: Path, rate: float | None = None, series: str | None = None) -> Session:
     """Read a file through ``io.read_session`` and describe every part of it.
 
     Parameters
@@ -50,10 +47,12 @@ def open_session(path: Path, rate: float | None = None) -> Session:
     path : Path
     rate : float, optional
         Frames per second, for traces whose file does not say it; frames are counted else.
+    series : str, optional
+        Name of the traces, where a file has several.
     """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        tree = _read(path, rate)
+        tree = _read(path, rate, series)
     warned = [
         str(w.message)
         for w in caught
@@ -62,7 +61,8 @@ def open_session(path: Path, rate: float | None = None) -> Session:
     signals: dict[str, xr.DataArray] = {}
     imaged: dict[str, xr.DataArray] = {}
     behaviours: dict[str, xr.DataArray] = {}
-    spikes = table = None
+    tables: dict[str, pd.DataFrame] = {}
+    spikes = None
     for node in tree.subtree:
         held = node.to_dataset()
         place = node.path.strip("/")
@@ -75,7 +75,7 @@ def open_session(path: Path, rate: float | None = None) -> Session:
         elif "behaviour" in held:
             behaviours[place] = held["behaviour"].load()
         elif "onset" in held:
-            table = held.to_dataframe().reset_index(drop=True)
+            tables[place.rpartition("events")[0]] = held.to_dataframe().reset_index(drop=True)
     parts = []
     signals = _side_by_side(signals)
     for name, x in imaged.items():
@@ -88,16 +88,44 @@ def open_session(path: Path, rate: float | None = None) -> Session:
     parts += [describe_behaviour(name, x) for name, x in movements.items()]
     # where there are several clocks (an eye's and a hand's, say), the one with most counts
     behaviour = max(movements.values(), key=lambda x: x.size, default=None)
-    if table is not None:
-        parts.append(describe_events(table, _span(signals | imaged, spikes, behaviour)))
-    return Session(
-        path, signals, spikes, behaviour, table, parts, list(dict.fromkeys(warned)), imaged
-    )
+    for place, one in tables.items():
+        theirs = {n: x for n, x in (signals | imaged).items() if n.startswith(place)}
+        part = describe_events(one, _span(theirs, spikes, behaviour))
+        parts.append(part._replace(name=f"{place}events"))
+    if not parts:
+        warned.append(f"{path}: holds no signals, spikes, traces, behaviour or events.")
+    table = next(iter(tables.values()), None) if len(tables) < 2 else gather(tables)
+    said = list(dict.fromkeys(warned))
+    return Session(path, signals, spikes, behaviour, table, parts, said, imaged, tables)
 
 
-def _read(path: Path, rate: float | None) -> xr.DataTree:
+def events_of(session: Session, name: str) -> pd.DataFrame | None:
+    """Return the events that belong to a part of a session, by its place."""
+    own = [place for place in session.tables if name.startswith(place)]
+    return session.tables[max(own, key=len)] if own else None
+
+
+def split_places(session: Session) -> list[Session]:
+    """Take recordings apart that have events of their own, as those of a BIDS folder have."""
+    if len(session.tables) < 2:
+        return [session]
+    parts = []
+    for place, table in session.tables.items():
+        own = {n: x for n, x in session.signals.items() if events_of(session, n) is table}
+        parts.append(session._replace(signals=own, events=table, tables={place: table}))
+    return parts
+
+
+def gather(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Put the events of several recordings below one another, as a choice of labels needs them."""
+    return pd.concat(tables.values(), ignore_index=True)
+
+
+def _read(path: Path, rate: float | None, series: str | None) -> xr.DataTree:
     """Read a session; what is none may be a matrix of traces."""
     matrix = path.suffix.lower() in (".mat", ".h5", ".hdf5")
+    if series is not None:
+        return _matrix(path, rate, series)
     try:
         if rate is not None and (path.is_dir() or matrix):
             return _of_traces(io.read_traces(path, sampling_rate=rate))
@@ -106,19 +134,32 @@ def _read(path: Path, rate: float | None) -> xr.DataTree:
     try:
         return io.read_session(path)
     except ValueError as error:
-        if not matrix:
+        names = list_matrices(path) if matrix else []
+        if not names:
             raise
-        try:
-            return _of_traces(io.read_traces(path))
-        except ValueError as clock:
-            if "sampling_rate=" not in str(clock):
-                raise error from None
+        if len(names) > 1:
             warnings.warn(
-                f"{path}: holds a matrix of traces and not their rate; time counts frames, unless"
-                " --rate says how many there are in a second.",
+                f"{path}: {listed(names)} may be traces; the first is taken, --series NAME"
+                " chooses another.",
                 stacklevel=2,
             )
-            return _of_traces(io.read_traces(path, sampling_rate=1.0))
+        try:
+            return _matrix(path, rate, names[0])
+        except ValueError:  # of traces, whom the file was not said to hold
+            raise error from None
+
+
+def _matrix(path: Path, rate: float | None, series: str) -> xr.DataTree:
+    """Read traces by the name of their matrix; their time counts frames where no rate is known."""
+    try:
+        return _of_traces(io.read_traces(path, sampling_rate=rate, series=series))
+    except ValueError as error:
+        if "; give sampling_rate=" not in str(error):
+            raise
+        words = str(error).split("; give sampling_rate=")[0]
+        warnings.warn(f"{words}; time counts frames, --rate HZ gives seconds.", stacklevel=2)
+    frames = io.read_traces(path, sampling_rate=1.0, series=series)
+    return _of_traces(frames.assign_attrs(clock="frames"))
 
 
 def _of_traces(x: xr.DataArray) -> xr.DataTree:
@@ -180,12 +221,12 @@ def describe_signal(name: str, x: xr.DataArray) -> Held:
     kinds = x["type"].values.tolist() if "type" in x.coords else []
     if kinds:
         facts["types"] = _tally(kinds)
-    facts["channels"] = _names(x["channel"].values.tolist())
+    facts["channels"] = listed(x["channel"].values.tolist())
     if "x" in x.coords and np.isfinite(x["x"].values).any():
         facts["positions"] = f"of {int(np.isfinite(x['x'].values).sum())} channels, in mm"
     oddities = _jumps(x)
     if x.size:
-        found, part = _look(x)
+        found, part = look(x)
         oddities += found
         if part:
             facts["looked at"] = part
@@ -200,7 +241,7 @@ def describe_traces(name: str, x: xr.DataArray) -> Held:
     values = np.asarray(x.transpose("unit", "time").values)
     oddities = _jumps(x)
     if still := int((~(np.nanmax(values, 1) > np.nanmin(values, 1))).sum() if values.size else 0):
-        oddities.append(f"{_many(still, 'unit')} never changed.")
+        oddities.append(f"{many(still, 'unit')} never changed.")
     if values.size and (share := float(np.mean(~np.isfinite(values)))):
         oddities.append(f"{share:.2%} of the samples are missing (NaN).")
     return Held(name, facts, oddities)
@@ -212,7 +253,7 @@ def describe_spikes(x: xr.Dataset) -> Held:
     start, stop = float(x["start"]), float(x["stop"])
     span = stop - start
     facts = {
-        "shape": f"{x.sizes['unit']} units, {x.sizes['spike']:,} spikes",
+        "shape": f"{many(x.sizes['unit'], 'unit')}, {many(x.sizes['spike'], 'spike')}",
         "span": f"{start:g} to {stop:g} s ({duration(span)})",
     }
     if span > 0 and len(count):
@@ -220,12 +261,12 @@ def describe_spikes(x: xr.Dataset) -> Held:
         facts["rate"] = (
             f"{np.median(rates):.2g} Hz (median of units), {rates.min():.2g} to {rates.max():.2g}"
         )
-    facts["units"] = _names([str(unit) for unit in x["unit"].values.tolist()])
+    facts["units"] = listed([str(unit) for unit in x["unit"].values.tolist()])
     oddities = []
     if not x.sizes["spike"]:
         oddities.append("There are no spikes at all.")
     elif (silent := int((count == 0).sum())) > 0:
-        oddities.append(f"{_many(silent, 'unit')} never fired.")
+        oddities.append(f"{many(silent, 'unit')} never fired.")
     if abs(start) > 1e6:
         oddities.append(
             f"The clock starts at {start:.4g} s: it is not the session's own; subtract the start."
@@ -245,7 +286,7 @@ def describe_behaviour(name: str, x: xr.DataArray) -> Held:
     features = x["feature"].values.tolist() if "feature" in x.coords else []
     units = x["units"].values.tolist() if "units" in x.coords else [""] * len(features)
     words = [f"{n} ({u})" if u else str(n) for n, u in zip(features, units, strict=True)]
-    facts = {"shape": _shape(x), **_clock(x), "features": _names(words)}
+    facts = {"shape": _shape(x), **_clock(x), "features": listed(words)}
     missing = ~np.isfinite(x.transpose("time", "feature").values)
     oddities = _jumps(x)
     for feature, share in zip(features, missing.mean(axis=0) if x.size else [], strict=False):
@@ -257,7 +298,7 @@ def describe_behaviour(name: str, x: xr.DataArray) -> Held:
 def describe_events(table: pd.DataFrame, span: tuple[float, float] | None) -> Held:
     """Say which events there are, and which lie outside of what was recorded."""
     labels = table["label"].astype(str).tolist()
-    facts = {"shape": _many(len(table), "event"), "labels": _tally(labels)}
+    facts = {"shape": many(len(table), "event"), "labels": _tally(labels)}
     oddities = []
     if len(table):
         first, last = float(table["onset"].min()), float(table["onset"].max())
@@ -268,121 +309,10 @@ def describe_events(table: pd.DataFrame, span: tuple[float, float] | None) -> He
             outside = int(((table["onset"] < span[0]) | (table["onset"] > span[1])).sum())
             if outside:
                 oddities.append(
-                    f"{_many(outside, 'event')} outside of the recording"
+                    f"{many(outside, 'event')} outside of the recording"
                     f" ({span[0]:g} to {span[1]:g} s)."
                 )
     return Held("events", facts, oddities)
-
-
-def _look(x: xr.DataArray) -> tuple[list[str], str]:
-    """Look through the samples, block by block; of a very long recording at some of them."""
-    n_channels, names = x.sizes["channel"], [str(n) for n in x["channel"].values.tolist()]
-    stretches, part = _stretches(x)
-    values = np.concatenate(
-        [
-            np.asarray(stretch.transpose("channel", ...).values, np.float32).reshape(
-                n_channels, -1
-            )
-            for stretch in tqdm(stretches, desc="looking", leave=False, disable=None)
-        ],
-        axis=1,
-    )
-    good = np.isfinite(values)
-    low = np.where(good, values, np.inf).min(axis=1)
-    high = np.where(good, values, -np.inf).max(axis=1)
-    oddities = []
-    if not good.all():
-        which = [names[k] for k in np.flatnonzero(~good.all(axis=1))]
-        oddities.append(
-            f"{np.mean(~good):.2%} of the samples are missing or infinite, in {_names(which)}."
-        )
-    kinds = x["type"].values if "type" in x.coords else np.full(n_channels, "")
-    flat = (low == high) & (kinds != "stim")
-    if flat.any():
-        which = [names[k] for k in np.flatnonzero(flat)]
-        oddities.append(f"{_many(len(which), 'channel')} flat: {_names(which)}.")
-    live = np.flatnonzero((high > low) & (kinds != "stim"))
-    oddities += _clipped(values, low, high, live, names)
-    oddities += _copies(values, live, names)
-    if x.attrs.get("units") == "uV":
-        oddities += _scale(values, good & (kinds == "eeg")[:, None])
-    if "trial" not in x.dims and x.sizes["time"] > 1:
-        first = values[:, : stretches[0].sizes["time"]]
-        oddities += _mains(first, live, _rate(x))
-    return oddities, part
-
-
-def _stretches(x: xr.DataArray) -> tuple[list[xr.DataArray], str]:
-    n_times = x.sizes["time"]
-    if x.size <= _WHOLE:
-        return [x], ""
-    if "trial" in x.dims:
-        n_trials = max(1, int(_WHOLE / x.size * x.sizes["trial"]))
-        return [x.isel(trial=slice(n_trials))], f"the first {_many(n_trials, 'trial')}"
-    size = max(1, int(_WHOLE / _STRETCHES / x.sizes["channel"]))
-    starts = np.linspace(0, n_times - size, _STRETCHES).astype(int).tolist()
-    words = f"{_STRETCHES} stretches of {size:,} samples spread over the recording"
-    return [x.isel(time=slice(k, k + size)) for k in starts], words
-
-
-def _clipped(
-    values: np.ndarray, low: np.ndarray, high: np.ndarray, live: np.ndarray, names: list[str]
-) -> list[str]:
-    """Find channels that stand at their largest or smallest value for long."""
-    stuck = []
-    for k in live.tolist():
-        at_end = np.sum((values[k] == low[k]) | (values[k] == high[k]))
-        # a signal of few steps, a marker channel say, is often at its ends
-        if at_end > max(0.01 * values.shape[1], 20) and len(np.unique(values[k])) > 50:
-            stuck.append(names[k])
-    if not stuck:
-        return []
-    return [
-        f"{_many(len(stuck), 'channel')} at the end of the range for over 1 % of the time"
-        f" (clipped?): {_names(stuck)}."
-    ]
-
-
-def _copies(values: np.ndarray, live: np.ndarray, names: list[str]) -> list[str]:
-    """Find channels that hold the same samples."""
-    seen: dict[bytes, str] = {}
-    pairs = []
-    for k in live.tolist():
-        key = hashlib.blake2b(values[k].tobytes()).digest()
-        if key in seen:
-            pairs.append(f"{names[k]} = {seen[key]}")
-        seen.setdefault(key, names[k])
-    return [f"Channels with the same samples: {_names(pairs)}."] if pairs else []
-
-
-def _scale(values: np.ndarray, good: np.ndarray) -> list[str]:
-    """Compare EEG with what a scalp gives, to find units that are wrong by powers of ten."""
-    square = np.sum(np.where(good, values, 0.0) ** 2, axis=1, dtype=np.float64)
-    rms = np.sqrt(square / np.maximum(good.sum(axis=1), 1))
-    if not (rms > 0).any() or 0.1 <= (typical := float(np.median(rms[rms > 0]))) <= 5000:
-        return []
-    return [
-        f"EEG of {typical:.3g} uV (median RMS) is out of the range of scalps; the file may state a"
-        " wrong unit."
-    ]
-
-
-def _mains(values: np.ndarray, live: np.ndarray, rate: float) -> list[str]:
-    """Find hum: power at 50 or 60 Hz far above that on both sides."""
-    good = [k for k in live if np.isfinite(values[k]).all()]
-    if not good or rate < 100 or values.shape[1] < 4 * rate:
-        return []
-    frequency, power = welch(values[good], rate, nperseg=int(2 * rate))
-    power = np.median(power, axis=0)
-    for hum in (50.0, 60.0):
-        here = np.abs(frequency - hum) <= 1.0
-        beside = (np.abs(frequency - hum) > 2.0) & (np.abs(frequency - hum) <= 6.0)
-        if frequency[-1] < hum + 3:
-            continue
-        ratio = power[here].max() / max(float(np.median(power[beside])), 1e-30)
-        if ratio > 30:
-            return [f"Mains hum: the power at {hum:g} Hz is {ratio:,.0f} times that beside it."]
-    return []
 
 
 def _jumps(x: xr.DataArray) -> list[str]:
@@ -401,7 +331,7 @@ def _jumps(x: xr.DataArray) -> list[str]:
         ]
     if len(runs) < 2:
         return []
-    return [f"The clock jumps {_many(len(runs) - 1, 'time')}: {len(runs)} stretches."]
+    return [f"The clock jumps {many(len(runs) - 1, 'time')}: {len(runs)} stretches."]
 
 
 def _span(
@@ -412,7 +342,7 @@ def _span(
     for x in (*signals.values(), behaviour):
         if x is not None and "trial" not in x.dims and x.sizes["time"]:
             time = x["time"]
-            ends.append((float(time[0]), float(time[-1]) + 1 / max(_rate(x), 1e-9)))
+            ends.append((float(time[0]), float(time[-1]) + 1 / max(rate_of(x), 1e-9)))
     if spikes is not None:
         ends.append((float(spikes["start"]), float(spikes["stop"])))
     return (min(a for a, _ in ends), max(b for _, b in ends)) if ends else None
@@ -420,20 +350,15 @@ def _span(
 
 def even(x: xr.DataArray) -> bool:
     """Tell whether a recording has a sampling rate."""
-    return bool(np.isfinite(_rate(x)))
-
-
-def _rate(x: xr.DataArray) -> float:
-    try:
-        return sampling_rate(x)
-    except ValueError:
-        return float("inf")
+    return bool(np.isfinite(rate_of(x)))
 
 
 def _clock(x: xr.DataArray) -> dict[str, str]:
     if x.sizes["time"] < 2:
         return {}
-    rate = _rate(x)
+    if x.attrs.get("clock") == "frames":
+        return {"rate": "not known: time counts frames (--rate HZ gives seconds)"}
+    rate = rate_of(x)
     first, last = float(x["time"][0]), float(x["time"][-1])
     step = 1 / rate
     facts = {"rate": f"{rate:.6g} Hz" if np.isfinite(rate) else "not constant"}
@@ -442,10 +367,8 @@ def _clock(x: xr.DataArray) -> dict[str, str]:
 
 
 def _shape(x: xr.DataArray) -> str:
-    plural = {"trial": "trials", "channel": "channels", "feature": "features", "time": "samples"}
-    plural["unit"] = "units"
     dims = [dim for dim in ("trial", "channel", "unit", "feature", "time") if dim in x.dims]
-    return " x ".join(f"{x.sizes[dim]:,} {plural[dim]}" for dim in dims)
+    return " x ".join(many(x.sizes[d], "sample" if d == "time" else d) for d in dims)
 
 
 def _units(x: xr.DataArray) -> str:
@@ -454,18 +377,9 @@ def _units(x: xr.DataArray) -> str:
     return str(x.attrs.get("units", "not stated")) or "not stated"
 
 
-def _names(names: Sequence[Hashable], most: int = 12) -> str:
-    words = ", ".join(str(name) for name in names[:most])
-    return words + (f", ... ({len(names)} in all)" if len(names) > most else "")
-
-
 def _tally(values: Sequence[Hashable]) -> str:
     number = pd.Series([str(value) for value in values]).value_counts(sort=False)
-    return _names([f"{name} ({count})" for name, count in number.items()])
-
-
-def _many(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+    return listed([f"{name} ({count})" for name, count in number.items()])
 
 
 def lines(session: Session) -> Iterator[str]:

@@ -7,9 +7,9 @@ import pandas as pd
 import xarray as xr
 
 from neurokit import datasets, io, plotting, recording
+from neurokit.cli.event_decoding import CLASS_WORDS
 from neurokit.cli.pipelines import evaluate_quietly, has_pyriemann, score_table
 from neurokit.cli.report import Report
-from neurokit.cli.run import CLASS_WORDS
 from neurokit.decoders import (
     FBCCAClassifier,
     TDCAClassifier,

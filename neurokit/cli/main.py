@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import neurokit
+from neurokit.cli.bench.words import BENCH
 from neurokit.cli.paths import as_place, check_writable
 
 # Nothing that takes long is imported before a command runs: --help answers at once.
@@ -76,6 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     info.add_argument("file", type=as_place, metavar="FILE")
     rate = "frames per second of traces whose file does not say it (suite2p, MAT, HDF5)"
     info.add_argument("--rate", type=float, metavar="HZ", help=rate)
+    series = "name of the traces, where a file holds several matrices (MAT, HDF5, NWB)"
+    info.add_argument("--series", metavar="NAME", help=series)
     info.add_argument("--json", action="store_true", help="for other programs to read")
 
     convert = add(
@@ -91,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("file", type=as_place, metavar="FILE")
     run.add_argument("--out", type=Path, metavar="REPORT", help="default: FILE.html, here")
     run.add_argument("--rate", type=float, metavar="HZ", help=rate)
+    run.add_argument("--series", metavar="NAME", help=series)
     run.add_argument("--by", metavar="COLUMN", help="tell events apart by this column of theirs")
     run.add_argument("--json", action="store_true", help="print contents and tables as JSON")
     run.add_argument(
@@ -159,7 +163,7 @@ def _parser() -> argparse.ArgumentParser:
 
     bench = add("bench", _bench, "score decoders on a public benchmark, as its leaderboard does")
     bench.formatter_class = argparse.RawDescriptionHelpFormatter
-    bench.description = _BENCH
+    bench.description = BENCH
     bench.add_argument("task", choices=["reaching", "mi", "ssvep"], help="which benchmark")
     bench.add_argument(
         "--data",
@@ -191,33 +195,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 _SAID: set[str] = set()  # warnings of this command
-
-_BENCH = """\
-Score decoders on a public benchmark, as its leaderboard does.
-
-mi: left or right hand of BNCI 2014-001 (A01T.mat, ...), each person left out in turn.
-  decoders: tangent, csp, mdm, band (these without asking), dbconformer, eegnet, shallow
-ssvep: twelve flickering targets of Nakanishi 2015 (s1.mat, ...), trials of one second.
-  decoders: fbcca, etrca, tdca
-  Both take trials written by neurokit.io.save (.nc, .zarr; coordinates label and subject) as well,
-  and print the published figures beside ours, with the protocol card.
-reaching: primate motor prediction of NeuroBench, six recordings of the Sabes laboratory
-  (https://zenodo.org/records/583331; indy_20160622_01.mat, indy_20160630_01.mat,
-  indy_20170131_02.mat, loco_20170210_03.mat, loco_20170215_02.mat, loco_20170301_05.mat).
-  Bins of 4 ms, velocity of the cursor; the first half of the reaches to train on, a quarter to
-  validate, the last quarter to test. Each recording has a decoder of its own. NeuroBench's
-  committed figures stand in the table beside ours.
-
-  decoders (without asking: wiener, kalman, ann2d, ann3d, snn2, snn3d, tiny): wiener (on three
-  numbers for each channel's last 0.2 s), kalman, ann2d, ann3d, snn2, snn3d, streaming, tiny, big,
-  spiking, gru, lstm, elm
-filters behind them: none, bessel-causal, bessel-last, bessel-middle, bessel-offline, fir,
-  fir-late; 6.25 Hz, 32 predictions at most. They are fitted on the validation part. R2 is in
-  real time; "aligned" forgives their delay.
-
-example:
-  neurokit bench reaching --data ~/sabes --decoders tiny,snn2 --filters none,fir --out table.csv
-"""
 
 
 def _names(text: str) -> list[str]:
@@ -262,7 +239,7 @@ def _info(chosen: argparse.Namespace) -> None:
 
         print("\n".join(describe_tokens(chosen.file)))
         return
-    session = open_session(chosen.file, chosen.rate)
+    session = open_session(chosen.file, chosen.rate, chosen.series)
     if chosen.json:
         _print_json(session)
         return
@@ -357,13 +334,18 @@ def _run(chosen: argparse.Namespace) -> None:
     from neurokit.cli.design import label_by
     from neurokit.cli.run import report_session
 
-    session = open_session(chosen.file, chosen.rate)
+    session = open_session(chosen.file, chosen.rate, chosen.series)
     if chosen.by is not None:
         table = session.events
         if table is None or chosen.by not in table:
             held = [] if table is None else table.columns.tolist()
             raise ValueError(f"--by: events have no column {chosen.by!r}; there are {held}.")
-        session = session._replace(events=label_by(table, chosen.by))
+        tables = {
+            place: label_by(one, chosen.by)
+            for place, one in session.tables.items()
+            if chosen.by in one
+        }
+        session = session._replace(events=label_by(table, chosen.by), tables=tables)
     from tqdm import tqdm
 
     with tqdm(desc="report", unit=" parts", disable=None, leave=False) as steps:

@@ -1,38 +1,31 @@
 """The report of a file: what it holds, spectra, rasters, and what can be decoded from it."""
 
-import re
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.signal import butter, sosfiltfilt
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
 
 from neurokit import plotting, recording
-from neurokit.cli.contents import Session, even
+from neurokit.cli.contents import Session, even, events_of, split_places
 from neurokit.cli.design import (
     LEAST,
-    choose_column,
-    choose_design,
-    choose_window,
     label_by,
 )
+from neurokit.cli.event_decoding import (
+    NOT_BRAIN,
+    always_observed,
+    brain,
+    decode_events,
+    decode_trials,
+)
+from neurokit.cli.oddities import many
 from neurokit.cli.pipelines import (
     decode_movement,
-    evaluate_quietly,
-    has_pyriemann,
-    lda,
-    score_table,
 )
 from neurokit.cli.populations import show_populations
 from neurokit.cli.report import Report
-from neurokit.decoders import FBCCAClassifier, make_band_power, make_csp, make_tangent_space
-from neurokit.protocols import blocks_of_time
 
-_NOT_BRAIN = {"stim", "misc", "eog", "ecg", "emg", "syst", "ref_meg", "resp"}
 _SHOWN = 10.0  # s of signal in the picture
 _SPECTRUM = 120.0  # s
 _BIN = 0.05  # s
@@ -60,10 +53,10 @@ def report_session(
         report.heading(part.name)
         report.facts(part.facts)
     for name, x in session.traces.items():
-        show_traces(report, name, x, session.events)
+        show_traces(report, name, x, events_of(session, name))
     for name, x in session.signals.items():
         for title, sensors in _by_sensor(name, x):
-            show_signal(report, title, sensors, session.events)
+            show_signal(report, title, sensors, events_of(session, name))
     if session.spikes is not None and session.spikes.sizes["unit"]:
         show_spikes(report, session.spikes, session.events)
         if populations > 0:
@@ -74,46 +67,49 @@ def report_session(
 
 def show_signal(report: Report, name: str, x: xr.DataArray, events: pd.DataFrame | None) -> None:
     """Add a stretch of the signal and its spectrum."""
-    brain = _brain(x)
-    if not brain.size or brain.sizes["time"] < 8 or not even(x):
+    shown = brain(x)
+    if not shown.size or shown.sizes["time"] < 8 or not even(x):
         return
-    report.section(name.replace("/", ": ", 1).capitalize())
-    if "trial" not in brain.dims:
-        stretch = _from_quarter(brain, _SHOWN)
+    report.section(_title(name))
+    if "trial" not in shown.dims:
+        stretch = _from_quarter(shown, _SHOWN)
         report.figure(
             plotting.plot_signal(stretch, events=events),
             f"{stretch.sizes['time'] / _rate(stretch):.3g} s of the recording"
             + (
-                f", the first 32 of {brain.sizes['channel']} channels"
-                if brain.sizes["channel"] > 32
+                f", the first 32 of {shown.sizes['channel']} channels"
+                if shown.sizes["channel"] > 32
                 else ""
             )
             + (", events as lines." if events is not None else "."),
         )
-        brain = _from_quarter(brain, _SPECTRUM)
-        span = f"{brain.sizes['time'] / _rate(brain):.3g} s"
+        shown = _from_quarter(shown, _SPECTRUM)
+        span = f"{shown.sizes['time'] / _rate(shown):.3g} s"
     else:
-        brain = brain.isel(trial=slice(100))
-        span = f"{brain.sizes['trial']} trials"
+        shown = shown.isel(trial=slice(100))
+        span = many(shown.sizes["trial"], "trial")
     report.figure(
-        plotting.plot_psd(brain), f"Power spectra (Welch, {span}): a line for each channel."
+        plotting.plot_psd(shown), f"Power spectra (Welch, {span}): a line for each channel."
     )
 
 
 def show_traces(report: Report, name: str, x: xr.DataArray, events: pd.DataFrame | None) -> None:
-    """Add a stretch of the traces that change most, and all of them as an image."""
+    """Add a stretch of the traces that change most."""
     x = x.transpose("unit", "time")
     if x.sizes["time"] < 8 or not x.sizes["unit"] or not even(x):
         return
-    report.section(name.replace("/", ": ", 1).capitalize())
+    report.section(_title(name))
     stretch = _from_quarter(x, 120.0).load()
     with np.errstate(invalid="ignore"):
         swing = np.nan_to_num(np.nanstd(np.where(np.isfinite(stretch), stretch, np.nan), axis=1))
     most = np.sort(np.argsort(-swing, kind="stable")[:24])
+    frames = x.attrs.get("clock") == "frames"
+    seconds = f"{stretch.sizes['time'] / _rate(stretch):.3g} {'frames' if frames else 's'}"
+    which = f"the {len(most)} of {x.sizes['unit']} units that change most"
+    if len(most) == x.sizes["unit"]:
+        which = "all units"
     report.figure(
-        plotting.plot_traces(stretch.isel(unit=most), events=events),
-        f"{stretch.sizes['time'] / _rate(stretch):.3g} s of the {len(most)} of {x.sizes['unit']}"
-        " units that change most.",
+        plotting.plot_traces(stretch.isel(unit=most), events=events), f"{seconds} of {which}."
     )
 
 
@@ -126,7 +122,8 @@ def show_spikes(report: Report, x: xr.Dataset, events: pd.DataFrame | None) -> N
     if start < stop:
         report.figure(
             plotting.plot_raster(x, start=start, stop=stop, events=events),
-            f"{stop - start:.3g} s of the spikes of {x.sizes['unit']} units, one row for each.",
+            f"{stop - start:.3g} s of the spikes of"
+            f" {x.sizes['unit']} unit{'s' * (x.sizes['unit'] != 1)}, one row for each.",
         )
 
 
@@ -140,8 +137,18 @@ def _decode(
     done = False
     if session.spikes is not None and session.behaviour is not None:
         done = _movement(report, session.spikes, session.behaviour)
+    for name, x in session.signals.items():
+        for title, sensors in _by_sensor(name, x) if "trial" in x.dims else ():
+            done |= decode_trials(report, title, sensors)
     if session.events is not None and len(session.events):
-        done |= _events(report, session, session.events, labels, window)
+        held = {*label_by(session.events, "label")["label"]}
+        if missing := [name for name in labels or () if name not in held]:
+            raise ValueError(
+                f"{session.path}: has no events {missing}; there are {sorted(held)[:20]}."
+            )
+        for part in split_places(session):
+            if part.events is not None:
+                done |= decode_events(report, part, part.events, labels, window)
     elif labels:
         raise ValueError(f"{session.path}: --labels needs events, and the file holds none.")
     if not done:
@@ -173,7 +180,7 @@ def _movement(report: Report, spikes: xr.Dataset, behaviour: xr.DataArray) -> bo
     if not chosen or stop - start < 60:
         return False
     counts = recording.bin_spikes(spikes, _BIN, start=start, stop=stop, unobserved="drop")
-    counts = _always_observed(counts)
+    counts = always_observed(counts)
     counts = counts.isel(unit=np.flatnonzero(counts.values.any(axis=1)))
     if not counts.size:
         return False
@@ -184,22 +191,11 @@ def _movement(report: Report, spikes: xr.Dataset, behaviour: xr.DataArray) -> bo
     return True
 
 
-def _always_observed(counts: xr.DataArray) -> xr.DataArray:
-    """Leave out units that were not observed all the time, for which there is no count."""
-    others = [dim for dim in counts.dims if dim != "unit"]
-    return counts.isel(unit=np.flatnonzero(counts.notnull().all(others).values))
-
-
 MOVEMENT_WORDS = (
     "Fitted on the first 75 % of the time, scored on the rest, which nothing had seen. R2 is the"
     " mean over features. Real time: what is known at a moment, against the movement at that"
     " moment. Aligned: the delay of the filter forgiven, as pictures in papers do. 0 is what the"
     " mean would reach."
-)
-
-CLASS_WORDS = (
-    "Accuracy over all trials, each predicted by a classifier that had not seen it;"
-    " 'guessing' is what one of twenty coin tossers reaches with as many trials."
 )
 
 
@@ -214,158 +210,16 @@ def show_decoded(report: Report, truth: xr.DataArray, prediction: xr.DataArray) 
         )
 
 
-def _events(
-    report: Report,
-    session: Session,
-    events: pd.DataFrame,
-    labels: Sequence[str] | None,
-    window: Sequence[float] | None,
-) -> bool:
-    events = label_by(events, "label")
-    number = events["label"].value_counts()
-    if labels and (missing := [name for name in labels if name not in number]):
-        raise ValueError(
-            f"{session.path}: has no events {missing}; there are {number.index.tolist()[:20]}."
-        )
-    if labels and len({*labels}) < 2:
-        raise ValueError(f"--labels takes two labels or more to tell apart, got {labels}.")
-    if window is not None and not window[0] < window[1]:
-        raise ValueError(f"--window goes from an earlier to a later time, got {list(window)}.")
-    if labels:
-        chosen = events[events["label"].isin(labels)].reset_index(drop=True)
-        span = window or choose_window(chosen["onset"].to_numpy(float))
-        words = f"Told apart, as asked: {', '.join(labels)}."
-    elif session.path.suffix == ".nwb" and (column := choose_column(events)) is not None:
-        rows = label_by(events[events["label"] == column[0]], column[1])
-        chosen = rows.reset_index(drop=True)
-        span = window or choose_window(chosen["onset"].to_numpy(float))
-        words = (
-            f"Told apart: the {column[0]} by their column {column[1]}. Choose another with --by"
-            " COLUMN, or events by their labels with --labels A,B."
-        )
-    elif (design := choose_design(events)) is not None:
-        chosen = events[events["label"].isin(design.labels)].reset_index(drop=True)
-        span, words = window or design.window, design.words
-    else:
-        return False
-    if chosen["label"].value_counts().min() < 2:
-        return False
-    sources: dict[str, Any] = {
-        n: _brain(x) for n, x in session.signals.items() if "trial" not in x.dims and even(x)
-    }
-    if session.spikes is not None and session.spikes.sizes["spike"]:
-        sources["spikes"] = session.spikes
-    done = [_classes(report, name, x, chosen, span, words) for name, x in sources.items()]
-    return any(done)
-
-
-def _classes(
-    report: Report,
-    name: str,
-    x: xr.DataArray,
-    events: pd.DataFrame,
-    window: Sequence[float],
-    words: str,
-) -> bool:
-    """Tell events apart by what follows them; false when too few windows fit the recording."""
-    tmin, tmax = window
-    if name == "spikes":
-        trials = recording.epoch(x, events, tmin=tmin, tmax=tmax, bin_width=tmax - tmin)
-        trials = _always_observed(trials)
-        pipelines = {"spike counts, LDA": make_pipeline(FunctionTransformer(_flat), lda())}
-    else:
-        trials = _clean(recording.epoch(x, events, tmin=tmin, tmax=tmax))
-        pipelines = _signal_pipelines(trials, tmax - tmin)
-    _, counts = np.unique(trials["label"].values, return_counts=True)
-    if len(counts) < 2 or counts.min() < 2 or not trials.size:
-        return False
-    splits = blocks_of_time(trials["label"].values, int(min(5, counts.min())))
-    found = evaluate_quietly(pipelines, trials, splits)
-    table = score_table(found)
-    report.section(
-        f"Events from {name}",
-        f"{trials.sizes['trial']} windows from {tmin:g} to {tmax:g} s around"
-        f" {', '.join(sorted(set(events['label'])))}; blocks of successive trials are left out in"
-        f" turn ({len(splits)} folds). {words}",
-    )
-    report.table(table, CLASS_WORDS)
-    report.text(_verdict(table))
-    if found.table["accuracy"].notna().any():
-        best = str(found.table["accuracy"].idxmax())
-        report.figure(
-            plotting.plot_confusion(trials["label"].values, found.predicted(best)),
-            f"What was taken for what: {best}.",
-        )
-    report.heading("Protocol card")
-    report.facts(found.card.facts())
-    return True
-
-
-def _signal_pipelines(trials: xr.DataArray, length: float) -> dict[str, Any]:
-    """Choose pipelines by what the trials allow: rhythms, covariances, flicker, evoked waves."""
-    rate, n_channels = recording.sampling_rate(trials), trials.sizes["channel"]
-    made: dict[str, Any] = {}
-    if rate > 60 and length >= 0.125:
-        made["band power (8-13, 13-30 Hz), LDA"] = make_band_power()
-    if rate > 70 and length >= 1.0 and 3 <= n_channels <= 64:
-        rhythms = FunctionTransformer(_mu_and_beta)
-        made["CSP (8-30 Hz), LDA"] = make_pipeline(rhythms, make_csp(min(6, n_channels)))
-        if has_pyriemann():
-            made["tangent space (8-30 Hz)"] = make_pipeline(rhythms, make_tangent_space())
-    hz = [_frequency(label) for label in np.unique(trials["label"].values).tolist()]
-    if all(5 <= f <= min(60, 0.4 * rate) for f in hz) and length * min(hz) >= 4:
-        made["FBCCA (nothing learnt), labels as Hz"] = FBCCAClassifier()
-    made["evoked (means of 100 ms), LDA"] = make_pipeline(FunctionTransformer(_evoked), lda())
-    return made
-
-
-def _frequency(label: object) -> float:
-    """Read a label as Hz, or as NaN."""
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(?:hz)?\s*", str(label), re.IGNORECASE)
-    return float(found[1]) if found else float("nan")
-
-
-def _mu_and_beta(x: xr.DataArray) -> xr.DataArray:
-    """Band-pass each trial by itself, 8 to 30 Hz, forward and backward."""
-    x = x.transpose("trial", "channel", "time")
-    sos = butter(3, (8.0, 30.0), "bandpass", fs=recording.sampling_rate(x), output="sos")
-    return x.copy(data=sosfiltfilt(sos, np.asarray(x.values, np.float64), axis=-1))
-
-
-def _verdict(table: pd.DataFrame) -> str:
-    """Say in words whether the scores mean anything."""
-    lucky, found = table["accuracy"].iloc[1], table.iloc[2:]
-    above = found.loc[found["accuracy"] > lucky, "pipeline"].tolist()
-    if not above:
-        return "None of them does better than guessing would: nothing was decoded."
-    return f"Better than guessing: {'; '.join(above)}."
-
-
-def _flat(x: xr.DataArray) -> np.ndarray:
-    """Square roots of counts, whose spread does not depend on the rate."""
-    return np.sqrt(np.asarray(x, float).reshape(len(x), -1))
-
-
-def _evoked(x: xr.DataArray) -> np.ndarray:
-    """Return the means over windows of 100 ms, less each channel's mean over the trial."""
-    values = np.asarray(x.transpose("trial", "channel", "time").values, np.float64)
-    size = max(1, round(0.1 * recording.sampling_rate(x)))
-    whole = max(1, values.shape[-1] // size) * size
-    means = values[..., :whole].reshape(*values.shape[:2], -1, min(size, whole)).mean(axis=-1)
-    return (means - values.mean(axis=-1, keepdims=True)).reshape(len(values), -1)
-
-
-def _clean(trials: xr.DataArray) -> xr.DataArray:
-    """Leave out channels with missing samples, or without any change."""
-    values = np.asarray(trials.transpose("channel", "trial", "time").values)
-    good = np.isfinite(values).all(axis=(1, 2)) & (values != values[:, :1, :1]).any(axis=(1, 2))
-    return trials.isel(channel=np.flatnonzero(good))
+def _title(name: str) -> str:
+    """Make a headline of a part's place."""
+    words = name.replace("/", ": ", 1)
+    return words[:1].upper() + words[1:]
 
 
 def _by_sensor(name: str, x: xr.DataArray) -> list[tuple[str, xr.DataArray]]:
     """Take magnetometers, gradiometers and electrodes apart: their units differ."""
     kinds = [str(kind) for kind in x["type"].values] if "type" in x.coords else []
-    found = [k for k in dict.fromkeys(kinds) if k not in _NOT_BRAIN]
+    found = [k for k in dict.fromkeys(kinds) if k not in NOT_BRAIN]
     if len(found) < 2 or not {"mag", "grad"} & {*found}:
         return [(name, x)]
     parts = []
@@ -376,13 +230,6 @@ def _by_sensor(name: str, x: xr.DataArray) -> list[tuple[str, xr.DataArray]]:
             part = part.drop_vars("units").assign_attrs(units=units[0])
         parts.append((f"{name.rsplit('/', 1)[0]}/{kind}", part))
     return parts
-
-
-def _brain(x: xr.DataArray) -> xr.DataArray:
-    """Keep the channels that may come from a brain."""
-    if "type" not in x.coords:
-        return x
-    return x.isel(channel=np.flatnonzero(~np.isin(x["type"].values, list(_NOT_BRAIN))))
 
 
 def _from_quarter(x: xr.DataArray, seconds: float) -> xr.DataArray:

@@ -5,7 +5,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.decoders.regressor import TimeRegressor, check_known, length_of_step
+from neurokit.decoders.regressor import TimeRegressor, length_of_step, match_outputs
 from neurokit.inputs.chunks import ChunkLabels
 from neurokit.inputs.lazily import is_lazy, send_lazily
 from neurokit.inputs.past import leave_unknown_out
@@ -137,7 +137,7 @@ class KalmanRegressor(TimeRegressor):
         rows = series(self, X, reset=False)
         rows, truth = leave_unknown_out(rows, target(self, y, rows))
         self._check(self.process_scale_)
-        check_known(self, truth)
+        truth = match_outputs(self, truth, len(self.intercept_))
         new = _moments(rows, truth)
         self._solve({name: new[name] + self.memory * self.moments_[name] for name in new})
         return self

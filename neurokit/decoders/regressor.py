@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+import xarray as xr
 from sklearn.base import BaseEstimator, RegressorMixin
 
 from neurokit.inputs.series import Series
 from neurokit.inputs.targets import Target
 from neurokit.metrics.regression import decoding_r2
 from neurokit.persistence import Saveable
+from neurokit.recording.labels import in_order_of
 from neurokit.types import Floats, Recording, Targets
 
 if TYPE_CHECKING:
@@ -61,10 +62,16 @@ def length_of_step(rate: float | None) -> float:
     return 1.0 / (rate or 1.0)
 
 
-def check_known(estimator: BaseEstimator, y: Target) -> None:
-    """Refuse another number of outputs than ``fit`` has seen."""
-    if y.values.shape[1] != len(np.atleast_1d(estimator.intercept_)):
+def match_outputs(estimator: TimeRegressor, y: Target, n_outputs: int) -> Target:
+    """Put outputs in the order that ``fit`` has seen; refuse others, or another number of them."""
+    name = type(estimator).__name__
+    if y.values.shape[1] != n_outputs:
         raise ValueError(
-            f"{type(estimator).__name__}: y has {y.values.shape[1]} outputs, before there were"
-            f" {len(np.atleast_1d(estimator.intercept_))}; fit a new decoder."
+            f"{name}: y has {y.values.shape[1]} outputs, before there were {n_outputs}; fit a new"
+            " decoder."
         )
+    if y.names is None or estimator.features_ is None:
+        return y
+    columns = xr.DataArray(y.values, dims=("row", y.dim), coords={y.dim: y.names})
+    put = in_order_of(name, "y", columns, y.dim, estimator.features_)
+    return y._replace(values=put.values, names=put[y.dim].values.tolist())

@@ -5,7 +5,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.decoders.regressor import TimeRegressor, check_known, length_of_step
+from neurokit.decoders.regressor import TimeRegressor, length_of_step, match_outputs
 from neurokit.features.lags import count_lags
 from neurokit.inputs.chunks import ChunkLabels
 from neurokit.inputs.lazily import is_lazy, send_lazily
@@ -153,7 +153,7 @@ class WienerRegressor(TimeRegressor):
         rows = series(self, X, reset=False)
         rows, truth = leave_unknown_out(rows, target(self, y, rows))
         self._check_memory()
-        check_known(self, truth)
+        truth = match_outputs(self, truth, len(self.intercept_))
         n_lags = self.coef_.shape[1]
         (new,) = lagged_moments(rows.values - self.mean_, truth.values, rows.runs, n_lags, 1)
         self._solve(new.plus(Moments(*self.moments_), self.memory), n_lags)

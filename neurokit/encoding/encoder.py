@@ -17,6 +17,7 @@ from neurokit.inputs.past import select_known
 from neurokit.inputs.samples import Responses, Samples, label_rows, responses, samples
 from neurokit.metrics.encoding import correlation_scores, noise_ceiling, two_versus_two
 from neurokit.persistence import Saveable
+from neurokit.recording.labels import in_order_of
 from neurokit.types import Doubles, Recording, Targets
 
 if TYPE_CHECKING:
@@ -197,13 +198,22 @@ class LinearEncoder(Saveable, RegressorMixin, BaseEstimator):
     def _compare(self, X: Recording, y: Targets) -> tuple[Samples, Responses, Doubles]:
         check_is_fitted(self)
         rows = samples(self, X, reset=False)
-        truth = responses(self, y, rows, what=_WHAT)
+        truth = responses(self, self._in_order(y), rows, what=_WHAT)
         if truth.values.shape[1] != len(self.intercept_):
             raise ValueError(
                 f"{type(self).__name__}: y has {truth.values.shape[1]} targets, in fit there were"
                 f" {len(self.intercept_)}; give the same, or fit again."
             )
         return rows, truth, self._predict(rows.values)
+
+    def _in_order(self, y: Targets) -> Targets:
+        """Put the targets of a labelled y in the order that ``fit`` has seen."""
+        if isinstance(y, xr.DataArray):
+            for dim in self.targets_.attrs["dims"]:
+                if dim in y.coords and dim in self.targets_.coords:
+                    names = self.targets_[dim].values.tolist()
+                    y = in_order_of(type(self).__name__, "y", y, dim, names)
+        return y
 
     def _by_target(self, values: Doubles, first: str | None = None) -> xr.DataArray:
         """Label numbers of shape ([n,] n_targets)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -13,7 +14,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from neurokit.inputs.domains import name_domains
 from neurokit.inputs.labels import find_space
-from neurokit.inputs.lazily import blocks_of_trials, first_trial, has_lazy_trials, map_trials
+from neurokit.inputs.lazily import (
+    blocks_of_trials,
+    carry_trials,
+    first_trial,
+    has_lazy_trials,
+    map_trials,
+)
 from neurokit.inputs.matching import match_labels
 from neurokit.inputs.rates import match_rate, rate_of
 from neurokit.inputs.seen import tell
@@ -171,7 +178,7 @@ class EuclideanAlignment(  # type: ignore[call-arg]
             two-dimensional output.
         """
         check_is_fitted(self)
-        if has_lazy_trials(X) and self.unseen_ != "online":
+        if has_lazy_trials(X):
             return self._align_lazily(X, groups)
         return self._align(X, groups, {})
 
@@ -226,17 +233,25 @@ class EuclideanAlignment(  # type: ignore[call-arg]
         return aligned.isel(trial=0) if source.single else aligned
 
     def _align_lazily(self, X: xr.DataArray, groups: ArrayLike | None) -> xr.DataArray:
-        """Align lazy trials block by block; references of unseen domains are found first."""
+        """Align lazy trials block by block.
+
+        References of unseen domains are found first, or online grow from block to block.
+        """
         space = find_space(self, X, "trial")
         X = match_labels(self, X.transpose("trial", space, "time"), space, reset=False)
         match_rate(self, rate_of(self, X, reset=False))
         names = self._domains(Trials(X, None, X, space, single=False), groups)  # type: ignore[arg-type]
         own = self._refuse_unseen(names)
         found = dict(zip(self.domains_, self.references_, strict=True))
-        found |= self._references(X, groups, self.domains_) if own else {}
+        online = self.unseen_ == "online"
+        found |= self._references(X, groups, self.domains_) if own and not online else {}
         here = np.unique(names).tolist()
-        roots = {name: _inverse_root(found[name]) for name in here}
-        aligned = X.copy(data=map_trials(_whiten, X.data, names, roots))
+        roots = {name: _inverse_root(found[name]) for name in here if name in found}
+        if own and online:
+            data = carry_trials(_whiten_on, {}, X.data, names, roots)
+        else:
+            data = map_trials(_whiten, X.data, names, roots)
+        aligned = X.copy(data=data)
         aligned.attrs |= {"units": "1", "alignment": self._say(sorted({*here} - {*own}), own)}
         return aligned
 
@@ -439,6 +454,20 @@ def _whiten(x: Floats, names: np.ndarray, roots: dict[str, Doubles]) -> Floats:
     """Align a block of trials by the root of each one's domain."""
     cast = {name: _in_type_of(x, root) for name, root in roots.items()}
     return np.stack([cast[name] @ one for name, one in zip(names.tolist(), x, strict=True)])
+
+
+def _whiten_on(
+    past: dict[str, Past], x: Floats, names: np.ndarray, roots: dict[str, Doubles]
+) -> tuple[dict[str, Past], Floats]:
+    """Align a block of trials, those without a root by themselves and what came before."""
+    past, out = deepcopy(past), np.empty_like(x)
+    for name in np.unique(names).tolist():
+        chosen = names == name
+        if name in roots:
+            out[chosen] = _in_type_of(x, roots[name]) @ x[chosen]
+        else:
+            out[chosen] = past.setdefault(name, Past(x.shape[1])).align(x[chosen])
+    return past, out
 
 
 def _inverse_root(covariance: Floats) -> Floats:

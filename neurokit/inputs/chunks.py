@@ -1,5 +1,6 @@
 """Chunks of a live recording that carry labels, read as ``predict`` reads a whole one."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -51,6 +52,8 @@ class ChunkLabels:
     ) -> None:
         self._name, self._channels, self._left_out = name, channels, left_out
         self._quantity, self._rate = quantity, rate
+        self._begun: float | None = None  # time of the first chunk
+        self._next = 0.0  # when the next should begin
 
     @classmethod
     def of_fit(cls, estimator: BaseEstimator) -> Self:
@@ -85,6 +88,12 @@ class ChunkLabels:
         ------
         ValueError
             If it has other dims or channels, another rate, or is another quantity.
+
+        Warns
+        -----
+        UserWarning
+            If it does not begin where the one before has ended. Chunks that all begin at one time
+            have a clock of their own.
         """
         spaces = [str(name) for name in chunk.dims if name != "time"]
         if "time" not in chunk.dims or len(spaces) != 1:
@@ -94,8 +103,30 @@ class ChunkLabels:
             )
         (space,) = spaces
         self._match_rate(chunk)
+        self._follow(chunk)
         chunk = self._match_unit(self._match_channels(chunk, space), space)
         return np.asarray(chunk.transpose("time", space).values)
+
+    def _follow(self, chunk: xr.DataArray) -> None:
+        """Tell where time jumps: a stream takes what comes as if nothing were missing."""
+        if "time" not in chunk.coords or not chunk.sizes["time"]:
+            return
+        times = np.asarray(chunk["time"].values, np.float64)
+        rate = self._rate or (sampling_rate(chunk) if len(times) > 1 else None)
+        if rate is None:
+            return
+        jumps = times[:1] - self._next if self._begun not in (None, times[0]) else times[:0]
+        jumps = np.append(jumps, np.diff(times) - 1 / rate)
+        if self._begun is None:
+            self._begun = float(times[0])
+        self._next = float(times[-1]) + 1 / rate
+        if (np.abs(jumps) > 0.5 / rate).any():
+            jump = float(jumps[np.abs(jumps).argmax()])
+            warnings.warn(
+                f"{self._name}.stream: time jumps by {jump:g} s in or before a chunk, which is"
+                " taken as if nothing were missing; begin a new stream after a jump.",
+                stacklevel=2,
+            )
 
     def _match_channels(self, chunk: xr.DataArray, space: str) -> xr.DataArray:
         known = self._channels

@@ -35,12 +35,20 @@ def read_labels(
 
     Raises
     ------
+    TypeError
+        If labels are bytes.
     ValueError
         If ``y`` is missing, holds NaN or no labels, or has another length than X.
     """
     require_y(estimator, y, "the label of each trial")
     y = match_trials(estimator, source, y)
     labels = column_or_1d(y.values if isinstance(y, xr.DataArray) else y, warn=True)
+    held = labels.tolist() if labels.dtype.kind in "SO" else []
+    if undecoded := [label for label in held if isinstance(label, bytes)]:
+        raise TypeError(
+            f"{name_of(estimator)}: the labels in y must be text or numbers, got bytes such as"
+            f" {undecoded[0]!r}; decode them, as [label.decode() for label in y]."
+        )
     assert_all_finite(labels, input_name="y")
     check_classification_targets(labels)
     if len(labels) != n_trials:

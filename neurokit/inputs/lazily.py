@@ -157,6 +157,54 @@ def _call_on_block(
     return function(block.astype(np.float64), *others).astype(kind)
 
 
+def carry_trials(
+    function: Callable[..., tuple[Any, Floats]],
+    state: Any,
+    trials: DaskArray,
+    names: np.ndarray,
+    *others: object,
+) -> DaskArray:
+    """Apply a function to blocks of trials one after the other, each after those before it.
+
+    Parameters
+    ----------
+    function : callable
+        Takes what the block before left, a block of trials, float64, their names, and
+        ``others``; returns what it leaves, leaving alone what it was given, and the block.
+    state : object
+        What stands before the first block.
+    trials, names, *others : as in `map_trials`
+
+    Returns
+    -------
+    dask array
+        As of `map_trials`.
+    """
+    import dask.array as da
+    from dask.delayed import delayed
+
+    kind = trials.dtype if trials.dtype.kind == "f" else np.dtype(np.float64)
+    call, parts, start = delayed(_carry_on_block, nout=2), [], 0
+    for n in trials.chunks[0]:
+        some = slice(start, start + n)
+        state, made = call(function, state, trials[some], kind, names[some], *others)
+        parts.append(da.from_delayed(made, (n, *trials.shape[1:]), dtype=kind))
+        start += n
+    return da.concatenate(parts)
+
+
+def _carry_on_block(
+    function: Callable[..., tuple[Any, Floats]],
+    state: Any,
+    block: Floats,
+    kind: np.dtype,
+    *others: object,
+) -> tuple[Any, Floats]:
+    _refuse_gaps(block)
+    state, out = function(state, block.astype(np.float64), *others)
+    return state, out.astype(kind)
+
+
 def send_lazily(estimator: BaseEstimator, method: str, X: xr.DataArray) -> xr.DataArray:
     """Send a lazy recording through an estimator's stream, whatever its columns become.
 

@@ -5,6 +5,7 @@ from sklearn.base import BaseEstimator
 
 from neurokit.inputs.labels import match_channels
 from neurokit.inputs.picks import pick_channels
+from neurokit.inputs.scales import tell_mixed_scales
 from neurokit.inputs.units import match_units
 
 
@@ -28,8 +29,14 @@ def match_labels(
     ------
     ValueError
         If ``X`` lacks a channel, has one more, or is another quantity.
+
+    Warns
+    -----
+    UserWarning
+        If part of ``X`` is as large as if it were in another unit.
     """
     if space == "channel":
         X = pick_channels(estimator, X, reset=reset)
     X = match_channels(estimator, X, space, reset=reset)
+    tell_mixed_scales(estimator, X, space)
     return match_units(estimator, X, space, reset=reset)

@@ -1,5 +1,6 @@
 """What is to be predicted, read beside the X that it belongs to."""
 
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,9 +82,32 @@ def match_trials(estimator: BaseEstimator, source: xr.DataArray | None, y: Any) 
     ------
     ValueError
         If y names other trials than X.
+
+    Warns
+    -----
+    UserWarning
+        If their trials are of other subjects, sessions, runs or onsets, place by place.
     """
     if source is None or not isinstance(y, xr.DataArray):
         return y
+    y = _in_order_of_names(estimator, source, y)
+    for name in ("subject", "session", "run", "onset"):
+        if name not in source.coords or name not in y.coords:
+            continue
+        mine, theirs = source[name].variable, y[name].variable
+        if mine.shape == theirs.shape and mine.ndim == 1 and not mine.equals(theirs):
+            warnings.warn(
+                f"{name_of(estimator)}: X and y differ in {name}, trial by trial, and are paired"
+                " by place; give y for the trials of X, or y.values where that is meant.",
+                stacklevel=2,
+            )
+            break
+    return y
+
+
+def _in_order_of_names(
+    estimator: BaseEstimator, source: xr.DataArray, y: xr.DataArray
+) -> xr.DataArray:
     if not all("trial" in x.dims and "trial" in x.indexes for x in (source, y)):
         return y
     mine, theirs = source.indexes["trial"], y.indexes["trial"]

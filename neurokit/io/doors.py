@@ -25,8 +25,11 @@ def read_signal(
 
     EDF, EDF+ and BDF are read by neurokit itself; GDF, BrainVision, EEGLAB, FIF, CNT, Curry,
     EGI, Nihon Kohden, Persyst, NIRX, SNIRF, FieldTrip, Blackrock, Neuralynx and others through
-    MNE, and what ``save`` wrote. The content of a file decides, then its name. Samples stay on
-    disk until they are asked for: ``x.sel(time=slice(60, 70)).values`` reads ten seconds.
+    MNE, and what ``save`` wrote. Of NPZ and MAT files those with a matrix called data, eeg or X
+    beside one number called fs, srate or sfreq; of CSV and TSV files those with a column of times
+    beside those of channels, and markers. The content of a file decides, then its name. Samples
+    of recordings stay on disk until they are asked for: ``x.sel(time=slice(60, 70)).values``
+    reads ten seconds.
 
     Parameters
     ----------
@@ -141,7 +144,8 @@ def read_spikes(path: str | os.PathLike[str]) -> xr.Dataset:
     itself; Blackrock, Plexon, Neuralynx, Spike2 and others through neo. Of NumPy's and MATLAB's
     files those are read that say which array is what: ``spike_times`` with ``unit`` for each
     spike (or without, of one unit), or a cell or struct array with a field ``spikeTimes`` for
-    each unit.
+    each unit; or such under names like ``spk``, ``ts``, ``times`` and ``clusters``, where the
+    times of a unit never decrease.
 
     Parameters
     ----------

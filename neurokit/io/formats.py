@@ -121,6 +121,9 @@ def find(path: str | os.PathLike[str]) -> Found:
     ending = "".join(path.suffixes[-2:]).lower()
     ending = ending if ending == ".fif.gz" else path.suffix.lower()
     if path.is_dir():
+        inside = path / "suite2p"
+        if any(inside.glob("plane*/F.npy")) and _find_folder(path, ending) == "folder":
+            return Found(inside, "suite2p")
         return Found(path, _find_folder(path, ending))
     refuse_special(path)
     with path.open("rb") as file:

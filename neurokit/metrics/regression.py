@@ -7,6 +7,7 @@ import xarray as xr
 from sklearn.metrics import r2_score
 
 from neurokit import recording
+from neurokit.recording.labels import in_order_of
 from neurokit.types import Labelled, Targets
 
 
@@ -37,7 +38,7 @@ def decoding_r2(
     ----------
     y_true, y_pred : xarray.DataArray with ``time``, or array-like of shape (n_times, n_outputs)
         The movement, and what was known of it at each time. Shifting never reaches across a jump
-        of the clock, or from one trial to the next.
+        of the clock, or from one trial to the next. Outputs with names are compared by name.
     delay : float, default=0.0
         Seconds by which predictions come late: ``latency_`` or ``group_delay_`` of the filter.
         It is rounded to whole samples.
@@ -56,7 +57,8 @@ def decoding_r2(
     Raises
     ------
     ValueError
-        If shapes differ, the delay is negative, longer than the recording, or has no clock.
+        If shapes, times or the names of the outputs differ, the delay is negative, longer than the
+        recording, or has no clock.
 
     Examples
     --------
@@ -104,14 +106,25 @@ def _rows(y: Targets) -> np.ndarray:
 
 
 def _like(y: Targets, other: Targets) -> Targets:
-    """Put dims in the other's order, where both are labelled."""
-    if (
-        isinstance(y, xr.DataArray)
-        and isinstance(other, xr.DataArray)
-        and set(y.dims) == set(other.dims)
-    ):
-        return y.transpose(*other.dims)
-    return y
+    """Put dims and outputs in the other's order, where both are labelled; refuse another clock."""
+    if not (isinstance(y, xr.DataArray) and isinstance(other, xr.DataArray)):
+        return y
+    if set(y.dims) != set(other.dims):
+        return y
+    for dim in map(str, other.dims):
+        if dim in ("trial", "time") or dim not in y.coords or dim not in other.coords:
+            continue
+        y = in_order_of("decoding_r2", "y_pred", y, dim, other[dim].values.tolist())
+    n = other.sizes.get("time", 0)
+    if n > 1 and y.sizes["time"] == n and "time" in y.coords and "time" in other.coords:
+        apart = np.abs(y["time"].values - other["time"].values).max()
+        if apart > 0.5 / recording.sampling_rate(other):
+            raise ValueError(
+                f"decoding_r2: the times of y_true and y_pred are up to {apart:g} s apart, more"
+                " than half a step; align them first, for example with xarray.align, and give a"
+                " delay as delay=."
+            )
+    return y.transpose(*other.dims)
 
 
 def _clock(y: Targets, given: float | None) -> tuple[float | None, list[slice] | None]:

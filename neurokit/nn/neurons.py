@@ -59,6 +59,9 @@ class LIFState(NamedTuple):
         return LIFState(self.potential.detach(), current, spikes)
 
 
+_AT_REST = LIFState(None)  # type: ignore[arg-type]
+
+
 class Neuron(NamedTuple):
     """How a unit fires and resets: plain numbers, the same for all units."""
 
@@ -263,38 +266,9 @@ def _run(
         raise TypeError(
             f"{caller}: current must be a floating-point tensor, got {kind}; call .float() on it."
         )
-    if x.ndim < 2 or 0 in x.shape:
-        raise ValueError(
-            f"{caller}: current must have dims (time, ..., unit), none of them empty, got the"
-            f" shape {tuple(x.shape)}."
-        )
-    n_units = x.shape[-1]
-    if weights.input is not None:
-        n_units = len(weights.input)
-        if weights.input.shape[1:] != x.shape[-1:]:
-            raise ValueError(
-                f"{caller}: input_weight must have the shape (unit, {x.shape[-1]}) for these"
-                f" inputs, got {tuple(weights.input.shape)}."
-            )
-    for name, values in zip(parameters._fields, parameters, strict=True):
-        if isinstance(values, Tensor) and values.shape not in ((), (n_units,)):
-            raise ValueError(
-                f"{caller}: {name} must be one number or one per unit ({n_units}), got the shape"
-                f" {tuple(values.shape)}."
-            )
-    if weights.recurrent is not None and weights.recurrent.shape != (n_units, n_units):
-        raise ValueError(
-            f"{caller}: recurrent_weight must have the shape ({n_units}, {n_units}), got"
-            f" {tuple(weights.recurrent.shape)}."
-        )
-    state = LIFState(None, None, None) if state is None else state  # type: ignore[arg-type]
-    shape = (*x.shape[1:-1], n_units)
-    for name, values in zip(state._fields, state, strict=True):
-        if values is not None and values.shape != shape:
-            raise ValueError(
-                f"{caller}: state.{name} must have the shape {shape} of one step, got"
-                f" {tuple(values.shape)}."
-            )
+    state = _AT_REST if state is None else state
+    shapes = [v.shape if isinstance(v, Tensor) else None for v in (*weights, *parameters, *state)]
+    _check_shapes(x.shape, *shapes, caller)
     if parameters.synaptic_decay is None and state.current is not None:
         state = state._replace(current=None)
     kernels = _kernels(backend, x.device.type, x.dtype, caller)
@@ -307,6 +281,55 @@ def _run(
     connections = weights if on_cpu else weights.recurrent
     spikes, v, i = kernels.run(x, connections, parameters, state, neuron)
     return spikes, LIFState(v, i, None if weights.recurrent is None else spikes[-1].clone())
+
+
+@lru_cache(1024)
+def _check_shapes(
+    x: torch.Size,
+    input_weight: torch.Size | None,
+    input_bias: torch.Size | None,
+    recurrent_weight: torch.Size | None,
+    decay: torch.Size | None,
+    threshold: torch.Size | None,
+    synaptic_decay: torch.Size | None,
+    potential: torch.Size | None,
+    current: torch.Size | None,
+    spikes: torch.Size | None,
+    caller: str,
+) -> None:
+    """Refuse shapes that do not fit together; those that did are not looked at again."""
+    if len(x) < 2 or 0 in x:
+        raise ValueError(
+            f"{caller}: current must have dims (time, ..., unit), none of them empty, got the"
+            f" shape {tuple(x)}."
+        )
+    n_units = x[-1]
+    if input_weight is not None:
+        n_units = input_weight[0]
+        if input_weight[1:] != x[-1:]:
+            raise ValueError(
+                f"{caller}: input_weight must have the shape (unit, {x[-1]}) for these"
+                f" inputs, got {tuple(input_weight)}."
+            )
+    values = decay, threshold, synaptic_decay
+    for name, shape in zip(_Parameters._fields, values, strict=True):
+        if shape is not None and shape not in ((), (n_units,)):
+            raise ValueError(
+                f"{caller}: {name} must be one number or one per unit ({n_units}), got the shape"
+                f" {tuple(shape)}."
+            )
+    if recurrent_weight is not None and recurrent_weight != (n_units, n_units):
+        raise ValueError(
+            f"{caller}: recurrent_weight must have the shape ({n_units}, {n_units}), got"
+            f" {tuple(recurrent_weight)}."
+        )
+    step = (*x[1:-1], n_units)
+    for name, shape in zip(LIFState._fields, (potential, current, spikes), strict=True):
+        if shape is not None and shape != step:
+            raise ValueError(
+                f"{caller}: state.{name} must have the shape {step} of one step, got"
+                f" {tuple(shape)}."
+            )
 
 
 def _one_pass(x: Tensor, weights: _Weights) -> bool:

@@ -134,7 +134,8 @@ def plot_traces(
         ax.plot(times[keep], trace[keep], color=COLORS[k % 5], linewidth=0.7)
     ax.set_yticks(above, [str(name) for name in x["unit"].values])
     ax.tick_params(axis="y", length=0)
-    ax.set(xlabel="Time (s)", ylabel="Unit", xlim=(times[0], times[-1]))
+    words = "Frame" if x.attrs.get("clock") == "frames" else "Time (s)"
+    ax.set(xlabel=words, ylabel="Unit", xlim=(times[0], times[-1]))
     ax.set_ylim(-0.8 * scale, above[-1] + 2.0 * scale)
     scale_bar(ax, scale, f"{scale:g} {pretty(x.attrs.get('units', ''))}")
     mark_events(ax, events, float(times[0]), float(times[-1]))

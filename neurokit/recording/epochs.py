@@ -13,6 +13,8 @@ from neurokit.recording.marks import Marks, find_marks, touch_marks
 from neurokit.recording.seconds import in_seconds, second
 from neurokit.types import Flags
 
+_UNKNOWN = "n/a"  # the word of BIDS for what is missing in a table of text
+
 
 def epoch(
     x: xr.DataArray | xr.Dataset,
@@ -32,7 +34,9 @@ def epoch(
     x : xarray.DataArray with ``time``, or xarray.Dataset of spikes
         One continuous recording; ``(channel, time)``, ``(unit, time)`` or ``(time, feature)``.
     events : pandas.DataFrame
-        ``onset`` in s and ``label``; further columns become coordinates of ``trial``.
+        ``onset`` in s and ``label``; further columns become coordinates of ``trial``. Where some
+        have no label (NaN, None, "n/a"), these are no trials; in other columns of text that is
+        "n/a".
     tmin, tmax : float
         Window around each onset, in seconds: from ``tmin`` up to, but not with, ``tmax``.
     labels : sequence, optional
@@ -63,8 +67,9 @@ def epoch(
     Warns
     -----
     UserWarning
-        With the number of windows left out because they leave the recording or what was observed
-        of it, or reach across a jump of its clock; and with the number of those that touch marks.
+        With the number of events that have no label; of windows left out because they leave the
+        recording or what was observed of it, or reach across a jump of its clock; and of those
+        that touch marks.
 
     Examples
     --------
@@ -105,8 +110,9 @@ def epoch(
 
 def _as_values(column: pd.Series) -> np.ndarray:
     if pd.api.types.is_numeric_dtype(column):
-        return column.to_numpy()
-    return column.astype(str).to_numpy(str)
+        values = column.to_numpy()  # whole numbers that may be missing come as objects
+        return values if values.dtype != object else column.to_numpy(np.float64, na_value=np.nan)
+    return column.astype(object).where(column.notna(), _UNKNOWN).astype(str).to_numpy(str)
 
 
 def _check_table(events: object, labels: Sequence[Hashable] | None, label: str) -> None:
@@ -115,6 +121,9 @@ def _check_table(events: object, labels: Sequence[Hashable] | None, label: str) 
             "epoch: events must be a pandas DataFrame with a column onset (s), got"
             f" {type(events).__name__}; neurokit.recording.events() makes one."
         )
+    if not events.columns.is_unique:
+        twice = sorted({str(name) for name in events.columns[events.columns.duplicated()]})
+        raise ValueError(f"epoch: events hold the columns {twice} more than once; rename them.")
     if label not in events and (labels is not None or label != "label"):
         raise ValueError(
             f"epoch: events have no column {label!r}; there are {events.columns.tolist()}."
@@ -128,6 +137,15 @@ def _choose(events: pd.DataFrame, labels: Sequence[Hashable] | None, label: str)
         chosen = chosen.rename(columns={"label": "event"}).assign(label=chosen[label])
     if labels is not None:
         chosen = chosen[chosen["label"].isin(list(labels))]
+    elif "label" in chosen:
+        named = chosen["label"].notna() & (chosen["label"] != _UNKNOWN)
+        if not named.all():
+            warnings.warn(
+                f"epoch: {(~named).sum()} of {len(named)} events have no label and are left out;"
+                f" labels=[..., {_UNKNOWN!r}] takes those that say so.",
+                stacklevel=3,
+            )
+            chosen = chosen[named]
     if chosen.empty:
         held = events[label].unique().tolist() if label in events else []
         raise ValueError(f"epoch: no event with a label among {labels}; there are {held}.")

@@ -84,6 +84,8 @@ def _describe_clock(x: xr.DataArray) -> dict[str, str]:
         rate, runs = sampling_rate(x), contiguous_runs(x)
     except ValueError:
         return {"rate": "not even; neurokit.recording.resample(x) makes it so"}
+    if x.attrs.get("clock") == "frames":
+        return {"rate": "not known: time counts frames"}
     n, times = x.sizes["time"], x["time"]
     facts = {"duration": duration(n / rate), "rate": f"{rate:.6g} Hz"}
     if float(times[0]) != 0:

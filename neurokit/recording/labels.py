@@ -4,6 +4,7 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from numpy.typing import ArrayLike
 
 
@@ -33,6 +34,27 @@ def one_each(
     if array.shape != (size,):
         raise ValueError(f"{caller}: {what} must be one for each {dim}, {size}, got {len(array)}.")
     return array
+
+
+def in_order_of(
+    caller: str, what: str, x: xr.DataArray, dim: str, names: Sequence[Hashable]
+) -> xr.DataArray:
+    """Return ``x`` with its labels along ``dim`` in the order of ``names``; refuse other labels.
+
+    Labels that repeat tell no order, and ``x`` stays as it is.
+    """
+    mine, wanted = pd.Index(x[dim].values.tolist()), pd.Index(list(names))
+    if len(mine) != len(wanted) or mine.equals(wanted):
+        return x
+    if not (mine.is_unique and wanted.is_unique):
+        return x
+    place = mine.get_indexer(wanted)
+    if (place < 0).any():
+        raise ValueError(
+            f"{caller}: {what} holds other {dim}s, {mine.tolist()[:6]} where"
+            f" {wanted.tolist()[:6]} were expected; rename or choose them by name."
+        )
+    return x.isel({dim: place})
 
 
 def label_places(

@@ -37,6 +37,11 @@ def scale_units(X: xr.DataArray, space: str, wanted: str | list[str]) -> xr.Data
     return scaled
 
 
+def is_scaled(unit: object) -> bool:
+    """Tell whether ``unit`` is one of those that powers of ten lead between: ``"uV"``, ``"T"``."""
+    return isinstance(unit, str) and _SCALED.fullmatch(unit.strip()) is not None
+
+
 def power_between(one: str, other: str) -> int | None:
     """Return the power of ten that turns ``one`` into ``other``; None where none does."""
     if one == other:

@@ -6,15 +6,17 @@ A chain x_0, ..., x_{T-1} of vectors of size k has the log density, up to a cons
 
 (lower[0] is not read). With P = F F', F block-bidiagonal, the mean is F'^{-1} F^{-1} h and a
 sample F'^{-1} (F^{-1} h + e), e standard normal: the cost grows with T k^3. All is compiled by
-numba and may be called from compiled code.
+numba, once.
 """
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
-def factor(diagonal, lower):  # type: ignore[no-untyped-def]
+def factor(diagonal: Array, lower: Array) -> tuple[Array, Array, bool]:
     """Factor the precision.
 
     Parameters
@@ -32,9 +34,14 @@ def factor(diagonal, lower):  # type: ignore[no-untyped-def]
     ok : bool
         Whether the precision is positive definite.
     """
+    own, back = np.zeros(diagonal.shape), np.zeros(diagonal.shape)
+    ok = _factor(np.ascontiguousarray(diagonal), np.ascontiguousarray(lower), own, back)
+    return own, back, ok
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _factor(diagonal, lower, own, back):  # type: ignore[no-untyped-def]
     n_times, k, _ = diagonal.shape
-    own = np.zeros((n_times, k, k))
-    back = np.zeros((n_times, k, k))
     for t in range(n_times):
         if t > 0:
             for i in range(k):
@@ -50,7 +57,7 @@ def factor(diagonal, lower):  # type: ignore[no-untyped-def]
             for q in range(j):
                 s -= own[t, j, q] * own[t, j, q]
             if not (s > 0 and s < np.inf):
-                return own, back, False
+                return False
             own[t, j, j] = np.sqrt(s)
             for i in range(j + 1, k):
                 s = diagonal[t, i, j]
@@ -59,11 +66,10 @@ def factor(diagonal, lower):  # type: ignore[no-untyped-def]
                 for q in range(j):
                     s -= own[t, i, q] * own[t, j, q]
                 own[t, i, j] = s / own[t, j, j]
-    return own, back, True
+    return True
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
-def solve(own, back, linear, noise):  # type: ignore[no-untyped-def]
+def solve(own: Array, back: Array, linear: Array, noise: Array) -> Array:
     """Return the mean plus the noise through the factor: zeros give the mean, normals a sample.
 
     Parameters
@@ -78,32 +84,35 @@ def solve(own, back, linear, noise):  # type: ignore[no-untyped-def]
     -------
     ndarray of shape (T, k)
     """
+    x = np.empty(linear.shape)
+    _solve(own, back, np.ascontiguousarray(linear), np.ascontiguousarray(noise), x)
+    return x
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _solve(own, back, linear, noise, x):  # type: ignore[no-untyped-def]
     n_times, k = linear.shape
-    u = np.empty((n_times, k))
     for t in range(n_times):
         for i in range(k):
             s = linear[t, i]
             if t > 0:
                 for q in range(k):
-                    s -= back[t, i, q] * u[t - 1, q]
+                    s -= back[t, i, q] * x[t - 1, q]
             for q in range(i):
-                s -= own[t, i, q] * u[t, q]
-            u[t, i] = s / own[t, i, i]
-    x = np.empty((n_times, k))
+                s -= own[t, i, q] * x[t, q]
+            x[t, i] = s / own[t, i, i]
     for t in range(n_times - 1, -1, -1):
         for i in range(k - 1, -1, -1):
-            s = u[t, i] + noise[t, i]
+            s = x[t, i] + noise[t, i]
             if t < n_times - 1:
                 for q in range(k):
                     s -= back[t + 1, q, i] * x[t + 1, q]
             for q in range(i + 1, k):
                 s -= own[t, q, i] * x[t, q]
             x[t, i] = s / own[t, i, i]
-    return x
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
-def log_density(own, back, mean, x):  # type: ignore[no-untyped-def]
+def log_density(own: Array, back: Array, mean: Array, x: Array) -> float:
     """Return the log density of ``x`` under the Gaussian with this factor and mean.
 
     Parameters
@@ -115,16 +124,13 @@ def log_density(own, back, mean, x):  # type: ignore[no-untyped-def]
     -------
     float
     """
-    n_times, k = x.shape
-    total = -0.5 * n_times * k * np.log(2 * np.pi)
-    for t in range(n_times):
-        for j in range(k):
-            total += np.log(own[t, j, j])
-            s = 0.0  # (F' (x - mean))_{t, j}
-            for q in range(j, k):
-                s += own[t, q, j] * (x[t, q] - mean[t, q])
-            if t < n_times - 1:
-                for q in range(k):
-                    s += back[t + 1, q, j] * (x[t + 1, q] - mean[t + 1, q])
-            total -= 0.5 * s * s
-    return total
+    return float(log_densities(own, back, mean, x).sum())
+
+
+def log_densities(own: Array, back: Array, mean: Array, x: Array) -> Array:
+    """Return what every bin adds to `log_density`: (T,)."""
+    away = (x - mean)[:, None, :]
+    scores = (away @ own)[:, 0]  # F' (x - mean)
+    scores[:-1] += (away[1:] @ back[1:])[:, 0]
+    scale = np.log(np.diagonal(own, axis1=1, axis2=2)) - 0.5 * np.log(2 * np.pi)
+    return np.asarray((scale - 0.5 * scores**2).sum(1))

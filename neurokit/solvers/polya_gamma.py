@@ -12,12 +12,14 @@ moments are those of the sum but for the tail's.
 """
 
 import numpy as np
-from numba import njit, vectorize
 from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
 
 _FEW = 2  # terms drawn as they are from this shape upwards, where one gamma is nearly the sum
 _MANY = 4
 _LARGE = 4.0
+_PIECE = 4096  # numbers worked on at once: they fit into the nearest memory
 
 
 def sample_polya_gamma(
@@ -46,8 +48,37 @@ def sample_polya_gamma(
     """
     h, z = np.broadcast_arrays(np.asarray(shape, np.float64), np.asarray(tilt, np.float64))
     out = np.empty(h.shape)
-    _fill(np.ascontiguousarray(h).ravel(), np.ascontiguousarray(z).ravel(), out.ravel(), rng)
+    flat, shapes, tilts = out.reshape(-1), h.reshape(-1), z.reshape(-1)
+    for start in range(0, len(flat), _PIECE):
+        part = slice(start, start + _PIECE)
+        flat[part] = _draw_piece(shapes[part], tilts[part], rng)
     return out
+
+
+def _draw_piece(h: Array, z: Array, rng: np.random.Generator) -> Array:
+    large = h >= _LARGE
+    if large.all():
+        return _draw(h, z, _FEW, rng)
+    out = np.zeros(h.shape)
+    for chosen, n_terms in ((large, _FEW), ((h > 0) & ~large, _MANY)):
+        if chosen.any():
+            out[chosen] = _draw(h[chosen], z[chosen], n_terms, rng)
+    return out
+
+
+def _draw(h: Array, z: Array, n_terms: int, rng: np.random.Generator) -> Array:
+    """Draw the first terms one by one, the others together."""
+    mean, variance = _unit_moments(z)
+    square = (z / (2 * np.pi)) ** 2
+    total = np.zeros(h.shape)
+    for k in range(n_terms):
+        weight = 1 / (2 * np.pi**2 * ((k + 0.5) ** 2 + square))
+        total += weight * rng.standard_gamma(h)
+        mean -= weight
+        variance -= weight * weight
+    # for a large tilt the first terms are a small part, and nothing is lost in the differences
+    total += variance / mean * rng.standard_gamma(h * mean * mean / variance)
+    return total
 
 
 def polya_gamma_moments(shape: ArrayLike, tilt: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
@@ -62,53 +93,19 @@ def polya_gamma_moments(shape: ArrayLike, tilt: ArrayLike) -> tuple[np.ndarray, 
     mean, variance : ndarray or float
     """
     h = np.asarray(shape, np.float64)
-    return h * _unit_mean(tilt), h * _unit_variance(tilt)
+    mean, variance = _unit_moments(np.asarray(tilt, np.float64))
+    return h * mean, h * variance
 
 
-@njit(cache=True, inline="always")
-def _mean(z):  # type: ignore[no-untyped-def]
-    z = abs(z)
-    if z < 1e-2:
-        s = z * z
-        return 0.25 * (1 - s / 12 * (1 - s / 10))
-    return np.tanh(z / 2) / (2 * z)
-
-
-@njit(cache=True, inline="always")
-def _variance(z):  # type: ignore[no-untyped-def]
-    z = abs(z)
-    if z < 0.5:  # (sinh z - z) / z^3 by its series: the difference of the two would cancel
-        s = z * z
-        odd = 1 / 6 + s * (1 / 120 + s * (1 / 5040 + s * (1 / 362880 + s / 39916800)))
-        return odd / (4 * np.cosh(z / 2) ** 2)
-    e = np.exp(-z)
-    # sinh z / cosh^2(z / 2) = 2 tanh(z / 2), which does not overflow
-    return (2 * (1 - e) / (1 + e) - 4 * z * e / (1 + e) ** 2) / (4 * z**3)
-
-
-@vectorize(cache=True)
-def _unit_mean(z):  # type: ignore[no-untyped-def]
-    return _mean(z)
-
-
-@vectorize(cache=True)
-def _unit_variance(z):  # type: ignore[no-untyped-def]
-    return _variance(z)
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def _fill(shape, tilt, out, rng):  # type: ignore[no-untyped-def]
-    for n in range(len(shape)):
-        h, z = shape[n], tilt[n]
-        if h <= 0:
-            out[n] = 0.0
-            continue
-        square = (z / (2 * np.pi)) ** 2
-        mean, variance, total = _mean(z), _variance(z), 0.0
-        for k in range(_FEW if h >= _LARGE else _MANY):
-            weight = 1 / (2 * np.pi**2 * ((k + 0.5) ** 2 + square))
-            total += weight * rng.standard_gamma(h)
-            mean -= weight
-            variance -= weight * weight
-        # for a large tilt the first terms are a small part, and nothing is lost in the differences
-        out[n] = total + variance / mean * rng.standard_gamma(h * mean * mean / variance)
+def _unit_moments(tilt: Array) -> tuple[Array, Array]:
+    """Return mean and variance at shape 1, each by its series where z is small."""
+    z = np.abs(tilt)
+    s, e = z * z, np.exp(-z)
+    away = np.maximum(z, 1e-2)
+    half = (1 - e) / (1 + e)  # tanh(z / 2)
+    sech = e / (1 + e) ** 2  # 1 / (4 cosh^2(z / 2)), which does not overflow
+    mean = np.where(z < 1e-2, 0.25 * (1 - s / 12 * (1 - s / 10)), half / (2 * away))
+    # (sinh z - z) / z^3 by its series: the difference of the two would cancel
+    odd = 1 / 6 + s * (1 / 120 + s * (1 / 5040 + s * (1 / 362880 + s / 39916800)))
+    # sinh z / cosh^2(z / 2) = 2 tanh(z / 2)
+    return mean, np.where(z < 0.5, odd * sech, (half - 2 * z * sech) / (2 * away**3))

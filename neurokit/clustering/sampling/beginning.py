@@ -14,10 +14,13 @@ from scipy.special import logsumexp
 from neurokit.clustering.sampling.likelihood import log_probabilities, log_rates
 from neurokit.clustering.sampling.model import Chain, Counts, Prior, start
 from neurokit.clustering.sampling.sweep import sweep_within
+from neurokit.clustering.sampling.transfers import join, settle
 
 Array = NDArray[np.float64]
 _WIDTH = 3.0  # bins
 _MOST_BINS = 3000  # looked at
+_MANY = 8  # clusters at random
+_TRIED = 5  # beginnings, at most
 _STICKY = 50.0  # times as much as the model's, in trials: no state for every few bins
 
 
@@ -128,31 +131,33 @@ def begin(counts: Counts, prior: Prior, rng: np.random.Generator, n_trial: int =
     """Make the first state of a chain.
 
     Trials take counts as negative binomial, whose trajectories are drawn and not only proposed.
-    Each guess of clusters is tried for ``n_trial`` sweeps on four fifths of the counts, under a
-    hidden chain that is far stickier than the model's, guessed states held for the first third;
-    and is judged by the other counts. The first guess is taken, from few clusters to many, that is
-    as good as the best within half a standard error. Without trials it is that with the most.
+    Guesses of more clusters than there may be, and a partition at random, are tried for
+    ``n_trial`` sweeps on four fifths of the counts, under a hidden chain that is far stickier than
+    the model's, guessed states held for the first third. Units settle now and then where the
+    others' trajectory explains them best, and clusters that are better explained by one trajectory
+    are joined: more is soon mended than less. The other counts choose. Without trials it is the
+    guess with the most clusters.
     """
     course, floor = smoothed(counts.y, counts.keep, rng)
-    guesses = guess_clusters(course, floor, prior.q, prior.max_clusters or len(course), rng)
+    n_units = len(course)
+    guesses = guess_clusters(course, floor, prior.q, prior.max_clusters or n_units, rng)
     n_groups = min(int(rng.integers(2, 4)), prior.n_states)  # more open sooner than some close
     xi = guess_states(course, n_groups, prior.q, rng)
     hidden = counts.keep & (rng.random(counts.keep.shape) < 0.2)
-    drawn = prior._replace(negbin=True, kappa=_STICKY * prior.kappa)
+    drawn = prior._replace(negbin=True, learned=False, kappa=_STICKY * prior.kappa)
+    if len(guesses) > 1 and n_trial:
+        z = rng.integers(min(_MANY, prior.max_clusters or n_units), size=n_units)
+        guesses.append(np.unique(z, return_inverse=True)[1].astype(np.int64))
     chains = []
-    for z in guesses if n_trial else guesses[-1:]:
+    for z in guesses[-_TRIED:] if n_trial else guesses[-1:]:
         chain = start(counts, drawn, rng, int(z.max()) + 1)
         chain.z, chain.xi = z, xi.copy()
         chains.append(chain)
     chosen = chains[-1]
     if n_trial and hidden.any():
-        scores = [_predict(chain, counts, hidden, drawn, rng, n_trial) for chain in chains]
-        best = scores[int(np.argmax([score.sum() for score in scores]))]
-        for chain, score in zip(chains, scores, strict=True):
-            lost = best - score
-            if lost.sum() <= 0.5 * lost.std() * np.sqrt(lost.size):
-                chosen = chain
-                break
+        scores = [_predict(chain, counts, hidden, drawn, rng, n_trial).sum() for chain in chains]
+        chosen = chains[int(np.argmax(scores))]
+    chosen.law = np.array(prior.concentrations())
     if not prior.negbin:
         chosen.r = np.full_like(chosen.r, np.inf)
     return chosen
@@ -168,11 +173,15 @@ def _predict(
 ) -> Array:
     """Log probability of hidden counts after some sweeps on the others; the chain moves on."""
     seen = counts._replace(keep=counts.keep & ~hidden)
-    found = []
+    found, every = [], max(1, n_sweeps // 12)
     for n in range(n_sweeps):
         # all states' dynamics begin alike: states would be drawn at random before they differ
         sweep_within(chain, seen, prior, rng, hold=3 * n < n_sweeps)
-        if 2 * n >= n_sweeps:
+        if 3 * n < 2 * n_sweeps and (n + 1) % every == 0:
+            settle(chain, seen, prior, rng)
+            if (n + 1) // every in (4, 6, 8):
+                join(chain, seen, prior)
+        if 3 * n >= 2 * n_sweeps:
             eta = log_rates(chain.theta, chain.z, chain.latents)
             found.append(log_probabilities(counts.y, hidden, eta, chain.r)[hidden])
     return np.asarray(logsumexp(found, axis=0) - np.log(len(found)))

@@ -6,215 +6,148 @@ Kalman filter. One pass gathers what the bins on one side say of each bin, anoth
 draws the state of every bin in turn (Carter and Kohn 1996, Biometrika 83, 589-601, section 2):
 T L K q^3 operations. Trajectories that were drawn under the old states hold nothing.
 
-``lam`` (K, T, q, q), lower triangles read, and ``eta`` (K, T, q) are what counts say of each bin;
-W (K, L, q + 1, q), Q and its factor (K, L, q, q) the dynamics. The first state of a run is
-uniform. Only bins start, ..., stop - 1 are drawn, given trajectories and states outside.
+``lam`` (K, T, q, q) and ``eta`` (K, T, q) are what counts say of each bin; W (K, L, q + 1, q), Q
+and its factor (K, L, q, q) the dynamics. The first state of a run is uniform. Only bins start,
+..., stop - 1 are drawn, given trajectories and states outside.
 """
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
-from neurokit.clustering.sampling.filters import (
-    log_mass,
-    observe,
-    root_of,
-    step_back,
-    step_on,
-)
+from neurokit.clustering.sampling.filters import log_mass, observe, root_of, step_back, step_on
+
+Array = NDArray[np.float64]
+_ON, _BACK, _DRAW = 0, 1, 2
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
-def _end(lam, latents, weight, inverse, xi, first, stop, later, pull):  # type: ignore[no-untyped-def]
-    """Fill what the bin after the last one says of it: nothing where a run ends."""
-    n_clusters, n_times, q = latents.shape
-    for j in range(n_clusters):
-        for a in range(q):
-            pull[j, a] = 0.0
-            for b in range(q):
-                later[j, a, b] = 0.0
-        if stop == n_times or first[stop]:
-            continue
-        k = xi[stop]
-        for a in range(q):
-            for c in range(q):
-                qa = 0.0  # (A' Q^-1)[a, c]
-                for d in range(q):
-                    qa += weight[j, k, a, d] * inverse[j, k, d, c]
-                pull[j, a] += qa * (latents[j, stop, c] - weight[j, k, q, c])
-                for b in range(q):
-                    later[j, a, b] += qa * weight[j, k, b, c]
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def _read(lam, eta, later, pull, into, pulled):  # type: ignore[no-untyped-def]
-    """Add up what a bin's counts and the bins after it say."""
-    q = len(eta)
-    for a in range(q):
-        pulled[a] = eta[a] + pull[a]
-        for b in range(q):
-            into[a, b] = (lam[a, b] if b <= a else lam[b, a]) + later[a, b]
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def _choose(score, u):  # type: ignore[no-untyped-def]
-    """Draw by log weights; minus one where none is finite."""
-    top = score.max()
-    if not np.isfinite(top):
-        return -1
-    total = 0.0
-    for k in range(len(score)):
-        total += np.exp(score[k] - top)
-    left = u * total
-    for k in range(len(score)):
-        left -= np.exp(score[k] - top)
-        if left < 0:
-            return k
-    return int(score.argmax())
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def sweep_states(  # type: ignore[no-untyped-def]
-    lam, eta, latents, weight, noise, half, inverse, log_pi, first, xi, start, stop, ahead, rng
-):
+def sweep_states(
+    lam: Array,
+    eta: Array,
+    latents: Array,
+    weight: Array,
+    noise: Array,
+    half: Array,
+    inverse: Array,
+    log_pi: Array,
+    first: NDArray[np.bool_],
+    xi: NDArray[np.int64],
+    start: int,
+    stop: int,
+    ahead: bool,
+    rng: np.random.Generator,
+) -> None:
     """Draw states bin by bin in place; ``ahead`` goes from left to right, else from right to left.
 
     Either way leaves the same law as it is, and one is the reverse of the other.
     """
     n_clusters, n_times, q = eta.shape
-    later = np.zeros((n_clusters, n_times, q, q))
-    pull = np.zeros((n_clusters, n_times, q))
-    means = np.zeros((n_clusters, n_times + 1, q))  # [t + 1] is given the bins up to t
-    covers = np.zeros((n_clusters, n_times + 1, q, q))
-    for j in range(n_clusters):
-        if start > 0:
-            for a in range(q):
-                means[j, start, a] = latents[j, start - 1, a]
-    _end(lam, latents, weight, inverse, xi, first, stop, later[:, stop - 1], pull[:, stop - 1])
+    later, pull = np.array(lam[:, start:stop]), np.array(eta[:, start:stop])
+    if stop < n_times and not first[stop]:  # what the bin after the last one says of it
+        k = xi[stop]
+        a = weight[:, k, :q] @ inverse[:, k]
+        away = latents[:, stop] - weight[:, k, q]
+        later[:, -1] += a @ np.swapaxes(weight[:, k, :q], -1, -2)
+        pull[:, -1] += (a @ away[..., None])[..., 0]
     n = stop - start
-    square = (q, q)
-    spare = (
-        np.empty(square), np.empty(square), np.zeros(square), np.zeros(square), np.empty(square),
-        np.empty((2, q)), np.empty((q + 2, q)),
-    )  # fmt: skip
+    means, covers = np.zeros((n_clusters, n + 1, q)), np.zeros((n_clusters, n + 1, q, q))
+    if start > 0:
+        means[:, 0] = latents[:, start - 1]  # [s + 1] is given the bins up to start + s
+    bins = np.arange(n)
     if ahead:
-        for s in range(n - 1):
-            _pass_back(stop - 1 - s, lam, eta, weight, half, first, xi, later, pull, spare)
-        for t in range(start, stop):
-            _draw(
-                t,
-                lam,
-                eta,
-                weight,
-                noise,
-                log_pi,
-                first,
-                xi,
-                later,
-                pull,
-                means,
-                covers,
-                spare,
-                rng,
-            )
-            _pass_on(t, lam, eta, weight, noise, first, xi, means, covers, spare)
+        gather = np.stack([np.full(n - 1, _BACK), bins[:0:-1]], axis=1)
+        draws = np.stack([np.tile([_DRAW, _ON], n), np.repeat(bins, 2)], axis=1)
     else:
-        for t in range(start, stop - 1):
-            _pass_on(t, lam, eta, weight, noise, first, xi, means, covers, spare)
-        for s in range(n):
-            t = stop - 1 - s
-            _draw(
-                t,
-                lam,
-                eta,
-                weight,
-                noise,
-                log_pi,
-                first,
-                xi,
-                later,
-                pull,
-                means,
-                covers,
-                spare,
-                rng,
-            )
-            if t > start:
-                _pass_back(t, lam, eta, weight, half, first, xi, later, pull, spare)
+        gather = np.stack([np.full(n - 1, _ON), bins[:-1]], axis=1)
+        draws = np.stack([np.tile([_DRAW, _BACK], n), np.repeat(bins[::-1], 2)], axis=1)
+    plan = np.concatenate([gather, draws[:-1]])
+    around = np.full(n + 2, -1)  # the states of the bins before, in and after the window
+    around[0 if start else 1 : n + 1 + (stop < n_times)] = xi[max(start - 1, 0) : stop + 1]
+    begins = np.ones(n + 1, bool)
+    begins[: n + (stop < n_times)] = first[start : stop + 1]
+    space = np.zeros((6, q, q))
+    given = (np.ascontiguousarray(lam[:, start:stop]), np.ascontiguousarray(eta[:, start:stop]))
+    laws = (weight, noise, half, log_pi, begins)
+    work = (later, pull, means, covers, rng.random(n), np.empty(len(log_pi)), space)
+    _follow(plan, *given, *laws, around, *work)
+    xi[start:stop] = around[1 : n + 1]
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _pass_back(t, lam, eta, weight, half, first, xi, later, pull, spare):  # type: ignore[no-untyped-def]
-    into, wide, root, _, _, vectors, room = spare
-    pulled = vectors[1]
-    for j in range(len(eta)):
-        if first[t]:
-            continue  # a run says nothing of the one before
-        _read(lam[j, t], eta[j, t], later[j, t], pull[j, t], into, pulled)
-        step_back(
-            into,
-            pulled,
-            weight[j, xi[t]],
-            half[j, xi[t]],
-            wide,
-            root,
-            room,
-            later[j, t - 1],
-            pull[j, t - 1],
-        )
+def _follow(  # type: ignore[no-untyped-def]
+    plan, lam, eta, weight, noise, half, log_pi, first, xi, later, pull, means, covers, chance,
+    score, space,
+):  # fmt: skip
+    """Do what the plan says, one bin after the other; bin s has state xi[s + 1].
 
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def _prepare(t, j, k, weight, noise, first, means, covers, mean, half, spread):  # type: ignore[no-untyped-def]
-    """Fill mean and factor of the covariance of a bin before its counts; False where it fails."""
-    q = len(mean)
-    if first[t]:
-        for a in range(q):
-            mean[a] = 0.0
-            for b in range(q):
-                half[a, b] = 1.0 if a == b else 0.0
-        return True
-    step_on(means[j, t], covers[j, t], weight[j, k], noise[j, k], mean, spread)
-    return root_of(spread, half)
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def _pass_on(t, lam, eta, weight, noise, first, xi, means, covers, spare):  # type: ignore[no-untyped-def]
-    q = eta.shape[2]
-    own, wide, root, half, spread, vectors, room = spare
-    mean = vectors[0]
-    for j in range(len(eta)):
-        _prepare(t, j, xi[t], weight, noise, first, means, covers, mean, half, spread)
-        for a in range(q):
-            for b in range(q):
-                own[a, b] = lam[j, t, a, b] if b <= a else lam[j, t, b, a]
-        observe(mean, half, own, eta[j, t], wide, root, room, covers[j, t + 1])
-        for a in range(q):
-            means[j, t + 1, a] = mean[a]
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def _draw(  # type: ignore[no-untyped-def]
-    t, lam, eta, weight, noise, log_pi, first, xi, later, pull, means, covers, spare, rng
-):
-    n_clusters, n_times, _ = eta.shape
-    n_states = weight.shape[1]
-    into, wide, root, half, spread, vectors, room = spare
-    mean, pulled = vectors
-    score = np.zeros(n_states)
-    inside = t < n_times - 1 and not first[t + 1]
-    for k in range(n_states):
-        if not first[t]:
-            score[k] += log_pi[xi[t - 1], k]
-        if inside:
-            score[k] += log_pi[k, xi[t + 1]]
-    if not first[t]:
-        for j in range(n_clusters):
-            _read(lam[j, t], eta[j, t], later[j, t], pull[j, t], into, pulled)
-            for k in range(n_states):
-                if _prepare(t, j, k, weight, noise, first, means, covers, mean, half, spread):
-                    score[k] += log_mass(mean, half, into, pulled, wide, root, room)
+    It is one loop, and not one for each way, as all that it calls is then compiled into it once.
+    """
+    wide, part, root, own, spread = space[0], space[1], space[2], space[3], space[4]
+    mean = space[5, 0]
+    n_states = len(log_pi)
+    for row in range(len(plan)):
+        task, s = plan[row, 0], plan[row, 1]
+        if task == _BACK:
+            if not first[s]:  # a run says nothing of the one before
+                k = xi[s + 1]
+                for j in range(len(eta)):
+                    step_back(
+                        later[j, s], pull[j, s], weight[j, k], half[j, k], wide, part, root, own,
+                        later[j, s - 1], pull[j, s - 1],
+                    )  # fmt: skip
+            continue
+        if task == _DRAW and first[s]:
+            _choose(s, first, log_pi, xi, score, chance[s], False)
+            continue
+        one = task == _ON  # the state that the bin has; else each of them is weighed
+        for k in range(1 if one else n_states):
+            state = xi[s + 1] if one else k
+            score[k] = 0.0
+            for j in range(len(eta)):
+                if first[s]:
+                    for a in range(len(mean)):
+                        mean[a] = 0.0
+                        for b in range(len(mean)):
+                            own[a, b] = 1.0 if a == b else 0.0
+                    ok = True
+                else:
+                    step_on(
+                        means[j, s], covers[j, s], weight[j, state], noise[j, state], mean, spread
+                    )
+                    ok = root_of(spread, own)
+                if one:
+                    observe(mean, own, lam[j, s], eta[j, s], wide, part, root, covers[j, s + 1])
+                    for a in range(len(mean)):
+                        means[j, s + 1, a] = mean[a]
+                elif ok:
+                    score[k] += log_mass(mean, own, later[j, s], pull[j, s], wide, part, root)
                 else:
                     score[k] = -np.inf
-    chosen = _choose(score, rng.random())
-    if chosen >= 0:
-        xi[t] = chosen
+        if not one:
+            _choose(s, first, log_pi, xi, score, chance[s], True)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _choose(s, first, log_pi, xi, score, u, seen):  # type: ignore[no-untyped-def]
+    """Draw the state of a bin by log weights and its neighbours; leave it where none is finite."""
+    top = -np.inf
+    for k in range(len(score)):
+        if not seen:
+            score[k] = 0.0
+        if not first[s]:
+            score[k] += log_pi[xi[s], k]
+        if not first[s + 1]:
+            score[k] += log_pi[k, xi[s + 2]]
+        if not score[k] > -np.inf:
+            score[k] = -np.inf
+        top = max(top, score[k])
+    if not (top > -np.inf and top < np.inf):
+        return
+    total = 0.0
+    for k in range(len(score)):
+        total += np.exp(score[k] - top)
+        score[k] = total
+    k = 0
+    while k < len(score) - 1 and score[k] <= u * total:
+        k += 1
+    xi[s + 1] = k

@@ -7,7 +7,6 @@ W0 = (I, 0)'. All of it is conjugate: the dynamics can be drawn, and integrated 
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
@@ -44,32 +43,16 @@ def moments(
 ) -> Moments:
     """Sum up the steps of trajectories (K, T, q), state by state."""
     n_clusters, _, q = latents.shape
-    n = np.zeros((n_clusters, n_states))
-    past = np.zeros((n_clusters, n_states, q + 1, q + 1))
-    cross = np.zeros((n_clusters, n_states, q + 1, q))
-    own = np.zeros((n_clusters, n_states, q, q))
-    _sum_up(latents, xi, first, n, past, cross, own)
-    return Moments(n, past, cross, own)
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def _sum_up(latents, xi, first, n, past, cross, own):  # type: ignore[no-untyped-def]
-    n_clusters, n_times, q = latents.shape
-    for j in range(n_clusters):
-        for t in range(1, n_times):
-            if first[t]:
-                continue
-            k = xi[t]
-            n[j, k] += 1
-            for a in range(q + 1):
-                u = latents[j, t - 1, a] if a < q else 1.0
-                for b in range(q + 1):
-                    past[j, k, a, b] += u * (latents[j, t - 1, b] if b < q else 1.0)
-                for b in range(q):
-                    cross[j, k, a, b] += u * latents[j, t, b]
-            for a in range(q):
-                for b in range(q):
-                    own[j, k, a, b] += latents[j, t, a] * latents[j, t, b]
+    steps = np.flatnonzero(~first[1:]) + 1
+    governed = (xi[steps] == np.arange(n_states)[:, None]).astype(float)
+    ones = np.ones((n_clusters, len(steps), 1))
+    both = np.concatenate([latents[:, steps - 1], ones, latents[:, steps]], axis=-1)
+    width = 2 * q + 1
+    pairs = (both[..., :, None] * both[..., None, :]).reshape(n_clusters, len(steps), width**2)
+    sums = (governed @ pairs).reshape(n_clusters, n_states, width, width)
+    n = np.broadcast_to(governed.sum(1), (n_clusters, n_states))
+    past, own = slice(q + 1), slice(q + 1, None)
+    return Moments(n, sums[..., past, past], sums[..., past, own], sums[..., own, own])
 
 
 def posterior(prior: Wishart, sums: Moments, share: float = 1.0) -> Wishart:
@@ -138,82 +121,44 @@ def _log_gamma(a: Array, q: int) -> Array:
     return total + q * (q - 1) / 4 * np.log(np.pi)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
-def chain_precision(weight, inverse, xi, first):  # type: ignore[no-untyped-def]
+def chain_precision(
+    weight: Array, inverse: Array, xi: NDArray[np.int64], first: NDArray[np.bool_]
+) -> tuple[Array, Array, Array]:
     """Precision and linear term of one trajectory: W (L, q + 1, q), inverse of Q (L, q, q).
 
     Returns diagonal (T, q, q), lower (T, q, q), linear (T, q).
     """
-    n_states, _, q = weight.shape
-    n_times = len(xi)
-    qa = np.zeros((n_states, q, q))  # Q^-1 A
-    aqa = np.zeros((n_states, q, q))  # A' Q^-1 A
-    qb, aqb = np.zeros((n_states, q)), np.zeros((n_states, q))
-    for k in range(n_states):
-        for i in range(q):
-            for j in range(q):
-                for c in range(q):
-                    qa[k, i, j] += inverse[k, i, c] * weight[k, j, c]
-                qb[k, i] += inverse[k, i, j] * weight[k, q, j]
-        for i in range(q):
-            for j in range(q):
-                for c in range(q):
-                    aqa[k, i, j] += weight[k, i, c] * qa[k, c, j]
-                aqb[k, i] += weight[k, i, j] * qb[k, j]
-    diagonal, lower = np.zeros((n_times, q, q)), np.zeros((n_times, q, q))
-    linear = np.zeros((n_times, q))
-    for t in range(n_times):
-        if first[t]:
-            for i in range(q):
-                diagonal[t, i, i] += 1.0
-            continue
-        k = xi[t]
-        for i in range(q):
-            linear[t, i] += qb[k, i]
-            linear[t - 1, i] -= aqb[k, i]
-            for j in range(q):
-                diagonal[t, i, j] += inverse[k, i, j]
-                diagonal[t - 1, i, j] += aqa[k, i, j]
-                lower[t, i, j] = -qa[k, i, j]
+    q = weight.shape[-1]
+    a, b = weight[:, :q], weight[:, q]  # A' and b
+    qa, qb = inverse @ np.swapaxes(a, -1, -2), (inverse @ b[..., None])[..., 0]
+    steps = np.flatnonzero(~first)
+    k = xi[steps]
+    lower, linear = np.zeros((len(xi), q, q)), np.zeros((len(xi), q))
+    diagonal = np.tile(np.eye(q), (len(xi), 1, 1))
+    diagonal[steps], lower[steps], linear[steps] = inverse[k], -qa[k], qb[k]
+    diagonal[steps - 1] += (a @ qa)[k]
+    linear[steps - 1] -= (a @ qb[..., None])[k, :, 0]
     return diagonal, lower, linear
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
-def step_densities(latents, weight, half, log_det, first):  # type: ignore[no-untyped-def]
+def densities_of(latents: Array, dynamics: Dynamics, first: NDArray[np.bool_]) -> Array:
     """Log density of every step under every state, summed over clusters: (T, L).
 
-    latents (K, T, q); W (K, L, q + 1, q); half (K, L, q, q) with half half' the inverse of Q;
-    log_det (K, L) of Q. A first bin is 0 under all.
+    latents (K, T, q); dynamics (K, L, ...). A first bin is 0 under all.
     """
     n_clusters, n_times, q = latents.shape
-    n_states = weight.shape[1]
-    out = np.zeros((n_times, n_states))
-    constant = -0.5 * q * np.log(2 * np.pi)
-    away = np.empty(q)
-    for j in range(n_clusters):
-        for t in range(1, n_times):
-            if first[t]:
-                continue
-            for k in range(n_states):
-                for a in range(q):
-                    s = latents[j, t, a] - weight[j, k, q, a]
-                    for b in range(q):
-                        s -= weight[j, k, b, a] * latents[j, t - 1, b]
-                    away[a] = s
-                square = 0.0
-                for a in range(q):
-                    s = 0.0
-                    for b in range(a, q):
-                        s += half[j, k, b, a] * away[b]
-                    square += s * s
-                out[t, k] += constant - 0.5 * (log_det[j, k] + square)
-    return out
-
-
-def densities_of(latents: Array, dynamics: Dynamics, first: NDArray[np.bool_]) -> Array:
-    """Call `step_densities` with the factors that it needs."""
     half = np.linalg.cholesky(np.linalg.inv(dynamics.noise))
-    return step_densities(latents, dynamics.weight, half, _log_det(dynamics.noise), first)
+    out = np.zeros((n_times, dynamics.weight.shape[1]))
+    past = np.concatenate([latents[:, :-1], np.ones((n_clusters, n_times - 1, 1))], axis=-1)
+    for x, before, w, root in zip(latents, past, dynamics.weight, half, strict=True):
+        # (x - W' phi)' root, every state's columns side by side
+        rows = np.concatenate([x[1:], before], axis=1)
+        columns = np.concatenate([root, -w @ root], axis=1)
+        scores = (rows @ np.concatenate(list(columns), axis=1)).reshape(n_times - 1, -1, q)
+        out[1:] -= 0.5 * (scores**2).sum(-1)
+    out[1:] -= 0.5 * (_log_det(dynamics.noise) + q * np.log(2 * np.pi)).sum(0)
+    out[first] = 0.0
+    return out
 
 
 def log_trajectories(

@@ -13,12 +13,11 @@ accepted by the exact ratio.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from neurokit.clustering.sampling.dynamics import Dynamics, chain_precision
-from neurokit.clustering.sampling.likelihood import curves, log_rates
-from neurokit.solvers.gaussian_states import factor, log_density, solve
+from neurokit.clustering.sampling.likelihood import curves, log_rates, pieces
+from neurokit.solvers.gaussian_states import factor, log_densities, solve
 from neurokit.solvers.polya_gamma import sample_polya_gamma
 
 Array = NDArray[np.float64]
@@ -28,7 +27,7 @@ _WINDOW = 50  # bins proposed at once
 class Pulls(NamedTuple):
     """What counts say of every trajectory, bin by bin: exp(-x' lam x / 2 + eta' x)."""
 
-    lam: Array  # (K, T, q, q), lower triangles
+    lam: Array  # (K, T, q, q)
     eta: Array  # (K, T, q)
 
 
@@ -42,14 +41,25 @@ def augment(
     rng: np.random.Generator,
 ) -> Pulls:
     """Draw Pólya-gamma numbers, given which negative binomial counts are Gaussian in x."""
-    psi = log_rates(theta, z, latents) - np.log(r)[:, None]
+    log_r = np.log(r)[:, None]
+    psi = log_rates(theta, z, latents) - log_r
     omega = sample_polya_gamma(np.where(keep, y + r[:, None], 0.0), psi, rng)
+    pull = np.where(keep, 0.5 * (y - r[:, None]) + omega * (log_r - theta[:, :1]), 0.0)
     n_clusters, n_times, q = latents.shape
-    pulls = Pulls(np.zeros((n_clusters, n_times, q, q)), np.zeros(latents.shape))
+    pulls = Pulls(np.empty((n_clusters, n_times, q, q)), np.empty(latents.shape))
     for j in range(n_clusters):
-        members = np.flatnonzero(z == j)
-        _add_augmented(y, keep, r, theta, members, omega, pulls.lam[j], pulls.eta[j])
+        own = z == j
+        load, squares = loads(theta[own])
+        pulls.lam[j] = (omega[own].T @ squares).reshape(n_times, q, q)
+        pulls.eta[j] = pull[own].T @ load
     return pulls
+
+
+def loads(theta: Array) -> tuple[Array, Array]:
+    """Return what multiplies a trajectory in the log rates, and its products: (n, q), (n, q q)."""
+    n, q = theta.shape
+    load = np.concatenate([np.ones((n, 1)), theta[:, 1:]], axis=1)
+    return load, (load[:, :, None] * load[:, None, :]).reshape(n, q * q)
 
 
 def draw_trajectories(
@@ -70,92 +80,93 @@ def draw_trajectories(
             latents[j] = solve(own, back, linear, rng.standard_normal(linear.shape))
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
-def _add_augmented(y, keep, r, theta, members, omega, diagonal, linear):  # type: ignore[no-untyped-def]
-    q = theta.shape[1]
-    load = np.empty(q)
-    for i in members:
-        log_r = np.log(r[i])
-        load[0] = 1.0
-        for f in range(1, q):  # a slice would compile the making of an error message
-            load[f] = theta[i, f]
-        for t in range(y.shape[1]):
-            if keep[i, t]:
-                w = omega[i, t]
-                pull = 0.5 * (y[i, t] - r[i]) + w * (log_r - theta[i, 0])
-                for a in range(q):
-                    linear[t, a] += pull * load[a]
-                    for b in range(a + 1):
-                        diagonal[t, a, b] += w * load[a] * load[b]
+class _Target:
+    """Log posterior of one trajectory given its units, up to a constant, bin by bin."""
+
+    def __init__(
+        self,
+        y: Array,
+        keep: NDArray[np.bool_],
+        r: Array,
+        theta: Array,
+        diagonal: Array,
+        lower: Array,
+        linear: Array,
+    ) -> None:
+        self.y, self.keep, self.r, self.theta = y, keep, r[:, None], theta
+        self.whole = bool(keep.all())
+        self.diagonal, self.lower, self.linear = diagonal, lower, linear
+        self.load, self.squares = loads(theta)
+
+    def __call__(self, x: Array) -> Array:
+        """Return what every bin adds: (T,)."""
+        return self.expand(x)[0]
+
+    @np.errstate(over="ignore", invalid="ignore")  # rates without a number are refused later
+    def expand(self, x: Array) -> tuple[Array, Array, Array]:
+        """Return what every bin adds, and diagonal and linear term of the Gaussian near x."""
+        bins, curved, linear = self._prior(x), self.diagonal.copy(), self.linear.copy()
+        for units, times in pieces(len(self.y), len(x)):
+            load, part = self.load[units], (units, times)
+            inner = load @ x[times].T
+            eta = inner + self.theta[units, :1]
+            value, slope, curve = curves(self.y[part], eta, self.r[units])
+            if not self.whole:
+                off = ~self.keep[part]
+                value[off] = slope[off] = curve[off] = 0.0
+            bins[times] += value.sum(0)
+            curved[times] += (curve.T @ self.squares[units]).reshape(curved[times].shape)
+            linear[times] += (slope + curve * inner).T @ load
+        return bins, curved, linear
+
+    def _prior(self, x: Array) -> Array:
+        s = 0.5 * (self.diagonal @ x[..., None])[..., 0]
+        s[1:] += (self.lower[1:] @ x[:-1, :, None])[..., 0]
+        return np.asarray((x * (self.linear - s)).sum(1))
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
-def log_posterior(y, keep, r, theta, members, diagonal, lower, linear, x):  # type: ignore[no-untyped-def]
-    """Log posterior of one trajectory up to a constant."""
-    n_times, q = x.shape
-    total = 0.0
-    for t in range(n_times):
-        for a in range(q):
-            s = 0.5 * diagonal[t, a, a] * x[t, a]
-            for b in range(a):
-                s += diagonal[t, a, b] * x[t, b]
-            if t > 0:
-                for b in range(q):
-                    s += lower[t, a, b] * x[t - 1, b]
-            total += x[t, a] * (linear[t, a] - s)
-    for i in members:
-        log_r = np.log(r[i])
-        for t in range(n_times):
-            if keep[i, t]:
-                eta = theta[i, 0] + x[t, 0]
-                for f in range(1, q):
-                    eta += theta[i, f] * x[t, f]
-                total += curves(y[i, t], eta, r[i], log_r)[0]
-    return total
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def around_mode(y, keep, r, theta, members, diagonal, lower, linear):  # type: ignore[no-untyped-def]
+def around_mode(
+    y: Array,
+    keep: NDArray[np.bool_],
+    r: Array,
+    theta: Array,
+    members: NDArray[np.int64],
+    diagonal: Array,
+    lower: Array,
+    linear: Array,
+) -> tuple[Array, Array, Array, bool]:
     """Find the mode of one trajectory by Newton's steps from zero.
 
     Returns mode (T, q), the two parts of the factor of minus the Hessian near it, and whether it
     was found.
     """
-    n_times, q = linear.shape
-    x = np.zeros((n_times, q))
-    quiet = np.zeros((n_times, q))
-    value = log_posterior(y, keep, r, theta, members, diagonal, lower, linear, x)
-    own, back, ok = factor(diagonal, lower)
+    target = _Target(
+        y[members], keep[members], r[members], theta[members], diagonal, lower, linear
+    )
+    return _climb(target)
+
+
+def _climb(target: _Target) -> tuple[Array, Array, Array, bool]:
+    x = np.zeros_like(target.linear)
+    quiet = np.zeros_like(x)
+    bins, curved, pull = target.expand(x)
+    value = bins.sum()
     for _ in range(60):
-        curved, pull = diagonal.copy(), linear.copy()
-        for i in members:
-            log_r = np.log(r[i])
-            for t in range(n_times):
-                if keep[i, t]:
-                    u = x[t, 0]
-                    for f in range(1, q):
-                        u += theta[i, f] * x[t, f]
-                    _, s, c = curves(y[i, t], theta[i, 0] + u, r[i], log_r)
-                    for a in range(q):
-                        la = 1.0 if a == 0 else theta[i, a]
-                        pull[t, a] += (s + c * u) * la
-                        for b in range(a + 1):
-                            curved[t, a, b] += c * la * (1.0 if b == 0 else theta[i, b])
-        own, back, ok = factor(curved, lower)
+        own, back, ok = factor(curved, target.lower)
         if not ok:
-            return x, own, back, False
+            break
         step = solve(own, back, pull, quiet) - x
         size = np.abs(step).max()
-        length, better = 1.0, False
+        length = 1.0
         for _ in range(40):
             trial = x + length * step
-            new = log_posterior(y, keep, r, theta, members, diagonal, lower, linear, trial)
+            bins, curved, pull = target.expand(trial)
+            new = bins.sum()
             if np.isfinite(new) and new >= value - 1e-9:
-                better = True
                 break
             length *= 0.5
-        if not better:
-            return x, own, back, False
+        else:
+            break
         gain = new - value
         x, value = trial, new
         if size * length < 1e-2 or (length == 1.0 and gain < 1e-5):
@@ -175,61 +186,55 @@ def draw_around_mode(
     first: NDArray[np.bool_],
     rng: np.random.Generator,
 ) -> float:
-    """Propose trajectories (K, T, q) window by window, in place; return the part accepted."""
+    """Propose trajectories (K, T, q) window by window, in place; return the part accepted.
+
+    Every second window is proposed at once, given the others: they know nothing of each other.
+    """
     inverse = np.linalg.inv(dynamics.noise)
     n_times = latents.shape[1]
     accepted, tried = 0, 0
     for j in range(len(latents)):
-        diagonal, lower, linear = chain_precision(dynamics.weight[j], inverse[j], xi, first)
+        terms = chain_precision(dynamics.weight[j], inverse[j], xi, first)
         members = np.flatnonzero(z == j)
         edges = np.arange(int(rng.integers(_WINDOW)) + 1, n_times, _WINDOW)
-        for start, stop in zip([0, *edges], [*edges, n_times], strict=True):
-            noise = rng.standard_normal((stop - start, latents.shape[2]))
-            tried += 1
-            accepted += _propose_window(
-                y,
-                keep,
-                r,
-                theta,
-                members,
-                diagonal,
-                lower,
-                linear,
-                latents[j],
-                start,
-                stop,
-                noise,
-                rng.random(),
-            )
+        windows = list(zip([0, *edges], [*edges, n_times], strict=True))
+        data = (y[members], keep[members], r[members], theta[members])
+        for some in (windows[::2], windows[1::2]):
+            if some:
+                tried += len(some)
+                accepted += _propose_windows(data, terms, latents[j], some, rng)
     return accepted / max(tried, 1)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
-def _propose_window(  # type: ignore[no-untyped-def]
-    y, keep, r, theta, members, diagonal, lower, linear, x, start, stop, noise, chance
-):
-    q = x.shape[1]
-    d, low, h = diagonal[start:stop], lower[start:stop], linear[start:stop].copy()
-    if start > 0:
-        for a in range(q):
-            for b in range(q):
-                h[0, a] -= lower[start, a, b] * x[start - 1, b]
-    if stop < len(x):
-        for a in range(q):
-            for b in range(q):
-                h[-1, a] -= lower[stop, b, a] * x[stop, b]
-    part, seen = y[:, start:stop], keep[:, start:stop]
-    mode, own, back, ok = around_mode(part, seen, r, theta, members, d, low, h)
+def _propose_windows(
+    data: tuple[Array, NDArray[np.bool_], Array, Array],
+    terms: tuple[Array, Array, Array],
+    x: Array,
+    windows: list[tuple[int, int]],
+    rng: np.random.Generator,
+) -> int:
+    y, keep, r, theta = data
+    diagonal, lower, linear = terms
+    bins = np.concatenate([np.arange(start, stop) for start, stop in windows])
+    begins = np.cumsum([0, *(stop - start for start, stop in windows)])[:-1]
+    d, low, h = diagonal[bins], lower[bins], linear[bins].copy()
+    for at, (start, stop) in zip(begins, windows, strict=True):
+        low[at] = 0.0
+        if start > 0:
+            h[at] -= lower[start] @ x[start - 1]
+        if stop < len(x):
+            h[at + stop - start - 1] -= lower[stop].T @ x[stop]
+    target = _Target(y[:, bins], keep[:, bins], r, theta, d, low, h)
+    mode, own, back, ok = _climb(target)
+    noise = rng.standard_normal(h.shape)
+    chances = np.log(rng.random(len(windows)))
     if not ok:
-        return False
-    new = solve(own, back, np.zeros_like(h), noise) + mode
-    old = x[start:stop].copy()
-    ratio = log_posterior(part, seen, r, theta, members, d, low, h, new)
-    ratio -= log_posterior(part, seen, r, theta, members, d, low, h, old)
-    ratio += log_density(own, back, mode, old) - log_density(own, back, mode, new)
-    if np.log(chance) < ratio:
-        for t in range(start, stop):  # a slice would compile the making of an error message
-            for a in range(q):
-                x[t, a] = new[t - start, a]
-        return True
-    return False
+        return 0
+    new, old = solve(own, back, np.zeros_like(h), noise) + mode, x[bins]
+    ratio = target(new) - log_densities(own, back, mode, new)
+    ratio -= target(old) - log_densities(own, back, mode, old)
+    good = chances < np.add.reduceat(ratio, begins)
+    for taken, at, (start, stop) in zip(good, begins, windows, strict=True):
+        if taken:
+            x[start:stop] = new[at : at + stop - start]
+    return int(good.sum())

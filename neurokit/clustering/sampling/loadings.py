@@ -5,209 +5,208 @@ Student density around it, and the Laplace evidence of each cluster, propose a c
 together, whatever both are now; the exact ratio accepts. Only the proposal is approximate.
 """
 
-import math
+from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+from numpy.typing import NDArray
+from scipy.special import gammaln
 
-from neurokit.clustering.sampling.filters import root_of
-from neurokit.clustering.sampling.likelihood import curves, unit_log_likelihood
+from neurokit.clustering.sampling.likelihood import (
+    curves,
+    log_rates_of,
+    pieces,
+    unit_log_likelihoods,
+)
 
+Array = NDArray[np.float64]
 FREEDOM = 8.0  # of the Student density: tails heavier than those of any posterior here
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
-def _objective(y, keep, r, log_r, x, theta, precision, slope, hess):  # type: ignore[no-untyped-def]
-    """Log posterior of theta up to a constant; fills its gradient and minus its Hessian."""
-    n_times, q = x.shape
-    value = 0.0
-    for a in range(q):
-        value -= 0.5 * precision * theta[a] ** 2
-        slope[a] = -precision * theta[a]
-        for b in range(q):
-            hess[a, b] = precision if a == b else 0.0
-    for t in range(n_times):
-        if keep[t]:
-            eta = theta[0] + x[t, 0]
-            for f in range(1, q):
-                eta += theta[f] * x[t, f]
-            v, s, c = curves(y[t], eta, r, log_r)
-            value += v
-            slope[0] += s
-            hess[0, 0] += c
-            for a in range(1, q):
-                slope[a] += s * x[t, a]
-                ca = c * x[t, a]
-                hess[a, 0] += ca
-                for b in range(1, a + 1):
-                    hess[a, b] += ca * x[t, b]
-    return value
+class Fits(NamedTuple):
+    """Units fitted to a trajectory, or (a further axis) to each of some."""
+
+    mode: Array  # (..., q)
+    root: Array  # (..., q, q), the lower factor of minus the Hessian there
+    evidence: Array  # (...,), Laplace's, of the log; minus infinity where no mode was found
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
-def fit_loading(y, keep, r, x, precision, mode, root):  # type: ignore[no-untyped-def]
-    """Find the mode for one unit and one trajectory; return the log evidence.
+class _Objective:
+    """Log posterior of theta up to a constant, its gradient and minus its Hessian."""
 
-    It is minus infinity where no mode was found.
+    def __init__(
+        self, y: Array, keep: NDArray[np.bool_], r: Array, x: Array, precision: float
+    ) -> None:
+        self.y, self.keep, self.r, self.x = y, keep, r[:, None], x
+        self.whole = bool(keep.all())
+        self.precision = precision
+        q = x.shape[1]
+        self.design = np.concatenate([np.ones((len(x), 1)), x[:, 1:]], axis=1)
+        self.squares = (self.design[:, :, None] * self.design[:, None, :]).reshape(-1, q * q)
 
-    y, keep (T,); x (T, q); ``mode`` (q,) and ``root`` (q, q), the Cholesky factor of minus the
-    Hessian there, are filled. The start depends on the counts and the trajectory alone.
+    @np.errstate(over="ignore", invalid="ignore")  # rates without a number are refused later
+    def __call__(self, theta: Array, units: NDArray[np.int64]) -> tuple[Array, Array, Array]:
+        q = theta.shape[1]
+        total = -0.5 * self.precision * (theta**2).sum(1)
+        gradient = -self.precision * theta
+        hess = np.tile(self.precision * np.eye(q), (len(theta), 1, 1))
+        for rows, times in pieces(len(units), len(self.x)):
+            some = units[rows]
+            eta = log_rates_of(theta[rows], self.x[times])
+            value, slope, curve = curves(self.y[some, times], eta, self.r[some])
+            if not self.whole:
+                off = ~self.keep[some, times]
+                value[off] = slope[off] = curve[off] = 0.0
+            total[rows] += value.sum(1)
+            gradient[rows] += slope @ self.design[times]
+            hess[rows] += (curve @ self.squares[times]).reshape(-1, q, q)
+        return total, gradient, hess
+
+
+def fit_units(y: Array, keep: NDArray[np.bool_], r: Array, x: Array, precision: float) -> Fits:
+    """Find the mode of every unit on one trajectory: y, keep (n, T); r (n,); x (T, q).
+
+    The start depends on the counts and the trajectory alone.
     """
-    n_times, q = x.shape
-    log_r = np.log(r)
-    total, offset, n_kept, top = 0.0, 0.0, 0, -np.inf
-    for t in range(n_times):
-        if keep[t]:
-            total += y[t]
-            n_kept += 1
-            top = max(top, x[t, 0])
-    for t in range(n_times):
-        if keep[t]:
-            offset += np.exp(x[t, 0] - top)
-    slope, step = np.zeros(q), np.zeros(q)
-    hess = np.zeros((q, q))
-    mode[:] = 0.0
-    if n_kept > 0:
-        mode[0] = np.log(total + 0.5) - np.log(offset) - top
-        mode[0] = min(max(mode[0], -20.0), 20.0)
-    value = _objective(y, keep, r, log_r, x, mode, precision, slope, hess)
-    if not np.isfinite(value):
-        return -np.inf
-    trial = np.empty(q)
+    n, q = len(y), x.shape[1]
+    target = _Objective(y, keep, r, x, precision)
+    mode, evidence = _beginning(y, keep, x), np.full(n, -np.inf)
+    root = np.tile(np.eye(q), (n, 1, 1))
+    units = np.arange(n)
+    value, slope, hess = target(mode, units)
     for _ in range(60):
-        if not root_of(hess, root):
-            return -np.inf
-        for a in range(q):
-            s = slope[a]
-            for b in range(a):
-                s -= root[a, b] * step[b]
-            step[a] = s / root[a, a]
-        gain = 0.0
-        for a in range(q):
-            gain += step[a] ** 2
-        for a in range(q - 1, -1, -1):
-            s = step[a]
-            for b in range(a + 1, q):
-                s -= root[b, a] * step[b]
-            step[a] = s / root[a, a]
-        if gain < 1e-4:  # the Hessian is that of a point this close to the mode
-            for a in range(q):
-                mode[a] += step[a]
-            value += 0.5 * gain
+        units, value, slope, hess = _finite(units, value, slope, hess)
+        if not len(units):
             break
-        length = 1.0
-        better = False
+        root[units] = np.linalg.cholesky(hess)
+        step = np.linalg.solve(hess, slope[..., None])[..., 0]
+        gain = (step * slope).sum(1)
+        near = gain < 1e-4  # the Hessian is that of a point this close to the mode
+        done = units[near]
+        mode[done] += step[near]
+        diagonal = np.diagonal(root[done], axis1=-2, axis2=-1)
+        evidence[done] = value[near] + 0.5 * gain[near] + 0.5 * q * np.log(precision)
+        evidence[done] -= np.log(diagonal).sum(1)
+        units, value, slope, hess, step = (
+            part[~near] for part in (units, value, slope, hess, step)
+        )
+        trying, length = np.arange(len(units)), 1.0
+        better = np.zeros(len(units), bool)
         for _ in range(40):
-            for a in range(q):
-                trial[a] = mode[a] + length * step[a]
-            new = _objective(y, keep, r, log_r, x, trial, precision, slope, hess)
-            if np.isfinite(new) and new > value:
-                better = True
+            if not len(trying):
                 break
-            length *= 0.5
-        if not better:
-            return -np.inf
-        for a in range(q):  # a slice would compile the making of an error message
-            mode[a] = trial[a]
-        value = new
-    evidence = value + 0.5 * q * np.log(precision)
-    for a in range(q):
-        evidence -= np.log(root[a, a])
-    return evidence
+            trial = mode[units[trying]] + length * step[trying]
+            new, new_slope, new_hess = target(trial, units[trying])
+            good = np.isfinite(new) & (new > value[trying])
+            taken = trying[good]
+            mode[units[taken]] = trial[good]
+            value[taken], slope[taken], hess[taken] = new[good], new_slope[good], new_hess[good]
+            better[taken] = True
+            trying, length = trying[~good], 0.5 * length
+        units, value, slope, hess = (part[better] for part in (units, value, slope, hess))
+    return Fits(mode, root, evidence)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
-def fit_loadings(y, keep, r, latents, precision, modes, roots, evidence):  # type: ignore[no-untyped-def]
-    """Fit every unit to every trajectory: modes (N, K, q), roots (N, K, q, q), evidence (N, K)."""
-    for i in range(len(y)):
-        for k in range(len(latents)):
-            evidence[i, k] = fit_loading(
-                y[i], keep[i], r[i], latents[k], precision, modes[i, k], roots[i, k]
-            )
+def _beginning(y: Array, keep: NDArray[np.bool_], x: Array) -> Array:
+    """Start at the offset that gives each unit its number of spikes."""
+    mode = np.zeros((len(y), x.shape[1]))
+    seen = keep.any(1)
+    top = np.where(keep, x[:, 0], -np.inf).max(1, initial=-np.inf)[seen]
+    offset = np.where(keep[seen], np.exp(np.minimum(x[:, 0] - top[:, None], 0.0)), 0.0).sum(1)
+    total = np.where(keep, y, 0.0).sum(1)[seen]
+    mode[seen, 0] = np.clip(np.log(total + 0.5) - np.log(offset) - top, -20.0, 20.0)
+    return mode
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
-def log_student(theta, mode, root):  # type: ignore[no-untyped-def]
-    """Log density of the proposal at ``theta``."""
-    q = len(theta)
-    distance, scale = 0.0, 0.0
-    for a in range(q):
-        s = 0.0
-        for b in range(a, q):
-            s += root[b, a] * (theta[b] - mode[b])
-        distance += s * s
-        scale += np.log(root[a, a])
-    constant = math.lgamma(0.5 * (FREEDOM + q)) - math.lgamma(0.5 * FREEDOM)
+def _finite(
+    units: NDArray[np.int64], value: Array, slope: Array, hess: Array
+) -> tuple[NDArray[np.int64], Array, Array, Array]:
+    ok = np.isfinite(value) & np.isfinite(hess).all((1, 2))
+    if ok.all():
+        return units, value, slope, hess
+    return units[ok], value[ok], slope[ok], hess[ok]
+
+
+def fit_loadings(
+    y: Array, keep: NDArray[np.bool_], r: Array, latents: Array, precision: float
+) -> Fits:
+    """Fit every unit to every trajectory: mode (N, K, q), root (N, K, q, q), evidence (N, K)."""
+    each = [fit_units(y, keep, r, x, precision) for x in latents]
+    return Fits(*(np.stack(parts, axis=1) for parts in zip(*each, strict=True)))
+
+
+def log_student(theta: Array, mode: Array, root: Array) -> Array:
+    """Log density of the proposal at ``theta``; all may have axes in front."""
+    q = theta.shape[-1]
+    away = ((theta - mode)[..., None, :] @ root)[..., 0, :]
+    scale = np.log(np.diagonal(root, axis1=-2, axis2=-1)).sum(-1)
+    constant = gammaln(0.5 * (FREEDOM + q)) - gammaln(0.5 * FREEDOM)
     constant -= 0.5 * q * np.log(FREEDOM * np.pi)
-    return constant + scale - 0.5 * (FREEDOM + q) * np.log1p(distance / FREEDOM)
+    distance = (away**2).sum(-1)
+    return np.asarray(constant + scale - 0.5 * (FREEDOM + q) * np.log1p(distance / FREEDOM))
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
-def draw_student(mode, root, rng, theta):  # type: ignore[no-untyped-def]
-    """Draw from the proposal into ``theta``."""
-    q = len(theta)
-    stretch = np.sqrt(0.5 * FREEDOM / rng.standard_gamma(0.5 * FREEDOM))
-    for a in range(q - 1, -1, -1):
-        s = rng.standard_normal() * stretch
-        for b in range(a + 1, q):
-            s -= root[b, a] * (theta[b] - mode[b])
-        theta[a] = mode[a] + s / root[a, a]
+def draw_student(mode: Array, root: Array, rng: np.random.Generator) -> Array:
+    """Draw from the proposal; axes in front are drawn one by one."""
+    stretch = np.sqrt(0.5 * FREEDOM / rng.standard_gamma(0.5 * FREEDOM, mode.shape[:-1]))
+    noise = rng.standard_normal(mode.shape) * stretch[..., None]
+    upper = np.swapaxes(root, -1, -2)
+    return np.asarray(mode + np.linalg.solve(upper, noise[..., None])[..., 0])
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
-def log_theta(theta, precision):  # type: ignore[no-untyped-def]
-    """Log density of the prior of theta."""
-    total = 0.5 * len(theta) * np.log(precision / (2 * np.pi))
-    for a in range(len(theta)):
-        total -= 0.5 * precision * theta[a] ** 2
-    return total
+def log_theta(theta: Array, precision: float) -> Array:
+    """Log density of the prior of theta (..., q)."""
+    q = theta.shape[-1]
+    square = (theta**2).sum(-1)
+    return np.asarray(0.5 * q * np.log(precision / (2 * np.pi)) - 0.5 * precision * square)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
-def reassign(  # type: ignore[no-untyped-def]
-    y, keep, r, latents, z, theta, sizes, concentration, precision, modes, roots, evidence, rng
-):
+@np.errstate(invalid="ignore")  # what a unit would be in a cluster that it cannot be fitted to
+def reassign(
+    y: Array,
+    keep: NDArray[np.bool_],
+    r: Array,
+    latents: Array,
+    z: NDArray[np.int64],
+    theta: Array,
+    concentration: float,
+    precision: float,
+    fits: Fits,
+    rng: np.random.Generator,
+) -> int:
     """Draw cluster and theta of every unit in turn; a unit alone in its cluster stays there.
 
-    Clusters neither open nor close here, so that the set of choices is the same both ways.
-    Returns how many proposals were accepted.
+    Clusters neither open nor close here, so that the set of choices is the same both ways. What a
+    unit would be in each cluster is drawn beforehand, for all units at once: it hangs on no other
+    unit. Returns how many proposals were accepted.
     """
-    n_units, n_clusters = evidence.shape
-    q = theta.shape[1]
-    weight, new = np.empty(n_clusters), np.empty(q)
+    n_units, n_clusters = fits.evidence.shape
+    new = draw_student(fits.mode, fits.root, rng)
+    then = log_theta(new, precision) - log_student(new, fits.mode, fits.root) - fits.evidence
+    now = np.empty(n_units)
+    for k, x in enumerate(latents):
+        then[:, k] += unit_log_likelihoods(y, keep, r, new[:, k], x)
+        own = np.flatnonzero(z == k)
+        now[own] = unit_log_likelihoods(y[own], keep[own], r[own], theta[own], x)
+    rows = np.arange(n_units)
+    now += log_theta(theta, precision) - fits.evidence[rows, z]
+    now -= log_student(theta, fits.mode[rows, z], fits.root[rows, z])
+    sizes = np.bincount(z, minlength=n_clusters)
+    chances = np.log(rng.random(len(z)))
+    levels = rng.random(len(z))
     accepted = 0
     for i in range(n_units):
         old = z[i]
         sizes[old] -= 1
-        alone = sizes[old] == 0
-        top = -np.inf
-        for k in range(n_clusters):
-            weight[k] = np.log(sizes[k] + concentration) + evidence[i, k]
-            if alone and k != old:
-                weight[k] = -np.inf
-            top = max(top, weight[k])
         chosen = old
-        if np.isfinite(top) and np.isfinite(weight[old]):
-            total = 0.0
-            for k in range(n_clusters):
-                total += np.exp(weight[k] - top)
-            left = rng.random() * total
-            for k in range(n_clusters):
-                left -= np.exp(weight[k] - top)
-                if left < 0:
-                    chosen = k
-                    break
-            draw_student(modes[i, chosen], roots[i, chosen], rng, new)
-            now = unit_log_likelihood(y[i], keep[i], theta[i, 0], theta[i, 1:], r[i], latents[old])
-            now += log_theta(theta[i], precision) + np.log(sizes[old] + concentration)
-            now -= weight[old] + log_student(theta[i], modes[i, old], roots[i, old])
-            then = unit_log_likelihood(y[i], keep[i], new[0], new[1:], r[i], latents[chosen])
-            then += log_theta(new, precision) + np.log(sizes[chosen] + concentration)
-            then -= weight[chosen] + log_student(new, modes[i, chosen], roots[i, chosen])
-            if np.log(rng.random()) < then - now:
+        if np.isfinite(fits.evidence[i, old]):
+            if sizes[old] > 0:
+                weight = np.log(sizes + concentration) + fits.evidence[i]
+                weight = np.exp(weight - weight.max())
+                below = weight.cumsum() <= levels[i] * weight.sum()
+                chosen = min(int(below.sum()), n_clusters - 1)
+            if chances[i] < then[i, chosen] - now[i]:
                 z[i] = chosen
-                for a in range(len(new)):  # as a slice, compiling it takes two seconds more
-                    theta[i, a] = new[a]
+                theta[i] = new[i, chosen]
                 accepted += 1
         sizes[z[i]] += 1
     return accepted

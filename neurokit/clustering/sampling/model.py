@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from neurokit.clustering.sampling.dynamics import Dynamics, Wishart, draw_dynamics
 from neurokit.clustering.sampling.partition_prior import log_partition_weights
-from neurokit.clustering.sampling.states import dirichlet
+from neurokit.clustering.sampling.states import Concentrations, Hyper, dirichlet
 from neurokit.types import State
 
 Array = NDArray[np.float64]
@@ -31,9 +31,13 @@ class Prior(NamedTuple):
     max_clusters: int | None = None
     stop: float = 0.2  # of the geometric law of the number of components
     concentration: float = 1.0  # of the weights of components
-    alpha: float = 5.0
+    alpha: float = 5.0  # these three where a chain begins, or for good
     gamma: float = 5.0
     kappa: float = 10.0
+    learned: bool = True  # whether they have the laws that follow
+    total: tuple[float, float] = (1.0, 0.01)  # alpha + kappa: shape and rate
+    share: tuple[float, float] = (10.0, 1.0)  # of kappa in it: beta
+    openness: tuple[float, float] = (1.0, 1.0)  # gamma: shape and rate
     scale: float = 1.0  # standard deviation of offsets and loadings
     dispersion: tuple[float, float] = (1.0, 1.0)  # shape and rate of the gamma law of r
     noise: float = 0.01  # Psi = noise I
@@ -55,6 +59,14 @@ class Prior(NamedTuple):
         mean = np.vstack([np.eye(q), np.zeros(q)])
         nu = float(q + 2 if self.freedom is None else self.freedom)
         return Wishart(np.array(nu), self.noise * np.eye(q), mean, np.eye(q + 1))
+
+    def hyper(self) -> Hyper | None:
+        """Laws of the concentrations of the hidden chain, where they have any."""
+        return Hyper(self.total, self.share, self.openness) if self.learned else None
+
+    def concentrations(self) -> Concentrations:
+        """Return where those begin."""
+        return Concentrations(self.alpha, self.gamma, self.kappa)
 
     def log_partition(self, n_units: int) -> Array:
         """Log V(t), t = 0, ..., n_units + 1."""
@@ -81,6 +93,7 @@ class Chain:
     xi: NDArray[np.int64]  # (T,)
     beta: Array  # (L,)
     pi: Array  # (L, L)
+    law: Array = field(default_factory=lambda: np.array(Prior().concentrations()))
     tallies: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -137,4 +150,5 @@ def start(counts: Counts, prior: Prior, rng: np.random.Generator, n_clusters: in
         xi=xi.astype(np.int64),
         beta=beta,
         pi=pi,
+        law=np.array(prior.concentrations()),
     )

@@ -9,7 +9,7 @@ from neurokit.clustering.sampling.dynamics import (
     log_trajectories,
 )
 from neurokit.clustering.sampling.latents import around_mode
-from neurokit.clustering.sampling.loadings import draw_student, fit_loading, log_student
+from neurokit.clustering.sampling.loadings import Fits, draw_student, fit_units, log_student
 from neurokit.clustering.sampling.model import Chain, Counts, Prior
 from neurokit.clustering.sampling.splits import log_units
 from neurokit.solvers.gaussian_states import log_density, solve
@@ -31,7 +31,7 @@ class Side:
 
     def law(self, dynamics: Dynamics, units: NDArray[np.int64], theta: Array) -> Law | None:
         """Find the Gaussian around the mode of the trajectory that units ask for."""
-        inverse = np.linalg.inv(dynamics.noise)
+        inverse = np.asarray(np.linalg.inv(dynamics.noise), np.float64)
         y, keep, first = self.counts
         terms = chain_precision(dynamics.weight, inverse, self.chain.xi, first)
         mode, own, back, ok = around_mode(y, keep, self.chain.r, theta, units, *terms)
@@ -41,9 +41,18 @@ class Side:
         self, dynamics: Dynamics, latent: Array, units: NDArray[np.int64], theta: Array
     ) -> float:
         """Return the log density of a trajectory, its units' loadings and counts."""
-        wide = Dynamics(dynamics.weight[None], dynamics.noise[None])
-        value = log_trajectories(latent[None], wide, self.chain.xi, self.counts.first)
+        value = self.log_course(dynamics, latent)
         return value + log_units(units, theta, latent, self.chain, self.counts, self.prior)
+
+    def log_course(self, dynamics: Dynamics, latent: Array) -> float:
+        """Return the log density of a trajectory."""
+        wide = Dynamics(dynamics.weight[None], dynamics.noise[None])
+        return log_trajectories(latent[None], wide, self.chain.xi, self.counts.first)
+
+    def fit(self, units: NDArray[np.int64], latent: Array) -> Fits:
+        """Fit units to a trajectory."""
+        data = (self.counts.y[units], self.counts.keep[units], self.chain.r[units])
+        return fit_units(*data, latent, self.prior.precision)
 
     def draw_loadings(
         self, units: NDArray[np.int64], latent: Array, theta: Array, rng: np.random.Generator
@@ -62,17 +71,12 @@ class Side:
         theta: Array,
         rng: np.random.Generator | None,
     ) -> float | None:
-        q, total = self.prior.q, 0.0
-        mode, root = np.zeros(q), np.zeros((q, q))
-        for j in units:
-            y, keep, r = self.counts.y[j], self.counts.keep[j], self.chain.r[j]
-            evidence = fit_loading(y, keep, r, latent, self.prior.precision, mode, root)
-            if not np.isfinite(evidence):
-                return None
-            if rng is not None:
-                draw_student(mode, root, rng, theta[j])
-            total += log_student(theta[j], mode, root)
-        return total
+        fits = self.fit(units, latent)
+        if not np.isfinite(fits.evidence).all():
+            return None
+        if rng is not None:
+            theta[units] = draw_student(fits.mode, fits.root, rng)
+        return float(log_student(theta[units], fits.mode, fits.root).sum())
 
 
 def draw_trajectory(law: Law, rng: np.random.Generator) -> Array:

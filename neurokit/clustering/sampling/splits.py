@@ -23,10 +23,11 @@ from neurokit.clustering.sampling.dynamics import (
     posterior,
 )
 from neurokit.clustering.sampling.latents import around_mode
-from neurokit.clustering.sampling.likelihood import unit_log_likelihood
+from neurokit.clustering.sampling.likelihood import unit_log_likelihoods
 from neurokit.clustering.sampling.loadings import (
+    Fits,
     draw_student,
-    fit_loading,
+    fit_units,
     log_student,
     log_theta,
 )
@@ -74,23 +75,20 @@ def _split(
     forward = _log_new(chain.latents, chain, counts, prior, dynamics, theta, founder)
     forward += log_density(own, back, mode, latent)
     # ------------------------------------------------ who follows
-    moved = [founder]
-    reverse = 0.0
-    fits = _Fits(counts, chain, prior)
-    for j in members:
-        stays = fits(int(j), chain.latents[a])
-        if j != founder:
-            goes = fits(int(j), latent)
-            log_go = goes.evidence - np.logaddexp(goes.evidence, stays.evidence)
-            if np.isnan(log_go):
-                return False
-            if np.log(rng.random()) >= log_go:
-                forward += stays.evidence - np.logaddexp(goes.evidence, stays.evidence)
-                continue
-            draw_student(goes.mode, goes.root, rng, theta[j])
-            forward += log_go + log_student(theta[j], goes.mode, goes.root)
-            moved.append(int(j))
-        reverse += log_student(chain.theta[j], stays.mode, stays.root)
+    stays = _fit(counts, chain, prior, members, chain.latents[a])
+    goes = _fit(counts, chain, prior, members, latent)
+    follows = members != founder
+    log_go, log_stay = _log_choices(goes, stays)
+    if np.isnan(log_go[follows]).any() or not np.isfinite(stays.evidence).all():
+        return False
+    go = ~follows | (np.log(rng.random(len(members))) < log_go)
+    forward += log_go[go & follows].sum() + log_stay[~go].sum()
+    drawn = draw_student(goes.mode, goes.root, rng)
+    taken = go & follows
+    theta[members[taken]] = drawn[taken]
+    forward += log_student(drawn, goes.mode, goes.root)[taken].sum()
+    moved = members[go]
+    reverse = log_student(chain.theta[members], stays.mode, stays.root)[go].sum()
     if len(moved) == len(members):
         return False
     # ------------------------------------------------ the ratio
@@ -135,21 +133,18 @@ def _merge(
     reverse += log_density(own, back, mode, latent)
     forward = -np.log(t)
     theta = chain.theta.copy()
-    fits = _Fits(counts, chain, prior)
-    for j in members:
-        stays = fits(int(j), chain.latents[a])
-        if j != founder:
-            goes = fits(int(j), latent)
-            norm = np.logaddexp(goes.evidence, stays.evidence)
-            here = goes if chain.z[j] == b else stays
-            reverse += here.evidence - norm
-            if chain.z[j] == b:
-                reverse += log_student(chain.theta[j], goes.mode, goes.root)
-        if chain.z[j] == b:
-            if not np.isfinite(stays.evidence):
-                return False
-            draw_student(stays.mode, stays.root, rng, theta[j])
-            forward += log_student(theta[j], stays.mode, stays.root)
+    stays = _fit(counts, chain, prior, members, chain.latents[a])
+    goes = _fit(counts, chain, prior, members, latent)
+    if not np.isfinite(stays.evidence).all():
+        return False
+    of_b, follows = chain.z[members] == b, members != founder
+    log_go, log_stay = _log_choices(goes, stays)
+    reverse += log_go[of_b & follows].sum() + log_stay[~of_b].sum()
+    there = log_student(chain.theta[members], goes.mode, goes.root)
+    reverse += there[of_b & follows].sum()
+    drawn = draw_student(stays.mode, stays.root, rng)
+    forward += log_student(drawn, stays.mode, stays.root)[of_b].sum()
+    theta[moved] = drawn[of_b]
     # ------------------------------------------------ the ratio
     ratio = reverse - forward
     ratio -= log_v[t + 1] - log_v[t] + log_block_ratio(len(members), len(moved), prior)
@@ -178,28 +173,18 @@ def drop_cluster(chain: Chain, j: int) -> None:
     chain.dynamics = Dynamics(*(np.delete(part, j, axis=0) for part in chain.dynamics))
 
 
-class _Fit:
-    """Mode, factor and evidence of one unit under one trajectory."""
+def _fit(
+    counts: Counts, chain: Chain, prior: Prior, units: NDArray[np.int64], latent: Array
+) -> Fits:
+    """Fit units to a trajectory."""
+    data = (counts.y[units], counts.keep[units], chain.r[units])
+    return fit_units(*data, latent, prior.precision)
 
-    def __init__(self, mode: Array, root: Array, evidence: float) -> None:
-        self.mode = mode
-        self.root = root
-        self.evidence = evidence
 
-
-class _Fits:
-    """Fit any unit to any trajectory."""
-
-    def __init__(self, counts: Counts, chain: Chain, prior: Prior) -> None:
-        self.counts, self.chain, self.prior = counts, chain, prior
-
-    def __call__(self, unit: int, latent: Array) -> _Fit:
-        q = self.prior.q
-        mode, root = np.zeros(q), np.zeros((q, q))
-        y, keep = self.counts.y[unit], self.counts.keep[unit]
-        r = self.chain.r[unit]
-        evidence = fit_loading(y, keep, r, latent, self.prior.precision, mode, root)
-        return _Fit(mode, root, evidence)
+def _log_choices(goes: Fits, stays: Fits) -> tuple[Array, Array]:
+    """Log probabilities of going and of staying, by evidence."""
+    norm = np.logaddexp(goes.evidence, stays.evidence)
+    return goes.evidence - norm, stays.evidence - norm
 
 
 def propose_dynamics(
@@ -278,7 +263,7 @@ def _trajectory_of(
     counts: Counts, chain: Chain, dynamics: Dynamics, founder: int, theta: Array
 ) -> tuple[Array, Array, Array] | None:
     """Mode and factor of the trajectory that one unit's counts ask for."""
-    inverse = np.linalg.inv(dynamics.noise)
+    inverse = np.asarray(np.linalg.inv(dynamics.noise), np.float64)
     diagonal, lower, linear = chain_precision(dynamics.weight, inverse, chain.xi, counts.first)
     mode, own, back, ok = around_mode(
         counts.y, counts.keep, chain.r, theta, np.array([founder]), diagonal, lower, linear
@@ -302,7 +287,7 @@ def _log_cluster(
 
 
 def log_units(
-    units: NDArray[np.int64] | list[int],
+    units: NDArray[np.int64],
     theta: Array,
     latent: Array,
     chain: Chain,
@@ -310,10 +295,7 @@ def log_units(
     prior: Prior,
 ) -> float:
     """Log likelihood and prior of units under one trajectory."""
-    total = 0.0
-    for j in units:
-        total += unit_log_likelihood(
-            counts.y[j], counts.keep[j], theta[j, 0], theta[j, 1:], chain.r[j], latent
-        )
-        total += log_theta(theta[j], prior.precision)
-    return total
+    values = unit_log_likelihoods(
+        counts.y[units], counts.keep[units], chain.r[units], theta[units], latent
+    )
+    return float(values.sum() + log_theta(theta[units], prior.precision).sum())

@@ -66,7 +66,7 @@ def run(
     every = max(1, n_draws // _WHOLE)
 
     def init(rng: np.random.Generator) -> State:
-        return begin(counts, prior, rng, n_trial=min(45, n_burn // 10)).to_state() | {"n": 0}
+        return begin(counts, prior, rng, n_trial=min(60, n_burn // 8)).to_state() | {"n": 0}
 
     def step(state: State, rng: np.random.Generator) -> tuple[State, float]:
         chain = Chain.from_state(state)
@@ -135,7 +135,7 @@ def _whole(chain: Chain) -> State:
     state = chain.to_state()
     del state["tallies"]
     state["dynamics"] = tuple(part.astype(np.float32) for part in state["dynamics"])
-    for name in ("theta", "r", "latents", "beta", "pi"):
+    for name in ("theta", "r", "latents", "beta", "pi", "law"):
         state[name] = state[name].astype(np.float32)
     for name in ("z", "xi"):
         state[name] = state[name].astype(np.int32)

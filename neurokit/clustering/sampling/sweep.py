@@ -102,34 +102,18 @@ def draw_state_chain(
         density = densities_of(chain.latents, chain.dynamics, counts.first)
         chain.xi = states.draw_states(density, chain.pi, counts.first, rng)
     steps = states.count_steps(chain.xi, counts.first, prior.n_states)
-    chain.beta, chain.pi = states.draw_transitions(
-        steps, chain.beta, prior.alpha, prior.gamma, prior.kappa, rng
-    )
+    law = states.Concentrations(*chain.law.tolist())
+    chain.beta, chain.pi, law = states.draw_transitions(steps, chain.beta, law, rng, prior.hyper())
+    chain.law = np.array(law)
 
 
 def draw_units(chain: Chain, counts: Counts, prior: Prior, rng: np.random.Generator) -> None:
     """Cluster, offset and loading of every unit given trajectories."""
-    n_units, q = chain.theta.shape
-    n_clusters = chain.n_clusters
-    modes = np.empty((n_units, n_clusters, q))
-    roots = np.empty((n_units, n_clusters, q, q))
-    evidence = np.empty((n_units, n_clusters))
     data = (counts.y, counts.keep, chain.r, chain.latents)
-    fit_loadings(*data, prior.precision, modes, roots, evidence)
-    sizes = np.bincount(chain.z, minlength=n_clusters)
-    accepted = reassign(
-        *data,
-        chain.z,
-        chain.theta,
-        sizes,
-        prior.concentration,
-        prior.precision,
-        modes,
-        roots,
-        evidence,
-        rng,
-    )
-    chain.tallies["loadings"] = accepted / n_units
+    fits = fit_loadings(*data, prior.precision)
+    given = (prior.concentration, prior.precision, fits)
+    accepted = reassign(*data, chain.z, chain.theta, *given, rng)
+    chain.tallies["loadings"] = accepted / len(chain.z)
 
 
 def log_likelihood(chain: Chain, counts: Counts) -> float:
@@ -141,7 +125,7 @@ def log_likelihood(chain: Chain, counts: Counts) -> float:
 def log_joint(chain: Chain, counts: Counts, prior: Prior) -> float:
     """Log density of counts and all unknowns, up to a constant of the hidden chain's law."""
     total = log_likelihood(chain, counts)
-    total += sum(log_theta(row, prior.precision) for row in chain.theta)
+    total += log_theta(chain.theta, prior.precision).sum()
     total += log_dynamics(prior.wishart(), chain.dynamics).sum()
     total += log_trajectories(chain.latents, chain.dynamics, chain.xi, counts.first)
     steps = states.count_steps(chain.xi, counts.first, prior.n_states)

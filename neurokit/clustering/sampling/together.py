@@ -10,12 +10,12 @@ what accepts (left to right and right to left are each other's reverse, and a co
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from neurokit.clustering.sampling.collapsed import sweep_states
 from neurokit.clustering.sampling.dynamics import chain_precision
-from neurokit.clustering.sampling.filters import root_of
+from neurokit.clustering.sampling.latents import loads
+from neurokit.clustering.sampling.likelihood import log_rates
 from neurokit.clustering.sampling.model import Chain, Counts
 from neurokit.solvers.gaussian_states import factor, solve
 
@@ -66,9 +66,10 @@ def _propose(
     tau = _TAU[0] * (_TAU[1] / _TAU[0]) ** rng.random()
     point = x[:, part] + tau * rng.standard_normal((n_clusters, stop - start, q))
     lam, eta = np.zeros((n_clusters, n_times, q, q)), np.zeros(x.shape)
-    data = (counts.y, counts.keep, chain.theta, chain.z)
-    _parabola(*data, point, tau, start, lam, eta)
-    now = _misfit(*data, x[:, part], lam[:, part], eta[:, part], start)
+    y, keep = counts.y[:, part], counts.keep[:, part]
+    data = (y, keep, chain.theta, chain.z)
+    lam[:, part], eta[:, part] = parabola(*data, point, tau)
+    now = _misfit(*data, x[:, part], lam[:, part], eta[:, part])
     lam[:, part] += np.eye(q) / tau**2
     eta[:, part] += point / tau**2
     xi = chain.xi.copy()
@@ -91,7 +92,7 @@ def _propose(
         new[j] = solve(own, back, linear, rng.standard_normal(linear.shape))
     lam[:, part] -= np.eye(q) / tau**2
     eta[:, part] -= point / tau**2
-    then = _misfit(*data, new, lam[:, part], eta[:, part], start)
+    then = _misfit(*data, new, lam[:, part], eta[:, part])
     if not np.log(rng.random()) < then - now:
         return False
     x[:, part] = new
@@ -99,86 +100,52 @@ def _propose(
     return True
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
-def _parabola(y, keep, theta, z, point, tau, start, lam, eta):  # type: ignore[no-untyped-def]
-    """Fill second-order Poisson terms near ``point`` (K, n, q), bins from ``start``.
+def parabola(
+    y: Array,
+    keep: NDArray[np.bool_],
+    theta: Array,
+    z: NDArray[np.int64],
+    point: Array,
+    tau: float,
+) -> tuple[Array, Array]:
+    """Return second-order Poisson terms near ``point`` (K, n, q): (K, n, q, q) and (K, n, q).
 
     They are those at the mode of the bin's likelihood and N(point, tau^2), found by a fixed number
     of Newton steps: counts say where many of them are, the point where there are few.
     """
     n_clusters, n, q = point.shape
-    at, step, slope = np.empty(q), np.empty(q), np.empty(q)
-    hess, root = np.empty((q, q)), np.zeros((q, q))
+    lam, eta = np.empty((n_clusters, n, q, q)), np.empty(point.shape)
+    tight = np.eye(q) / tau**2
     for j in range(n_clusters):
-        members = np.flatnonzero(z == j)
-        for s in range(n):
-            t = start + s
-            for a in range(q):
-                at[a] = point[j, s, a]
-            for trip in range(_STEPS + 1):
-                for a in range(q):
-                    slope[a] = 0.0
-                    for b in range(q):
-                        hess[a, b] = 0.0
-                for i in members:
-                    if not keep[i, t]:
-                        continue
-                    u = at[0]
-                    for f in range(1, q):
-                        u += theta[i, f] * at[f]
-                    rate = np.exp(min(theta[i, 0] + u, 50.0))
-                    for a in range(q):
-                        la = 1.0 if a == 0 else theta[i, a]
-                        slope[a] += (y[i, t] - rate) * la
-                        for b in range(a + 1):
-                            hess[a, b] += rate * la * (1.0 if b == 0 else theta[i, b])
-                if trip == _STEPS:
-                    break
-                for a in range(q):
-                    slope[a] -= (at[a] - point[j, s, a]) / tau**2
-                    hess[a, a] += 1 / tau**2
-                if not root_of(hess, root):
-                    break
-                size = 0.0
-                for a in range(q):
-                    c = slope[a]
-                    for b in range(a):
-                        c -= root[a, b] * step[b]
-                    step[a] = c / root[a, a]
-                for a in range(q - 1, -1, -1):
-                    c = step[a]
-                    for b in range(a + 1, q):
-                        c -= root[b, a] * step[b]
-                    step[a] = c / root[a, a]
-                    size = max(size, abs(step[a]))
-                for a in range(q):
-                    at[a] += step[a] * min(1.0, 0.5 / max(size, 1e-9))
-            for a in range(q):
-                c = slope[a]
-                for b in range(q):
-                    lo, hi = (b, a) if b < a else (a, b)
-                    c += hess[hi, lo] * at[b]
-                    lam[j, t, a, b] = hess[hi, lo]
-                eta[j, t, a] = c
+        own = z == j
+        load, squares = loads(theta[own])
+        at = point[j].copy()
+        for trip in range(_STEPS + 1):
+            rate = np.exp(np.minimum(at @ load.T + theta[own, 0], 50.0))
+            rate[~keep[own].T] = 0.0
+            slope = (np.where(keep[own], y[own], 0.0).T - rate) @ load
+            hess = (rate @ squares).reshape(n, q, q)
+            if trip < _STEPS:
+                pull = slope - (at - point[j]) / tau**2
+                step = np.linalg.solve(hess + tight, pull[..., None])[..., 0]
+                size = np.abs(step).max(1, keepdims=True)
+                at += step * np.minimum(1.0, 0.5 / np.maximum(size, 1e-9))
+        lam[j], eta[j] = hess, slope + (hess @ at[..., None])[..., 0]
+    return lam, eta
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
-def _misfit(y, keep, theta, z, x, lam, eta, start):  # type: ignore[no-untyped-def]
+def _misfit(
+    y: Array,
+    keep: NDArray[np.bool_],
+    theta: Array,
+    z: NDArray[np.int64],
+    x: Array,
+    lam: Array,
+    eta: Array,
+) -> float:
     """Log likelihood of a window less its parabola, up to a constant."""
-    n_clusters, n, q = x.shape
-    total = 0.0
-    for i in range(len(theta)):
-        for s in range(n):
-            if keep[i, start + s]:
-                u = theta[i, 0] + x[z[i], s, 0]
-                for f in range(1, q):
-                    u += theta[i, f] * x[z[i], s, f]
-                total += y[i, start + s] * u - np.exp(u)
-    for j in range(n_clusters):
-        for s in range(n):
-            for a in range(q):
-                total -= eta[j, s, a] * x[j, s, a]
-                total += 0.5 * lam[j, s, a, a] * x[j, s, a] * x[j, s, a]
-                for b in range(a):
-                    total += lam[j, s, a, b] * x[j, s, a] * x[j, s, b]
-    return total
+    with np.errstate(over="ignore", invalid="ignore"):  # rates without a number are refused
+        u = log_rates(theta, z, x)
+        total = np.where(keep, y * u - np.exp(u), 0.0).sum()
+    square = 0.5 * (lam @ x[..., None])[..., 0]
+    return float(total - (x * (eta - square)).sum())

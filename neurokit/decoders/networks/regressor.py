@@ -20,7 +20,7 @@ from neurokit.decoders.networks.learning import (
 from neurokit.decoders.networks.live import NetworkStream
 from neurokit.decoders.networks.rounding import TYPES, find_steps, round_between, round_weights
 from neurokit.decoders.networks.windows import cut_windows
-from neurokit.decoders.regressor import TimeRegressor, length_of_step
+from neurokit.decoders.regressor import TimeRegressor, length_of_step, match_outputs
 from neurokit.inputs.chunks import ChunkLabels
 from neurokit.inputs.lazily import is_lazy, send_lazily
 from neurokit.inputs.past import leave_unknown_out
@@ -115,11 +115,7 @@ class NetworkRegressor(TimeRegressor):
             return self.fit(X, y)
         rows = series(self, X, reset=False)
         rows, truth = leave_unknown_out(rows, target(self, y, rows))
-        if truth.values.shape[1] != len(self.target_mean_):
-            raise ValueError(
-                f"{type(self).__name__}: y has {truth.values.shape[1]} outputs, before there were"
-                f" {len(self.target_mean_)}; fit a new decoder."
-            )
+        truth = match_outputs(self, truth, len(self.target_mean_))
         trainer = slow_down(self.trainer or self.make_trainer())
         self.module_ = deepcopy(self.module_)
         return self._learn(rows, truth, trainer, draw_seed(self.random_state))

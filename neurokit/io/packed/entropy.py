@@ -1,3 +1,4 @@
+# mypy: disable-error-code="arg-type, operator, assignment"
 """Entropy coding in integers: adaptive models in front of a rANS coder.
 
 Encoder and decoder walk the same path with integer arithmetic only, so that a file written on
@@ -9,6 +10,14 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 from scipy.special import erfc
+
+from neurokit.io.packed.lanes import (
+    ROW,
+    count_leading_zeros,
+    count_up_to,
+    move_row,
+    multiply_high,
+)
 
 # Probabilities are fractions of 2**PROB_BITS; the coder's state lives in [2**31, 2**63).
 PROB_BITS = 15
@@ -66,134 +75,56 @@ def _prior_table() -> NDArray[np.int32]:
 _PRIOR = _prior_table()
 
 
-@njit(cache=True)
-def rans_encode(starts, freqs, n):  # type: ignore[no-untyped-def]
+# Dividing by a frequency is multiplying by this and looking once at what is left.
+_SHARE = np.append(np.uint64(0), np.uint64(2**64 - 1) // np.arange(1, _PROB + 1, dtype=np.uint64))
+
+
+def rans_encode(
+    starts: NDArray[np.uint16], freqs: NDArray[np.uint16], n: int
+) -> NDArray[np.uint32]:
     """Code `n` recorded intervals; returns 32-bit words in the order the decoder reads them."""
     words = np.empty(n + 4, np.uint32)
+    return words[_rans_encode(starts, freqs, n, _SHARE, words) :].copy()
+
+
+@njit(cache=True, error_model="numpy")
+def _rans_encode(starts, freqs, n, share, words):  # type: ignore[no-untyped-def]
     at = n + 4
     x = np.uint64(1 << 31)
     for i in range(n - 1, -1, -1):
-        f = np.uint64(freqs[i])
+        f = np.uint64(freqs[np.uint64(i)])
         # Leave room: x * 2**15 / f must stay under 2**63.
-        if x >= f << np.uint64(48):
-            at -= 1
-            words[at] = np.uint32(x & np.uint64(0xFFFFFFFF))
-            x >>= np.uint64(32)
-        q = x // f
-        x = (q << np.uint64(15)) + (x - q * f) + np.uint64(starts[i])
+        words[np.uint64(at - 1)] = np.uint32(x & np.uint64(0xFFFFFFFF))
+        full = np.uint64(x >= f << np.uint64(48))
+        at -= np.int64(full)
+        x >>= full << np.uint64(5)
+        q = multiply_high(x, share[f])
+        left = x - q * f
+        more = np.uint64(left >= f)
+        x = ((q + more) << np.uint64(15)) + (left - more * f) + np.uint64(starts[np.uint64(i)])
     words[at - 1] = np.uint32(x & np.uint64(0xFFFFFFFF))
     words[at - 2] = np.uint32(x >> np.uint64(32))
-    return words[at - 2 :].copy()
+    return at - 2
 
 
-@njit(cache=True, inline="always")
-def _scale_index(s, k):  # type: ignore[no-untyped-def]
-    """Return the quarter octave of `s` (>= 0) as an index, and its octave, guessed as `k`."""
-    while k > 0 and (s >> k) < 8:
-        k -= 1
-    while (s >> k) >= 16:
-        k += 1
-    if s < 8:
-        return s, 0
-    return 8 + 4 * k + (((s >> k) - 8) >> 1), k
-
-
-@njit(cache=True)
-def _fresh_models():  # type: ignore[no-untyped-def]
-    cdf = np.zeros((_N_SCALES * _N_TRENDS, 32), np.int32)
-    for i in range(_N_SCALES * _N_TRENDS):
-        cdf[i] = _PRIOR[i // _N_TRENDS]
-    return cdf, np.zeros(_N_SCALES * _N_TRENDS, np.int64)
-
-
-@njit(cache=True, inline="always")
-def _learn(cdf, uses, m, token):  # type: ignore[no-untyped-def]
-    """Move table `m` towards `token`."""
-    rate = _RATE[min(uses[m], 511)]
-    uses[m] += 1
-    top = np.int32((1 << _CDF_BITS) - _N_TOKENS * _FLOOR)
-    row = cdf[m]
-    for j in range(1, _N_TOKENS):
-        target = np.int32(j * _FLOOR) + (top if j > token else np.int32(0))
-        row[j] += (target - row[j]) >> rate
-
-
-@njit(cache=True, inline="always")
-def _context(fast, slow, near):  # type: ignore[no-untyped-def]
-    """Return the expected magnitude (4 fractional bits) and trend from running means (8 bits)."""
-    s = (fast + slow) >> 1
-    s = (s * (179 + ((77 * near) >> 8))) >> 12
-    trend = 0 if 5 * fast < 4 * slow else (1 if 4 * fast < 5 * slow else 2)
-    return s, trend
-
-
-@njit(cache=True)
-def encode_residuals(r):  # type: ignore[no-untyped-def]
+def encode_residuals(r: NDArray[np.int32]) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
     """Code integers of shape (n_times, n_channels), time by time.
 
     Each value is written as the class of its magnitude, by a model chosen from the local scale
     in its channel and in the channel before it, plus free bits that are stored as they are.
     Returns the rANS words and the bytes of the free bits.
     """
-    n_times, n_channels = r.shape
-    n = n_times * n_channels
-    starts = np.empty(n, np.uint16)
-    freqs = np.empty(n, np.uint16)
-    raw = np.empty(5 * n + 16, np.uint8)
-    at = 0
-    hold = np.uint64(0)
-    held = 0
-    cdf, uses = _fresh_models()
-    fast = np.full(n_channels, 16 << 8, np.int64)
-    slow = np.full(n_channels, 16 << 8, np.int64)
-    octave = np.zeros(n_channels, np.int64)
-    shift = np.int32(_CDF_BITS - PROB_BITS)
-    i = 0
-    for t in range(n_times):
-        near = 256
-        for c in range(n_channels):
-            value = np.int64(r[t, c])
-            s, trend = _context(fast[c], slow[c], near)
-            index, k = _scale_index(s, octave[c])
-            octave[c] = k
-            m = index * _N_TRENDS + trend
-            cut = max(k - 3, 0)
-            size = abs(value)
-            v = size >> cut
-            if v < _TOKEN.size:
-                token = _TOKEN[v]
-                free = _FREE[token] + cut
-                low = size - (_FIRST[token] << cut)
-            else:
-                token = _ESCAPE
-                free = 40
-                low = size
-            start = cdf[m, token] >> shift
-            starts[i] = start
-            freqs[i] = (cdf[m, token + 1] >> shift) - start
-            i += 1
-            _learn(cdf, uses, m, token)
-            if v > 0 or cut > 0:  # a sign, but not where the class holds zero alone
-                low = (low << 1) | (1 if value < 0 else 0)
-                free += 1
-            hold |= np.uint64(low) << np.uint64(held)
-            held += free
-            while held >= 8:
-                raw[at] = np.uint8(hold & np.uint64(255))
-                at += 1
-                hold >>= np.uint64(8)
-                held -= 8
-            near = min((size << 12) // (s + 5), 1024)
-            fast[c] += ((size << 8) - fast[c]) >> 4
-            slow[c] += ((size << 8) - slow[c]) >> 7
-    if held > 0:
-        raw[at] = np.uint8(hold & np.uint64(255))
-        at += 1
-    return rans_encode(starts, freqs, n), raw[:at].copy()
+    starts, freqs = np.empty(r.size, np.uint16), np.empty(r.size, np.uint16)
+    free = np.zeros(41 * r.size // 64 + 2, "<u8")
+    bits = _walk(
+        r, False, np.empty(0, np.uint32), free.astype("=u8", copy=False), 0, starts, freqs
+    )
+    return rans_encode(starts, freqs, r.size), free.view(np.uint8)[: -(-bits // 8)].copy()
 
 
-@njit(cache=True)
-def decode_residuals(words, raw, n_times, n_channels):  # type: ignore[no-untyped-def]
+def decode_residuals(
+    words: NDArray[np.uint32], raw: NDArray[np.uint8], n_times: int, n_channels: int
+) -> NDArray[np.int32]:
     """Undo `encode_residuals`.
 
     Streams that no encoder wrote give no rows, and touch nothing outside the arrays.
@@ -201,62 +132,97 @@ def decode_residuals(words, raw, n_times, n_channels):  # type: ignore[no-untype
     r = np.empty((n_times, n_channels), np.int32)
     if words.size < 2:
         return r[:0]
-    cdf, uses = _fresh_models()
+    free = np.zeros(raw.size // 8 + 3, "<u8")  # read up to two numbers further than it goes
+    free.view(np.uint8)[: raw.size] = raw
+    more = np.append(words, np.zeros(1, np.uint32))
+    none = np.empty(0, np.uint16)
+    bits = _walk(r, True, more, free.astype("=u8", copy=False), 8 * raw.size, none, none)
+    return r[:0] if bits < 0 else r
+
+
+@njit(cache=True, error_model="numpy")
+def _walk(r, decoding, words, free, n_bits, starts, freqs):  # type: ignore[no-untyped-def]
+    """Walk over residuals and code or decode them; give the free bits, or -1 for nonsense.
+
+    Coding records intervals in `starts` and `freqs` and fills `free`; decoding reads `words`,
+    one longer than the stream, and `n_bits` of `free`. Hardly a step branches: what comes next is
+    as good as random.
+    """
+    n_times, n_channels = r.shape
+    cdf = np.empty((_N_SCALES * _N_TRENDS, ROW), np.int32)
+    for i in range(_N_SCALES * _N_TRENDS):
+        cdf[i] = _PRIOR[i // _N_TRENDS]
+    uses = np.zeros(_N_SCALES * _N_TRENDS, np.int64)
     fast = np.full(n_channels, 16 << 8, np.int64)
     slow = np.full(n_channels, 16 << 8, np.int64)
-    octave = np.zeros(n_channels, np.int64)
-    shift = np.int32(_CDF_BITS - PROB_BITS)
-    x = (np.uint64(words[0]) << np.uint64(32)) | np.uint64(words[1])
+    shift = np.int64(_CDF_BITS - PROB_BITS)
+    floor, top = np.int32(_FLOOR), np.int32((1 << _CDF_BITS) - _N_TOKENS * _FLOOR)
+    x = np.uint64(0)
+    if decoding:
+        x = (np.uint64(words[0]) << np.uint64(32)) | np.uint64(words[1])
     word = 2
-    at = 0
-    hold = np.uint64(0)
-    held = 0
+    bits = 0
+    n = np.uint64(0)
     for t in range(n_times):
-        near = 256
+        near = np.int64(256)
+        row = r[t]
         for c in range(n_channels):
-            s, trend = _context(fast[c], slow[c], near)
-            index, k = _scale_index(s, octave[c])
+            # The expected magnitude (4 fractional bits) from running means (8 bits), whether it
+            # rises, and its quarter octave.
+            quick, calm = fast[c], slow[c]
+            s = (((quick + calm) >> 1) * (179 + ((77 * near) >> 8))) >> 12
+            trend = np.int64(5 * quick >= 4 * calm) + np.int64(4 * quick >= 5 * calm)
+            k = max(60 - count_leading_zeros(s), 0)
+            index = s if s < 8 else 8 + 4 * k + (((s >> k) - 8) >> 1)
             if index >= _N_SCALES:
-                return r[:0]
-            octave[c] = k
-            m = index * _N_TRENDS + trend
+                return -1
+            m = np.uint64(index * _N_TRENDS + trend)
             cut = max(k - 3, 0)
-            slot = np.int32(x & np.uint64(_PROB - 1))
-            row = cdf[m]
-            token = 0
-            for j in range(1, _N_TOKENS):
-                token += 1 if (row[j] >> shift) <= slot else 0
-            start = row[token] >> shift
-            f = (row[token + 1] >> shift) - start
-            x = np.uint64(f) * (x >> np.uint64(PROB_BITS)) + np.uint64(slot - start)
-            if x < _LOW:
-                if word >= words.size:
-                    return r[:0]
-                x = (x << np.uint64(32)) | np.uint64(words[word])
-                word += 1
-            _learn(cdf, uses, m, token)
-            free = 40 if token == _ESCAPE else _FREE[token] + cut
-            signed = token > 0 or cut > 0
-            if signed:
-                free += 1
-            while held < free:
-                if at >= raw.size:
-                    return r[:0]
-                hold |= np.uint64(raw[at]) << np.uint64(held)
-                at += 1
-                held += 8
-            low = np.int64(hold & ((np.uint64(1) << np.uint64(free)) - np.uint64(1)))
-            hold >>= np.uint64(free)
-            held -= free
-            negative = False
-            if signed:
-                negative = (low & 1) == 1
-                low >>= 1
-            size = low if token == _ESCAPE else low + (_FIRST[token] << cut)
-            if size > _LARGEST:  # samples have 32 bits, so scales beyond the tables are no one's
-                return r[:0]
-            r[t, c] = -size if negative else size
+            slot = np.int64(x & np.uint64(_PROB - 1))
+            value = size = np.int64(0)
+            if decoding:
+                most = np.int32((slot << shift) | ((1 << shift) - 1))
+                token = count_up_to(cdf, np.int64(m), most) - 1
+            else:
+                value = np.int64(row[c])
+                size = abs(value)
+                v = size >> cut
+                token = _TOKEN[np.uint64(v)] if v < _TOKEN.size else np.int64(_ESCAPE)
+            start = np.int64(cdf[m, np.uint64(token)]) >> shift
+            f = (np.int64(cdf[m, np.uint64(token + 1)]) >> shift) - start
+            rate = np.int32(_RATE[np.uint64(min(uses[m], 511))])
+            uses[m] += 1
+            move_row(cdf, np.int64(m), np.int32(token), rate, floor, top)
+            # Free bits: magnitudes inside the class, and a sign where it does not hold zero alone.
+            signed = np.int64((token > 0) | (cut > 0))
+            base, width = _FIRST[np.uint64(token)] << cut, _FREE[np.uint64(token)] + cut + signed
+            if token == _ESCAPE:
+                base, width = np.int64(0), np.int64(41)
+            here, inside = np.uint64(bits >> 6), np.uint64(bits & 63)
+            bits += width
+            if decoding:
+                x = np.uint64(f) * (x >> np.uint64(PROB_BITS)) + np.uint64(slot - start)
+                empty = np.uint64(x < _LOW)
+                x = (x << (empty << np.uint64(5))) | (np.uint64(words[np.uint64(word)]) * empty)
+                word += np.int64(empty)
+                if word >= words.size or bits > n_bits:
+                    return -1
+                low = free[here] >> inside
+                low |= (free[here + np.uint64(1)] << np.uint64(1)) << (np.uint64(63) - inside)
+                low &= (np.uint64(1) << np.uint64(width)) - np.uint64(1)
+                sign = np.int64(low) & signed
+                size = np.int64(low >> np.uint64(signed)) + base
+                if size > _LARGEST:  # samples have 32 bits: scales beyond the tables are no one's
+                    return -1
+                row[c] = (size ^ -sign) + sign
+            else:
+                starts[n] = start
+                freqs[n] = f
+                n += np.uint64(1)
+                low = (np.uint64(size - base) << np.uint64(signed)) | np.uint64(value < 0)
+                free[here] |= low << inside
+                free[here + np.uint64(1)] = (low >> np.uint64(1)) >> (np.uint64(63) - inside)
             near = min((size << 12) // (s + 5), 1024)
-            fast[c] += ((size << 8) - fast[c]) >> 4
-            slow[c] += ((size << 8) - slow[c]) >> 7
-    return r
+            fast[c] = quick + (((size << 8) - quick) >> 4)
+            slow[c] = calm + (((size << 8) - calm) >> 7)
+    return bits

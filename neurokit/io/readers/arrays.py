@@ -7,13 +7,16 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from neurokit.io.readers.reader import Found, Reader
+from neurokit.io.readers.array_signals import signal_of_arrays
+from neurokit.io.readers.array_spikes import guess_trains
+from neurokit.io.readers.channels import choose_channels
+from neurokit.io.readers.reader import Found, Reader, name_parts
 from neurokit.recording.clock import SampleIndex
 from neurokit.recording.make import behaviour
 from neurokit.recording.spikes import spikes
 
 _WHO = ("unit", "spike_clusters")  # whose each of flat times is
-_CLOCKS = ("time", "t", "pos_t")
+_CLOCKS = ("time", "t", "pos_t", "post", "pos_time", "position_time")
 _TIMES = ("spike_times", "spikeTimes", "spiketimes")
 
 
@@ -27,10 +30,28 @@ def _read_spikes(found: Found) -> xr.Dataset:
 def _read_session(found: Found) -> xr.DataTree:
     if found.form == "npy":
         raise ValueError(say_no_layout(found.path, [found.path.stem]))
-    return session_of_arrays(found.path, _npz(found.path))
+    arrays = _npz(found.path)
+    tree = tree_of_signal(found.path, arrays)
+    return session_of_arrays(found.path, arrays) if tree is None else tree
 
 
-READER = Reader(spikes=_read_spikes, session=_read_session)
+def _read_signal(found: Found, channels: Sequence[str] | None) -> xr.DataArray:
+    arrays = {} if found.form == "npy" else _npz(found.path)
+    x = signal_of_arrays(found.path, arrays)
+    if x is None:
+        raise ValueError(say_no_layout(found.path, list(arrays) or [found.path.stem]))
+    return choose_channels(found.path, x, channels)
+
+
+READER = Reader(signal=_read_signal, spikes=_read_spikes, session=_read_session)
+
+
+def tree_of_signal(path: Path, arrays: dict[str, Any]) -> xr.DataTree | None:
+    """Return a session of the signal among arrays; None where there is none, or spikes are."""
+    if _find_times(path, arrays)[0] is not None:
+        return None
+    x = signal_of_arrays(path, arrays)
+    return None if x is None else xr.DataTree.from_dict(name_parts(x))
 
 
 def _npz(path: Path) -> dict[str, np.ndarray]:
@@ -51,8 +72,10 @@ def _npz(path: Path) -> dict[str, np.ndarray]:
 def say_no_layout(path: Path, names: list[str]) -> str:
     """Return the sentence on arrays of which none says what it is."""
     return (
-        f"{path}: holds the arrays {names}, of which none says that it is spike times; read it"
-        " yourself and label them with neurokit.spikes(times, stop=...)."
+        f"{path}: holds the arrays {names}, of which none says that it is spike times, or a signal"
+        " beside its rate (data and fs, say); read it yourself and label them with"
+        " neurokit.signal(values, sampling_rate=...), neurokit.traces or neurokit.spikes(times,"
+        " stop=...)."
     )
 
 
@@ -145,7 +168,7 @@ def _find_times(
     for value in arrays.values():
         if field := _holds_times(value):
             return [_field(one, field) for one in np.atleast_1d(np.asarray(value)).flat], None
-    return None, None
+    return guess_trains(arrays) or (None, None)
 
 
 def _seconds(

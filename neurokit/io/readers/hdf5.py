@@ -145,6 +145,8 @@ def _is_external(_: bytes, link: Any) -> bool | None:
 def look_through(path: Path) -> None:
     """Read all attributes and texts, before others open the file without a guard.
 
+    Where the heaps of a file have been looked at already, its objects are opened and no more.
+
     Raises
     ------
     OSError
@@ -156,7 +158,13 @@ def look_through(path: Path) -> None:
         if isinstance(found, h5py.Dataset) and found.dtype.kind == "O":
             found[()]
 
+    def open_only(name: bytes) -> None:
+        h5py.h5o.open(file.id, name)
+
     with open_guarded(path) as file:
+        if file.driver != "fileobj":
+            h5py.h5o.visit(file.id, open_only)
+            return
         look("/", file)
         file.visititems(look)
 

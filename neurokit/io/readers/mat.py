@@ -9,7 +9,14 @@ import pandas as pd
 import xarray as xr
 
 from neurokit.io.readers import mne_files
-from neurokit.io.readers.arrays import say_no_layout, session_of_arrays, spikes_of_arrays
+from neurokit.io.readers.array_signals import signal_of_arrays
+from neurokit.io.readers.arrays import (
+    say_no_layout,
+    session_of_arrays,
+    spikes_of_arrays,
+    tree_of_signal,
+)
+from neurokit.io.readers.channels import choose_channels
 from neurokit.io.readers.hdf5 import open_hdf5
 from neurokit.io.readers.mat_file import check_mat
 from neurokit.io.readers.reader import Found, Reader
@@ -21,7 +28,9 @@ def _read_spikes(found: Found) -> xr.Dataset:
 
 def _read_session(found: Found) -> xr.DataTree:
     try:
-        return session_of_arrays(found.path, _read_arrays(found.path))
+        arrays = _read_arrays(found.path)
+        tree = tree_of_signal(found.path, arrays)
+        return session_of_arrays(found.path, arrays) if tree is None else tree
     except ValueError as error:
         try:
             return mne_files.read_session(found._replace(form="FieldTrip"))
@@ -30,7 +39,13 @@ def _read_session(found: Found) -> xr.DataTree:
 
 
 def _read_signal(found: Found, channels: Sequence[str] | None) -> xr.DataArray:
-    return mne_files.read_signal(found._replace(form="FieldTrip"), channels)
+    try:
+        x = signal_of_arrays(found.path, _read_arrays(found.path))
+    except ValueError:  # MATLAB 7.3, which MNE reads
+        x = None
+    if x is None:
+        return mne_files.read_signal(found._replace(form="FieldTrip"), channels)
+    return choose_channels(found.path, x, channels)
 
 
 def _read_events(found: Found) -> pd.DataFrame:

@@ -37,7 +37,8 @@ def name_parts(
         name = "signal"
         if "type" in x.coords:
             kinds, number = np.unique(x["type"].values, return_counts=True)
-            name = str(kinds[number.argmax()])
+            both = {"mag", "grad"} <= {*kinds.tolist()}
+            name = "meg" if both else str(kinds[number.argmax()])
         nodes[f"{prefix}signal/{name}"] = x.to_dataset(name="signal")
     if table is not None and len(table):
         nodes[f"{prefix}events"] = table_node(table)

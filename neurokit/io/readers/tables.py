@@ -2,13 +2,16 @@
 
 import re
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from neurokit.io.readers.channels import choose_channels
 from neurokit.io.readers.reader import Found, Reader, name_parts, table_node
+from neurokit.io.readers.sample_tables import read_samples
 from neurokit.recording.make import events
 
 _LABELS = ("label", "trial_type", "value")  # columns that say what happened, the first there is
@@ -35,6 +38,11 @@ def read_table(path: Path) -> pd.DataFrame:
     UserWarning
         If events without an onset are left out.
     """
+    return _events(path, _read_texts(path))
+
+
+def _read_texts(path: Path) -> pd.DataFrame:
+    """Read the cells of a table, as texts."""
     separator = "\t" if path.suffix.lower() == ".tsv" else ","
     try:
         table = pd.read_csv(
@@ -55,7 +63,10 @@ def read_table(path: Path) -> pd.DataFrame:
         )
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"{path}: has columns {twice} more than once; rename them.")
-    table = table.iloc[:, : len(names)].set_axis(names, axis=1)
+    return table.iloc[:, : len(names)].set_axis(names, axis=1)
+
+
+def _events(path: Path, table: pd.DataFrame) -> pd.DataFrame:
     if "onset" not in table:
         raise ValueError(
             f"{path}: has no column onset, as BIDS wants it; {list(table)[:20]} are there."
@@ -102,9 +113,29 @@ def _typed(column: pd.Series) -> np.ndarray:
 
 
 def _read_session(found: Found) -> xr.DataTree:
-    table = read_table(found.path)
+    texts = _read_texts(found.path)
+    if "onset" not in texts and (samples := read_samples(found.path, texts)) is not None:
+        return xr.DataTree.from_dict(name_parts(*samples))
+    table = _events(found.path, texts)
     nodes = name_parts(table=table) or {"events": table_node(table)}
     return xr.DataTree.from_dict(nodes)
 
 
-READER = Reader(events=lambda found: read_table(found.path), session=_read_session)
+def _read_signal(found: Found, channels: Sequence[str] | None) -> xr.DataArray:
+    texts = _read_texts(found.path)
+    samples = None if "onset" in texts else read_samples(found.path, texts)
+    if samples is None:
+        raise ValueError(
+            f"{found.path}: is a table without a column of evenly spaced times beside channels;"
+            " label its values with neurokit.signal, or read events with io.read_events."
+        )
+    return choose_channels(found.path, samples[0], channels)
+
+
+def _read_events(found: Found) -> pd.DataFrame:
+    texts = _read_texts(found.path)
+    samples = None if "onset" in texts else read_samples(found.path, texts)
+    return _events(found.path, texts) if samples is None else samples[1]
+
+
+READER = Reader(_read_signal, _read_events, None, _read_session)

@@ -2,17 +2,20 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
 import xarray as xr
 
+from neurokit.io.readers.array_signals import rate_among
 from neurokit.io.readers.damage import say_which
 from neurokit.io.readers.mat_file import check_mat
 from neurokit.recording.clock import SampleIndex
 from neurokit.recording.make import traces
 
+_OTHER = re.compile(
+    r"pos|coord|centroid|velo|speed|angle|time|stim|behav|label|roi|xy", re.IGNORECASE
+)
 _TELLING = re.compile(r"trace|activ|df|dff|fluo|calcium|gcamp|^f$|^c(_raw)?$", re.IGNORECASE)
 _CLOCKS = re.compile(
     r"(^|/|_)(time|times|t|timestamps?|timestamp_confocal|timevec)$", re.IGNORECASE
@@ -21,21 +24,14 @@ _CLOCKS = re.compile(
 
 def read_matrix(path: Path, sampling_rate: float | None, series: str | None) -> xr.DataArray:
     """Read the matrix of traces; see `neurokit.io.read_traces`."""
-    with say_which(path):
-        held = _hdf5(path) if h5py.is_hdf5(path) else _mat(path)
-    flat = {n: v for n, v in held.items() if v.ndim == 2 and min(v.shape) > 0 and max(v.shape) > 9}
-    wide = {n: v for n, v in flat.items() if max(v.shape) > 3 * min(v.shape)}
-    names = [n for n in flat if series in (n, n.rsplit("/", 1)[-1])] if series else list(wide)
-    if series is None and len(names) > 1:
-        names = [n for n in names if _TELLING.search(n.rsplit("/", 1)[-1])] or names
-        largest = max(wide[n].size for n in names)
-        names = [n for n in names if wide[n].size == largest] if largest else names
+    held = _read(path)
+    names = _candidates(held, series)
     if len(names) != 1:
         raise ValueError(
             f"{path}: expects one matrix of traces{f' {series!r}' if series else ''}, found"
             f" {names or list(held)[:12] or 'none'}; choose by series=."
         )
-    values = np.asarray(flat[names[0]], dtype=np.float32)
+    values = np.asarray(held[names[0]], dtype=np.float32)
     values = values if values.shape[1] >= values.shape[0] else values.T
     start = 0.0
     if sampling_rate is None:
@@ -45,7 +41,33 @@ def read_matrix(path: Path, sampling_rate: float | None, series: str | None) -> 
         return x.assign_coords(constant=("unit", ~(np.ptp(x.values, axis=1) > 0)))
 
 
-def _clock(path: Path, held: dict[str, Any], n: int) -> tuple[float, float]:
+def list_matrices(path: Path) -> list[str]:
+    """Return the names of the matrices that may be the traces of a file, the plainest first."""
+    return sorted(_candidates(_read(path), None), key=lambda name: (len(name), name))
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    with say_which(path):
+        return _hdf5(path) if h5py.is_hdf5(path) else _mat(path)
+
+
+def _candidates(held: dict[str, np.ndarray], series: str | None) -> list[str]:
+    flat = {n: v for n, v in held.items() if v.ndim == 2 and min(v.shape) > 0 and max(v.shape) > 9}
+    if series:
+        return [n for n in flat if series in (n, n.rsplit("/", 1)[-1])]
+    wide = {
+        n: v
+        for n, v in flat.items()
+        if max(v.shape) > 3 * min(v.shape) > 3 and not _OTHER.search(n.rsplit("/", 1)[-1])
+    }
+    names = [n for n in wide if _TELLING.search(n.rsplit("/", 1)[-1])] or list(wide)
+    largest = max((wide[n].size for n in names), default=0)
+    return [n for n in names if wide[n].size == largest]
+
+
+def _clock(path: Path, held: dict[str, np.ndarray], n: int) -> tuple[float, float]:
+    if (rate := rate_among(held)) is not None:
+        return rate, 0.0
     for name, value in held.items():
         if _CLOCKS.search(name) and value.size == n and value.dtype.kind in "fiu":
             try:
@@ -62,8 +84,8 @@ def _clock(path: Path, held: dict[str, Any], n: int) -> tuple[float, float]:
     )
 
 
-def _hdf5(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _hdf5(path: Path) -> dict[str, np.ndarray]:
+    found: dict[str, np.ndarray] = {}
 
     def look(name: str, thing: object) -> None:
         wanted = isinstance(thing, h5py.Dataset) and thing.dtype.kind in "fiu" and thing.ndim < 3
@@ -75,7 +97,7 @@ def _hdf5(path: Path) -> dict[str, Any]:
     return {name: np.asarray(value) for name, value in found.items()}
 
 
-def _mat(path: Path) -> dict[str, Any]:
+def _mat(path: Path) -> dict[str, np.ndarray]:
     from scipy.io import loadmat
 
     check_mat(path)

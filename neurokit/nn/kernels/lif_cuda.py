@@ -26,39 +26,54 @@ _FILL = 132 * 4 * 128  # columns that keep the multiprocessors of a large device
 _SAVED = object()  # stands for a tensor that autograd keeps
 
 
-class Layer(torch.autograd.Function):
+def run(
+    x: Tensor, parameters: Sequence[Number], v: Tensor | None, i: Tensor | None, neuron: Neuron
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Run a layer without recurrent weights: spikes, last potential, last synaptic current.
+
+    Autograd asks about every argument of each call: it sees those alone that want a gradient.
+    """
+    x = lay_out(x)
+    plan = find_plan(x, parameters, neuron)
+    given = (x, *parameters, v, i)
+    places = [k for k, value in enumerate(given) if _wants_grad(value)]
+    if places and torch.is_grad_enabled():
+        return _Layer.apply((plan, given, places), *[given[k] for k in places])
+    return plan.run(x, parameters, v, i, False)[:3]
+
+
+def _wants_grad(value: Number) -> bool:
+    return isinstance(value, Tensor) and value.requires_grad
+
+
+class _Layer(torch.autograd.Function):
     """All steps of a layer without recurrent weights."""
 
     @staticmethod
     def forward(
-        ctx: Any,
-        x: Tensor,
-        decay: Number,
-        threshold: Number,
-        synaptic: Number,
-        v: Tensor | None,
-        i: Tensor | None,
-        fixed: tuple[Neuron, bool],
+        ctx: Any, call: tuple[Plan, tuple[Any, ...], list[int]], *wanted: Tensor
     ) -> tuple[Tensor, Tensor, Tensor | None]:
-        neuron, training = fixed
-        keep = training and any(ctx.needs_input_grad)
-        x = lay_out(x)
-        parameters = decay, threshold, synaptic
-        plan = find_plan(x, parameters, neuron)
-        spikes, v_last, i_last, marks = plan.run(x, parameters, v, i, keep)
-        if keep:
-            save(ctx, (x, marks, decay, threshold, synaptic, v, i))
-            ctx.plan = plan
-            ctx.set_materialize_grads(False)
+        plan, given, places = call
+        x, *parameters, v, i = given
+        spikes, v_last, i_last, marks = plan.run(x, parameters, v, i, True)
+        tensors = [value if isinstance(value, Tensor) else None for value in given]
+        ctx.save_for_backward(marks, *tensors)
+        ctx.plan, ctx.places = plan, places
+        ctx.numbers = [None if isinstance(value, Tensor) else value for value in parameters]
+        ctx.set_materialize_grads(False)
         return spikes, v_last, i_last
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-        x, marks, *parameters, v, i = read_saved(ctx)
-        wanted = ctx.needs_input_grad
-        learned = wanted[1] or wanted[2] or wanted[3]
-        results = ctx.plan.run_backward(x, marks, parameters, v, i, grads, learned)
-        return (*shape_grads(wanted, (x, *parameters, v, i), results), None)
+        marks, *given = ctx.saved_tensors
+        places = ctx.places
+        parameters = [
+            number if value is None else value
+            for value, number in zip(given[1:4], ctx.numbers, strict=True)
+        ]
+        learned = any(0 < k < 4 for k in places)
+        results = ctx.plan.run_backward(given[0], marks, parameters, *given[4:], grads, learned)
+        return (None, *[_shape_like(given[k], results[k]) for k in places])
 
 
 class Plan:
@@ -86,10 +101,13 @@ class Plan:
         self.n_programs = -(-n_columns // block)
         self.n_columns = n_columns
         self.n_marks = (n_times - 1) // segment
+        self.marks = self.n_marks, 1 + filtered, n_columns
+        self.step, self.n_units = shape[1:], n_units
         self.numbers = n_times, n_columns, n_units, neuron.scale, neuron.top
         self.forward = neuron.firing, *reset, *rest
         self.backward = neuron.firing, *reset, bool(neuron.attached), *rest
-        self.compiled: dict[Any, Any] = {}
+        self.grid = self.n_programs, 1, 1
+        self.launches: dict[object, Launch] = {}  # by kernel, and which of its tensors there are
 
     def run(
         self,
@@ -101,22 +119,13 @@ class Plan:
     ) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
         """Return spikes, last potential, last synaptic current, and marks to run again from."""
         spikes = torch.empty_like(x)
-        v_last = x.new_empty(x.shape[1:], dtype=torch.float32)
+        v_last = torch.empty(self.step, dtype=torch.float32, device=self.device)
         i_last = torch.empty_like(v_last) if self.filtered else None
         marks = None
         if keep and self.n_marks:
-            marks = v_last.new_empty((self.n_marks, 1 + self.filtered, self.n_columns))
-        values = [give_to_kernel(p, x.shape[-1]) for p in parameters]
-        pointers = (
-            x,
-            *values,
-            as_single(v),
-            as_single(i),
-            spikes,
-            v_last,
-            i_last,
-            marks,
-        )
+            marks = torch.empty(self.marks, dtype=torch.float32, device=self.device)
+        values = self._give(parameters)
+        pointers = x, *values, as_single(v), as_single(i), spikes, v_last, i_last, marks
         self._launch(kernels.forward, self.forward, pointers)
         return spikes, v_last, i_last, marks
 
@@ -140,19 +149,9 @@ class Plan:
             gv = x.new_empty(self.n_columns, dtype=torch.float32)
             gi = torch.empty_like(gv) if self.filtered else None
         grads = [None if grad is None else lay_out(grad) for grad in grads]
-        values = [give_to_kernel(p, x.shape[-1]) for p in parameters]
-        pointers = (
-            x,
-            *grads,
-            marks,
-            *values,
-            as_single(v),
-            as_single(i),
-            gx,
-            gv,
-            gi,
-            by_column,
-        )
+        values = self._give(parameters)
+        state = as_single(v), as_single(i)
+        pointers = x, *grads, marks, *values, *state, gx, gv, gi, by_column
         self._launch(kernels.backward, self.backward, pointers)
         return gx, *(by_column if learned else (None, None, None)), gv, gi
 
@@ -164,23 +163,52 @@ class Plan:
             with torch.cuda.device(self.device):
                 self._launch(kernel, options, pointers)
             return
-        key = (options, *[x is None for x in pointers])
-        compiled = self.compiled.get(key)
-        if compiled is None:
-            self.compiled[key] = kernel[(self.n_programs,)](
+        key = (kernel, *[x is None for x in pointers])
+        launch = self.launches.get(key)
+        if launch is None:
+            compiled = kernel[(self.n_programs,)](
                 *pointers, *self.numbers, *options, num_warps=self.warps
             )
+            self.launches[key] = Launch(compiled, self.grid, (*self.numbers, *options))
             return
-        arguments = *pointers, *self.numbers, *options
-        grid = self.n_programs, 1, 1
-        stream = driver.active.get_current_stream(self.device.index)
-        try:  # what `compiled[grid]` does for each call, without profilers' hooks
-            compiled.run(
-                *grid, stream, compiled.function, compiled.packed_metadata, None, None, None,
-                *arguments,
-            )  # fmt: skip
-        except (AttributeError, TypeError):  # another version of Triton
-            compiled[grid](*arguments)
+        launch(driver.active.get_current_stream(self.device.index), pointers)
+
+    def _give(self, parameters: Sequence[Number]) -> list[Number]:
+        return [give_to_kernel(p, self.n_units) for p in parameters]
+
+
+class Launch:
+    """A compiled kernel, launched as ``compiled[grid]`` would for each call, without its search.
+
+    Parameters
+    ----------
+    compiled : CompiledKernel
+    grid : tuple of int
+    rest : tuple
+        What the kernel takes after its tensors.
+    """
+
+    def __init__(
+        self, compiled: Any, grid: tuple[int, int, int], rest: tuple[object, ...]
+    ) -> None:
+        self.compiled, self.grid, self.rest = compiled, grid, rest
+        self.head: tuple[object, ...] | None = None
+        try:
+            self.run = compiled.run
+            self.head = compiled.function, compiled.packed_metadata, None, None, None
+        except AttributeError:  # another version of Triton
+            pass
+
+    def __call__(self, stream: int, pointers: tuple[object, ...]) -> None:
+        """Launch the kernel on these tensors, laid out as those that it was compiled for."""
+        if self.head is not None:
+            try:
+                self.run(*self.grid, stream, *self.head, *pointers, *self.rest)
+            except TypeError:  # another version of Triton
+                self.head = None
+            else:
+                return
+        self.compiled[self.grid](*pointers, *self.rest)
 
 
 _plan = lru_cache(256)(Plan)
@@ -216,7 +244,9 @@ def _layout(n_times: int, n_columns: int) -> tuple[int, int, int]:
 def give_to_kernel(value: Number, n_units: int) -> Number:
     """Return a parameter as the kernels take it."""
     if isinstance(value, Tensor):
-        return as_single(value.expand(n_units))
+        if value.ndim == 0:
+            value = value.expand(n_units)
+        return as_single(value)
     return None if value is None else float(value)
 
 
@@ -228,7 +258,9 @@ def lay_out(x: Tensor) -> Tensor:
 
 def as_single(x: Tensor | None) -> Tensor | None:
     """Lay out a tensor that the kernels read in float32."""
-    return None if x is None else lay_out(x.float())
+    if x is None:
+        return None
+    return lay_out(x if x.dtype == torch.float32 else x.float())
 
 
 def save(ctx: Any, values: tuple[object, ...]) -> None:

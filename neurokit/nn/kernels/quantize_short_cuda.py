@@ -12,9 +12,12 @@ processor: the codes are the same. Both sides are scaled by powers of two, which
 """
 # mypy: ignore-errors
 
+from typing import NamedTuple
+
 import torch
 import triton
 import triton.language as tl
+from torch import Tensor
 
 from neurokit.nn.kernels.quantize_cuda import choose, pad, project_rows
 
@@ -142,11 +145,14 @@ def _propose(
 @triton.jit(do_not_specialize=["level"])
 def _decide(
     from_at, to_at, table_at, bias_at, words_at, project_at, offset_at, listed_at, n_listed_at,
-    codes_at, n_dims, level, n_levels, n_codes: tl.constexpr, padded: tl.constexpr,
+    unfit_at, codes_at, n_dims, level, n_levels, n_codes: tl.constexpr, padded: tl.constexpr,
     padded_dims: tl.constexpr, factorised: tl.constexpr, last: tl.constexpr, ROWS: tl.constexpr,
     BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """Do a stage in float32 for the vectors that were listed."""
+    """Do a stage in float32 for the vectors that were listed; say whether all were finite.
+
+    Vectors with NaN or infinity are never sure of their code, so that all of them are listed.
+    """
     dim = tl.arange(0, padded_dims)
     n_listed = tl.load(n_listed_at + level)
     n_tiles = tl.cdiv(n_listed, ROWS)
@@ -157,6 +163,9 @@ def _decide(
         inside = there[:, None] & (dim[None, :] < n_dims)
         rest = tl.load(from_at + row[:, None] * n_dims + dim[None, :], mask=inside, other=0.0)
         y = rest
+        if level == 0:
+            unfit = ((rest != rest) | (tl.abs(rest) == float("inf"))).to(tl.int32)
+            tl.atomic_max(unfit_at, tl.max(tl.max(unfit, 1), 0))
         if factorised:
             y = project_rows(rest, project_at, offset_at, dim, ROWS, padded)
         chosen = choose(y, table_at, bias_at, n_codes, padded, ROWS, BLOCK)
@@ -175,56 +184,97 @@ def pays(x, table, project):
     return work >= _LEAST_WORK and _FEWEST_CODES <= n_codes <= _MOST_CODES and widest <= 128
 
 
-def encode(x, table, bias, words, project, project_bias):
-    """Find the codes of all stages for every row of ``x``; see ``_quantize_cpu.encode``."""
-    n_vectors, n_dims = x.shape
+class Ready(NamedTuple):
+    """Codebooks as the kernels read them, for any vectors."""
+
+    coarse: Tensor  # (level, searched, code), in float16
+    bounds: Tensor  # (level, 3): longest word, largest bias, largest error of a rounded word
+    table: Tensor  # (level, searched, code)
+    table_bias: Tensor  # (level, code), minus infinity where there is none
+    bias: Tensor
+    words: Tensor
+    project: Tensor
+    project_bias: Tensor
+    n_codes: int
+    n_searched: int
+    factorised: bool
+
+
+def prepare(table, bias, words, project=None, project_bias=None):
+    """Lay codebooks out for `find`; see `neurokit.nn.quantizers.search.Tables`."""
     n_levels, n_codes, n_searched = table.shape
-    codes = torch.empty(n_vectors, n_levels, dtype=torch.int64, device=x.device)
     padded_codes = triton.next_power_of_2(n_codes)
     padded = max(16, triton.next_power_of_2(n_searched))
-    padded_dims = max(16, triton.next_power_of_2(n_dims))
-    # The fastest on an H200: what is left of a narrow tile's registers holds more rows.
-    rows, block = (128, 32) if padded <= 32 else (64, 64)
-    exact_rows, exact_block = min(64, 2048 // padded_dims), min(64, 8192 // padded_dims)
-    numbers = torch.zeros(4 * n_levels, dtype=torch.int32, device=x.device)
-    bounds, n_listed = numbers[: 3 * n_levels], numbers[3 * n_levels :]
-    listed = torch.empty(n_vectors, dtype=torch.int32, device=x.device)
-    coarse = torch.empty(n_levels, padded, padded_codes, dtype=torch.float16, device=x.device)
-    rest = torch.empty_like(x)
-    table, bias, words = table.contiguous(), bias.contiguous(), words.contiguous()
-    wide = pad(table, padded_codes, padded).mT.contiguous()
-    wide_bias = pad(bias, padded_codes, value=float("-inf"))
+    padded_dims = max(16, triton.next_power_of_2(words.shape[2]))
+    bounds = torch.zeros(n_levels, 3, dtype=torch.int32, device=table.device)
+    coarse = torch.empty(n_levels, padded, padded_codes, dtype=torch.float16, device=table.device)
+    table, bias = table.contiguous(), bias.contiguous()
     factorised = project is not None
     if factorised:
         project = pad(project, padded, padded_dims).mT.contiguous()
         project_bias = pad(project_bias, padded)
     else:
         project, project_bias = table, bias
-    # Both sums, whose terms are cut at 23 bits of the largest; the numbers of blocks; the limit.
-    rounding = (padded + 8) * 2.0**-22 + padded_codes // block * 2.0**-22
-    n_programs = 4  # as many as run at once
-    if x.is_cuda:
-        n_programs *= torch.cuda.get_device_properties(x.device).multi_processor_count
-    shape = {"padded": padded, "padded_dims": padded_dims, "factorised": factorised}
-    with torch.cuda.device(x.get_device()):
+    with torch.cuda.device(table.get_device()):
         grid = n_levels, padded_codes // 32
         _measure[grid](table, bias, bounds, n_codes, n_searched, padded=padded, BLOCK=32)
         _round_table[grid](
             table, coarse, bounds, n_codes, n_searched,
             padded_codes=padded_codes, padded=padded, BLOCK=32,
         )  # fmt: skip
+    return Ready(
+        coarse,
+        bounds,
+        pad(table, padded_codes, padded).mT.contiguous(),
+        pad(bias, padded_codes, value=float("-inf")),
+        bias,
+        words.contiguous(),
+        project,
+        project_bias,
+        n_codes,
+        n_searched,
+        factorised,
+    )
+
+
+def find(x, ready):
+    """Find the codes of all stages for every row of ``x``, and whether one is not finite."""
+    n_vectors, n_dims = x.shape
+    n_levels, padded, padded_codes = ready.coarse.shape
+    padded_dims = max(16, triton.next_power_of_2(n_dims))
+    codes = torch.empty(n_vectors, n_levels, dtype=torch.int64, device=x.device)
+    # The fastest on an H200: what is left of a narrow tile's registers holds more rows.
+    rows, block = (128, 32) if padded <= 32 else (64, 64)
+    exact_rows, exact_block = min(64, 2048 // padded_dims), min(64, 8192 // padded_dims)
+    numbers = torch.zeros(n_levels + 1, dtype=torch.int32, device=x.device)
+    unfit = numbers[n_levels:]
+    listed = torch.empty(n_vectors, dtype=torch.int32, device=x.device)
+    rest = torch.empty_like(x)
+    # Both sums, whose terms are cut at 23 bits of the largest; the numbers of blocks; the limit.
+    rounding = (padded + 8) * 2.0**-22 + padded_codes // block * 2.0**-22
+    n_programs = 4  # as many as run at once
+    if x.is_cuda:
+        n_programs *= torch.cuda.get_device_properties(x.device).multi_processor_count
+    shape = {"padded": padded, "padded_dims": padded_dims, "factorised": ready.factorised}
+    with torch.cuda.device(x.get_device()):
         for s in range(n_levels):
             shape["last"] = s == n_levels - 1
             source = rest if s else x
+            words, project, offset = ready.words[s], ready.project[s], ready.project_bias[s]
             _propose[(triton.cdiv(n_vectors, rows),)](
-                source, rest, coarse[s], bias[s], words[s], project[s], project_bias[s],
-                bounds, listed, n_listed, codes, n_vectors, n_dims, n_codes, s,
+                source, rest, ready.coarse[s], ready.bias[s], words, project, offset,
+                ready.bounds, listed, numbers, codes, n_vectors, n_dims, ready.n_codes, s,
                 n_levels, padded_codes=padded_codes, ROUNDING=rounding, ROWS=rows, BLOCK=block,
                 num_warps=4, **({"maxnreg": 128} if padded <= 32 else {}), **shape,
             )  # fmt: skip
             _decide[(n_programs,)](
-                source, rest, wide[s], wide_bias[s], words[s], project[s], project_bias[s],
-                listed, n_listed, codes, n_dims, s, n_levels, n_codes=padded_codes,
+                source, rest, ready.table[s], ready.table_bias[s], words, project, offset,
+                listed, numbers, unfit, codes, n_dims, s, n_levels, n_codes=padded_codes,
                 ROWS=exact_rows, BLOCK=exact_block, num_warps=4, **shape,
             )  # fmt: skip
-    return codes
+    return codes, unfit
+
+
+def encode(x, table, bias, words, project, project_bias):
+    """Find the codes of all stages for every row of ``x``; see `quantize_cpu.encode`."""
+    return find(x, prepare(table, bias, words, project, project_bias))[0]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from neurokit.nn.kernels.lif_cuda import Layer, Number
+from neurokit.nn.kernels import lif_cuda
+from neurokit.nn.kernels.lif_cuda import Number
 from neurokit.nn.kernels.recurrent_cuda import Recurrent
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def run(
     neuron: Neuron,
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """Run all steps of a layer; return spikes, last potential and last synaptic current."""
-    fixed = neuron, torch.is_grad_enabled()
     if weight is None:
-        return Layer.apply(x, *parameters, *state[:2], fixed)
+        return lif_cuda.run(x, parameters, state[0], state[1], neuron)
+    fixed = neuron, torch.is_grad_enabled()
     return Recurrent.apply(x, weight, *parameters, *state, fixed)

@@ -1,6 +1,5 @@
 """Quantisers with codebooks: vectors to integer codes and back, as torch modules."""
 
-import math
 from typing import Any, cast
 
 import torch
@@ -18,6 +17,7 @@ from neurokit.nn.quantizers.common import (
     drop_levels,
     linear,
 )
+from neurokit.nn.quantizers.kept import find_codes
 from neurokit.nn.quantizers.search import Tables, bias_of, nearest, search
 
 _KMEANS_STEPS = 10
@@ -213,21 +213,17 @@ class ResidualVectorQuantizer(Quantizer):
         n_levels = check_levels(self, n_levels)
         check_positive(type(self).__name__, beam=beam)
         rows = x.reshape(-1, self.dim).float().contiguous()
-        tables = self.tables(n_levels)
-        codes = search(rows, tables)
-        # asked after the search, so that a device need not wait for the answer before it; no sum
-        # with NaN or infinity is finite, and one that is not may have grown too large
-        doubtful = rows.numel() and not math.isfinite(float(rows.sum()))
+        codes, doubtful = find_codes(self, rows, n_levels)
         if doubtful and not torch.isfinite(torch.stack(torch.aminmax(rows))).all():
             raise ValueError(
                 f"{type(self).__name__}: vectors must be finite, got NaN or infinity; remove or"
                 " fill those samples first."
             )
         if beam > 1:
-            gains = Tables(tables.words, bias_of(tables.words), tables.words)
-            found = search(rows, gains, beam)
+            words = self.tables(n_levels).words
+            found = search(rows, Tables(words, bias_of(words), words), beam)
             # a beam may lose the greedy path halfway, so the two meet once more at the end
-            error = [(rows - _look_up(tables.words, c)).square().sum(-1) for c in (found, codes)]
+            error = [(rows - _look_up(words, c)).square().sum(-1) for c in (found, codes)]
             codes = torch.where((error[0] < error[1])[:, None], found, codes)
         return codes.reshape(*x.shape[:-1], n_levels)
 

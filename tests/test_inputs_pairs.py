@@ -1,0 +1,122 @@
+"""Things that belong together by their labels are not paired by place, or that is told."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+import neurokit
+from neurokit.decoders import BesselFilter, KalmanRegressor, TRCAClassifier, WienerRegressor
+from neurokit.encoding import RidgeEncoder
+from neurokit.features import BandPower, LagWindow
+from neurokit.metrics.regression import decoding_r2
+
+
+def recording(rng, n=300):
+    hand = np.cumsum(rng.normal(size=(n, 2)), 0) / 10
+    x = neurokit.counts(
+        rng.poisson(np.exp(hand @ rng.normal(size=(2, 4)) / 3).T), bin_width=0.02, ids=list("abcd")
+    )
+    return x, neurokit.behaviour(hand, sampling_rate=50, features=["vx", "vy"])
+
+
+def test_a_movement_is_scored_by_the_names_of_its_outputs(rng):
+    x, y = recording(rng)
+    turned = y[:, ::-1]
+    decoder = WienerRegressor(3).fit(x, y)
+    guess = decoder.predict(x)
+    assert decoder.score(x, turned) == decoder.score(x, y)
+    assert decoding_r2(turned, guess) == decoding_r2(y, guess)
+    raw = decoding_r2(turned, guess, multioutput="raw_values").realtime
+    np.testing.assert_allclose(raw, decoding_r2(y, guess, multioutput="raw_values").realtime[::-1])
+    other = turned.assign_coords(feature=["px", "py"])
+    with pytest.raises(ValueError, match=r"y_pred holds other features, \['vx', 'vy'\] where"):
+        decoding_r2(other, guess)
+    with pytest.raises(ValueError, match="up to 1 s apart, more than half a step"):
+        decoding_r2(y[50:250], guess[:200])
+
+
+@pytest.mark.parametrize(
+    "decoder",
+    [WienerRegressor(2), KalmanRegressor()],
+    ids=lambda decoder: type(decoder).__name__,
+)
+def test_a_second_day_names_its_outputs_in_any_order(rng, decoder):
+    x, y = recording(rng)
+    decoder.fit(x, y).partial_fit(x, y)
+    expected = decoder.predict(x)
+    decoder.fit(x, y).partial_fit(x, y[:, ::-1])
+    np.testing.assert_allclose(decoder.predict(x), expected, rtol=1e-6)
+    with pytest.raises(ValueError, match=r"y holds other features, \['vx', 'vz'\]"):
+        decoder.partial_fit(x, y.assign_coords(feature=["vx", "vz"]))
+    with pytest.raises(ValueError, match="y has 1 outputs, before there were 2"):
+        decoder.partial_fit(x, y[:, :1])
+
+
+def test_responses_are_scored_by_the_names_of_their_targets(rng):
+    x, y = recording(rng)
+    encoder = RidgeEncoder(cv=2).fit(y, x.T)
+    mixed = x.T.isel(unit=[2, 0, 3, 1])
+    assert encoder.score(y, mixed) == encoder.score(y, x.T)
+    with pytest.raises(ValueError, match="y holds other units"):
+        encoder.score(y, mixed.assign_coords(unit=list("abcz")))
+
+
+def test_trials_of_other_onsets_are_told(rng):
+    x = neurokit.signal(rng.normal(size=(2, 2000)), sampling_rate=100)
+    events = neurokit.events(np.arange(1.0, 19.0), label=["left", "right"] * 9)
+    trials = neurokit.epoch(x, events, tmin=0, tmax=0.5)
+    model = make_pipeline(BandPower(), LogisticRegression())
+    model.fit(trials, trials["label"])
+    trca = TRCAClassifier()
+    trca.fit(trials, trials["label"])
+    with pytest.warns(UserWarning, match=r"^TRCAClassifier: X and y differ in onset, trial by"):
+        trca.fit(trials, trials["label"][::-1])
+    trca.fit(trials, trials["label"].values[::-1])
+
+
+def test_events_without_a_label_are_no_trials(rng):
+    x = neurokit.signal(rng.normal(size=(2, 2000)), sampling_rate=100)
+    events = pd.DataFrame(
+        {
+            "onset": [1.0, 3.0, 5.0, 7.0, 9.0],
+            "label": ["left", None, "right", np.nan, "n/a"],
+            "stimulus": ["a", "b", None, "d", "e"],
+        }
+    )
+    with pytest.warns(UserWarning, match="3 of 5 events have no label and are left out"):
+        trials = neurokit.epoch(x, events, tmin=0, tmax=0.5)
+    assert trials["label"].values.tolist() == ["left", "right"]
+    assert trials["stimulus"].values.tolist() == ["a", "n/a"]
+    kept = neurokit.epoch(x, events, tmin=0, tmax=0.5, labels=["left", "n/a"])
+    assert kept["onset"].values.tolist() == [1.0, 9.0]
+    numbers = events.assign(label=pd.array([1, 2, None, 2, 1], "Int64"))
+    with pytest.warns(UserWarning, match="1 of 5 events have no label"):
+        trials = neurokit.epoch(x, numbers, tmin=0, tmax=0.5)
+    assert trials["label"].values.tolist() == [1, 2, 2, 1]
+    assert trials["label"].dtype.kind == "i"
+    with pytest.warns(UserWarning, match="5 of 5"), pytest.raises(ValueError, match="no event"):
+        neurokit.epoch(x, events.assign(label=None), tmin=0, tmax=0.5)
+    twice = pd.concat([events, events[["label"]]], axis=1)
+    with pytest.raises(ValueError, match=r"hold the columns \['label'\] more than once"):
+        neurokit.epoch(x, twice, tmin=0, tmax=0.5)
+
+
+@pytest.mark.parametrize(
+    "estimator", [WienerRegressor(3), LagWindow(3), BesselFilter(5.0, mode="causal")]
+)
+def test_a_stream_tells_where_its_chunks_leave_time_out(rng, estimator):
+    x, y = recording(rng)
+    estimator.fit(x, y)
+    live = estimator.stream()
+    whole = [live.push(x[:, :50]), live.push(x[:, 50:51]), live.push(x[:, 51:80])]
+    assert sum(map(len, whole)) == 80
+    with pytest.warns(UserWarning, match=r"stream: time jumps by 0\.4 s .* begin a new stream"):
+        live.push(x[:, 100:150])
+    with pytest.warns(UserWarning, match=r"time jumps by -1 s"):
+        live.push(x[:, 100:150])
+    own = estimator.stream()  # chunks of a source that counts from zero each time
+    for start in (0, 40, 80):
+        chunk = x[:, start : start + 40]
+        own.push(neurokit.counts(chunk.values, bin_width=0.02, ids=list("abcd")))
