@@ -97,7 +97,9 @@ def decoders(n_rows, longest=500, settings=SETTINGS, n_units=96):
     """Name and candidates of every decoder; of several, the validation block chooses."""
     lags = [n for n in LAGS if n * n_units < 1000]
     window, rows = windows_trainer(n_rows, longest), rows_trainer(n_rows)
-    history = [LegendreHistory(order, span) for order, span in ((4, 0.2), (6, 0.2), (6, 0.4))]
+    # Trials may be hardly longer than the window: what it says of them stands at the mean before.
+    spans = ((4, 0.2), (6, 0.2), (6, 0.4))
+    history = [LegendreHistory(order, span, start="mean") for order, span in spans]
     few = clone(window).set_params(n_epochs=30)
 
     def chosen(kind):
@@ -111,7 +113,11 @@ def decoders(n_rows, longest=500, settings=SETTINGS, n_units=96):
         "Wiener cascade": [WienerCascadeRegressor(n) for n in lags],
         "Legendre, Wiener": [make_pipeline(h, WienerRegressor(1)) for h in history],
         "Kalman": [KalmanRegressor()]
-        + [make_pipeline(LagWindow(n), KalmanRegressor()) for n in lags if 1 < n < 10],
+        + [
+            make_pipeline(LagWindow(n, start="mean"), KalmanRegressor())
+            for n in lags
+            if 1 < n < 10
+        ],
         "ANN2D": [WindowMLPRegressor(trainer=rows)],
         "ANN3D": [WindowMLPRegressor(n_parts=7, trainer=rows)],
         "SNN2": [SpikingRegressor(preset="snn2", trainer=window)],

@@ -1,7 +1,6 @@
 """Live use: what a stream is, what it takes, and how it keeps the recent past."""
 
 import math
-from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -27,12 +26,22 @@ class Stream(Protocol):
         """End the recording; return the outputs that waited for more samples."""
 
 
+class Labels(Protocol):
+    """What a stream knows of the recording that ``fit`` has seen."""
+
+    def __call__(self, chunk: Any) -> Doubles:
+        """Read a labelled chunk as ``predict`` does."""
+
+    def fill(self, chunk: Any) -> Any:
+        """Put numbers where a past is not known, as ``predict`` does."""
+
+
 def check_chunk(
     caller: str,
     chunk: Any,
     n_columns: int,
     what: str = "counts",
-    labels: Callable[[Any], Doubles] | None = None,
+    labels: Labels | None = None,
     allow_nan: bool = False,
 ) -> Doubles:
     """Return a chunk as an array, or refuse it: NaN would stay in the state for good.
@@ -45,9 +54,10 @@ def check_chunk(
     n_columns : int
     what : str, default="counts"
         The word for its values.
-    labels : callable, optional
+    labels : Labels, optional
         Reads a labelled chunk as ``predict`` does, see `neurokit.inputs.chunks.ChunkLabels`: dims
-        in any order, channels by name, the unit of ``fit``.
+        in any order, channels by name, the unit of ``fit``; and fills in NaN at the beginning of a
+        history.
     allow_nan : bool, default=False
         Whether NaN means a value that is missing; infinity is refused all the same.
     """
@@ -58,6 +68,8 @@ def check_chunk(
         raise ValueError(
             f"{caller}.stream: push takes {what} of shape (n, {n_columns}), got {chunk.shape}."
         )
+    if labels is not None:
+        chunk = labels.fill(chunk)
     total = np.add.reduce(chunk, axis=None)
     if not (math.isfinite(total) or (allow_nan and not np.isinf(chunk).any())):
         raise ValueError(f"{caller}.stream: the {what} hold NaN or infinity.")

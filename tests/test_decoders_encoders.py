@@ -36,7 +36,7 @@ def test_coefficients_solve_the_differential_equation():
     """Integrate theta m' = A m + B u as printed, with the input held over each bin."""
     order, theta, rate = 4, 0.3, 50.0
     u = np.array([1.0, -2.0, 0.5, 3.0, 0.0, 1.0])
-    history = LegendreHistory(order, theta, sampling_rate=rate).fit(u[:, None])
+    history = LegendreHistory(order, theta, start="mean", sampling_rate=rate).fit(u[:, None])
     a, b = np.zeros((order, order)), np.zeros(order)
     for i in range(order):
         b[i] = (2 * i + 1) * (-1) ** i
@@ -75,7 +75,7 @@ def test_the_window_can_be_read_back(spikes):
 
 def test_a_constant_fills_the_first_coefficient_only():
     x = np.full((50, 2), 3.0)
-    m = LegendreHistory(sampling_rate=100.0).fit(x).transform(x)
+    m = LegendreHistory(start="mean", sampling_rate=100.0).fit(x).transform(x)
     np.testing.assert_allclose(m[:, :2], 3.0)
     np.testing.assert_allclose(m[:, 2:], 0.0, atol=1e-9)
 
@@ -93,7 +93,9 @@ def test_six_coefficients_decode_nearly_as_well_as_twenty_lags(spikes):
     lags = np.arange(20)
     kernel = lags * np.exp(-lags / 3.0)
     y = np.array([np.convolve(row, kernel)[:300] for row in spikes.values]).T
-    legendre = make_pipeline(LegendreHistory(6, 0.2), WienerRegressor(1)).fit(spikes, y)
+    legendre = make_pipeline(LegendreHistory(6, 0.2, start="mean"), WienerRegressor(1)).fit(
+        spikes, y
+    )
     laid_out = WienerRegressor(20).fit(spikes, y)
     assert legendre.score(spikes, y) > laid_out.score(spikes, y) - 0.05
 

@@ -50,7 +50,7 @@ def lag_by_hand(x, n_lags, before):
 
 def test_windows_equal_those_of_a_loop(recording):
     x, _ = recording
-    out = LagWindow(4).fit_transform(x)
+    out = LagWindow(4, start="mean").fit_transform(x)
     np.testing.assert_allclose(out, lag_by_hand(x.values.T, 4, x.values.mean(1)))
     assert out["unit"].values.tolist() == list("abcdef") * 4
     np.testing.assert_allclose(out["lag"], np.repeat([0, 0.02, 0.04, 0.06], 6))
@@ -150,7 +150,7 @@ def test_it_joins_a_pipeline_a_grid_search_and_cross_validation(recording):
     assert (scores > 0).all()
     search = GridSearchCV(WienerRegressor(), {"n_lags": [1, 3]}, cv=KFold(3)).fit(x, y)
     assert search.best_params_ == {"n_lags": 3}
-    lags = LagWindow(3).fit(x)
+    lags = LagWindow(3, start="mean").fit(x)
     same = make_pipeline(lags, Ridge(1.0).fit(lags.transform(x).values[2:], y.values[2:]))
     ours = WienerRegressor(3, alpha=1.0).fit(x, y)
     np.testing.assert_allclose(same.predict(x), ours.predict(x), atol=1e-8)

@@ -24,7 +24,7 @@ def recording():
     "estimator",
     [
         make_pipeline(LegendreHistory(window=0.2), WienerRegressor(1)),
-        make_pipeline(LagWindow(3), StandardScaler(), Ridge()),
+        make_pipeline(LagWindow(3, start="mean"), StandardScaler(), Ridge()),
         SmoothedRegressor(
             make_pipeline(LegendreHistory(window=0.2), WienerRegressor(1)), FIRSmoother(8)
         ),

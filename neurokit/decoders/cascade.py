@@ -100,7 +100,7 @@ class WienerCascadeRegressor(TimeRegressor):
         -------
         self
         """
-        rows = series(self, X, reset=True)
+        rows = series(self, X, reset=True, past=True)
         truth = target(self, y, rows)
         if self.degree < 1:
             raise ValueError(
@@ -140,7 +140,7 @@ class WienerCascadeRegressor(TimeRegressor):
         check_is_fitted(self)
         if is_lazy(X):
             return send_lazily(self, "predict", X)
-        rows = series(self, X, reset=False)
+        rows = series(self, X, reset=False, past=True)
         return self._label(rows, self._bend(self.linear_._predict(rows)))
 
     def stream(self) -> "_Stream":

@@ -112,7 +112,7 @@ class KalmanRegressor(TimeRegressor):
         -------
         self
         """
-        rows = series(self, X, reset=True)
+        rows = series(self, X, reset=True, past=True)
         rows, truth = leave_unknown_out(rows, target(self, y, rows))
         self._check(self.process_scale)
         self._keep_plan()
@@ -134,7 +134,7 @@ class KalmanRegressor(TimeRegressor):
         """
         if not hasattr(self, "transition_"):
             return self.fit(X, y)
-        rows = series(self, X, reset=False)
+        rows = series(self, X, reset=False, past=True)
         rows, truth = leave_unknown_out(rows, target(self, y, rows))
         self._check(self.process_scale_)
         truth = match_outputs(self, truth, len(self.intercept_))
@@ -156,7 +156,7 @@ class KalmanRegressor(TimeRegressor):
         check_is_fitted(self)
         if is_lazy(X):
             return send_lazily(self, "predict", X)
-        rows = series(self, X, reset=False)
+        rows = series(self, X, reset=False, past=True)
         out = np.empty((len(rows.values), len(self.intercept_)))
         for run in rows.runs:
             out[run] = self.stream().push(rows.values[run])
@@ -189,7 +189,7 @@ class KalmanRegressor(TimeRegressor):
             One product with the counts, and two small ones with the state.
         """
         check_is_fitted(self)
-        rows = series(self, X, reset=False)
+        rows = series(self, X, reset=False, past=True)
         n_outputs = len(self.intercept_)
         small = 2 * n_outputs**2
         operations = count_products(self.evidence_[:, None], rows.values, rows.runs, small)

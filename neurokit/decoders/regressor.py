@@ -12,14 +12,20 @@ from neurokit.inputs.targets import Target
 from neurokit.metrics.regression import decoding_r2
 from neurokit.persistence import Saveable
 from neurokit.recording.labels import in_order_of
-from neurokit.types import Floats, Recording, Targets
+from neurokit.types import Doubles, Floats, Recording, Targets
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
 
 
 class TimeRegressor(Saveable, RegressorMixin, BaseEstimator):
-    """Base of the regressors that predict behaviour at every time step."""
+    """Base of the regressors that predict behaviour at every time step.
+
+    X may be a history. Rows that begin a stretch and hold NaN, where its past is not known, are
+    not learnt from; in predictions the mean over the other rows, ``past_mean_``, stands there.
+    """
+
+    past_mean_: Doubles | None = None  # in files written before there was one
 
     def score(self, X: Recording, y: Targets, sample_weight: None = None) -> float:
         """Return the mean R2 over outputs, in real time: no prediction is moved back.

@@ -78,7 +78,7 @@ class SmoothedRegressor(TimeRegressor):
         -------
         self
         """
-        rows = series(self, X, reset=True)
+        rows = series(self, X, reset=True, past=True)
         truth = target(self, y, rows)
         if not 2 <= self.n_blocks <= len(rows.values):
             raise ValueError(
@@ -115,7 +115,7 @@ class SmoothedRegressor(TimeRegressor):
         check_is_fitted(self)
         if is_lazy(X):
             return send_lazily(self, "predict", X)
-        rows = series(self, X, reset=False)
+        rows = series(self, X, reset=False, past=True)
         decoded = self.decoder_.predict(X)
         if not self.flat_:
             return self.smoother_.transform(decoded)
@@ -156,7 +156,12 @@ def _on_a_clock(estimator: SmoothedRegressor, rows: Series) -> xr.DataArray:
         params = estimator.get_params().items()
         rates = [value for name, value in params if name.endswith("sampling_rate") and value]
         time = np.arange(len(rows.values)) / (rates[0] if rates else 1.0)
-        return xr.DataArray(rows.values, dims=("time", "unit"), coords={"time": time})
+        values = (
+            rows.values
+            if rows.known is None
+            else np.where(rows.known[:, None], rows.values, np.nan)
+        )
+        return xr.DataArray(values, dims=("time", "unit"), coords={"time": time})
     if "trial" in rows.source.dims:
         raise ValueError(
             "SmoothedRegressor takes one recording with dims (unit, time), got trials; fit decoder"

@@ -111,7 +111,7 @@ class WienerRegressor(TimeRegressor):
         -------
         self
         """
-        rows = series(self, X, reset=True)
+        rows = series(self, X, reset=True, past=True)
         rows, truth = leave_unknown_out(rows, target(self, y, rows))
         self._check()
         self._remember_target(truth)
@@ -150,7 +150,7 @@ class WienerRegressor(TimeRegressor):
         """
         if not hasattr(self, "coef_"):
             return self.fit(X, y)
-        rows = series(self, X, reset=False)
+        rows = series(self, X, reset=False, past=True)
         rows, truth = leave_unknown_out(rows, target(self, y, rows))
         self._check_memory()
         truth = match_outputs(self, truth, len(self.intercept_))
@@ -173,7 +173,7 @@ class WienerRegressor(TimeRegressor):
         check_is_fitted(self)
         if is_lazy(X):
             return send_lazily(self, "predict", X)
-        rows = series(self, X, reset=False)
+        rows = series(self, X, reset=False, past=True)
         return self._label(rows, self._predict(rows))
 
     def stream(self) -> "_Stream":
@@ -203,7 +203,7 @@ class WienerRegressor(TimeRegressor):
             Products with counts; steps that see nothing but 0 and 1 cost additions.
         """
         check_is_fitted(self)
-        rows = series(self, X, reset=False)
+        rows = series(self, X, reset=False, past=True)
         size = self.coef_.size + self.intercept_.size
         operations = count_products(self.coef_, rows.values, rows.runs)
         sparsity = float((self.coef_ == 0).mean())

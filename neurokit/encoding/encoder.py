@@ -40,6 +40,7 @@ class LinearEncoder(Saveable, RegressorMixin, BaseEstimator):
     scale: bool
     coef_: Any
     intercept_: Doubles
+    past_mean_: Doubles | None = None  # in files written before there was one
 
     def predict(self, X: Recording) -> Any:
         """Predict the response to every row.
@@ -53,7 +54,7 @@ class LinearEncoder(Saveable, RegressorMixin, BaseEstimator):
         xarray.DataArray of dims (*rows of X, *targets of y), or ndarray
         """
         check_is_fitted(self)
-        rows = samples(self, X, reset=False)
+        rows = samples(self, X, reset=False, past=True)
         return label_rows(self._predict(rows.values), rows, self.shape_, self.targets_)
 
     def score(
@@ -140,8 +141,14 @@ class LinearEncoder(Saveable, RegressorMixin, BaseEstimator):
     ) -> tuple[Samples, Responses, Doubles, Folds]:
         """Read X and y; return them, the spread of the columns, and the folds."""
         X, y, groups = select_known(X, y, groups)
-        rows = samples(self, X, reset=True)
+        rows = samples(self, X, reset=True, past=True)
         truth = responses(self, y, rows, what=_WHAT)
+        if rows.known is not None and not rows.known.all():
+            raise ValueError(
+                f"{type(self).__name__}: Input X contains NaN where trials begin; leave those"
+                " times out of X and y, as with X.isel(time=slice(n_lags - 1, None)), or give the"
+                " history start='mean'."
+            )
         self.shape_, self.targets_ = truth.shape, truth.labels
         spread = rows.values.std(0) if self.scale else np.ones(rows.values.shape[1])
         return rows, truth, np.where(spread > 0, spread, 1.0), self._fold(rows, truth, groups)
@@ -197,7 +204,7 @@ class LinearEncoder(Saveable, RegressorMixin, BaseEstimator):
 
     def _compare(self, X: Recording, y: Targets) -> tuple[Samples, Responses, Doubles]:
         check_is_fitted(self)
-        rows = samples(self, X, reset=False)
+        rows = samples(self, X, reset=False, past=True)
         truth = responses(self, self._in_order(y), rows, what=_WHAT)
         if truth.values.shape[1] != len(self.intercept_):
             raise ValueError(

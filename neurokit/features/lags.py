@@ -8,8 +8,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from neurokit.inputs.chunks import ChunkLabels
+from neurokit.inputs.gaps import check_start
 from neurokit.inputs.lazily import first_samples, is_lazy, mean_and_spread, send_lazily
-from neurokit.inputs.past import mark_known
 from neurokit.inputs.series import Series, series
 from neurokit.metrics.cost import NOTHING, Cost, Part
 from neurokit.persistence import Saveable
@@ -22,11 +22,9 @@ class LagWindow(Saveable, TransformerMixin, BaseEstimator):
 
     Each row of the output holds the present bin of all units, then the one before, and so on: a
     causal window. Histories do not reach across a jump of the clock or into another trial. Bins
-    before a stretch begins are unknown; they stand at the unit's mean over the training data. Rows
-    that hold such bins should not be learnt from: labelled output marks the others by the
-    coordinate ``past_known``, and neurokit's regressors along time learn from these alone. For
-    other regressors take ``out[out["past_known"]]`` in ``fit``; of a plain array leave out the
-    first ``n_lags_ - 1`` rows.
+    before a stretch begins are unknown, and NaN. neurokit's regressors along time and encoding
+    models do not learn from rows that hold such, and predict there from the mean of their columns.
+    Regressors of scikit-learn refuse NaN: give them ``out.dropna("time")``, or ``start="mean"``.
 
     Parameters
     ----------
@@ -34,6 +32,9 @@ class LagWindow(Saveable, TransformerMixin, BaseEstimator):
         Bins in the window, the present one included.
     window : float, optional
         Length of the window in seconds; given, it takes the place of ``n_lags``.
+    start : {"nan", "mean"}, default="nan"
+        What stands for bins before a stretch: NaN, or each unit's mean over the training data, as
+        if that had been observed.
     sampling_rate : float, optional
         In Hz; needed for plain arrays with ``window``.
 
@@ -42,6 +43,8 @@ class LagWindow(Saveable, TransformerMixin, BaseEstimator):
     n_lags_ : int
     mean_ : ndarray of shape (n_units,)
         Mean of every unit over the training data.
+    start_ : str
+        What ``fit`` was given.
     n_features_in_ : int
     channels_ : list
         Names of the units, where they had names.
@@ -49,7 +52,7 @@ class LagWindow(Saveable, TransformerMixin, BaseEstimator):
     Raises
     ------
     ValueError
-        If the window is shorter than one bin.
+        If the window is shorter than one bin, or ``start`` another word.
 
     Examples
     --------
@@ -59,18 +62,22 @@ class LagWindow(Saveable, TransformerMixin, BaseEstimator):
     >>> lagged.dims, lagged["lag"].values.tolist()
     (('time', 'feature'), [0.0, 0.05])
     >>> lagged.values.tolist()
-    [[1.0, 2.5], [2.0, 1.0], [3.0, 2.0], [4.0, 3.0]]
+    [[1.0, nan], [2.0, 1.0], [3.0, 2.0], [4.0, 3.0]]
     """
+
+    start_ = "mean"  # in files written before there was a choice
 
     def __init__(
         self,
         n_lags: int = 10,
         *,
         window: float | None = None,
+        start: str = "nan",
         sampling_rate: float | None = None,
     ) -> None:
         self.n_lags = n_lags
         self.window = window
+        self.start = start
         self.sampling_rate = sampling_rate
 
     def fit(self, X: Recording, y: object = None) -> Self:
@@ -87,7 +94,9 @@ class LagWindow(Saveable, TransformerMixin, BaseEstimator):
         self
         """
         rows = series(self, first_samples(X), reset=True)
+        check_start(self)
         self.n_lags_ = count_lags(self, rows.sampling_rate)
+        self.start_ = self.start
         self.mean_, _ = mean_and_spread(self, X, rows.values)
         return self
 
@@ -106,15 +115,13 @@ class LagWindow(Saveable, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         if is_lazy(X):
-            return mark_known(send_lazily(self, "transform", X), X, self.n_lags_ - 1)
+            return send_lazily(self, "transform", X)
         rows = series(self, X, reset=False)
         out = np.empty((len(rows.values), self.n_lags_ * rows.values.shape[1]), rows.values.dtype)
         for run in rows.runs:
-            out[run] = _windows(rows.values[run], self.n_lags_, self.mean_)
+            out[run] = _windows(rows.values[run], self.n_lags_, self._before())
         labelled = rows.label(out, "feature", None)
-        if rows.source is None:
-            return labelled
-        return mark_known(self._name(labelled, rows), rows.source, self.n_lags_ - 1)
+        return labelled if rows.source is None else self._name(labelled, rows)
 
     def stream(self) -> "_Stream":
         """Begin a live recording.
@@ -126,7 +133,7 @@ class LagWindow(Saveable, TransformerMixin, BaseEstimator):
             those of `transform`. ``flush()`` returns no more.
         """
         check_is_fitted(self)
-        stream = _Stream(self.n_lags_, self.mean_)
+        stream = _Stream(self.n_lags_, self._before())
         stream.labels = ChunkLabels.of_fit(self)
         return stream
 
@@ -161,6 +168,10 @@ class LagWindow(Saveable, TransformerMixin, BaseEstimator):
         units = getattr(self, "channels_", None) or list(range(self.n_features_in_))
         names = [f"{unit}@{lag}" for lag in range(self.n_lags_) for unit in units]
         return np.array(names, dtype=object)
+
+    def _before(self) -> Floats:
+        """Return what stands for bins before a stretch."""
+        return self.mean_ if self.start_ == "mean" else np.full_like(self.mean_, np.nan)
 
     def _name(self, out: xr.DataArray, rows: Series) -> xr.DataArray:
         n_units = self.n_features_in_
@@ -210,10 +221,10 @@ class _Stream:
 
     labels: ChunkLabels | None = None  # of what fit has seen
 
-    def __init__(self, n_lags: int, mean: Floats) -> None:
-        self._n_lags, self._n_units = n_lags, len(mean)
-        self._n_features = n_lags * len(mean)
-        self._history = History(np.tile(mean, (n_lags - 1, 1)))
+    def __init__(self, n_lags: int, before: Floats) -> None:
+        self._n_lags, self._n_units = n_lags, len(before)
+        self._n_features = n_lags * len(before)
+        self._history = History(np.tile(before, (n_lags - 1, 1)))
 
     def push(self, chunk: Floats) -> Floats:
         chunk = check_chunk("LagWindow", chunk, self._n_units, labels=self.labels)

@@ -10,8 +10,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from neurokit.inputs.chunks import ChunkLabels
+from neurokit.inputs.gaps import check_start
 from neurokit.inputs.lazily import first_samples, is_lazy, mean_and_spread, send_lazily
-from neurokit.inputs.past import mark_known
 from neurokit.inputs.rates import require_rate
 from neurokit.inputs.series import Series, series
 from neurokit.metrics.cost import Cost, multiply
@@ -30,9 +30,10 @@ class LegendreHistory(Saveable, TransformerMixin, BaseEstimator):
     held over each bin: memory of the window ``theta`` in ``order`` numbers, bin by bin, live.
     `reconstruct` turns them back into the window.
 
-    Before a stretch begins, a unit is taken to have stood at its mean over the training data. Rows
-    whose window reaches there should not be learnt from: labelled output marks the others by the
-    coordinate ``past_known``, and neurokit's regressors along time learn from these alone.
+    Rows whose window reaches before the beginning of a stretch are unknown, and NaN. neurokit's
+    regressors along time and encoding models do not learn from them, and predict there from the
+    mean of their columns. Regressors of scikit-learn refuse NaN: give them ``out.dropna("time")``,
+    or ``start="mean"``, as where stretches are as short as the window.
 
     Parameters
     ----------
@@ -40,6 +41,9 @@ class LegendreHistory(Saveable, TransformerMixin, BaseEstimator):
         Coefficients per unit.
     window : float, default=0.2
         Length of the window in seconds.
+    start : {"nan", "mean"}, default="nan"
+        What a window says that is not full yet: NaN; or what it would if each unit had stood at
+        its mean over the training data, as if that had been observed.
     sampling_rate : float, optional
         In Hz; needed for plain arrays.
 
@@ -48,7 +52,7 @@ class LegendreHistory(Saveable, TransformerMixin, BaseEstimator):
     transition_ : ndarray of shape (order, order)
     input_ : ndarray of shape (order,)
         One step of the system: ``m(t) = transition_ @ m(t-1) + input_ * u(t)``.
-    order_, window_
+    order_, window_, start_
         What ``fit`` was given.
     mean_ : ndarray of shape (n_units,)
     sampling_rate_ : float
@@ -59,7 +63,7 @@ class LegendreHistory(Saveable, TransformerMixin, BaseEstimator):
     Raises
     ------
     ValueError
-        If the order is less than 1, or the window shorter than a bin.
+        If the order is less than 1, the window shorter than a bin, or ``start`` another word.
 
     References
     ----------
@@ -77,11 +81,19 @@ class LegendreHistory(Saveable, TransformerMixin, BaseEstimator):
     True
     """
 
+    start_ = "mean"  # in files written before there was a choice
+
     def __init__(
-        self, order: int = 6, window: float = 0.2, *, sampling_rate: float | None = None
+        self,
+        order: int = 6,
+        window: float = 0.2,
+        *,
+        start: str = "nan",
+        sampling_rate: float | None = None,
     ) -> None:
         self.order = order
         self.window = window
+        self.start = start
         self.sampling_rate = sampling_rate
 
     def fit(self, X: Recording, y: object = None) -> Self:
@@ -104,7 +116,9 @@ class LegendreHistory(Saveable, TransformerMixin, BaseEstimator):
                 "LegendreHistory: order must be at least 1 and window at least one bin of"
                 f" {1 / rate:g} s, got {self.order!r} and {self.window!r}."
             )
+        check_start(self)
         self._keep_plan()
+        self.start_ = self.start
         i = np.arange(self.order)
         above = i[:, None] < i[None, :]
         a = (2 * i + 1)[:, None] * np.where(above, -1.0, (-1.0) ** (i[:, None] - i + 1))
@@ -137,17 +151,14 @@ class LegendreHistory(Saveable, TransformerMixin, BaseEstimator):
             ``order``.
         """
         check_is_fitted(self)
-        n_past = math.ceil(self.window_ * self.sampling_rate_ - 1e-6) - 1
         if is_lazy(X):
-            return mark_known(send_lazily(self, "transform", X), X, n_past)
+            return send_lazily(self, "transform", X)
         rows = series(self, X, reset=False)
         out = np.empty((len(rows.values), self.order_ * rows.values.shape[1]))
         for run in rows.runs:
             out[run] = self.stream().push(rows.values[run])
         labelled = rows.label(out, "feature", None)
-        if rows.source is None:
-            return labelled
-        return mark_known(self._name(labelled, rows), rows.source, n_past)
+        return labelled if rows.source is None else self._name(labelled, rows)
 
     def reconstruct(self, coefficients: Any, back: Any) -> Floats:
         """Return what the coefficients say of the past.
@@ -179,7 +190,9 @@ class LegendreHistory(Saveable, TransformerMixin, BaseEstimator):
             those of `transform`. ``flush()`` returns no more.
         """
         check_is_fitted(self)
-        stream = _Stream(self.transition_, self.input_, self.mean_)
+        n_past = math.ceil(self.window_ * self.sampling_rate_ - 1e-6) - 1
+        n_unknown = n_past if self.start_ == "nan" else 0
+        stream = _Stream(self.transition_, self.input_, self.mean_, n_unknown)
         stream.labels = ChunkLabels.of_fit(self)
         return stream
 
@@ -232,11 +245,12 @@ class _Stream:
 
     labels: ChunkLabels | None = None  # of what fit has seen
 
-    def __init__(self, transition: Floats, inward: Floats, mean: Floats) -> None:
+    def __init__(self, transition: Floats, inward: Floats, mean: Floats, n_unknown: int) -> None:
         self._transition, self._input = transition, inward[:, None]
         constant = np.zeros((len(inward), 1))
         constant[0] = 1.0  # a unit that always stood at its mean
         self._state = constant * mean
+        self._unknown = n_unknown  # rows to come whose window is not full
 
     def push(self, chunk: Floats) -> Floats:
         chunk = check_chunk("LegendreHistory", chunk, self._state.shape[1], labels=self.labels)
@@ -244,6 +258,8 @@ class _Stream:
         for t, row in enumerate(chunk):
             self._state = self._transition @ self._state + self._input * row
             out[t] = self._state
+        out[: self._unknown] = np.nan
+        self._unknown = max(self._unknown - len(chunk), 0)
         return out.reshape(len(chunk), self._state.size)
 
     def flush(self) -> Floats:

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from sklearn.base import BaseEstimator
 
+from neurokit.inputs.gaps import count_unknown
 from neurokit.inputs.labels import name_of
 from neurokit.inputs.rates import TOLERANCE
 from neurokit.recording.clock import SampleIndex
@@ -31,6 +32,8 @@ class ChunkLabels:
         The unit.
     rate : float, optional
         In Hz.
+    past_mean : ndarray of shape (n_columns,), optional
+        What stands for NaN in the first rows.
 
     Examples
     --------
@@ -49,9 +52,12 @@ class ChunkLabels:
         left_out: Sequence[Any] = (),
         quantity: str | list[str] | None = None,
         rate: float | None = None,
+        past_mean: Doubles | None = None,
     ) -> None:
         self._name, self._channels, self._left_out = name, channels, left_out
         self._quantity, self._rate = quantity, rate
+        self._past_mean = past_mean  # None once a row came whose past is known
+        self._unknown = 0  # NaN in the row before
         self._begun: float | None = None  # time of the first chunk
         self._next = 0.0  # when the next should begin
 
@@ -64,6 +70,7 @@ class ChunkLabels:
             getattr(estimator, "left_out_", ()),
             getattr(estimator, "quantity_", None),
             getattr(estimator, "sampling_rate_", None),
+            getattr(estimator, "past_mean_", None),
         )
 
     @classmethod
@@ -127,6 +134,23 @@ class ChunkLabels:
                 " taken as if nothing were missing; begin a new stream after a jump.",
                 stacklevel=2,
             )
+
+    def fill(self, chunk: Doubles) -> Doubles:
+        """Put the means of ``fit`` where the first rows of a stream hold NaN.
+
+        Parameters
+        ----------
+        chunk : ndarray of shape (n_times, n_columns)
+        """
+        if self._past_mean is None or not len(chunk):
+            return chunk
+        counts, mean = count_unknown(chunk), self._past_mean
+        if counts is None or (np.diff(counts, prepend=self._unknown or counts[0]) > 0).any():
+            return chunk  # to be refused
+        self._unknown = int(counts[-1])
+        if not self._unknown:
+            self._past_mean = None
+        return np.where(np.isnan(chunk), mean, chunk) if counts[0] else chunk
 
     def _match_channels(self, chunk: xr.DataArray, space: str) -> xr.DataArray:
         known = self._channels

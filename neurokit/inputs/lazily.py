@@ -283,8 +283,7 @@ def _send(estimator: BaseEstimator, rows: DaskArray) -> DaskArray:
 
 def _advance(stream: Any, block: Floats) -> tuple[Any, Floats]:
     """Return the stream after a block, and what it gave; the stream before is left as it was."""
-    _refuse_gaps(block)
-    stream = copy.deepcopy(stream)
+    stream = copy.deepcopy(stream)  # which refuses NaN, but where a history begins
     return stream, stream.push(block)
 
 

@@ -7,6 +7,7 @@ import xarray as xr
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, check_consistent_length, validate_data
 
+from neurokit.inputs.gaps import fill_past
 from neurokit.inputs.labels import (
     SPACES,
     check_values,
@@ -19,6 +20,7 @@ from neurokit.inputs.labels import (
 from neurokit.inputs.matching import match_labels
 from neurokit.inputs.rates import given_rate, match_rate, rate_of
 from neurokit.inputs.targets import check_same_clock, require_y
+from neurokit.recording.rate import contiguous_runs
 from neurokit.types import Recording, Targets
 
 
@@ -28,6 +30,7 @@ class Samples(NamedTuple):
     values: np.ndarray  # (n_rows, n_features)
     source: xr.DataArray | None  # the labelled input, dims (*rows, space); None if plain
     dims: tuple[str, ...]  # of the rows: stimuli or trials, or time, or trials and time
+    known: np.ndarray | None = None  # rows whose past is known, where one was asked for
 
     def coordinate(self, name: str) -> np.ndarray | None:
         """Values of a coordinate such as ``stimulus`` for each row; None where there is none."""
@@ -55,7 +58,14 @@ class Responses(NamedTuple):
     labels: xr.Dataset  # coordinates of the targets, dims in order as attribute "dims"
 
 
-def samples(estimator: BaseEstimator, X: Recording, *, reset: bool) -> Samples:
+def samples(
+    estimator: BaseEstimator,
+    X: Recording,
+    *,
+    reset: bool,
+    past: bool = False,
+    allow_nan: bool = False,
+) -> Samples:
     """Read ``X`` as rows of features.
 
     Parameters
@@ -68,6 +78,8 @@ def samples(estimator: BaseEstimator, X: Recording, *, reset: bool) -> Samples:
         n_features).
     reset : bool
         True in ``fit``: what is seen is remembered. False elsewhere: it is compared.
+    past, allow_nan : bool, default=False
+        As in `neurokit.inputs.series.series`.
 
     Returns
     -------
@@ -80,7 +92,13 @@ def samples(estimator: BaseEstimator, X: Recording, *, reset: bool) -> Samples:
         has seen.
     """
     X = labelled_or_plain(X)
+    if past:
+        rows_ = samples(estimator, X, reset=reset, allow_nan=True)
+        found = fill_past(estimator, rows_.values, _stretches(rows_), reset=reset)
+        if found is not None:
+            return rows_._replace(values=found[0], known=found[1])
     options: dict[str, Any] = {"reset": reset, "dtype": np.float64}
+    options["ensure_all_finite"] = "allow-nan" if allow_nan else True
     if not isinstance(X, xr.DataArray):
         values = validate_data(estimator, X, **options)
         remember_channels(estimator, None, reset=reset)
@@ -105,6 +123,17 @@ def samples(estimator: BaseEstimator, X: Recording, *, reset: bool) -> Samples:
     values = check_values(estimator, X, flat, **options)
     match_rate(estimator, rate_of(estimator, X, reset=reset), reset=reset)
     return Samples(values, X, rows)
+
+
+def _stretches(rows: Samples) -> list[slice]:
+    """Return the rows that follow each other in time."""
+    n = len(rows.values)
+    if rows.source is None:
+        return [slice(0, n)]
+    if "time" not in rows.dims:
+        return [slice(k, k + 1) for k in range(n)]
+    within, size = contiguous_runs(rows.source), rows.source.sizes["time"]
+    return [slice(s + run.start, s + run.stop) for s in range(0, n, size) for run in within]
 
 
 def responses(

@@ -8,6 +8,7 @@ import xarray as xr
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
+from neurokit.inputs.gaps import fill_past
 from neurokit.inputs.labels import (
     check_values,
     find_space,
@@ -29,6 +30,7 @@ class Series(NamedTuple):
     sampling_rate: float | None  # Hz
     source: xr.DataArray | None  # the labelled input, dims ([trial,] time, space)
     space: str
+    known: np.ndarray | None = None  # rows whose past is known, where one was asked for
 
     def label(self, rows: np.ndarray, dim: str, names: Sequence[Any] | None) -> Any:
         """Give rows made from ``values`` the labels of the input; plain input, plain output.
@@ -55,7 +57,12 @@ class Series(NamedTuple):
 
 
 def series(
-    estimator: BaseEstimator, X: Recording, *, reset: bool, allow_nan: bool = False
+    estimator: BaseEstimator,
+    X: Recording,
+    *,
+    reset: bool,
+    allow_nan: bool = False,
+    past: bool = False,
 ) -> Series:
     """Read ``X`` as rows along time.
 
@@ -71,6 +78,9 @@ def series(
         True in ``fit``: what is seen is remembered. False elsewhere: it is compared.
     allow_nan : bool, default=False
         NaN stands for a sample that is missing, and passes; infinity never does.
+    past : bool, default=False
+        X may be a history: NaN in the first rows of a stretch stand for a past that is not known.
+        The mean over the rows of ``fit`` is put there, and ``known`` tells the others.
 
     Returns
     -------
@@ -82,6 +92,11 @@ def series(
         If ``X`` is of another kind or shape, holds NaN or infinity, or does not fit what ``fit``
         has seen.
     """
+    if past:
+        rows = series(estimator, X, reset=reset, allow_nan=True)
+        found = fill_past(estimator, rows.values, rows.runs, reset=reset)
+        if found is not None:
+            return rows._replace(values=found[0], known=found[1])
     finite: Any = "allow-nan" if allow_nan else True
     X = labelled_or_plain(X)
     if not isinstance(X, xr.DataArray):

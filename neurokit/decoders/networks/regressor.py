@@ -82,7 +82,7 @@ class NetworkRegressor(TimeRegressor):
         import_torch(type(self).__name__)
         from neurokit.nn.draws import seeded
 
-        rows = series(self, X, reset=True)
+        rows = series(self, X, reset=True, past=True)
         rows, truth = leave_unknown_out(rows, target(self, y, rows))
         self.sampling_rate_ = require_rate(self, rows.sampling_rate or self.sampling_rate)
         self._keep_plan()
@@ -113,7 +113,7 @@ class NetworkRegressor(TimeRegressor):
         """
         if not hasattr(self, "module_"):
             return self.fit(X, y)
-        rows = series(self, X, reset=False)
+        rows = series(self, X, reset=False, past=True)
         rows, truth = leave_unknown_out(rows, target(self, y, rows))
         truth = match_outputs(self, truth, len(self.target_mean_))
         trainer = slow_down(self.trainer or self.make_trainer())
@@ -134,7 +134,7 @@ class NetworkRegressor(TimeRegressor):
         check_is_fitted(self)
         if is_lazy(X):
             return send_lazily(self, "predict", X)
-        rows = series(self, X, reset=False)
+        rows = series(self, X, reset=False, past=True)
         out = np.empty((len(rows.values), len(self.target_mean_)))
         for run in rows.runs:  # the state never crosses a jump of the clock
             self.stream().push(rows.values[run], out=out[run])
@@ -192,7 +192,7 @@ class NetworkRegressor(TimeRegressor):
         round_weights(twin.module_, dtype)
         twin.dtype_ = dtype
         if X is not None:
-            rows = series(self, X, reset=False)
+            rows = series(self, X, reset=False, past=True)
             stretches = (rows.values[run].astype(np.float64) for run in rows.runs)
             twin.activation_steps_ = find_steps(twin._layers, stretches, dtype)
         return twin
@@ -273,7 +273,7 @@ class NetworkRegressor(TimeRegressor):
         import torch
 
         check_is_fitted(self)
-        rows = series(self, X, reset=False)
+        rows = series(self, X, reset=False, past=True)
         module, anew = self.module_, self._begins_anew
 
         def run() -> int:
