@@ -1,7 +1,5 @@
 """NaN at the beginning of a stretch: what a history does not know, since nobody recorded it."""
 
-from typing import Any
-
 import numpy as np
 from sklearn.base import BaseEstimator
 
@@ -43,7 +41,7 @@ def unknown_beginnings(values: Floats, runs: list[slice]) -> Flags | None:
 
 
 def fill_past(
-    estimator: Any, values: Floats, runs: list[slice], *, reset: bool
+    estimator: BaseEstimator, values: Floats, runs: list[slice], *, reset: bool
 ) -> tuple[Floats, Flags] | None:
     """Put the mean of its column where the past is not known, and tell the rows where it is.
 
