@@ -9,6 +9,7 @@ import pytest
 
 os.environ.setdefault("MPLBACKEND", "agg")  # no windows
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # one worker per core already
+os.environ.setdefault("MNE_USE_NUMBA", "false")  # its loops are compiled anew in every run
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Every file of the torture set is read as a reference reads it, or refused in one sentence."""
 
 import csv
+import functools
 import re
 import warnings
 from pathlib import Path
@@ -49,6 +50,7 @@ def torture(data):
     return data / "format_torture"
 
 
+@functools.cache  # some take seconds, and are asked about by several tests
 def door(path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

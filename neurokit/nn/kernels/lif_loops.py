@@ -22,12 +22,20 @@ from neurokit.nn.kernels.products import (
 CHUNK = 1024  # columns
 # "contract" alone (fused multiply-add): NaN keeps its meaning and sums keep their order.
 _FAST = {"contract"}
+# Called by other loops alone: a door for Python would take a seventh of the compilation.
+_INSIDE = {
+    "cache": True,
+    "fastmath": _FAST,
+    "error_model": "numpy",
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
 
 # The firing functions, numbered as in neurokit.nn.neurons.
 SUPERSPIKE, ATAN, SIGMOID, SOFT, INTEGER, IDENTITY = range(6)
 
 
-@njit(cache=True, fastmath=_FAST, error_model="numpy")
+@njit(**_INSIDE)
 def _fire(h, threshold, scale, top, mode, s):
     """Write the spikes of one row of potentials; NaN in, NaN out."""
     one = h.dtype.type(1)
@@ -47,7 +55,7 @@ def _fire(h, threshold, scale, top, mode, s):
             s[n] = one if h[n] >= threshold[n] else (zero if h[n] < threshold[n] else h[n])
 
 
-@njit(cache=True, fastmath=_FAST, error_model="numpy")
+@njit(**_INSIDE)
 def _slope(h, threshold, s, scale, top, mode, g):
     """Write the (surrogate) derivative of the spikes with respect to the potential."""
     one = h.dtype.type(1)
@@ -79,21 +87,21 @@ def _slope(h, threshold, s, scale, top, mode, g):
             g[n] = one
 
 
-@njit(cache=True, fastmath=_FAST, error_model="numpy")
+@njit(**_INSIDE)
 def copy_row(row, out):
     # Assigning to a slice would compile the making of an error message: three seconds.
     for n in range(row.size):
         out[n] = row[n]
 
 
-@njit(cache=True, fastmath=_FAST, error_model="numpy")
+@njit(**_INSIDE)
 def _charge(h, v, decay):
     """Turn one row of drive into potentials."""
     for n in range(h.size):
         h[n] = decay[n] * v[n] + h[n]
 
 
-@njit(cache=True, fastmath=_FAST, error_model="numpy")
+@njit(**_INSIDE)
 def _filter(h, i, synaptic):
     """Turn one row of drive into synaptic currents."""
     for n in range(h.size):
@@ -101,7 +109,7 @@ def _filter(h, i, synaptic):
         h[n] = i[n]
 
 
-@njit(cache=True, fastmath=_FAST, error_model="numpy")
+@njit(**_INSIDE)
 def _reset(h, s, threshold, zero, subtract, v):
     """Write the potentials that a row of spikes leaves."""
     for n in range(h.size):
@@ -156,7 +164,7 @@ def forward(
                 _reset(ht, st, threshold[n:m], zero, subtract, vt)
 
 
-@njit(cache=True, fastmath=_FAST, error_model="numpy")
+@njit(**_INSIDE)
 def _carry(h, threshold, s, slope, zero, subtract, attached, carried):
     """Write how much of a potential reaches the next step: d v / d h."""
     one = h.dtype.type(1)
@@ -166,14 +174,14 @@ def _carry(h, threshold, s, slope, zero, subtract, attached, carried):
         carried[n] = one - zero * s[n] - level * slope[n]
 
 
-@njit(cache=True, fastmath=_FAST, error_model="numpy")
+@njit(**_INSIDE)
 def _join(gs, slope, carried, gv, gx):
     """Write the gradient of the potentials, from spikes and from the next step."""
     for n in range(gs.size):
         gx[n] = gs[n] * slope[n] + gv[n] * carried[n]
 
 
-@njit(cache=True, fastmath=_FAST, error_model="numpy")
+@njit(**_INSIDE)
 def _threshold_back(gs, h, threshold, s, slope, gv, zero, subtract, attached, mode, work, out):
     """Add the gradient of the thresholds to `out`."""
     if mode == INTEGER:
@@ -187,26 +195,26 @@ def _threshold_back(gs, h, threshold, s, slope, gv, zero, subtract, attached, mo
         out[n] -= gs[n] * slope[n] + gv[n] * work[n]
 
 
-@njit(cache=True, fastmath=_FAST, error_model="numpy")
+@njit(**_INSIDE)
 def _synaptic_back(after, h, v, decay, out):
     """Add the gradient of the synaptic decays to `out`: the current was ``h - decay v``."""
     for n in range(h.size):
         out[n] += after[n] * (h[n] - decay[n] * v[n])
 
 
-@njit(cache=True, fastmath=_FAST, error_model="numpy")
+@njit(**_INSIDE)
 def _add_scaled(factor, row, out):
     for n in range(row.size):
         out[n] += factor[n] * row[n]
 
 
-@njit(cache=True, fastmath=_FAST, error_model="numpy")
+@njit(**_INSIDE)
 def _scale(factor, row, out):
     for n in range(row.size):
         out[n] = factor[n] * row[n]
 
 
-@njit(cache=True, fastmath=_FAST, error_model="numpy")
+@njit(**_INSIDE)
 def _add(row, out):
     for n in range(row.size):
         out[n] += row[n]
