@@ -110,14 +110,13 @@ class TDCAClassifier(FlickerClassifier):
         self.n_harmonics_ = int(self.n_harmonics)
         self.n_components_, self.shrinkage_ = int(self.n_components), float(self.shrinkage)
 
-    def _projections(self) -> Array | None:
-        """Return the projection on each target's sines, shape (target, time, time)."""
+    def _waves(self) -> Array | None:
+        """Return orthonormal sines of each target, shape (target, time, wave), if they are known."""
         if self.frequencies_ is None:
             return None
-        waves = make_references(
+        return make_references(
             self.frequencies_, self.n_harmonics_, self.sampling_rate_, self.n_times_
         )
-        return waves @ waves.transpose(0, 2, 1)
 
     def _check_trials(self, x: Array, index: NDArray[np.intp]) -> None:
         check_repeats(self, index)
@@ -140,12 +139,16 @@ class TDCAClassifier(FlickerClassifier):
         return rows * n_found * n_times + len(self.classes_) * per_class
 
     def _solve(self, x: Array, index: NDArray[np.intp]) -> Solution:
-        sines = self._projections()
+        waves = self._waves()
         filters, templates = [], []
         for band in x:
             rows = delay_channels(band, self.n_delays_)
-            if sines is not None:
-                rows = np.concatenate([rows, rows @ sines[index]], axis=-1)
+            if waves is not None:
+                n_times = rows.shape[-1]
+                rows = np.concatenate([rows, rows], axis=-1)
+                for k, wave in enumerate(waves):
+                    own = index == k
+                    rows[own, :, n_times:] = _project(rows[own, :, :n_times], wave)
             found, means = solve_tdca(
                 rows, index, len(self.classes_), self.n_components_, self.shrinkage_
             )
@@ -154,11 +157,18 @@ class TDCAClassifier(FlickerClassifier):
         return {"filters": np.stack(filters), "templates": np.stack(templates)}
 
     def _score(self, solution: Solution, x: Array) -> Array:
-        sines = self._projections()
+        waves = self._waves()
         out = np.empty((*x.shape[:2], len(self.classes_)))
         for b, band in enumerate(x):
             plain = solution["filters"][b].T @ delay_channels(band, self.n_delays_)
             for k, template in enumerate(solution["templates"][b]):
-                rows = plain if sines is None else np.concatenate([plain, plain @ sines[k]], -1)
+                rows = plain
+                if waves is not None:
+                    rows = np.concatenate([plain, _project(plain, waves[k])], axis=-1)
                 out[b, :, k] = correlate(rows, template[None])[:, 0]
         return out
+
+
+def _project(rows: Array, waves: Array) -> Array:
+    """Project rows on the span of few orthonormal waves (time, wave)."""
+    return (rows @ waves) @ waves.T
