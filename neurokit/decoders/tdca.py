@@ -111,7 +111,7 @@ class TDCAClassifier(FlickerClassifier):
         self.n_components_, self.shrinkage_ = int(self.n_components), float(self.shrinkage)
 
     def _waves(self) -> Array | None:
-        """Return orthonormal sines of each target, shape (target, time, wave), if they are known."""
+        """Return the sines of each target, orthonormal, shape (target, time, wave), if known."""
         if self.frequencies_ is None:
             return None
         return make_references(
