@@ -17,25 +17,18 @@ from neurokit.nn.kernels.products import (
     add_product,
     add_sparse_product,
     add_sparse_transposed_product,
+    inside,
 )
 
 CHUNK = 1024  # columns
 # "contract" alone (fused multiply-add): NaN keeps its meaning and sums keep their order.
 _FAST = {"contract"}
-# Called by other loops alone: a door for Python would take a seventh of the compilation.
-_INSIDE = {
-    "cache": True,
-    "fastmath": _FAST,
-    "error_model": "numpy",
-    "no_cpython_wrapper": True,
-    "no_cfunc_wrapper": True,
-}
 
 # The firing functions, numbered as in neurokit.nn.neurons.
 SUPERSPIKE, ATAN, SIGMOID, SOFT, INTEGER, IDENTITY = range(6)
 
 
-@njit(**_INSIDE)
+@inside
 def _fire(h, threshold, scale, top, mode, s):
     """Write the spikes of one row of potentials; NaN in, NaN out."""
     one = h.dtype.type(1)
@@ -55,7 +48,7 @@ def _fire(h, threshold, scale, top, mode, s):
             s[n] = one if h[n] >= threshold[n] else (zero if h[n] < threshold[n] else h[n])
 
 
-@njit(**_INSIDE)
+@inside
 def _slope(h, threshold, s, scale, top, mode, g):
     """Write the (surrogate) derivative of the spikes with respect to the potential."""
     one = h.dtype.type(1)
@@ -87,21 +80,21 @@ def _slope(h, threshold, s, scale, top, mode, g):
             g[n] = one
 
 
-@njit(**_INSIDE)
+@inside
 def copy_row(row, out):
     # Assigning to a slice would compile the making of an error message: three seconds.
     for n in range(row.size):
         out[n] = row[n]
 
 
-@njit(**_INSIDE)
+@inside
 def _charge(h, v, decay):
     """Turn one row of drive into potentials."""
     for n in range(h.size):
         h[n] = decay[n] * v[n] + h[n]
 
 
-@njit(**_INSIDE)
+@inside
 def _filter(h, i, synaptic):
     """Turn one row of drive into synaptic currents."""
     for n in range(h.size):
@@ -109,7 +102,7 @@ def _filter(h, i, synaptic):
         h[n] = i[n]
 
 
-@njit(**_INSIDE)
+@inside
 def _reset(h, s, threshold, zero, subtract, v):
     """Write the potentials that a row of spikes leaves."""
     for n in range(h.size):
@@ -164,7 +157,7 @@ def forward(
                 _reset(ht, st, threshold[n:m], zero, subtract, vt)
 
 
-@njit(**_INSIDE)
+@inside
 def _carry(h, threshold, s, slope, zero, subtract, attached, carried):
     """Write how much of a potential reaches the next step: d v / d h."""
     one = h.dtype.type(1)
@@ -174,14 +167,14 @@ def _carry(h, threshold, s, slope, zero, subtract, attached, carried):
         carried[n] = one - zero * s[n] - level * slope[n]
 
 
-@njit(**_INSIDE)
+@inside
 def _join(gs, slope, carried, gv, gx):
     """Write the gradient of the potentials, from spikes and from the next step."""
     for n in range(gs.size):
         gx[n] = gs[n] * slope[n] + gv[n] * carried[n]
 
 
-@njit(**_INSIDE)
+@inside
 def _threshold_back(gs, h, threshold, s, slope, gv, zero, subtract, attached, mode, work, out):
     """Add the gradient of the thresholds to `out`."""
     if mode == INTEGER:
@@ -195,26 +188,26 @@ def _threshold_back(gs, h, threshold, s, slope, gv, zero, subtract, attached, mo
         out[n] -= gs[n] * slope[n] + gv[n] * work[n]
 
 
-@njit(**_INSIDE)
+@inside
 def _synaptic_back(after, h, v, decay, out):
     """Add the gradient of the synaptic decays to `out`: the current was ``h - decay v``."""
     for n in range(h.size):
         out[n] += after[n] * (h[n] - decay[n] * v[n])
 
 
-@njit(**_INSIDE)
+@inside
 def _add_scaled(factor, row, out):
     for n in range(row.size):
         out[n] += factor[n] * row[n]
 
 
-@njit(**_INSIDE)
+@inside
 def _scale(factor, row, out):
     for n in range(row.size):
         out[n] = factor[n] * row[n]
 
 
-@njit(**_INSIDE)
+@inside
 def _add(row, out):
     for n in range(row.size):
         out[n] += row[n]

@@ -27,15 +27,15 @@ from neurokit.nn.kernels.vectors import (
 )
 
 _FAST = {"contract"}
-# Called by other loops alone: a door for Python would take a seventh of the compilation.
-_INSIDE = {
-    "cache": True,
-    "fastmath": _FAST,
-    "error_model": "numpy",
-    "no_cpython_wrapper": True,
-    "no_cfunc_wrapper": True,
-}
 _SPARSE = 4  # one item in so many: adding a listed one takes about twice as long
+
+
+def inside(function):
+    """Compile a loop that only other loops call: a door for Python takes a seventh of the time."""
+    options = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return njit(  # type: ignore[call-overload]
+        cache=True, fastmath=_FAST, error_model="numpy", **options
+    )(function)
 
 
 def panel_width(dtype):
@@ -57,7 +57,7 @@ def panels(matrix):
     return out.reshape(-1)
 
 
-@njit(**_INSIDE)
+@inside
 def _panel(
     a, a_at, a_row, a_step, b, b_at, b_step, out, out_at, out_row, n_rows, n_columns, n_steps, edge
 ):
@@ -85,7 +85,7 @@ def _panel(
         r += count
 
 
-@njit(**_INSIDE)
+@inside
 def _rest(a, a_at, n_rows, n_steps, b, out, out_at, n_columns, edge, done):
     """Do `add_product` for the panels from number `done` on."""
     width, one = edge.size // ROWS, np.intp(1)
@@ -96,7 +96,7 @@ def _rest(a, a_at, n_rows, n_steps, b, out, out_at, n_columns, edge, done):
         )  # fmt: skip
 
 
-@njit(**_INSIDE)
+@inside
 def _transposed_rest(a, a_at, n_rows, n_steps, b, b_at, out, n_columns, edge, done):
     """Do `add_transposed_product` for the panels from number `done` on."""
     width, one = edge.size // ROWS, np.intp(1)
@@ -125,7 +125,7 @@ def add_transposed_product(a, a_at, n_rows, n_steps, b, b_at, out, n_columns, ed
     _transposed_rest(a, a_at, n_rows, n_steps, b, b_at, out, n_columns, edge, np.intp(0))
 
 
-@njit(**_INSIDE)
+@inside
 def _list(a, a_at, n, edge, listed):
     """List the items of a row that are not zero; return how many there are."""
     lanes = edge.size // (ROWS * VECTORS)
@@ -145,7 +145,7 @@ def _list(a, a_at, n, edge, listed):
     return at
 
 
-@njit(**_INSIDE)
+@inside
 def _sparse(a, a_at, n, edge):
     """Tell whether few of `n` items are not zero; the last part of a vector is not looked at."""
     lanes = edge.size // (ROWS * VECTORS)
