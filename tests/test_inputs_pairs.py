@@ -120,3 +120,17 @@ def test_a_stream_tells_where_its_chunks_leave_time_out(rng, estimator):
     for start in (0, 40, 80):
         chunk = x[:, start : start + 40]
         own.push(neurokit.counts(chunk.values, bin_width=0.02, ids=list("abcd")))
+
+
+def test_what_cannot_be_is_refused_in_a_sentence(rng, tmp_path):
+    with pytest.raises(ValueError, match="label must hold one value for each onset, 2, got 1"):
+        neurokit.events([1.0, 2.0], label=["a"])
+    with pytest.raises(ValueError, match="duration must hold one value for each onset, 2, got 3"):
+        neurokit.events([1.0, 2.0], [0.1, 0.1, 0.1])
+    x = neurokit.signal(np.zeros((3, 1000)), sampling_rate=100)
+    with pytest.raises(ValueError, match=r"resample: 1e\+12 Hz take 120,000 GB, more than this"):
+        neurokit.recording.resample(x, 1e12)
+    path = tmp_path / "sub-1_events.tsv"
+    path.write_text("onset\tduration\ttrial_type\n5\t-1\tleft\n")
+    with pytest.raises(ValueError, match=r"events\.tsv: an event lasts -1 s; durations are 0 or"):
+        neurokit.io.read_events(path)

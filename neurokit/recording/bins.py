@@ -104,7 +104,7 @@ def bin_spikes(
 def check_room(caller: str, n_rows: int, size: int, begin: float, end: float) -> None:
     """Refuse counts that no memory here holds, before they are asked for."""
     needed = 4 * n_rows * size
-    if needed > _memory():
+    if needed > memory_of_machine():
         raise ValueError(
             f"{caller}: {n_rows} times {size} bins from {begin:g} to {end:g} s take"
             f" {needed / 1e9:,.0f} GB, more than this machine has; are the times in seconds? Take"
@@ -112,7 +112,8 @@ def check_room(caller: str, n_rows: int, size: int, begin: float, end: float) ->
         )
 
 
-def _memory() -> int:
+def memory_of_machine() -> int:
+    """Return the bytes of memory that this machine has."""
     try:
         return int(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     except (AttributeError, OSError, ValueError):  # no such question on this system

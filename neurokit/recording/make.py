@@ -250,9 +250,20 @@ def events(
     -------
     pandas.DataFrame
         ``onset``, ``duration``, ``label`` and the rest, in order of onset.
+
+    Raises
+    ------
+    ValueError
+        If a column has another length than ``onset``.
     """
     onset = np.atleast_1d(in_seconds(onset, "events", "onsets"))
     label = np.asarray(label, dtype=object) if not isinstance(label, str) else label
+    for name, column in {"duration": duration, "label": label, **columns}.items():
+        if np.ndim(column) and len(column) != len(onset):  # type: ignore[arg-type]
+            raise ValueError(
+                f"events: {name} must hold one value for each onset, {len(onset)}, got"
+                f" {len(column)}."  # type: ignore[arg-type]
+            )
     table = pd.DataFrame({"onset": onset})
     table["duration"] = np.broadcast_to(in_seconds(duration, "events", "durations"), onset.shape)
     table["label"] = label

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from scipy.signal import resample_poly
 
+from neurokit.recording.bins import memory_of_machine
 from neurokit.recording.blocks import as_floats, chunk_if_on_disk
 from neurokit.recording.clock import SampleIndex, exact, time_coordinates
 from neurokit.recording.rate import clock_of, contiguous_runs, sampling_rate
@@ -42,8 +43,9 @@ def resample(x: xr.DataArray, rate: float | Fraction | None = None) -> xr.DataAr
     Raises
     ------
     ValueError
-        If the rate is not positive, times step back, or a jittered recording is asked for less
-        than nine tenths of its own rate, for which it would have to be filtered first.
+        If the rate is not positive, the result would fit into no memory, times step back, or a
+        jittered recording is asked for less than nine tenths of its own rate, for which it would
+        have to be filtered first.
 
     Examples
     --------
@@ -79,6 +81,11 @@ def _one_after_the_other(pieces: list[xr.DataArray]) -> xr.DataArray:
 def _polyphase(x: xr.DataArray, own: Fraction, wanted: Fraction) -> xr.DataArray:
     ratio = (wanted / own).limit_denominator(10_000)
     values = as_floats(x.data)
+    if not hasattr(values, "dask") and values.nbytes * ratio > memory_of_machine():
+        raise ValueError(
+            f"resample: {float(wanted):g} Hz take {values.nbytes * float(ratio) / 1e9:,.0f} GB,"
+            " more than this machine has; rates are in Hz. Take a lower one, or resample parts."
+        )
     up, down = ratio.as_integer_ratio()
     if ratio != 1 and hasattr(values, "dask"):
         values = _by_blocks(values, up, down)

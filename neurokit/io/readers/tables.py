@@ -94,7 +94,10 @@ def _seconds(path: Path, table: pd.DataFrame, name: str) -> np.ndarray:
         raise ValueError(
             f"{path}: the column {name} must hold seconds or n/a, got {wrong[0][:40]!r}."
         )
-    return np.array([np.nan if t in _UNKNOWN else float(t) for t in texts], np.float64)
+    found = np.array([np.nan if t in _UNKNOWN else float(t) for t in texts], np.float64)
+    if name == "duration" and (found < 0).any():
+        raise ValueError(f"{path}: an event lasts {found.min():g} s; durations are 0 or more.")
+    return found
 
 
 def _is_number(text: str) -> bool:
