@@ -309,7 +309,7 @@ def cluster_not_from_the_prior(patch):
 
 def split_by_likelihood_alone(patch):
     """A split forgets how likely it was to be proposed."""
-    patch.setattr(splits, "log_student", lambda theta, mode, root: 0.0)
+    patch.setattr(splits, "log_student", lambda theta, mode, root: np.zeros(len(theta)))
 
 
 BUGS = [

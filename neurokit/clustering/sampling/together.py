@@ -76,17 +76,21 @@ def _propose(
     ahead = bool(rng.random() < 0.5)
     sweep_states(lam, eta, x, *laws, counts.first, xi, start, stop, ahead, rng)
     new = np.empty_like(point)
+    before = max(start - 1, 0)
+    around = slice(before, min(stop + 1, n_times))
+    first = counts.first[around].copy()
+    first[0] = True  # what leads into the bin before the window is not asked
+    inside = slice(start - before, stop - before)
     for j in range(n_clusters):
         diagonal, lower, linear = chain_precision(
-            laws.weight[j], laws.inverse[j], xi, counts.first
+            laws.weight[j], laws.inverse[j], xi[around], first
         )
-        diagonal, lower = diagonal[part] + lam[j, part], lower[start : stop + 1]
-        linear = linear[part] + eta[j, part]
+        linear = linear[inside] + eta[j, part]
         if start > 0:
-            linear[0] -= lower[0] @ x[j, start - 1]
+            linear[0] -= lower[1] @ x[j, start - 1]
         if stop < n_times:
             linear[-1] -= lower[-1].T @ x[j, stop]
-        own, back, ok = factor(diagonal, lower[: stop - start])
+        own, back, ok = factor(diagonal[inside] + lam[j, part], lower[inside])
         if not ok:
             return False
         new[j] = solve(own, back, linear, rng.standard_normal(linear.shape))
