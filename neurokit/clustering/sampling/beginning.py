@@ -20,6 +20,7 @@ Array = NDArray[np.float64]
 _WIDTH = 3.0  # bins
 _MOST_BINS = 3000  # looked at
 _MANY = 8  # clusters at random
+_SOONEST = 12  # sweep after which clusters are joined: trajectories have to be there
 _TRIED = 5  # beginnings, at most
 _STICKY = 50.0  # times as much as the model's, in trials: no state for every few bins
 
@@ -179,7 +180,7 @@ def _predict(
         sweep_within(chain, seen, prior, rng, hold=3 * n < n_sweeps)
         if 3 * n < 2 * n_sweeps and (n + 1) % every == 0:
             settle(chain, seen, prior, rng)
-            if (n + 1) // every in (4, 6, 8):
+            if n >= _SOONEST and 3 * n >= n_sweeps and (n + 1) // every % 2 == 0:
                 join(chain, seen, prior)
         if 3 * n >= 2 * n_sweeps:
             eta = log_rates(chain.theta, chain.z, chain.latents)

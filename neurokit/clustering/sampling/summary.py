@@ -66,7 +66,7 @@ def run(
     every = max(1, n_draws // _WHOLE)
 
     def init(rng: np.random.Generator) -> State:
-        return begin(counts, prior, rng, n_trial=min(60, n_burn // 8)).to_state() | {"n": 0}
+        return begin(counts, prior, rng, n_trial=min(60, n_burn // 4)).to_state() | {"n": 0}
 
     def step(state: State, rng: np.random.Generator) -> tuple[State, float]:
         chain = Chain.from_state(state)
