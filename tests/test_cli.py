@@ -333,11 +333,12 @@ def test_warnings_of_the_data_are_shown_and_those_for_programmers_are_not(run, m
 
 
 def test_demo_goes_through_files_to_a_report(run, monkeypatch, tmp_path):
-    from neurokit.cli import demo, demo_trials
+    from neurokit.cli import demo, demo_trials, demo_units
 
     monkeypatch.setattr(demo_trials, "N_SUBJECTS", 3)
     monkeypatch.setattr(demo_trials, "N_TRIALS", 12)
     monkeypatch.setattr(demo, "DURATION", 65.0)
+    monkeypatch.setattr(demo_units, "N_SWEEPS", 16)
     done = run("demo", "--out", "demo.html")
     assert done.code == 0, done.err
     assert "Euclidean alignment, band power, LDA" in done.out

@@ -14,7 +14,7 @@ from neurokit import datasets, io, plotting, recording
 from neurokit.cli.contents import open_session
 from neurokit.cli.demo_filling import fill_in
 from neurokit.cli.demo_trials import first_look, flicker, motor_imagery
-from neurokit.cli.demo_units import find_communities, find_states
+from neurokit.cli.demo_units import find_communities, find_populations, find_states
 from neurokit.cli.pipelines import decode_movement
 from neurokit.cli.report import Report
 from neurokit.cli.run import MOVEMENT_WORDS, show_decoded
@@ -183,6 +183,7 @@ SECTIONS: list[Callable[[Report, Path, int], list[Row]]] = [
     reaching,
     tokens,
     fill_in,
+    find_populations,
     find_states,
     find_communities,
 ]

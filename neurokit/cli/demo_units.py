@@ -1,21 +1,58 @@
-"""Sections of the demo on networks of units: hidden states, and communities in time."""
+"""Sections of the demo on networks of units: populations, hidden states, communities in time."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
 
 from neurokit import datasets, plotting
 from neurokit.cli.report import Report
-from neurokit.clustering import SwitchingGLM
+from neurokit.clustering import BayesianBiclustering, SwitchingGLM
 from neurokit.connectomes import DynamicConnectome
 from neurokit.types import Codes
 
 N_STATES, N_COMMUNITIES = 3, 3
+N_SWEEPS = 100  # of the chain that looks for populations
 
 Row = tuple[str, str, float, float]  # job, what was called, score, the same by chance
+
+
+def find_populations(report: Report, folder: Path, seed: int) -> list[Row]:
+    """Find who fires together and when the whole network changes, both at once."""
+    counts, truth = datasets.make_biclustering(16, 300, n_clusters=2, random_state=seed)
+    model = BayesianBiclustering(
+        n_iter=N_SWEEPS, n_burn=N_SWEEPS // 2, n_chains=1, max_states=4, random_state=seed
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # which the page says
+        model.fit(counts)
+    units = float(adjusted_rand_score(truth["cluster"], model.unit_labels_))
+    state, found = truth["state"].values, model.state_labels_.values
+    shared = np.zeros((state.max() + 1, found.max() + 1))
+    np.add.at(shared, (state, found), 1)
+    right = float(shared[linear_sum_assignment(-shared)].sum() / len(state))
+    chance = float(np.bincount(state).max() / len(state))
+    report.section(
+        "Populations and states, found together",
+        "Sixteen units in two populations, 300 bins, two states in which latents move differently."
+        f" {N_SWEEPS} sweeps of one chain: a look, and no posterior to be believed.",
+    )
+    report.code(
+        "model = BayesianBiclustering().fit(counts)\n"
+        "model.unit_labels_, model.state_labels_, model.unit_similarity_"
+    )
+    report.figure(
+        plotting.plot_similarity(model.unit_similarity_, model.unit_labels_),
+        "How often two units stood in one population, by population.",
+    )
+    return [
+        ("populations (adjusted Rand index)", "BayesianBiclustering", units, 0.0),
+        ("states of populations (bins right)", "BayesianBiclustering", right, chance),
+    ]
 
 
 def find_states(report: Report, folder: Path, seed: int) -> list[Row]:
