@@ -36,8 +36,8 @@ class DriftDetector(Saveable, BaseEstimator):
         population stability index over ten bins, each of the worst dim, and the squared distance
         of kernel means of all dims together.
     false_alarm_rate : float, default=0.001
-        False alarms per sample, on average. Fit on samples that hold a hundred of them: with twenty
-        the rate of one fit may be a third off.
+        False alarms per sample, on average. Fit on samples that hold a hundred of them: with
+        twenty the rate of one fit may be a third off.
     window : int, default=100
         Samples that windowed methods look at.
     shift : float, default=0.5
