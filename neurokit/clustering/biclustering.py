@@ -141,9 +141,9 @@ class BayesianBiclustering(Saveable, TransformerMixin, BaseEstimator):
     draws of each chain are kept whole, with 4 bytes for every latent of every bin. 500 units,
     10,000 bins, four chains of 500 draws: 8 MB, and 4 MB for each population and latent.
 
-    How long states last and how many there are to be is learnt: alpha + kappa of the sticky process
-    has an exponential law of mean 100, kappa's share of it Beta(10, 1), gamma an exponential one of
-    mean 1 [3]_.
+    How long states last and how many there are to be is learnt: alpha + kappa of the sticky
+    process has an exponential law of mean 100, kappa's share of it Beta(10, 1), gamma an
+    exponential one of mean 1 [3]_.
 
     Populations share the states but no dynamics: their latents do not push each other (the
     reference code lets them). The state of a bin is that of the step that leads into it.
