@@ -182,7 +182,7 @@ def _predict(
             settle(chain, seen, prior, rng)
             if n >= _SOONEST and 3 * n >= n_sweeps and (n + 1) // every % 2 == 0:
                 join(chain, seen, prior)
-        if 3 * n >= 2 * n_sweeps:
+        if 3 * n >= 2 * n_sweeps - 2:
             eta = log_rates(chain.theta, chain.z, chain.latents)
             found.append(log_probabilities(counts.y, hidden, eta, chain.r)[hidden])
     return np.asarray(logsumexp(found, axis=0) - np.log(len(found)))
