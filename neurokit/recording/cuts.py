@@ -98,15 +98,22 @@ class SignalCut:
             data = np.stack([x[..., s : s + self.size].values for s in starts])
         time = time_coordinates(self.before, self.rate, self.size)
         others = {
-            name: c
+            name: c.variable
             for name, c in x.coords.items()
             if "time" not in c.dims and c.ndim and name != "time"
         }
+        # indexes are handed over as they are: to merge them takes longer than to cut the windows
+        kept_indexes = {name: index for name, index in x.xindexes.items() if name in others}
+        if "trial" in about:
+            about = dict(about)
+            own = xr.Coordinates({"trial": about.pop("trial")})
+            others, kept_indexes = others | dict(own.variables), kept_indexes | dict(own.xindexes)
+        coords = xr.Coordinates(
+            dict(time.variables) | others | about,
+            indexes=dict(time.xindexes) | kept_indexes,
+        )
         return xr.DataArray(
-            xr.Variable(("trial", *x.dims), data),
-            coords=time.assign(others | about),
-            attrs=x.attrs,
-            name=x.name,
+            xr.Variable(("trial", *x.dims), data), coords=coords, attrs=x.attrs, name=x.name
         )
 
 

@@ -132,7 +132,7 @@ def _check_table(events: object, labels: Sequence[Hashable] | None, label: str) 
 
 def _choose(events: pd.DataFrame, labels: Sequence[Hashable] | None, label: str) -> pd.DataFrame:
     onsets = in_seconds(events["onset"].to_numpy(), "epoch", "onsets")
-    chosen = events.assign(onset=onsets).drop(columns=["duration"], errors="ignore")
+    chosen = events[[name for name in events if name != "duration"]].assign(onset=onsets)
     if label != "label":
         chosen = chosen.rename(columns={"label": "event"}).assign(label=chosen[label])
     if labels is not None:
