@@ -1,6 +1,7 @@
 """Which stimulus was it: the contrastive decoder against regression, ridge and the optimum.
 
     python benchmarks/retrieval.py [compare] [scaling] [--seeds 0 1 2 3 4]
+    python benchmarks/retrieval.py correlated --seeds 100 101 102 103 104
 
 Simulated responses whose best decoder is known (`StimulusResponses.ideal`, on trials without
 outliers). Stimuli of the test are never seen in training; nothing is chosen on them.
@@ -114,6 +115,42 @@ def scaling(seeds, n_epochs):
     print("r2 of the line:", round(np.corrcoef(np.log10(mean.index), mean)[0, 1] ** 2, 3))
 
 
+def recode(embeddings, exponent, seed):
+    """Mix features, so that the powers of their components fall by ``k^(-2 exponent)``.
+
+    Embeddings of large models are like that. Nothing is lost: the map can be turned back.
+    """
+    n = embeddings.sizes["feature"]
+    turned, _ = np.linalg.qr(np.random.default_rng(seed + 1000).normal(size=(n, n)))
+    mixing = turned * np.arange(1.0, n + 1) ** -exponent
+    return embeddings.copy(data=np.einsum("ij,sj...->si...", mixing, embeddings.values))
+
+
+def correlated(seeds, n_epochs):
+    """Contrastive loss and squared error on embeddings with correlated features."""
+    rows = []
+    for kind in KINDS:
+        for exponent in (0.0, 0.5, 1.0):
+            for seed in seeds:
+                made, test = make(kind, seed)
+                y = recode(made.embeddings, exponent, seed)
+                for loss in ("clip", "mse"):
+                    trainer = Trainer(n_epochs, batch_size=128, learning_rate=3e-3, device="cpu")
+                    decoder = ContrastiveDecoder(
+                        trainer=trainer, random_state=seed, loss=loss, **SMALL
+                    )
+                    decoder.fit(made.trials[~test], y[~test])
+                    found = decoder.evaluate(made.trials[test], y[test], k=K)["top_k"].values
+                    rows.append((kind, exponent, loss, seed, *found))
+                    print(*rows[-1], flush=True)
+    table = pd.DataFrame(rows, columns=["kind", "exponent", "loss", "seed", "top 1", "top 10"])
+    by = table.groupby(["kind", "exponent", "loss"], sort=False)[["top 1", "top 10"]]
+    print(by.agg(["mean", "std"]).round(3).to_string())
+    ahead = table.pivot_table(index=["kind", "exponent", "seed"], columns="loss", values="top 10")
+    ahead = (ahead["clip"] - ahead["mse"]).groupby(["kind", "exponent"])
+    print(ahead.agg(["mean", "sem", "min"]).round(3).to_string())
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", default=["compare", "scaling"])
@@ -121,4 +158,6 @@ if __name__ == "__main__":
     parser.add_argument("--epochs", type=int, default=15)
     given = parser.parse_args()
     for part in given.parts:
-        {"compare": compare, "scaling": scaling}[part](given.seeds, given.epochs)
+        {"compare": compare, "scaling": scaling, "correlated": correlated}[part](
+            given.seeds, given.epochs
+        )

@@ -161,6 +161,23 @@ def test_embeddings_along_time_keep_the_clock(tmp_path):
     np.testing.assert_allclose(one.values, out.values[3], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("make", [make_stimulus_responses, make_speech_responses])
+def test_live_windows_are_embedded_as_the_persons_trials_are(make):
+    data = make(12, n_subjects=2, duration=0.3, random_state=0)
+    decoder = short(1).fit(data.trials, data.embeddings)
+    for person in decoder.subjects_:
+        mine = data.trials[data.trials["subject"].values == person]
+        rows = mine.transpose("trial", "time", "channel").values.reshape(-1, mine.sizes["channel"])
+        stream = decoder.stream(subject=person)
+        parts = [stream.push(rows[i : i + 17]) for i in range(0, len(rows), 17)]
+        found = np.concatenate([*parts, stream.flush()])
+        np.testing.assert_allclose(found, decoder.transform(mine), rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match="ContrastiveDecoder has a layer for each of"):
+        decoder.stream()
+    with pytest.raises(ValueError, match=r"never saw .*'stranger'"):
+        decoder.stream(subject="stranger")
+
+
 def test_groups_are_the_coordinate():
     m = made()
     by_name = short().fit(m.trials, m.embeddings)

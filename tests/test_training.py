@@ -569,3 +569,23 @@ def test_examples_may_divide_themselves_into_batches():
 def test_parts_and_minutes_are_positive(wrong):
     with pytest.raises(ValueError, match=f"Trainer: {next(iter(wrong))} must be"):
         fit(make(**wrong))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_attention_gets_the_same_bits_on_cuda_each_time():
+    from neurokit.nn.attention import AttentionBlock
+
+    tokens = torch.randn(64, 300, 32, generator=torch.Generator().manual_seed(0))
+    allowed = torch.ones(300, 300, dtype=torch.bool).tril()
+
+    def loss(module, x):
+        return (module(x, allowed=allowed.to(x.device)) ** 2).mean()
+
+    found = []
+    for _ in range(3):
+        torch.manual_seed(0)
+        block = AttentionBlock(32, 4)
+        Trainer(3, batch_size=16, device="cuda").minimize(block, loss, [tokens], seed=0)
+        found.append(torch.cat([p.detach().cpu().ravel() for p in block.parameters()]))
+    assert torch.equal(found[0], found[1])
+    assert torch.equal(found[0], found[2])

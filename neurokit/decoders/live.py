@@ -1,4 +1,4 @@
-"""Live recordings for classifiers of trials: one decision for each window of a trial's length."""
+"""Live recordings for decoders of trials: one answer for each window of a trial's length."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class WindowStream:
 
     Parameters
     ----------
-    classifier : fitted classifier of trials
+    classifier : fitted decoder of trials
     step : float or None
         Seconds from the beginning of one window to the next. Default: the length of a trial.
     looks : sequence of int
@@ -29,6 +29,8 @@ class WindowStream:
     decide : callable ``decide(windows, look) -> (probabilities, sure)``
         For windows of shape (n_windows, n_channels, looks[look]) of the probabilities, shape
         (n_windows, n_classes), and whether no further look is needed, shape (n_windows,).
+    shape : tuple of int, optional
+        Of the answer for one window. Default: (n_classes,).
 
     Raises
     ------
@@ -42,6 +44,7 @@ class WindowStream:
         step: float | None,
         looks: list[int],
         decide: Callable[[Floats, int], tuple[Floats, Floats]],
+        shape: tuple[int, ...] | None = None,
     ) -> None:
         check_is_fitted(classifier)
         self._name = type(classifier).__name__
@@ -54,7 +57,7 @@ class WindowStream:
             )
         self._every, self._looks, self._decide = every, looks, decide
         self._rows = np.empty((0, classifier.n_features_in_))
-        self._none = np.empty((0, len(classifier.classes_)))
+        self._none = np.empty((0, *((len(classifier.classes_),) if shape is None else shape)))
         self._labels = ChunkLabels.of_fit(classifier)
         self._begin = 0  # of the next window, in rows
         self._open: list[_Window] = []  # in the order in which they began

@@ -84,17 +84,25 @@ def bring_near(tensor: Tensor, device: torch.device) -> Tensor:
 
 @contextmanager
 def reproducible(device: torch.device) -> Iterator[None]:
-    """Choose CUDA kernels that give the same bits each time; the caller's choice comes back."""
+    """Choose CUDA kernels that give the same bits each time; the caller's choice comes back.
+
+    The gradient of torch's memory-efficient attention is added up in any order, so attention goes
+    by flash kernels, which keep an order when asked to, or by plain products.
+    """
     if device.type != "cuda":
         yield
         return
     import torch
+    from torch.nn.attention import SDPBackend, sdpa_kernel
 
     before = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     try:
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
+        with (
+            torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True),
+            sdpa_kernel([SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]),
+        ):
             torch.use_deterministic_algorithms(True, warn_only=True)
             yield
     finally:

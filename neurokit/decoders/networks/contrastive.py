@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from neurokit.decoders.classifier import label_trials
+from neurokit.decoders.live import WindowStream
 from neurokit.decoders.networks.counting import cost_of_network
 from neurokit.decoders.networks.embedding_loss import LOSSES, NORMALISATIONS, EmbeddingLoss
 from neurokit.decoders.networks.embeddings import (
@@ -27,6 +28,7 @@ from neurokit.inputs.targets import require_y
 from neurokit.inputs.trials import Trials, trials
 from neurokit.metrics.cost import Cost
 from neurokit.persistence import Saveable
+from neurokit.streaming import Stream
 from neurokit.types import Codes, Floats, Recording, Targets
 
 if TYPE_CHECKING:
@@ -238,6 +240,38 @@ class ContrastiveDecoder(Saveable, Retriever, TransformerMixin, BaseEstimator):
         if self.features_ is not None:
             out = out.assign_coords(feature=self.features_)
         return out.isel(trial=0) if seen.single else out
+
+    def stream(self, step: float | None = None, *, subject: Any = None) -> Stream:
+        """Begin a live recording of one person, embedded window by window.
+
+        Parameters
+        ----------
+        step : float, optional
+            Seconds from the beginning of one window to the next. Default: the length of a trial.
+        subject : str or int, optional
+            The person, needed where each of several has a layer. Default: the only person of
+            ``fit``, else someone new, whose channels are scaled as those of all together.
+
+        Returns
+        -------
+        stream
+            ``push(chunk)`` takes the next samples, shape (n, n_channels), and returns the
+            embedding of each window of a trial's length that has ended, those of `transform`,
+            shape (n_windows[, n_features][, n_times]). ``flush()`` returns no more.
+        """
+        check_is_fitted(self)
+        person = None if subject is None else [subject]
+        one = Trials(np.empty((1, self.n_features_in_, 0)), None, None, "channel", single=False)
+        who = find_people(
+            type(self).__name__, self.subjects_, one, self.by_, person, needed=self.layers_
+        )
+
+        def embed(windows: Floats, look: int) -> tuple[Floats, Floats]:
+            found = self._embed(windows, np.repeat(who, len(windows)))
+            return found[:, 0] if self.flat_ else found, np.ones(len(windows), bool)
+
+        shape = () if self.flat_ else self.target_shape_
+        return WindowStream(self, step, [self.n_times_], embed, shape)
 
     def cost(self, X: Recording) -> Cost:
         """Return what the fitted estimator costs for each trial.
