@@ -30,7 +30,7 @@ class WindowStream:
         For windows of shape (n_windows, n_channels, looks[look]) of the probabilities, shape
         (n_windows, n_classes), and whether no further look is needed, shape (n_windows,).
     shape : tuple of int, optional
-        Of the answer for one window. Default: (n_classes,).
+        The answer for one window has it. Default: (n_classes,).
 
     Raises
     ------
