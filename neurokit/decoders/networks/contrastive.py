@@ -241,7 +241,7 @@ class ContrastiveDecoder(Saveable, Retriever, TransformerMixin, BaseEstimator):
             out = out.assign_coords(feature=self.features_)
         return out.isel(trial=0) if seen.single else out
 
-    def stream(self, step: float | None = None, *, subject: Any = None) -> Stream:
+    def stream(self, step: float | None = None, *, subject: str | int | None = None) -> Stream:
         """Begin a live recording of one person, embedded window by window.
 
         Parameters
