@@ -110,7 +110,7 @@ def test_attention_is_the_one_written_in_loops():
                 if lag > 3:
                     continue
                 q, k = heads[i, 0, h], heads[j, 1, h]
-                a, b = q[0::2] + 1j * q[1::2], k[0::2] + 1j * k[1::2]
+                a, b = q[:2] + 1j * q[2:], k[:2] + 1j * k[2:]
                 scores.append((a * np.conj(b) * np.exp(1j * lag * frequency)).real.sum() / 2)
                 values.append(heads[j, 2, h])
             weight = np.exp(scores) / np.exp(scores).sum()

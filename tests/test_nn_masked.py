@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from neurokit.nn.masked import MaskedTransformer
-from neurokit.nn.positions import PlaceCode, time_angles, turn
+from neurokit.nn.positions import PlaceCode, find_turns, time_angles, turn
 
 
 @pytest.fixture
@@ -25,8 +25,11 @@ def test_products_of_turned_tokens_depend_on_the_time_between_them_alone():
     generator = torch.Generator().manual_seed(0)
     q, k = torch.randn(2, 1, 8, generator=generator, dtype=torch.float64)
     for late in (0.0, 3600.0):
-        q_late = turn(q, time_angles(torch.tensor([late + 1.25], dtype=torch.float64), 8))
-        k_late = turn(k, time_angles(torch.tensor([late], dtype=torch.float64), 8))
+        after, before = (
+            find_turns(time_angles(torch.tensor([at], dtype=torch.float64), 8), q.dtype)
+            for at in (late + 1.25, late)
+        )
+        q_late, k_late = turn(q, after), turn(k, before)
         product = (q_late * k_late).sum()
         if late == 0.0:
             first = product

@@ -1,5 +1,7 @@
 """MaskedModel: any montage, gaps, order of channels, files, and an optimum that is known."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -11,9 +13,14 @@ from neurokit import io
 from neurokit.datasets import make_eeg
 from neurokit.datasets.head import electrodes
 from neurokit.nn.masked import MaskedTransformer, Shown
-from neurokit.pretraining import MaskedModel, masked_options
+from neurokit.pretraining import MaskedModel, PretrainedClassifier, masked_options
+from neurokit.pretraining.coding import find_codes
 from neurokit.pretraining.design import BANDS
 from neurokit.pretraining.filling import Filling, measure_bands
+from neurokit.pretraining.fusing import fuse_regions
+from neurokit.pretraining.levelled import cut_signal
+from neurokit.pretraining.patches import Sizes, cut_patches, join_patches
+from neurokit.tokenizers import LinearRVQTokenizer, RegionTokenizer
 from neurokit.training import Trainer
 
 
@@ -137,8 +144,13 @@ def test_what_cannot_be_learned_from_is_named():
         ({"space": "names"}, "space must be"),
         ({"mask_ratio": 1.0}, "mask_ratio must lie"),
         ({"patch": 0.0}, "patch"),
-        ({"target": {"statistics": 1.0}}, "the signal's above 0"),
-        ({"target": {"signal": 1.0, "codes": 1.0}}, "target must be 'signal', or weights of"),
+        ({"target": {"statistics": 1.0}}, "one of the first 4 above 0"),
+        ({"target": {"signal": 1.0, "words": 1.0}}, "target must be one of"),
+        ({"target": "codes"}, "needs a fitted tokenizer, got None"),
+        ({"fuse": "lobe"}, "fuse must be 'channel' or 'region', got 'lobe'"),
+        ({"overlap": 0.25}, "overlap must be 0 or more and shorter than patch"),
+        ({"attention": "axial"}, "attention='axial' needs hidden='replace'"),
+        ({"hidden": "replace", "context": 1.0}, "context needs attention='full', hidden='drop'"),
         ({"channel_dropout": 1.0}, "channel_dropout must be 0 or more and below 1"),
         ({"position_noise": -1.0}, "position_noise must be 0 or more"),
     ):
@@ -201,16 +213,111 @@ def test_channel_dropout_takes_the_share_and_leaves_one():
 
 
 @pytest.mark.parametrize("name", ["du-in", "barista", "reve", "deeperbrain", "labram", "cbramod"])
-def test_rows_of_published_models_learn(name):
+def test_rows_of_published_models_learn(name, tmp_path):
     X = eeg(4, 31.0, 200.0).assign_coords(region=("channel", list("aabb")))
     trainer = Trainer(1, batch_size=8, device="cpu")
     more = {"width": 16, "depth": 1, "n_heads": 2, "trainer": trainer, "device": "cpu"}
     options = masked_options(name)
+    if options.get("target") == "codes":
+        more["tokenizer"] = tokenizer_of(X.isel(time=slice(1200)), regions=name == "du-in")
     model = MaskedModel(**options, **more, random_state=0).fit(X.isel(time=slice(2200)))
     assert np.isfinite(model.history_[0]["loss"])
+    found = model.transform(X)
+    assert found.sizes["channel"] == (2 if name == "du-in" else 4)
+    again = MaskedModel.load(model.save(tmp_path / "model"))
+    xr.testing.assert_identical(again.transform(X), found)
     assert options is not masked_options(name)
     with pytest.raises(ValueError, match="masked_options: name must be one of"):
         masked_options("gpt")
+
+
+def tokenizer_of(X, *, regions):
+    if not regions:
+        return LinearRVQTokenizer(2, random_state=0).fit(X)
+    trainer = Trainer(1, device="cpu")
+    sizes = {"codebook_size": 16, "n_filters": 2, "frame_rate": 10.0, "stretch": False}
+    return RegionTokenizer(1, **sizes, trainer=trainer, random_state=0).fit(X)
+
+
+def test_codes_to_be_told_are_those_of_the_tokenizer_frame_by_frame():
+    X = eeg(3, 5.0)
+    tokenizer = LinearRVQTokenizer(2, random_state=0).fit(X)  # frames of 0.1 s
+    sizes = Sizes(Fraction(100), 20, 20, 10)
+    found = find_codes(tokenizer, X, None, sizes, 25)
+    tokens = tokenizer.transform(X).sel(level=["1", "2"]).values
+    assert found.shape == (1, 3, 25, 4)
+    for channel in range(3):
+        for patch in range(25):
+            expected = [*tokens[channel, 2 * patch], *tokens[channel, 2 * patch + 1]]
+            assert found[0, channel, patch].tolist() == expected
+    model = small(6, target="codes", tokenizer=tokenizer, patch=0.2, model_rate=100.0).fit(X)
+    assert model.history_[-1]["loss"] < model.history_[0]["loss"]
+    assert model.score(X) < 0
+    with pytest.raises(ValueError, match="told by a model with the target 'signal'"):
+        model.reconstruct(X)
+    with pytest.raises(ValueError, match=r"several frames of the tokenizer, 0.1 s, got patch"):
+        small(target="codes", tokenizer=tokenizer, patch=0.25, model_rate=100.0).fit(X)
+
+
+@pytest.mark.parametrize("target", ["latent", "spectrum"])
+def test_latents_and_spectra_are_learned(target):
+    X = eeg()
+    model = small(8, target={"signal": 1.0, target: 1.0}).fit(X)
+    assert model.history_[-1]["loss"] < model.history_[0]["loss"]
+    assert np.isfinite(model.reconstruct(X.where(X["time"] > 1.0)).values).all()
+    more = model.partial_fit(X)
+    assert np.isfinite(more.history_[-1]["loss"])
+
+
+def test_contacts_of_a_region_are_fused_into_their_principal_component():
+    rng = np.random.default_rng(0)
+    sources = rng.normal(size=(2, 600))
+    weights = np.array([[3.0, 0], [2.0, 0], [0, 1.0], [0, 5.0], [0, 2.0]])
+    x = weights @ sources + 0.01 * rng.normal(size=(5, 600))
+    names, regions = ["a1", "a2", "b1", "b2", "b3"], ["a", "a", "b", "b", "b"]
+    X = neurokit.signal(x, sampling_rate=100, channels=names, regions=regions)
+    fused = fuse_regions(X, x.mean(1), x.std(1), x)
+    for k in range(2):
+        assert abs(np.corrcoef(fused.values[k], sources[k])[0, 1]) > 0.999
+        levelled = (x - x.mean(1, keepdims=True)) / x.std(1, keepdims=True)
+        inside = levelled[np.array(regions) == "ab"[k]]
+        vectors = np.linalg.svd(inside, full_matrices=False)[2]
+        assert abs(np.corrcoef(fused.values[k], vectors[0])[0, 1]) > 1 - 1e-6
+    gap = X.copy()
+    gap[0, 100:110] = np.nan
+    lost = np.isnan(fuse_regions(gap, x.mean(1), x.std(1), x).values)
+    assert lost[0, 100:110].all()
+    assert lost.sum() == 10
+    model = small(fuse="region", space="none").fit(X)
+    assert model.transform(X)["channel"].values.tolist() == ["a", "b"]
+    with pytest.raises(ValueError, match="fuse='region' needs a labelled recording"):
+        model.set_params(sampling_rate=100.0).fit(X).transform(x)
+    with pytest.raises(ValueError, match="encoder must keep channels apart"):
+        trials = X.values.reshape(5, 6, 100).swapaxes(0, 1)
+        PretrainedClassifier(model, sampling_rate=100).fit(trials, list("ababab"))
+
+
+def test_patches_that_overlap_are_cut_and_joined_as_in_loops():
+    x = np.random.default_rng(0).normal(size=(2, 47))
+    sizes = Sizes(Fraction(10), 8, 5, 4)
+    patches = cut_patches(x, sizes)
+    assert patches.shape == (2, 8, 8)
+    for k in range(8):
+        np.testing.assert_array_equal(patches[:, k], x[:, 5 * k : 5 * k + 8])
+    np.testing.assert_allclose(join_patches(patches, sizes), x[:, :43])
+    assert cut_patches(x[:, :7], sizes).shape == (2, 0, 8)
+    X = eeg(4, 9.0, 128.0)
+    model = small(patch=0.5, overlap=0.125).fit(X)
+    found = model.transform(X)
+    assert found["frame"].values[1] == pytest.approx(0.375)
+    assert found.sizes["frame"] == (9 * 128 - 64) // 48 + 1
+    broken = X.copy()
+    broken[1, 300:320] = np.nan
+    filled = model.reconstruct(broken)
+    assert np.isfinite(filled.values).all()
+    kept = np.ones(X.shape, bool)
+    kept[1, 256:352] = False  # what no whole patch shows
+    np.testing.assert_array_equal(filled.values[kept], X.values.astype("f4")[kept])
 
 
 def test_a_planted_recording_is_found_under_another_name():
@@ -238,6 +345,28 @@ def test_live_frames_are_those_of_the_whole_recording(sizes):
     np.testing.assert_allclose(other.push(late.values)[:, :20], whole.values[:, :20], atol=1e-5)
 
 
+def test_live_frames_go_on_across_gaps_as_the_whole_does():
+    X = eeg(4, 10.0, 128.0).copy()
+    model = small(context=1.5, depth=2).fit(X)
+    X[1, 300:420] = np.nan
+    X[:, 700:760] = np.nan  # nothing is seen for a while
+    whole = model.transform(X).values
+    stream, rows = model.stream(X), X.values
+    parts = [stream.push(rows[:, k : k + 50]) for k in range(0, rows.shape[1], 50)]
+    np.testing.assert_allclose(np.concatenate(parts, 1), whole, atol=1e-5)
+    lost = np.isnan(whole).all(-1)
+    assert lost[1].nonzero()[0].tolist() == [9, 10, 11, 12, 13, 21, 22, 23]
+    assert lost[0].nonzero()[0].tolist() == [21, 22, 23]
+    # what stands in a gap changes nothing, and the network that looks at all at once agrees
+    patches, places, seen, _ = cut_signal(model._read(X), model.design_)
+    args = (patches, places.astype(np.float32)[None], np.arange(40) * 0.25, seen)
+    with torch.no_grad():
+        shown = model.module_.encode(*map(torch.from_numpy, args))
+    at = shown.number[0][shown.valid[0]].numpy()
+    expected = whole.reshape(-1, whole.shape[-1])[at]
+    np.testing.assert_allclose(shown.latents[0][shown.valid[0]].numpy(), expected, atol=1e-5)
+
+
 def test_live_use_needs_a_context_and_the_rate_of_the_model(fitted):
     assert not hasattr(fitted, "stream")
     model = small(context=1.0).fit(eeg(3, 4.0, 128.0))
@@ -245,8 +374,6 @@ def test_live_use_needs_a_context_and_the_rate_of_the_model(fitted):
         model.stream(eeg(3, 4.0))
     X = eeg(3, 4.0, 128.0).copy()
     X[0, 5] = np.nan
-    with pytest.raises(ValueError, match="with a context, X must have no gaps"):
-        model.transform(X)
     assert np.isfinite(model.transform(model.reconstruct(X)).values).all()
     with pytest.raises(ValueError, match="context"):
         small(context=-1.0).fit(eeg())

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from neurokit.nn.positions import find_turns, turn
+
 
 class Memory(NamedTuple):
     """Keys and values of the events that can still be seen, of one layer."""
@@ -14,27 +16,6 @@ class Memory(NamedTuple):
     value: Tensor  # (batch, head, event, size)
     time: Tensor  # (batch, event) int64, in steps
     hidden: Tensor  # (batch, event) bool, which events nobody sees
-
-
-def rotate(x: Tensor, time: Tensor, frequency: Tensor) -> Tensor:
-    """Turn pairs of numbers by angles that grow with time, so that products know the lag [1]_.
-
-    Parameters
-    ----------
-    x : Tensor of shape (batch, head, event, size)
-    time : Tensor of shape (batch, event)
-        In steps.
-    frequency : Tensor of shape (size // 2,)
-        In radians per step.
-
-    References
-    ----------
-    .. [1] Su et al. (2021), RoFormer, arXiv:2104.09864, eq. 34.
-    """
-    angle = (time[..., None] * frequency)[:, None]
-    cos, sin = angle.cos(), angle.sin()
-    a, b = x[..., 0::2], x[..., 1::2]
-    return torch.stack([a * cos - b * sin, a * sin + b * cos], -1).flatten(-2)
 
 
 class CausalAttention(nn.Module):
@@ -82,7 +63,7 @@ class CausalAttention(nn.Module):
     ) -> tuple[Tensor, Memory]:
         """Return (batch, event, dim) from the same, and what later events may look back on."""
         q, every, seen, origin = self._prepare(x, time, hidden, memory)
-        key = rotate(every.key, (every.time - origin).to(x.dtype), self.frequency)
+        key = self._turn(every.key, every.time - origin)
         mixed = F.scaled_dot_product_attention(q, key, every.value, attn_mask=seen[:, None])
         out = self.out(mixed.transpose(1, 2).reshape(x.shape))
         first = int((every.time >= time[:, -1:] - self.span).any(0).to(torch.uint8).argmax())
@@ -99,7 +80,7 @@ class CausalAttention(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return weights (batch, head, event, seen), lengths of values, and who may be seen."""
         q, every, seen, origin = self._prepare(x, time, None, memory)
-        key = rotate(every.key, (every.time - origin).to(x.dtype), self.frequency)
+        key = self._turn(every.key, every.time - origin)
         product = q @ key.transpose(-1, -2) / q.shape[-1] ** 0.5
         weights = product.masked_fill(~seen[:, None], -torch.inf).softmax(-1)
         return weights, every.value.norm(dim=-1), seen
@@ -126,7 +107,12 @@ class CausalAttention(nn.Module):
         near = time[:, :, None] - every.time[:, None] <= self.span
         seen = (column <= row) & near & ~every.hidden[:, None]
         origin = time[:, :1]  # angles of a late hour are as exact as those of the first second
-        return rotate(q, (time - origin).to(x.dtype), self.frequency), every, seen, origin
+        return self._turn(q, time - origin), every, seen, origin
+
+    def _turn(self, x: Tensor, steps: Tensor) -> Tensor:
+        """Turn pairs by angles that grow with time, so that products know the lag."""
+        angles = steps.to(x.dtype)[..., None] * self.frequency
+        return turn(x, find_turns(angles, x.dtype)[:, :, None])
 
 
 class CausalBlock(nn.Module):

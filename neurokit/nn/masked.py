@@ -1,12 +1,22 @@
 """A transformer over tokens of any montage that fills in those it is not shown."""
 
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
-from neurokit.nn.attention import AttentionBlock
-from neurokit.nn.positions import PlaceCode, time_angles
+from neurokit.nn.attention import (
+    AttentionBlock,
+    AxialAttention,
+    SelfAttention,
+    WindowAttention,
+    pick,
+)
+from neurokit.nn.positions import PlaceCode, find_turns, time_angles
+from neurokit.nn.targets import Follower
+
+ATTENTIONS, HIDDEN = ("full", "axial", "window"), ("drop", "replace")
 
 
 class Shown(NamedTuple):
@@ -17,19 +27,29 @@ class Shown(NamedTuple):
     valid: Tensor  # (batch, shown), False where an example has fewer
 
 
-class Filled(NamedTuple):
-    """What a model says about all tokens of some examples."""
+class Wanted(NamedTuple):
+    """The tokens that are to be told, those of each example first."""
 
-    samples: Tensor  # (batch, channel, frame, sample)
+    number: Tensor  # (batch, wanted): channel * n_frames + frame
+    valid: Tensor  # (batch, wanted), False where an example has fewer
+
+
+class Filled(NamedTuple):
+    """What a model says about tokens of some examples."""
+
+    samples: Tensor  # (batch, channel, frame, sample), or (batch, wanted, sample)
     statistics: Tensor | None  # (batch, shown, n_statistics), of each shown token's channel
     shown: Shown
+    more: dict[str, Tensor]  # (batch, wanted, size) by name
+    wanted: Wanted
 
 
 class MaskedTransformer(nn.Module):
     """Encoder of the tokens that are seen, and a small decoder that fills in the others [1]_.
 
     A token is one channel during one frame. Hidden tokens, and those that are missing, are
-    dropped from the encoder, which thus costs less the more is hidden. Channels are known by
+    dropped from the encoder, which thus costs less the more is hidden, or a learned vector
+    stands in their place, which attention along axes or windows needs. Channels are known by
     their places alone and times are told in seconds, so that montage, order, length and frames
     are free: channels in another order give the same latents in that order.
 
@@ -48,6 +68,16 @@ class MaskedTransformer(nn.Module):
     context : float, optional
         The encoder looks at the present frame and at those less than this before, in s, and can
         go on live. Default: it looks at all frames.
+    attention : {"full", "axial", "window"}, default="full"
+        Over all tokens; along channels and along frames; or over frames not far away.
+    reach : int, default=8
+        Frames on either side that a window sees.
+    hidden : {"drop", "replace"}, default="drop"
+        What becomes of hidden tokens in the encoder.
+    more : mapping of str to int, optional
+        Sizes of what else is told of each token that is wanted.
+    follower : bool, default=False
+        Keep a slow copy of the encoder, whose latents are to be told.
 
     References
     ----------
@@ -72,6 +102,11 @@ class MaskedTransformer(nn.Module):
         decoder_depth: int = 1,
         n_statistics: int = 0,
         context: float | None = None,
+        attention: str = "full",
+        reach: int = 8,
+        hidden: str = "drop",
+        more: Mapping[str, int] | None = None,
+        follower: bool = False,
     ) -> None:
         super().__init__()
         if width % (2 * n_heads):
@@ -79,17 +114,39 @@ class MaskedTransformer(nn.Module):
                 f"MaskedTransformer: width must be a multiple of 2 * n_heads, got {width} and"
                 f" {n_heads} heads."
             )
-        self.context = context
+        if attention not in ATTENTIONS or hidden not in HIDDEN:
+            raise ValueError(
+                f"MaskedTransformer: attention must be one of {ATTENTIONS} and hidden one of"
+                f" {HIDDEN}, got {attention!r} and {hidden!r}."
+            )
+        if attention != "full" and (hidden == "drop" or context is not None):
+            raise ValueError(
+                f"MaskedTransformer: attention={attention!r} needs hidden='replace', since it has"
+                " no use for holes, and no context."
+            )
+
+        def block() -> AttentionBlock:
+            kinds = {
+                "full": lambda: SelfAttention(width, n_heads),
+                "axial": lambda: AxialAttention(width, n_heads),
+                "window": lambda: WindowAttention(width, n_heads, reach=reach),
+            }
+            return AttentionBlock(width, n_heads, attention=kinds[attention]())
+
+        self.context, self.gridded, self.replaces = context, attention != "full", hidden != "drop"
         self.head_size = width // n_heads
         self.embed = nn.Linear(n_samples, width)
         self.place = PlaceCode(width)
-        self.blocks = nn.ModuleList(AttentionBlock(width, n_heads) for _ in range(depth))
+        self.blocks = nn.ModuleList(block() for _ in range(depth))
         self.norm = nn.LayerNorm(width)
         self.hand_over = nn.Linear(width, width)
         self.hidden = nn.Parameter(torch.randn(width) * 0.02)
-        self.decoder = nn.ModuleList(AttentionBlock(width, n_heads) for _ in range(decoder_depth))
+        self.decoder = nn.ModuleList(block() for _ in range(decoder_depth))
         self.fill = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, n_samples))
         self.tell: nn.Linear | None = nn.Linear(width, n_statistics) if n_statistics else None
+        sizes = dict(more or {})
+        self.more = nn.ModuleDict({name: nn.Linear(width, n) for name, n in sizes.items()})
+        self.follower = Follower(nn.ModuleList(self._encoder())) if follower else None
 
     def encode(
         self,
@@ -117,39 +174,66 @@ class MaskedTransformer(nn.Module):
         -------
         Shown
         """
-        shown = seen.flatten(1)
-        n_shown = int(shown.sum(1).max())
-        index = (~shown).to(torch.int8).argsort(dim=1, stable=True)[:, :n_shown]
-        valid = shown.gather(1, index)
-        tokens = patches.flatten(1, 2).gather(
-            1, index[..., None].expand(-1, -1, patches.shape[-1])
-        )
-        code = self.place(places)
-        channel = (index // len(times))[..., None].expand(-1, -1, code.shape[-1])
-        x = self.embed(tokens) + code.gather(1, channel)
-        when = times[index % len(times)]
-        angles, allowed = time_angles(when, self.head_size), self._allowed(when, valid)
-        for block in self.blocks[:depth]:
-            x = block(x, angles, allowed)
-        return Shown(self.norm(x), index, valid)
+        return self._encode(self._encoder(), patches, places, times, seen, depth)
 
-    def forward(self, patches: Tensor, places: Tensor, times: Tensor, seen: Tensor) -> Filled:
-        """Encode what is seen, and say what all tokens hold; arguments as in `encode`."""
+    def encode_slowly(
+        self, patches: Tensor, places: Tensor, times: Tensor, seen: Tensor
+    ) -> Tensor:
+        """Return latents (batch, token, width) of the slow copy; where not seen they are zero."""
+        if self.follower is None:
+            raise ValueError("MaskedTransformer: there is no slow copy; build with follower=True.")
+        layers = cast(nn.ModuleList, self.follower.copy)
+        with torch.no_grad():
+            shown = self._encode(layers, patches, places, times, seen, None)
+        latents = shown.latents * shown.valid[..., None]
+        out = latents.new_zeros(len(seen), seen[0].numel(), latents.shape[-1])
+        return out.scatter_add(1, shown.number[..., None].expand_as(latents), latents)
+
+    def schedule(self, progress: float) -> None:
+        """Let the slow copy follow; training calls this before every step."""
+        if self.follower is not None and self.training:
+            self.follower.follow(nn.ModuleList(self._encoder()), progress)
+
+    def forward(
+        self,
+        patches: Tensor,
+        places: Tensor,
+        times: Tensor,
+        seen: Tensor,
+        wanted: Tensor | None = None,
+    ) -> Filled:
+        """Encode what is seen, and say what tokens hold.
+
+        Parameters
+        ----------
+        patches, places, times, seen : as in `encode`
+        wanted : Tensor of bool, shape (batch, channel, frame), optional
+            Tokens that are to be told. Default: all.
+
+        Returns
+        -------
+        Filled
+        """
         shown = self.encode(patches, places, times, seen)
         n, n_channels, n_frames, _ = patches.shape
-        x = self.hidden.to(shown.latents.dtype).expand(n, n_channels * n_frames, -1)
         latents = self.hand_over(shown.latents)
-        at = shown.number[..., None].expand_as(latents)
-        latents = torch.where(shown.valid[..., None], latents, x.gather(1, at))
-        x = x.scatter(1, at, latents)
-        x = x + self.place(places).repeat_interleave(n_frames, 1)
-        when = times.repeat(n_channels).expand(n, -1)
-        angles = time_angles(when, self.head_size)
-        for block in self.decoder:
-            x = block(x, angles)
-        samples = self.fill(x).view(n, n_channels, n_frames, -1)
+        if self.replaces:
+            x = latents
+        else:
+            x = self.hidden.to(latents.dtype).expand(n, n_channels * n_frames, -1)
+            at = shown.number[..., None].expand_as(latents)
+            latents = torch.where(shown.valid[..., None], latents, x.gather(1, at))
+            x = x.scatter(1, at, latents)
+        asked = None if wanted is None else _find(wanted)
+        x = self._decode(x, places, times, None if asked is None else asked.number)
+        samples = self.fill[1](x)
+        more = {name: head(x) for name, head in self.more.items()}
         statistics = None if self.tell is None else self.tell(shown.latents)
-        return Filled(samples, statistics, shown)
+        if asked is None:
+            samples = samples.view(n, n_channels, n_frames, -1)
+            every = torch.arange(n_channels * n_frames, device=x.device).expand(n, -1)
+            asked = Wanted(every, torch.ones_like(every, dtype=torch.bool))
+        return Filled(samples, statistics, shown, more, asked)
 
     def summarise(self, shown: Shown, places: Tensor, times: Tensor) -> Tensor:
         """Say what all tokens hold from the mean of the latents alone, where and when they are.
@@ -167,17 +251,20 @@ class MaskedTransformer(nn.Module):
         mean = (shown.latents * weight).sum(1) / weight.sum(1).clamp(min=1)
         n, n_channels, n_frames = len(places), places.shape[1], len(times)
         x = (self.hidden + self.hand_over(mean))[:, None].expand(-1, n_channels * n_frames, -1)
-        x = x + self.place(places).repeat_interleave(n_frames, 1)
-        angles = time_angles(times.repeat(n_channels).expand(n, -1), self.head_size)
-        for block in self.decoder:
-            x = block(x, angles)
-        samples: Tensor = self.fill(x).view(n, n_channels, n_frames, -1)
+        x = self._decode(x, places, times, None)
+        samples: Tensor = self.fill[1](x).view(n, n_channels, n_frames, -1)
         return samples
 
     def advance(
-        self, patches: Tensor, places: Tensor, time: float, past: list[Tensor] | None, n_kept: int
+        self,
+        patches: Tensor,
+        places: Tensor,
+        time: float,
+        past: list[Tensor] | None,
+        n_kept: int,
+        seen: Tensor | None = None,
     ) -> tuple[Tensor, list[Tensor]]:
-        """Encode one more frame of live recordings, all of whose tokens are seen.
+        """Encode one more frame of live recordings.
 
         Parameters
         ----------
@@ -188,7 +275,10 @@ class MaskedTransformer(nn.Module):
         past : list of Tensor or None
             What the last call has returned; None at the start.
         n_kept : int
-            Frames before this one that are seen.
+            Frames before this one that are remembered.
+        seen : Tensor of bool, shape (batch, (kept + 1) * channel), optional
+            Which tokens of the remembered frames and of this one were there. Latents of those
+            that are not have no meaning. Default: all.
 
         Returns
         -------
@@ -197,14 +287,77 @@ class MaskedTransformer(nn.Module):
         """
         x = self.embed(patches) + self.place(places)
         when = torch.full(x.shape[:2], time, dtype=torch.float64, device=x.device)
-        angles, kept = time_angles(when, self.head_size), []
+        turns, kept = find_turns(time_angles(when, self.head_size), x.dtype), []
+        allowed = None
+        if seen is not None:  # each token sees itself, so that no row is empty
+            itself = torch.zeros(x.shape[1], seen.shape[1], dtype=torch.bool, device=x.device)
+            itself[:, -x.shape[1] :].fill_diagonal_(True)
+            allowed = (seen[:, None] | itself)[:, None]
         for k, block in enumerate(self.blocks):
             before = None if past is None else past[k]
             x, memory = cast(AttentionBlock, block).advance(
-                x, angles, before, n_kept * patches.shape[1]
+                x, turns, before, n_kept * patches.shape[1], allowed
             )
             kept.append(memory)
         return self.norm(x), kept
+
+    # ------------------------------------------------------------ inside
+
+    def _encoder(self) -> tuple[nn.Module, ...]:
+        return self.embed, self.place, self.blocks, self.norm
+
+    def _encode(
+        self,
+        layers: Iterable[nn.Module],
+        patches: Tensor,
+        places: Tensor,
+        times: Tensor,
+        seen: Tensor,
+        depth: int | None,
+    ) -> Shown:
+        embed, place, blocks, norm = layers
+        blocks = cast(nn.ModuleList, blocks)[:depth]
+        n, n_channels, n_frames, _ = patches.shape
+        if self.replaces:
+            hidden = self.hidden.to(patches.dtype)
+            x = torch.where(seen[..., None], embed(patches), hidden) + place(places)[:, :, None]
+            number = torch.arange(n_channels * n_frames, device=x.device).expand(n, -1)
+            shown = Wanted(number, seen.flatten(1))
+        else:
+            shown = _find(seen)
+            code = place(places)
+            channel = shown.number // n_frames
+            x = embed(pick(patches.flatten(1, 2), shown.number)) + pick(code, channel)
+        if self.gridded:
+            turns, allowed = find_turns(time_angles(times, self.head_size), x.dtype), None
+        else:
+            x = x.flatten(1, 2) if self.replaces else x
+            when = times[shown.number % n_frames]
+            turns = find_turns(time_angles(when, self.head_size), x.dtype)
+            every = torch.ones_like(shown.valid) if self.replaces else shown.valid
+            allowed = self._allowed(when, every)
+        for block in blocks:
+            x = block(x, turns, allowed)
+        x = x.flatten(1, 2) if self.gridded else x
+        return Shown(norm(x), *shown)
+
+    def _decode(self, x: Tensor, places: Tensor, times: Tensor, rows: Tensor | None) -> Tensor:
+        """Return what the decoder makes of all tokens, or of ``rows`` alone, normalised."""
+        n, n_channels, n_frames = len(x), places.shape[1], len(times)
+        x = x + self.place(places).repeat_interleave(n_frames, 1)
+        if self.gridded:
+            x = x.unflatten(1, (n_channels, n_frames))
+            turns = find_turns(time_angles(times, self.head_size), x.dtype)
+        else:
+            when = times.repeat(n_channels).expand(n, -1)
+            turns = find_turns(time_angles(when, self.head_size), x.dtype)
+        for k, block in enumerate(self.decoder):
+            if self.gridded or rows is None or k < len(self.decoder) - 1:
+                x = block(x, turns)
+            else:  # the last block need not tell what nobody wants
+                x, rows = block(x, turns, rows=rows), None
+        x = x.flatten(1, 2) if self.gridded else x
+        return self.fill[0](x if rows is None else pick(x, rows))
 
     def _allowed(self, when: Tensor, valid: Tensor) -> Tensor | None:
         """Say which tokens each may look at; itself always, so that no row is empty."""
@@ -216,3 +369,11 @@ class MaskedTransformer(nn.Module):
             allowed = allowed & (ago > -1e-6) & (ago < self.context - 1e-6)
         itself = torch.eye(valid.shape[1], dtype=torch.bool, device=valid.device)
         return (allowed | itself)[:, None]
+
+
+def _find(flags: Tensor) -> Wanted:
+    """Return the numbers of the tokens that are marked, padded to as many in each example."""
+    flat = flags.flatten(1)
+    most = int(flat.sum(1).max())
+    number = (~flat).to(torch.int8).argsort(dim=1, stable=True)[:, :most]
+    return Wanted(number, flat.gather(1, number))

@@ -92,20 +92,27 @@ def time_angles(
     return times[..., None].double() / period.exp()  # float32 would blur hours
 
 
-def turn(x: Tensor, angles: Tensor) -> Tensor:
+def find_turns(angles: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return cosines and sines of angles, (2, ...), once for all layers that turn by them."""
+    return torch.stack([angles.cos(), angles.sin()]).to(dtype)
+
+
+def turn(x: Tensor, turns: Tensor) -> Tensor:
     """Turn each pair of entries by its angle, so that products of two depend on their difference.
 
     Parameters
     ----------
     x : Tensor of shape (..., n, size)
-    angles : Tensor of shape (..., n, size // 2)
+        Entry k and entry k + size / 2 are a pair.
+    turns : Tensor of shape (2, ..., n, size // 2)
+        From `find_turns`.
 
     Examples
     --------
     >>> x = torch.tensor([[1.0, 0.0]])
-    >>> turn(x, torch.tensor([[math.pi / 2]])).round().tolist()
+    >>> turn(x, find_turns(torch.tensor([[math.pi / 2]]), x.dtype)).round().tolist()
     [[-0.0, 1.0]]
     """
     one, other = x.chunk(2, -1)
-    c, s = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    c, s = turns.to(x.dtype)
     return torch.cat([one * c - other * s, one * s + other * c], -1)

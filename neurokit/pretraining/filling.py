@@ -1,4 +1,4 @@
-"""The loss of a masked model: hide tokens, fill them in, compare."""
+"""The loss of a masked model: hide tokens, let them be told, compare."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurokit.pretraining import masks
-from neurokit.pretraining.design import BANDS, sizes_of, targets_of
+from neurokit.pretraining.design import BANDS, option, sizes_of, targets_of
 from neurokit.types import Flags
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from neurokit.nn.masked import MaskedTransformer
+    from neurokit.nn.masked import Filled, MaskedTransformer
 
 
 class Filling:
-    """Mean squared error of the samples of hidden tokens, and of what else is to be told.
+    """Mean error of what is told of hidden tokens, and of what else is to be told.
 
     Masks are drawn by a generator of the fit's own, so that an interrupted fit draws on.
 
@@ -41,6 +41,7 @@ class Filling:
         radius = design["mask_radius"]
         self.weights = targets_of(dict(design))
         self.dropout = float(design.get("channel_dropout", 0.0))
+        self.symmetric = bool(option(dict(design), "symmetric"))
         self.noise = float(design.get("position_noise", 0.0))
         self.rate = float(sizes_of(dict(design))[0])
         self.near = [masks.find_neighbours(source["places"], radius) for source in sources]
@@ -53,8 +54,9 @@ class Filling:
         places: Tensor,
         present: Tensor,
         sources: Tensor,
+        codes: Tensor | None = None,
     ) -> Tensor:
-        """Return the loss of a batch."""
+        """Return the loss of a batch; of a model in use, the error of hidden samples alone."""
         import torch
 
         _, n_channels, n_frames, _ = patches.shape
@@ -67,31 +69,64 @@ class Filling:
         if module.training and self.noise:
             moved = rng.normal(0, self.noise, places.shape)
             places = places + torch.from_numpy(moved.astype(np.float32)).to(places.device)
+        if module.training and self.symmetric:  # each mask, and what it leaves
+            hidden = torch.cat([hidden, ~hidden])
+            patches, places, present = (torch.cat([x, x]) for x in (patches, places, present))
+            codes = None if codes is None else torch.cat([codes, codes])
         seen = present & ~hidden
         lost = ~seen.flatten(1).any(1)  # gaps everywhere else: show what there is
         seen = torch.where(lost[:, None, None], present, seen)
         seen = seen | ~present.flatten(1).any(1)[:, None, None]
-        wanted = (hidden & present & ~seen)[..., None]
         times = torch.arange(n_frames, device=patches.device) * self.step
-        filled = module(patches, places, times, seen)
-        n_wanted = (wanted.sum() * patches.shape[-1]).clamp(min=1)
-        error = ((filled.samples - patches).square() * wanted).sum() / n_wanted
-        if not module.training:
-            return error
-        total = self.weights["signal"] * error
-        if self.weights["summary"]:
+        filled = module(patches, places, times, seen, hidden & present & ~seen)
+        errors = self._compare(module, filled, patches, places, times, present, codes)
+        if not module.training and self.weights["signal"]:
+            return errors["signal"]
+        return torch.stack([self.weights[name] * error for name, error in errors.items()]).sum()
+
+    def _compare(
+        self,
+        module: MaskedTransformer,
+        filled: Filled,
+        patches: Tensor,
+        places: Tensor,
+        times: Tensor,
+        present: Tensor,
+        codes: Tensor | None,
+    ) -> dict[str, Tensor]:
+        """Return the mean error of each target that has a weight."""
+        from neurokit.nn.attention import pick
+        from neurokit.nn.targets import code_error, find_spectra, latent_error, spectrum_error
+
+        number, valid = filled.wanted
+        wanted = {name for name, weight in self.weights.items() if weight}
+
+        def mean(error: Tensor) -> Tensor:
+            return (error * valid).sum() / valid.sum().clamp(min=1)
+
+        truth, found = pick(patches.flatten(1, 2), number), {}
+        if "signal" in wanted:
+            found["signal"] = mean((filled.samples - truth).square().mean(-1))
+        if "spectrum" in wanted:
+            found["spectrum"] = mean(spectrum_error(filled.more["spectrum"], find_spectra(truth)))
+        if "codes" in wanted and codes is not None:
+            right = pick(codes.flatten(1, 2), number)
+            found["codes"] = mean(code_error(filled.more["codes"], right))
+        if "latent" in wanted:
+            whole = present | ~present.flatten(1).any(1)[:, None, None]
+            slow = pick(module.encode_slowly(patches, places, times, whole), number)
+            found["latent"] = mean(latent_error(filled.more["latent"], slow))
+        if "summary" in wanted:
             told = module.summarise(filled.shown, places, times)
             far = (told - patches).square() * present[..., None]
-            per = far.sum() / (present.sum() * patches.shape[-1]).clamp(min=1)
-            total = total + self.weights["summary"] * per
-        if self.weights["statistics"] and filled.statistics is not None:
-            truth = measure_bands(patches, self.rate)
-            channel = filled.shown.number // n_frames
-            wanted_of = truth.gather(1, channel[..., None].expand(-1, -1, truth.shape[-1]))
-            apart = (filled.statistics - wanted_of).square() * filled.shown.valid[..., None]
-            per = apart.sum() / (filled.shown.valid.sum() * truth.shape[-1]).clamp(min=1)
-            total = total + self.weights["statistics"] * per
-        return total
+            found["summary"] = far.sum() / (present.sum() * patches.shape[-1]).clamp(min=1)
+        if "statistics" in wanted and filled.statistics is not None:
+            bands = measure_bands(patches, self.rate)
+            right = pick(bands, filled.shown.number // len(times))
+            apart = (filled.statistics - right).square() * filled.shown.valid[..., None]
+            n = (filled.shown.valid.sum() * bands.shape[-1]).clamp(min=1)
+            found["statistics"] = apart.sum() / n
+        return found
 
     def _keep(self, rng: np.random.Generator, n: int, n_channels: int) -> Flags:
         """Draw which channels each example has: a share is left out, and one stays at least."""

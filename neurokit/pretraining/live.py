@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neurokit.pretraining.design import sizes_of
-from neurokit.pretraining.recordings import bring_to_level, cut_patches
+from neurokit.pretraining.patches import bring_to_level, cut_patches
 from neurokit.streaming import check_chunk
 from neurokit.types import Floats, Json
 
@@ -30,15 +30,18 @@ class Frames:
     """
 
     def __init__(self, module: MaskedTransformer, design: Json, places: Floats) -> None:
-        rate, hop, _ = sizes_of(design)
-        self.module, self.step = module, float(hop / rate)
+        self.module, self.step = module, sizes_of(design).seconds
         self.n_kept = math.ceil((design["context"] - 1e-6) / self.step) - 1
         self.places = np.asarray(places, np.float32)
         self.past: list[Tensor] | None = None
+        self.seen: list[Tensor] = []  # (trial, channel) of the frames that are remembered
         self.count = 0
 
     def encode(self, patches: Floats) -> Floats:
-        """Return (trial, channel, frame, width) from patches (trial, channel, frame, sample)."""
+        """Return (trial, channel, frame, width) from patches (trial, channel, frame, sample).
+
+        A patch with NaN is a gap: nothing sees it, and its latents are NaN.
+        """
         import torch
 
         found = []
@@ -47,9 +50,18 @@ class Frames:
         with torch.no_grad():
             for frame in range(patches.shape[2]):
                 x = torch.from_numpy(np.ascontiguousarray(patches[:, :, frame], np.float32))
+                there = x.isfinite().all(-1).to(device)
+                self.seen = [*self.seen, there][-self.n_kept - 1 :]
+                seen = torch.cat(self.seen, 1)
                 latents, self.past = self.module.advance(
-                    x.to(device), where, self.count * self.step, self.past, self.n_kept
+                    torch.where(there[..., None], x.to(device), 0.0),
+                    where,
+                    self.count * self.step,
+                    self.past,
+                    self.n_kept,
+                    None if bool(seen.all()) else seen,
                 )
+                latents = torch.where(there[..., None], latents, float("nan"))
                 self.count += 1
                 found.append(latents.float().cpu().numpy())
         width = self.module.norm.normalized_shape[0]
@@ -69,7 +81,7 @@ class EmbeddingStream:
 
     def __init__(self, frames: Frames, design: Json, mean: Floats, level: Floats) -> None:
         self.frames, self.mean, self.level = frames, mean, level
-        self.hop = sizes_of(design)[1]
+        self.sizes = sizes_of(design)
         self.waiting = np.zeros((len(mean), 0))
 
     def push(self, chunk: Floats) -> Floats:
@@ -78,18 +90,21 @@ class EmbeddingStream:
         Parameters
         ----------
         chunk : ndarray of shape (n_channels, n_times)
+            NaN is a gap: the patch is not seen, and its latents are NaN.
 
         Returns
         -------
         ndarray of float32, shape (n_channels, n_frames, latent)
             Frames that are now complete.
         """
-        values = check_chunk("MaskedModel", np.asarray(chunk).T, len(self.mean), "samples").T
+        values = check_chunk(
+            "MaskedModel", np.asarray(chunk).T, len(self.mean), "samples", allow_nan=True
+        ).T
         x = np.concatenate([self.waiting, values], 1)
-        patches = cut_patches(bring_to_level(x, self.mean, self.level), self.hop)
-        self.waiting = x[:, patches.shape[1] * self.hop :]
+        patches = cut_patches(bring_to_level(x, self.mean, self.level), self.sizes)
+        self.waiting = x[:, patches.shape[1] * self.sizes.hop :]
         return self.frames.encode(patches[None])[0]
 
     def flush(self) -> Floats:
         """Return no frame: what is shorter than a patch is not seen."""
-        return self.frames.encode(np.zeros((1, len(self.mean), 0, self.hop)))[0]
+        return self.frames.encode(np.zeros((1, len(self.mean), 0, self.sizes.hop)))[0]

@@ -16,15 +16,22 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.inputs.labels import keep_coords, labelled_or_plain
+from neurokit.inputs.labels import labelled_or_plain
 from neurokit.inputs.picks import pick_channels
 from neurokit.inputs.signal import Signal
 from neurokit.persistence import Saveable
 from neurokit.pretraining import recordings
-from neurokit.pretraining.design import build_module, check_design, sizes_of
+from neurokit.pretraining.design import (
+    build_module,
+    check_design,
+    option,
+    sizes_of,
+    targets_of,
+)
 from neurokit.pretraining.filling import Filling
+from neurokit.pretraining.labelling import label_latents, merge_filled
+from neurokit.pretraining.levelled import cut_signal, read_fused
 from neurokit.pretraining.live import EmbeddingStream, Frames
-from neurokit.pretraining.places import read_places
 from neurokit.pretraining.running import run_windows
 from neurokit.types import Flags, Floats, Json, Labelled, Recordings
 
@@ -36,6 +43,7 @@ if TYPE_CHECKING:
 
 _DESIGN = (
     *("patch", "model_rate", "window", "space", "width", "depth", "n_heads", "decoder_depth"),
+    *("overlap", "attention", "reach", "hidden", "fuse", "symmetric"),
     *("context", "target", "channel_dropout", "position_noise"),
     *("mask", "mask_ratio", "mask_radius", "mask_span", "batch_tokens", "sampling_rate"),
 )
@@ -62,14 +70,18 @@ class MaskedModel(  # type: ignore[call-arg]
     ----------
     patch : float, default=0.25
         Length of a patch, in s.
+    overlap : float, default=0.0
+        By how much patches overlap, in s.
     model_rate : float, default=128.0
         Rate at which patches are taken, in Hz.
     window : float, default=4.0
         What is seen at once, in s.
     context : float, optional
         The encoder looks at the present frame and at those less than this before, in s, however
-        long the recording is, and runs live (`stream`); X then has no gaps. Default: at all of a
-        window.
+        long the recording is, and runs live (`stream`). Default: at all of a window.
+    fuse : {"channel", "region"}, default="channel"
+        A token is of one channel; or of one region, whose contacts are fused into their first
+        principal component, which is computed for each recording.
     space : {"places", "none"}, default="places"
         Whether channels tell their places.
     width : int, default=64
@@ -77,10 +89,24 @@ class MaskedModel(  # type: ignore[call-arg]
     n_heads : int, default=4
     decoder_depth : int, default=1
         Network, see `neurokit.nn.masked.MaskedTransformer`.
-    target : "signal" or mapping of str to float, default="signal"
-        Weights of what is to be told: "signal", the samples of hidden tokens; "statistics", the
-        share of five bands in each channel's power over the whole window, by a linear map of each
-        latent; "summary", all samples, from the mean of the latents.
+    attention : {"full", "axial", "window"}, default="full"
+        Over all tokens; half the heads along channels and half along frames; or over frames at
+        most ``reach`` away. The last two need ``hidden="replace"`` and grow with the length.
+    reach : float, default=2.0
+        In s.
+    hidden : {"drop", "replace"}, default="drop"
+        Whether the encoder lacks hidden tokens, or has a learned vector in their place.
+    target : str or mapping of str to float, default="signal"
+        What is to be told, or weights of several. Of each hidden token: "signal", its samples;
+        "spectrum", the amplitudes and phases of them; "codes", what a ``tokenizer`` makes of
+        them; "latent", what a slow copy of the encoder, to which nothing is hidden, makes of
+        them. Beside one of these: "statistics", the share of five bands in each channel's power
+        over the whole window, by a linear map of each latent; "summary", all samples, from the
+        mean of the latents.
+    tokenizer : estimator, optional
+        A fitted tokenizer for the target "codes", one or several frames of which are a patch.
+    symmetric : bool, default=False
+        Learn from each mask and from its complement, at twice the cost.
     channel_dropout : float, default=0.0
         Share of the channels that each example lacks while the model learns.
     position_noise : float, default=0.0
@@ -108,7 +134,8 @@ class MaskedModel(  # type: ignore[call-arg]
     module_ : neurokit.nn.masked.MaskedTransformer
         On the CPU, in eval mode.
     history_ : list of dict
-        One for each epoch: ``loss`` is the squared error of hidden samples, in levels squared.
+        One for each epoch: ``loss`` is the weighted sum of the errors, that of samples in levels
+        squared, that of codes in nats.
     design_ : dict
         The parameters that say what is computed.
     left_out_ : list
@@ -120,7 +147,8 @@ class MaskedModel(  # type: ignore[call-arg]
     References
     ----------
     .. [1] He et al. (2022), Masked autoencoders are scalable vision learners, CVPR.
-    .. [2] El Ouahidi et al. (2025), REVE, arXiv:2510.21585 (places and blocks).
+    .. [2] Zheng et al. (2024), Du-IN, arXiv:2405.11459 (codes, regions, complements).
+    .. [3] El Ouahidi et al. (2025), REVE, arXiv:2510.21585 (places and blocks).
 
     Examples
     --------
@@ -144,15 +172,22 @@ class MaskedModel(  # type: ignore[call-arg]
         self,
         patch: float = 0.25,
         *,
+        overlap: float = 0.0,
         model_rate: float = 128.0,
         window: float = 4.0,
         context: float | None = None,
+        fuse: str = "channel",
         space: str = "places",
         width: int = 64,
         depth: int = 4,
         n_heads: int = 4,
         decoder_depth: int = 1,
+        attention: str = "full",
+        reach: float = 2.0,
+        hidden: str = "drop",
         target: str | Mapping[str, float] = "signal",
+        tokenizer: BaseEstimator | None = None,
+        symmetric: bool = False,
         channel_dropout: float = 0.0,
         position_noise: float = 0.0,
         mask: str | Mapping[str, float] = "block",
@@ -166,15 +201,22 @@ class MaskedModel(  # type: ignore[call-arg]
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.patch = patch
+        self.overlap = overlap
         self.model_rate = model_rate
         self.window = window
         self.context = context
+        self.fuse = fuse
         self.space = space
         self.width = width
         self.depth = depth
         self.n_heads = n_heads
         self.decoder_depth = decoder_depth
+        self.attention = attention
+        self.reach = reach
+        self.hidden = hidden
         self.target = target
+        self.tokenizer = tokenizer
+        self.symmetric = symmetric
         self.channel_dropout = channel_dropout
         self.position_noise = position_noise
         self.mask = mask
@@ -207,21 +249,25 @@ class MaskedModel(  # type: ignore[call-arg]
         ------
         ValueError
             If no recording is as long as a patch, one holds infinity, or a parameter is out of
-            range.
+            range, or the target "codes" has no tokenizer whose frames are those of patches.
         """
         from neurokit.training import Trainer, import_torch
 
         import_torch("MaskedModel")
         design = self._designing_params()
         check_design(design)
+        if targets_of(design)["codes"] and self.tokenizer is None:
+            raise ValueError(
+                "MaskedModel: the target 'codes' needs a fitted tokenizer, got None; pass it as"
+                " tokenizer."
+            )
         self.__dict__.pop("module_", None)
         self.__dict__.pop("left_out_", None)
         if isinstance(X, xr.DataArray) and "channel" in X.dims:
             X = pick_channels(self, X, reset=True)  # of one recording it is told what is left out
         seed = int(check_random_state(self.random_state).randint(2**31))
-        module = build_module(design, seed)
         trainer = self.trainer or Trainer(20, batch_size=64, learning_rate=1e-3)
-        return self._learn(X, module, design, trainer, seed)
+        return self._learn(X, None, design, trainer, seed)
 
     def partial_fit(self, X: Recordings, y: object = None) -> Self:
         """Go on from the weights that are there, with other recordings; see `fit`."""
@@ -252,10 +298,10 @@ class MaskedModel(  # type: ignore[call-arg]
         X = labelled_or_plain(X)
         if isinstance(X, xr.DataArray) and "channel" in X.dims:
             X = X.isel(channel=recordings.brain_channels(X))
-        signal = recordings.read_recording(self, X, self.design_["sampling_rate"])
-        patches, places, present, _ = self._patches(signal)
+        signal = self._read(X)
+        patches, places, present, _ = cut_signal(signal, self.design_)
         latents = self._run(patches, places, present)
-        return self._label(latents, signal)
+        return label_latents(latents, signal, sizes_of(self.design_))
 
     def reconstruct(self, X: Recordings, mask: xr.DataArray | ArrayLike | None = None) -> Labelled:
         """Fill in bad channels, gaps and whatever else is hidden, from what is seen.
@@ -279,8 +325,14 @@ class MaskedModel(  # type: ignore[call-arg]
             If nothing is seen during a whole window, or ``mask`` has another shape.
         """
         check_is_fitted(self, "module_")
-        signal = recordings.read_recording(self, X, self.design_["sampling_rate"])
-        patches, places, present, (mean, level) = self._patches(signal)
+        if not targets_of(self.design_)["signal"] or option(self.design_, "fuse") != "channel":
+            raise ValueError(
+                "MaskedModel.reconstruct: samples of channels are told by a model with the target"
+                f" 'signal' and fuse='channel' alone, got target={self.design_['target']!r} and"
+                f" fuse={option(self.design_, 'fuse')!r}."
+            )
+        signal = self._read(X)
+        patches, places, present, (mean, level) = cut_signal(signal, self.design_)
         seen = present.copy()
         source = signal.source
         if source is not None and "bad" in source.coords:
@@ -300,7 +352,7 @@ class MaskedModel(  # type: ignore[call-arg]
             level = np.where(unheard, np.median(level[~unheard]), level)
             mean = np.where(unheard, 0.0, mean)
         filled = self._run(patches, places, seen, fill=True)
-        return self._merge(filled, seen, mean, level, signal)
+        return merge_filled(filled, seen, (mean, level), signal, sizes_of(self.design_))
 
     @available_if(lambda self: self.context is not None)
     def stream(self, X: Recordings) -> EmbeddingStream:
@@ -319,14 +371,14 @@ class MaskedModel(  # type: ignore[call-arg]
             they are what `transform` gives for a recording of these levels.
         """
         check_is_fitted(self, "module_")
-        signal = recordings.read_recording(self, X, self.design_["sampling_rate"])
-        rate = sizes_of(self.design_)[0]
+        signal = self._read(X)
+        rate = sizes_of(self.design_).rate
         if signal.rate != rate:
             raise ValueError(
                 f"MaskedModel.stream: X must have the model's rate, {float(rate):g} Hz, got"
                 f" {float(signal.rate):g} Hz; resample it before, causally."
             )
-        _, places, _, (mean, level) = self._patches(signal)
+        _, places, _, (mean, level) = cut_signal(signal, self.design_)
         return EmbeddingStream(
             Frames(self.module_, self.design_, places), self.design_, mean, level
         )
@@ -334,7 +386,8 @@ class MaskedModel(  # type: ignore[call-arg]
     def score(self, X: Recordings, y: object = None) -> float:
         """Return minus the mean squared error of hidden samples, in levels squared.
 
-        One seed, one set of masks: figures of two models may be compared.
+        Without the target "signal" it is minus the loss. One seed, one set of masks: figures of
+        two models may be compared.
         """
         check_is_fitted(self, "module_")
         import torch
@@ -387,17 +440,23 @@ class MaskedModel(  # type: ignore[call-arg]
         return build_module(self.design_)
 
     def _corpus(self, X: Recordings, design: Json) -> tuple[recordings.Corpus, Filling]:
-        rate, hop, window = sizes_of(design)
+        sizes, coded = sizes_of(design), bool(targets_of(design)["codes"])
         found = recordings.list_recordings(self, X, design["sampling_rate"])
         corpus = recordings.Corpus(
-            self, found, rate, hop, window, design["batch_tokens"], design["space"] == "places"
+            self,
+            found,
+            sizes,
+            design["batch_tokens"],
+            design["space"] == "places",
+            option(design, "fuse") == "region",
+            self.tokenizer if coded else None,
         )
-        return corpus, Filling(corpus.sources, float(hop / rate), design)
+        return corpus, Filling(corpus.sources, sizes.seconds, design)
 
     def _learn(
         self,
         X: Recordings,
-        module: MaskedTransformer,
+        module: MaskedTransformer | None,
         design: Json,
         trainer: Trainer,
         seed: int,
@@ -406,69 +465,23 @@ class MaskedModel(  # type: ignore[call-arg]
         from neurokit.io import fingerprint
 
         corpus, filling = self._corpus(X, design)
+        if module is None:
+            if targets_of(design)["codes"]:
+                design["codes"] = corpus.measure_codes(self.tokenizer)
+            module = build_module(design, seed)
         self.history_ = trainer.minimize(module, filling, corpus, seed=seed)
         self.module_, self.design_ = module, design
         new = [fingerprint(s["all"]) for s in corpus.sources if "trial" not in s["all"].dims]
         self.fingerprints_ = [*known, *new]
         return self
 
-    def _patches(self, signal: Signal) -> tuple[Floats, Floats, Flags, tuple[Floats, Floats]]:
-        """Return patches (trial, channel, frame, sample), places, what is there, and levels."""
-        rate, hop, _ = sizes_of(self.design_)
-        values = np.asarray(signal.values[...], np.float64)
-        if np.isinf(values).any():
-            raise ValueError("MaskedModel: X holds infinity; set what is lost to NaN.")
-        mean, level = recordings.measure_levels(values)
-        mean, level = np.nan_to_num(mean), np.nan_to_num(level)
-        made = [
-            recordings.make_patches(one, signal.rate, rate, hop, mean, level) for one in values
-        ]
-        patches, present = np.stack([p for p, _ in made]), np.stack([q for _, q in made])
-        if patches.shape[2] == 0:
-            raise ValueError(
-                f"MaskedModel: X must be as long as a patch, {float(hop / rate):g} s, got"
-                f" {float(signal.n_times / signal.rate):g} s."
-            )
-        places = np.full((signal.n_channels, 3), np.nan)
-        if signal.source is not None and self.design_["space"] == "places":
-            places = read_places(signal.source)
-        return patches, places, present, (mean, level)
+    def _read(self, X: Recordings) -> Signal:
+        return read_fused(self, X, self.design_)
 
     def _run(self, patches: Floats, places: Floats, seen: Flags, *, fill: bool = False) -> Floats:
         return run_windows(
             self.module_, self.design_, patches, places, seen, device=self.device, fill=fill
         )
-
-    def _label(self, latents: Floats, signal: Signal) -> Labelled:
-        latents = latents[0] if signal.single else latents
-        if signal.source is None:
-            return latents
-        rate, hop, _ = sizes_of(self.design_)
-        dims = ("trial", "channel", "frame", "latent")[signal.single :]
-        start = float(signal.first / signal.rate)
-        coords = keep_coords(signal.source, ("trial", "channel"))
-        out = xr.DataArray(latents, dims=dims, coords=coords)
-        frames = start + np.arange(latents.shape[-2]) * float(hop / rate)
-        return out.assign_coords(frame=frames)
-
-    def _merge(
-        self, filled: Floats, seen: Flags, mean: Floats, level: Floats, signal: Signal
-    ) -> Labelled:
-        rate, hop, _ = sizes_of(self.design_)
-        if np.isnan(filled).any():
-            raise ValueError(
-                "MaskedModel.reconstruct: nothing is seen during a whole window; show some of it."
-            )
-        flat = filled.reshape(*filled.shape[:2], -1)
-        levelled = recordings.convert_rate(flat, rate, signal.rate)[..., : signal.n_times]
-        guess = levelled * level[:, None] + mean[:, None]
-        out = np.array(signal.values[...], np.float32)
-        n = guess.shape[-1]
-        at = (np.arange(n) * float(rate / signal.rate)).astype(int) // hop
-        hidden = ~seen[:, :, np.minimum(at, seen.shape[2] - 1)]
-        out[..., :n] = np.where(hidden, guess, out[..., :n])
-        out = out[0] if signal.single else out
-        return out if signal.source is None else signal.source.copy(data=out)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -5,18 +5,21 @@ from __future__ import annotations
 from neurokit.types import Json
 
 _ROWS: dict[str, Json] = {
-    "du-in": {"patch": 0.1, "model_rate": 1000.0, "window": 4.0, "space": "none", "mask": "time"}
-    | {"mask_ratio": 0.5},
-    "barista": {"patch": 0.25, "model_rate": 2048.0, "window": 3.0, "mask": "region"},
-    "reve": {"patch": 1.0, "model_rate": 200.0, "window": 10.0, "mask": "block"}
+    "du-in": {"patch": 0.1, "model_rate": 1000.0, "window": 4.0, "fuse": "region"}
+    | {"space": "none", "mask": "time", "mask_ratio": 0.5, "hidden": "replace"}
+    | {"target": "codes", "symmetric": True},
+    "barista": {"patch": 0.25, "model_rate": 2048.0, "window": 3.0, "mask": "region"}
+    | {"hidden": "replace", "target": "latent"},
+    "reve": {"patch": 1.0, "overlap": 0.1, "model_rate": 200.0, "window": 10.0, "mask": "block"}
     | {"mask_ratio": 0.55, "mask_radius": 30.0, "mask_span": 3.0, "position_noise": 2.5}
     | {"target": {"signal": 1.0, "summary": 0.1}},
     "deeperbrain": {"patch": 1.0, "model_rate": 200.0, "window": 30.0, "mask": "token"}
-    | {"mask_ratio": 0.5, "target": {"signal": 1.0, "statistics": 1.0}},
+    | {"mask_ratio": 0.5, "attention": "axial", "hidden": "replace"}
+    | {"target": {"signal": 1.0, "statistics": 1.0}},
     "labram": {"patch": 1.0, "model_rate": 200.0, "window": 8.0, "mask": "token"}
-    | {"mask_ratio": 0.5},
+    | {"mask_ratio": 0.5, "hidden": "replace", "target": "codes", "symmetric": True},
     "cbramod": {"patch": 1.0, "model_rate": 200.0, "window": 30.0, "mask": "token"}
-    | {"mask_ratio": 0.5},
+    | {"mask_ratio": 0.5, "attention": "axial", "hidden": "replace"},
 }
 
 
@@ -24,7 +27,8 @@ def masked_options(name: str) -> Json:
     """Return the parameters of `MaskedModel` that come nearest to a published model.
 
     The documentation has a table of what each does and what was not copied. Sizes are left to
-    you: width, depth and heads are those of `MaskedModel`.
+    you: width, depth and heads are those of `MaskedModel`. "du-in" and "labram" tell codes, so
+    that a fitted ``tokenizer`` is to be passed beside them, of regions for "du-in".
 
     Parameters
     ----------

@@ -20,9 +20,9 @@ from neurokit.inputs.rates import require_rate
 from neurokit.inputs.seen import tell
 from neurokit.inputs.trials import Trials, trials
 from neurokit.persistence import Saveable
-from neurokit.pretraining import recordings
-from neurokit.pretraining.design import build_module, sizes_of
+from neurokit.pretraining.design import build_module, option, sizes_of
 from neurokit.pretraining.masked import MaskedModel
+from neurokit.pretraining.patches import make_patches, measure_levels
 from neurokit.pretraining.places import read_places
 from neurokit.pretraining.pools import find_centre, pool_covariances, vectorise
 from neurokit.pretraining.running import run_windows
@@ -217,7 +217,7 @@ class Probing(Saveable, BaseEstimator):
 
     def _patches(self, seen: Trials, names: Floats) -> Floats:
         """Cut trials into levelled patches (trial, channel, frame, sample)."""
-        rate, hop, _ = sizes_of(self.design_)
+        sizes = sizes_of(self.design_)
         made: list[Floats | None] = [None] * len(names)
         for name in np.unique(names).tolist():
             rows = np.flatnonzero(names == name)
@@ -228,15 +228,14 @@ class Probing(Saveable, BaseEstimator):
                 mean, level = _measure(seen.values[rows])
             for row in rows:
                 trial = seen.values[row].astype(np.float64)
-                made[row] = recordings.make_patches(
-                    trial, exact(self.sampling_rate_), rate, hop, mean, level
-                )[0]
+                made[row] = make_patches(trial, exact(self.sampling_rate_), sizes, mean, level)[0]
         patches = np.stack(made)  # type: ignore[arg-type]
         least = 2 if self.pool_ == "covariance" else 1
         if patches.shape[2] < least:
+            shortest = float(((least - 1) * sizes.step + sizes.hop) / sizes.rate)
             raise ValueError(
                 f"{type(self).__name__}: trials must be as long as {least} patches,"
-                f" {least * float(hop / rate):g} s, for pool={self.pool_!r}, got"
+                f" {shortest:g} s, for pool={self.pool_!r}, got"
                 f" {seen.values.shape[2] / self.sampling_rate_:g} s."
             )
         return patches
@@ -275,7 +274,7 @@ class Probing(Saveable, BaseEstimator):
 
 
 def _measure(values: Floats) -> tuple[Floats, Floats]:
-    return recordings.measure_levels(values.astype(np.float64))
+    return measure_levels(values.astype(np.float64))
 
 
 def _find_encoder(caller: str, encoder: object) -> MaskedModel:
@@ -289,4 +288,9 @@ def _find_encoder(caller: str, encoder: object) -> MaskedModel:
     check_is_fitted(
         encoder, "module_", msg=f"{caller}: encoder is not fitted; fit it, or load it."
     )
+    if option(encoder.design_, "fuse") != "channel":
+        raise ValueError(
+            f"{caller}: encoder must keep channels apart, got fuse='region'; transform() gives"
+            " its embeddings, for a classifier in a Pipeline."
+        )
     return encoder

@@ -11,24 +11,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from scipy.signal import resample_poly
 from scipy.sparse import issparse
 from sklearn.utils import check_array
 
 from neurokit.inputs.labels import labelled_or_plain
 from neurokit.inputs.signal import Signal, take_signal
+from neurokit.pretraining.coding import find_codes
+from neurokit.pretraining.fusing import fuse_regions
+from neurokit.pretraining.patches import Sizes, make_patches, measure_levels
 from neurokit.pretraining.places import read_places, read_regions
 from neurokit.recording.channels import BRAIN
 from neurokit.training.checkpoint import fingerprint_of
 from neurokit.training.examples import Examples, Rows
-from neurokit.types import Flags, Floats, Recordings
+from neurokit.types import Codes, Flags, Floats, Recordings
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
     from torch import Tensor
 
 _MARGIN = 1  # s read on either side of a window, for the resampling filter
-_LOUDEST = 15.0  # levels; what is beyond is drawn in
 _LEVELLED = 60.0  # s of a recording that its levels are taken from
 _FAR = 20.0  # times the median level; such channels are not of the brain
 
@@ -122,38 +123,6 @@ def brain_channels(x: xr.DataArray) -> list[int]:
     return np.flatnonzero(good).tolist()
 
 
-def convert_rate(values: Floats, rate: Fraction, wanted: Fraction) -> Floats:
-    """Resample along the last axis by the exact ratio of two rates."""
-    ratio = wanted / rate
-    if ratio == 1:
-        return values
-    up, down = ratio.limit_denominator(10_000).as_integer_ratio()
-    beyond = "line" if values.shape[-1] > 1 else "mean"  # no line goes through one sample
-    found: Floats = resample_poly(values, up, down, axis=-1, padtype=beyond)
-    return found
-
-
-def measure_levels(values: Floats) -> tuple[Floats, Floats]:
-    """Return mean and standard deviation of channels, (channel,); NaN is left out."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # channels without any value
-        flat = np.moveaxis(values, -2, 0).reshape(values.shape[-2], -1)
-        return np.nanmean(flat, 1), np.nanstd(flat, 1)
-
-
-def cut_patches(values: Floats, hop: int) -> Floats:
-    """Cut (..., time) into whole patches (..., frame, sample)."""
-    n = values.shape[-1] // hop
-    return values[..., : n * hop].reshape(*values.shape[:-1], n, hop)
-
-
-def bring_to_level(values: Floats, mean: Floats, level: Floats) -> Floats:
-    """Subtract the mean of each channel, divide by its level, and draw in what is far beyond."""
-    scale = np.where(level > 0, level, 1.0)
-    found = (values - mean[:, None]) / scale[:, None]
-    return np.clip(found, -_LOUDEST, _LOUDEST)
-
-
 class Corpus(Examples):
     """Windows of recordings, read when their batch comes; a batch has one shape.
 
@@ -162,16 +131,15 @@ class Corpus(Examples):
     estimator : estimator
         The caller.
     recordings : list of (xarray.DataArray, Fraction)
-    rate : Fraction
-        Rate of the model, in Hz.
-    hop : int
-        Samples of a patch.
-    window : int
-        Frames of an example.
+    sizes : Sizes
     tokens : int
         Most tokens of a batch.
     placed : bool
         Whether channels tell their places.
+    fused : bool, default=False
+        Whether the contacts of a region are one channel.
+    tokenizer : estimator, optional
+        Whose codes are to be told.
     """
 
     waits = True
@@ -180,19 +148,19 @@ class Corpus(Examples):
         self,
         estimator: BaseEstimator,
         recordings: list[Any],
-        rate: Fraction,
-        hop: int,
-        window: int,
+        sizes: Sizes,
         tokens: int,
         placed: bool,
+        fused: bool = False,
+        tokenizer: object = None,
     ) -> None:
-        self.rate, self.hop, self.tokens = rate, hop, tokens
+        self.sizes, self.tokens = sizes, tokens
         self.sources: list[dict[str, Any]] = []
         rows: list[tuple[int, int, int, int]] = []  # source, trial, first frame, frames
         short = 0
         for whole, own in recordings:
             x = whole.isel(channel=brain_channels(whole))
-            n_frames = int(x.sizes["time"] * rate / own) // hop
+            n_frames = sizes.frames_in(int(x.sizes["time"] * sizes.rate / own))
             if n_frames == 0 or x.sizes["channel"] == 0:
                 short += 1
                 continue
@@ -208,27 +176,34 @@ class Corpus(Examples):
                 short += 1
                 continue
             x = x.isel(channel=np.flatnonzero(fine))
-            places = read_places(x) if placed else np.full((int(fine.sum()), 3), np.nan)
+            mean, level, contacts = mean[fine], level[fine], x
+            if fused:
+                x = fuse_regions(x, mean, level, some_samples(x, own))
+                mean, level = measure_levels(some_samples(x, own))
+            places = read_places(x) if placed else np.full((x.sizes["channel"], 3), np.nan)
             self.sources.append(
                 {
                     "all": whole,
                     "x": x,
                     "held": _hold(x),
                     "rate": own,
-                    "mean": mean[fine],
-                    "level": level[fine],
+                    "mean": mean,
+                    "level": level,
                     "places": places,
                     "regions": read_regions(x),
                 }
             )
-            length = min(window, n_frames)
+            if tokenizer is not None:
+                names = x["channel"].values.tolist() if fused else None
+                self.sources[-1]["codes"] = find_codes(tokenizer, contacts, names, sizes, n_frames)
+            length = min(sizes.window, n_frames)
             for trial in range(x.sizes.get("trial", 1)):
                 for k in range(n_frames // length):
                     rows.append((len(self.sources) - 1, trial, k * length, length))
         if not rows:
             raise ValueError(
                 f"{type(estimator).__name__}: no recording in X is as long as a patch and varies;"
-                f" got {len(recordings)}, and a patch takes {float(hop / rate):g} s."
+                f" got {len(recordings)}, and a patch takes {float(sizes.hop / sizes.rate):g} s."
             )
         if short:
             warnings.warn(
@@ -260,36 +235,47 @@ class Corpus(Examples):
         return [np.array(part, dtype=np.intp) for part in parts]
 
     def take(self, rows: Rows) -> tuple[Tensor, ...]:
-        """Read patches, places, whether patches are there, and the numbers of the sources."""
+        """Read patches, places, whether patches are there, sources by number, and codes."""
         import torch
 
         found = [self._read(int(k)) for k in rows]
         patches, places, present = (np.stack(part) for part in zip(*found, strict=True))
         sources = torch.from_numpy(self.rows[rows, 0].copy())
-        return (
-            torch.from_numpy(patches),
-            torch.from_numpy(places),
-            torch.from_numpy(present),
-            sources,
-        )
+        batch = *map(torch.from_numpy, (patches, places, present)), sources
+        if "codes" not in self.sources[0]:
+            return batch
+        return *batch, torch.from_numpy(np.stack([self._codes(int(k)) for k in rows]))
 
     def fingerprint(self) -> str:
         """Return a name for sizes, levels and a few values."""
         parts = [(dict(s["x"].sizes), str(s["rate"])) for s in self.sources]
         arrays = [a for s in self.sources for a in (s["mean"], s["level"], s["places"])]
         some = [self._read(int(k))[0] for k in np.linspace(0, len(self) - 1, 8)]
-        return fingerprint_of(self.hop, self.tokens, self.rows, *parts, *arrays, *some)
+        return fingerprint_of(self.sizes, self.tokens, self.rows, *parts, *arrays, *some)
+
+    def measure_codes(self, tokenizer: BaseEstimator | None) -> tuple[int, int]:
+        """Return how many codes a patch has, and how many words they may be."""
+        found = [source["codes"] for source in self.sources]
+        known = {} if tokenizer is None else tokenizer.get_params(deep=False)
+        largest = int(max(codes.max() for codes in found)) + 1
+        return found[0].shape[-1], max(largest, int(known.get("codebook_size") or 0))
+
+    def _codes(self, k: int) -> Codes:
+        source, trial, first, length = self.rows[k].tolist()
+        found: Codes = self.sources[source]["codes"][trial, :, first : first + length]
+        return found
 
     def _read(self, k: int) -> tuple[Floats, Floats, Flags]:
         source, trial, first, length = self.rows[k].tolist()
         held = self.sources[source]
         x, own, n_times = held["x"], held["rate"], held["x"].sizes["time"]
-        begin = Fraction(first * self.hop) / self.rate  # s
+        rate, hop, step, _ = self.sizes
+        begin = Fraction(first * step) / rate  # s
         start = max(int((begin - _MARGIN) * own), 0)
         # resampling keeps its grid only if the cut falls on it
-        period = (self.rate / own).limit_denominator(10_000).denominator
+        period = (rate / own).limit_denominator(10_000).denominator
         start -= start % period
-        end = begin + Fraction(length * self.hop) / self.rate + _MARGIN
+        end = begin + Fraction((length - 1) * step + hop) / rate + _MARGIN
         stop = min(int(end * own) + 1, n_times)
         if held["held"] is not None:  # labels take longer than the samples
             values = held["held"][trial, :, start:stop]
@@ -297,33 +283,10 @@ class Corpus(Examples):
             x = x.isel(trial=trial) if "trial" in x.dims else x
             values = x.isel(time=slice(start, stop)).transpose("channel", "time").values
         patches, present = make_patches(
-            values, own, self.rate, self.hop, held["mean"], held["level"],
-            first * self.hop - int(start * self.rate / own), length,
+            values, own, self.sizes, held["mean"], held["level"],
+            first * step - int(start * rate / own), length,
         )  # fmt: skip
         return patches, held["places"].astype(np.float32), present
-
-
-def make_patches(
-    values: Floats,
-    own: Fraction,
-    rate: Fraction,
-    hop: int,
-    mean: Floats,
-    level: Floats,
-    skip: int = 0,
-    length: int | None = None,
-) -> tuple[Floats, Flags]:
-    """Make levelled patches at the model's rate, and say which of them are there in full."""
-    gaps = ~np.isfinite(values)
-    filled = bring_to_level(np.where(gaps, mean[:, None], values), mean, level)
-    found = convert_rate(filled, own, rate)[..., skip:]
-    patches = cut_patches(found, hop)[..., :length, :]
-    present: Flags = np.ones(patches.shape[:-1], bool)
-    if gaps.any():
-        at = np.arange(skip, skip + patches.shape[-2] * hop) * float(own / rate)
-        lost = gaps[:, np.minimum(at.astype(int), gaps.shape[1] - 1)]
-        present = np.logical_not(lost.reshape((*present.shape, hop)).any(-1))
-    return np.ascontiguousarray(patches, np.float32), present
 
 
 def _hold(x: xr.DataArray) -> Floats | None:
@@ -342,11 +305,16 @@ def _has_infinity(x: xr.DataArray) -> bool:
 
 def _levels(x: xr.DataArray, rate: Fraction) -> tuple[Floats, Floats]:
     """Measure channels over a minute that is spread over the recording."""
+    return measure_levels(some_samples(x, rate))
+
+
+def some_samples(x: xr.DataArray, rate: Fraction) -> Floats:
+    """Read a minute that is spread over the recording, or all trials: (channel, sample)."""
     n, wanted = x.sizes["time"], int(_LEVELLED * rate)
     if "trial" in x.dims or n <= wanted:
-        values = x.transpose("channel", ...).values
-        return measure_levels(values.reshape(len(values), -1))
+        values: Floats = x.transpose("channel", ...).values
+        return values.reshape(len(values), -1)
     size = wanted // 12
     starts = np.linspace(0, n - size, 12).astype(int)
     parts = [x.isel(time=slice(s, s + size)).transpose("channel", "time").values for s in starts]
-    return measure_levels(np.concatenate(parts, 1))
+    return np.concatenate(parts, 1)

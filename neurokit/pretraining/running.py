@@ -54,16 +54,14 @@ def run_windows(
     from neurokit.training import resolve_device
 
     where_to = resolve_device(device)
-    rate, hop, window = sizes_of(design)
+    sizes = sizes_of(design)
+    hop, window = sizes.hop, sizes.window
     if design.get("context") is not None and not fill:
-        if not seen.all():
-            raise ValueError(
-                "MaskedModel: with a context, X must have no gaps, got NaN; fill them in first, by"
-                " reconstruct."
-            )
         module.to(where_to)
         try:
-            return Frames(module, design, places).encode(patches)
+            return Frames(module, design, places).encode(
+                np.where(seen[..., None], patches, np.float32(np.nan))
+            )
         finally:
             module.cpu()
     # channels in an order of their own, so that their order in X changes no bit
@@ -80,7 +78,7 @@ def run_windows(
         with torch.no_grad():
             for first in range(0, n_frames, window):
                 part = slice(first, min(first + window, n_frames))
-                times = torch.arange(part.stop - part.start, device=where_to) * float(hop / rate)
+                times = torch.arange(part.stop - part.start, device=where_to) * sizes.seconds
                 for at in range(0, n_trials, per_batch):
                     rows = np.arange(at, min(at + per_batch, n_trials))
                     shown = seen[rows, :, part]

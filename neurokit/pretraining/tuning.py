@@ -74,7 +74,7 @@ def tune_encoder(
     elif tune == "lora":
         with seeded(seed):
             add_low_rank(blocks, rank)
-    rate, hop, window = sizes_of(design)
+    sizes = sizes_of(design)
     weights, offsets, middle, scale = (torch.from_numpy(np.asarray(a, float)) for a in linear)
     tuned = TunedEncoder(
         module,
@@ -83,8 +83,8 @@ def tune_encoder(
         scale,
         n_groups=n_groups,
         places=torch.from_numpy(places.astype(np.float32)),
-        step=float(hop / rate),
-        window=window,
+        step=sizes.seconds,
+        window=sizes.window,
         depth=depth,
     )
     known = torch.from_numpy(centres)
