@@ -292,8 +292,8 @@ def test_contacts_of_a_region_are_fused_into_their_principal_component():
     assert model.transform(X)["channel"].values.tolist() == ["a", "b"]
     with pytest.raises(ValueError, match="fuse='region' needs a labelled recording"):
         model.set_params(sampling_rate=100.0).fit(X).transform(x)
+    trials = X.values.reshape(5, 6, 100).swapaxes(0, 1)
     with pytest.raises(ValueError, match="encoder must keep channels apart"):
-        trials = X.values.reshape(5, 6, 100).swapaxes(0, 1)
         PretrainedClassifier(model, sampling_rate=100).fit(trials, list("ababab"))
 
 
