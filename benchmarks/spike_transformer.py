@@ -147,6 +147,7 @@ def graphs(n_epochs, common, seeds):
 
     from neurokit.connectomes.spikes import SpikeConnectivity
     from neurokit.connectomes.spiking import couplings
+    from neurokit.pretraining.spiking.factors import fit_factors, infer_factors
     from neurokit.solvers.glm import derivatives, fit_poisson, weighted_grams
 
     every = {}
@@ -158,20 +159,25 @@ def graphs(n_epochs, common, seeds):
             made = SpikeConnectivity(method, window=0.05).fit(x)
             z = made.coupling_ / ((made.upper_ - made.lower_) / 2)
             scores[method] = precision_of(np.nan_to_num(z).T, graph)
-        smooth = gaussian_filter1d(y, 6, axis=0)
-        factors = FactorAnalysis(2, random_state=0).fit_transform(smooth)
         past = couplings.histories(y, [slice(0, len(y))], float(np.exp(-2 / 5)))
-        X = np.column_stack([np.ones(len(y)), past, factors])
-        start = np.zeros((30, X.shape[1]))
-        start[:, 0] = np.log(y.mean(0))
-        prior = np.full(X.shape[1], 1.0)
-        coef = fit_poisson(X, y, start, prior_precision=prior).coef
-        z = np.empty((30, 30))
-        for j in range(30):
-            _, _, bend = derivatives(X @ coef[j], y[:, j], "exp")
-            error = np.linalg.inv(weighted_grams(X, bend[None])[0] + np.diag(prior))
-            z[j] = coef[j, 1:31] / np.sqrt(np.diag(error)[1:31])
-        scores["glm with two factors"] = precision_of(z, graph)
+        smooth = gaussian_filter1d(y, 6, axis=0)
+        seen = np.ones(y.shape, bool)
+        slow = infer_factors(fit_factors([(y, seen)], 2), y, seen)
+        for name, factors in (
+            ("glm with two factors of smoothed counts", FactorAnalysis(2).fit_transform(smooth)),
+            ("glm with the model's two factors", slow),
+        ):
+            X = np.column_stack([np.ones(len(y)), past, factors])
+            start = np.zeros((30, X.shape[1]))
+            start[:, 0] = np.log(y.mean(0))
+            prior = np.full(X.shape[1], 1.0)
+            coef = fit_poisson(X, y, start, prior_precision=prior).coef
+            z = np.empty((30, 30))
+            for j in range(30):
+                _, _, bend = derivatives(X @ coef[j], y[:, j], "exp")
+                error = np.linalg.inv(weighted_grams(X, bend[None])[0] + np.diag(prior))
+                z[j] = coef[j, 1:31] / np.sqrt(np.diag(error)[1:31])
+            scores[name] = precision_of(z, graph)
         for covariates in (None, "population"):
             trainer = Trainer(
                 n_epochs, weight_decay=0.01, batch_size=16, validation_fraction=0.1, patience=3

@@ -11,7 +11,9 @@ from neurokit.pretraining.patches import Sizes
 from neurokit.types import Codes
 
 
-def find_codes(tokenizer: Any, x: xr.DataArray, names: Any, sizes: Sizes, n: int) -> Codes:
+def find_codes(
+    tokenizer: Any, x: xr.DataArray, names: list[object] | None, sizes: Sizes, n: int
+) -> Codes:
     """Return the codes of each channel during each patch, (trial, channel, frame, code).
 
     Parameters

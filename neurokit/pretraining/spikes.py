@@ -51,9 +51,10 @@ class SpikeTransformer(Saveable, BaseEstimator):
         Poisson counts of all units given the bins before: one pass, for recordings with many
         spikes in a bin.
     covariates : {"population"}, optional
-        "population" finds ``n_factors`` common inputs in the counts, smoothed by 60 ms both ways,
-        and gives them to the model as covariates, for `connectivity`: they look at the future
-        and at the bin itself, so that a score with them is none of prediction.
+        "population" finds ``n_factors`` slow common inputs behind the counts (autoregressions
+        under Poisson counts, by expectation and maximisation) and gives them to the model as
+        covariates, for `connectivity`: they look at the future and at the bin itself, so that a
+        score with them is none of prediction.
     n_factors : int, default=2
     dropout : float, default=0.1
     window : float, default=2.0
@@ -168,7 +169,7 @@ list or mapping of such
 
         check_settings(self)
         self._keep_plan()
-        for name in ("factors_", "factor_mean_"):
+        for name in ("factors_", "factor_level_", "factor_keep_"):
             self.__dict__.pop(name, None)
         pieces = _pieces(read(self, X, covariates, reset=True))
         self.units_ = known_units(self)

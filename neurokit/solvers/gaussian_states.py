@@ -112,6 +112,37 @@ def _solve(own, back, linear, noise, x):  # type: ignore[no-untyped-def]
             x[t, i] = s / own[t, i, i]
 
 
+@njit(cache=True, error_model="numpy", nogil=True)
+def covariances(own, back):  # type: ignore[no-untyped-def]
+    """Return the covariance of each state, and that of each with the one before.
+
+    With S the covariances and F as in `factor`, from the last on backwards,
+    S_t = own_t'^{-1} (1 + back_{t+1}' S_{t+1} back_{t+1}) own_t^{-1} and
+    S_{t+1, t} = -S_{t+1} back_{t+1} own_t^{-1}.
+
+    Parameters
+    ----------
+    own, back : ndarray of shape (T, k, k)
+
+    Returns
+    -------
+    each : ndarray of shape (T, k, k)
+    lagged : ndarray of shape (T, k, k)
+        ``lagged[t]`` is that of x_t with x_{t-1}; ``lagged[0]`` is zero.
+    """
+    n_times, k, _ = own.shape
+    each = np.zeros((n_times, k, k))
+    lagged = np.zeros((n_times, k, k))
+    for t in range(n_times - 1, -1, -1):
+        undone = np.linalg.inv(own[t])
+        inner = np.eye(k)
+        if t < n_times - 1:
+            inner = inner + back[t + 1].T @ each[t + 1] @ back[t + 1]
+            lagged[t + 1] = -each[t + 1] @ back[t + 1] @ undone
+        each[t] = undone.T @ inner @ undone
+    return each, lagged
+
+
 def log_density(own: Array, back: Array, mean: Array, x: Array) -> float:
     """Return the log density of ``x`` under the Gaussian with this factor and mean.
 

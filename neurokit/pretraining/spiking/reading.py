@@ -9,15 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 from neurokit.inputs.series import Series, series
 from neurokit.recording.bins import bin_spikes
-from neurokit.types import Floats, Recordings
+from neurokit.types import Doubles, Flags, Floats, Recordings
 
 Singles = NDArray[np.float32]
 OBSERVATIONS = ("event", "count")
-_SMOOTH = 0.06  # s, standard deviation of the window before factors are sought
+_SLOW = 0.1  # s, over which factors change, to begin with
 
 
 class Piece(NamedTuple):
@@ -146,14 +145,9 @@ def _standardise(
                 f"{name}: covariates='population' makes its own; pass no covariates, or set it to"
                 " None."
             )
-        found = [(rows, _smooth(estimator, rows)) for rows, _ in found]
         if reset:
-            _find_factors(estimator, [signals for _, signals in found if signals is not None])
-        found = [
-            (rows, (signals - estimator.factor_mean_) @ estimator.factors_)
-            for rows, signals in found
-            if signals is not None
-        ]
+            _find_factors(estimator, [rows for rows, _ in found])
+        found = [(rows, _factors_of(estimator, rows)) for rows, _ in found]
     given = [signals for _, signals in found if signals is not None]
     if reset:
         columns = {signals.shape[1] for signals in given}
@@ -183,21 +177,28 @@ def _standardise(
     return wholes
 
 
-def _smooth(estimator: Any, rows: Series) -> Floats:
-    """Smooth counts both ways, each stretch by itself."""
-    width = _SMOOTH / estimator.bin_width_
-    out = np.empty(rows.values.shape)
-    for run in rows.runs:
-        out[run] = gaussian_filter1d(np.nan_to_num(rows.values[run]), width, axis=0)
+def _stretches(rows: Series) -> list[tuple[Doubles, Flags]]:
+    """Return counts and whether they were seen, for each stretch without a jump."""
+    values = rows.values.astype(np.float64)
+    return [(np.nan_to_num(values[run]), np.isfinite(values[run])) for run in rows.runs]
+
+
+def _factors_of(estimator: Any, rows: Series) -> Floats:
+    """Infer the factors of each stretch from its counts, before and after."""
+    from neurokit.pretraining.spiking.factors import Factors, infer_factors
+
+    model = Factors(estimator.factor_level_, estimator.factors_, estimator.factor_keep_)
+    out = np.empty((len(rows.values), len(model.keep)))
+    for run, stretch in zip(rows.runs, _stretches(rows), strict=True):
+        out[run] = infer_factors(model, *stretch)
     return out
 
 
-def _find_factors(estimator: Any, smoothed: list[Floats]) -> None:
-    """Find what is common to the population: the posterior mean of factor analysis, linear."""
-    from sklearn.decomposition import FactorAnalysis
+def _find_factors(estimator: Any, every: list[Series]) -> None:
+    """Find what is common to the population."""
+    from neurokit.pretraining.spiking.factors import fit_factors
 
-    model = FactorAnalysis(estimator.n_factors_, random_state=0).fit(np.concatenate(smoothed))
-    loaded = model.components_ / model.noise_variance_
-    inner = np.eye(estimator.n_factors_) + loaded @ model.components_.T
-    estimator.factor_mean_ = model.mean_
-    estimator.factors_ = np.linalg.solve(inner, loaded).T
+    stretches = [stretch for rows in every for stretch in _stretches(rows)]
+    keep = math.exp(-estimator.bin_width_ / _SLOW)
+    found = fit_factors(stretches, estimator.n_factors_, keep)
+    estimator.factor_level_, estimator.factors_, estimator.factor_keep_ = found
