@@ -66,38 +66,46 @@ def run_windows(
             module.cpu()
     # channels in an order of their own, so that their order in X changes no bit
     order = np.lexsort((patches[0, :, 0, 0], patches.std((0, 2, 3))))
-    back = np.argsort(order)
-    patches, places, seen = patches[:, order], places[order], seen[:, order]
     n_trials, n_channels, n_frames, _ = patches.shape
     size = hop if fill else module.norm.normalized_shape[0]
     found = np.full((n_trials, n_channels, n_frames, size), np.nan, np.float32)
-    per_batch = max(design["batch_tokens"] // (n_channels * min(window, n_frames)), 1)
+    whole, rest = divmod(n_frames, window)
+    jobs = [(k, w * window, window) for w in range(whole) for k in range(n_trials)]
+    last = [(k, whole * window, rest) for k in range(n_trials) if rest]
     module.to(where_to)
-    where = torch.from_numpy(places.astype(np.float32)).to(where_to)
+    where = torch.from_numpy(places[order].astype(np.float32)).to(where_to)
     try:
         with torch.no_grad():
-            for first in range(0, n_frames, window):
-                part = slice(first, min(first + window, n_frames))
-                times = torch.arange(part.stop - part.start, device=where_to) * sizes.seconds
-                for at in range(0, n_trials, per_batch):
-                    rows = np.arange(at, min(at + per_batch, n_trials))
-                    shown = seen[rows, :, part]
-                    rows, shown = (a[shown.any((1, 2))] for a in (rows, shown))
-                    if len(rows):
-                        args = (
-                            torch.from_numpy(patches[rows][:, :, part]).to(where_to),
-                            where.expand(len(rows), -1, -1),
-                            times,
-                            torch.from_numpy(shown).to(where_to),
-                        )
-                        if fill:
-                            made = module(*args).samples
-                        else:
-                            made = spread_latents(module.encode(*args, depth=depth), shown.shape)
-                        found[rows, :, part] = made.float().cpu().numpy()
+            for every in (jobs, last):  # windows of one length are run side by side
+                jobs_with = [job for job in every if seen[_part(job)].any()]
+                length = min(window, n_frames) if every is jobs else rest
+                per_batch = max(design["batch_tokens"] // (n_channels * max(length, 1)), 1)
+                times = torch.arange(length, device=where_to) * sizes.seconds
+                for at in range(0, len(jobs_with), per_batch):
+                    some = jobs_with[at : at + per_batch]
+                    shown = np.stack([seen[_part(job)][order] for job in some])
+                    args = (
+                        torch.from_numpy(np.stack([patches[_part(job)][order] for job in some])),
+                        where.expand(len(some), -1, -1),
+                        times,
+                        torch.from_numpy(shown),
+                    )
+                    on = tuple(x.to(where_to) for x in args)
+                    if fill:
+                        made = module(*on).samples
+                    else:
+                        made = spread_latents(module.encode(*on, depth=depth), shown.shape)
+                    for job, one in zip(some, made.float().cpu().numpy(), strict=True):
+                        found[_part(job)][order] = one
     finally:
         module.cpu()
-    return found[:, back]
+    return found
+
+
+def _part(job: tuple[int, int, int]) -> tuple[int, slice, slice]:
+    """Return where a window is: its trial, all channels, its frames."""
+    trial, first, length = job
+    return trial, slice(None), slice(first, first + length)
 
 
 def spread_latents(shown: Shown, shape: tuple[int, ...]) -> Tensor:
