@@ -1,6 +1,6 @@
 """Motor imagery by a frozen probe on `MaskedModel`, pretrained blind to the test subject.
 
-    NEUROKIT_DATA=/path/to/recordings python benchmarks/pretraining.py SEED EPOCHS
+    NEUROKIT_DATA=/path/to/recordings python benchmarks/pretraining.py SEED EPOCHS [SUBJECT ...]
 
 Balanced accuracy on each left-out subject of mi_peterson2020, for the pretrained encoder and its
 own random start, with means over frames and with covariances of latents recentred by run.
@@ -71,7 +71,7 @@ def main():
         return score(means, subject), score(vectorise(recentre(matrices, runs)), subject)
 
     start = time.perf_counter()
-    for subject in range(1, 5):
+    for subject in map(int, sys.argv[3:] or range(1, 5)):
         trainer = Trainer(n_epochs, batch_size=64, learning_rate=1e-3, reproducible=False)
         model = MaskedModel(trainer=trainer, random_state=seed)
         model.fit([x for key, x in whole.items() if key[0] != subject])
@@ -82,7 +82,8 @@ def main():
         print(
             f"seed {seed}, subject {subject}: means {pretrained[0]:.3f} (random start"
             f" {random[0]:.3f}), covariances {pretrained[1]:.3f} ({random[1]:.3f}),"
-            f" {time.perf_counter() - start:.0f} s"
+            f" {time.perf_counter() - start:.0f} s",
+            flush=True,
         )
 
 
