@@ -5,7 +5,7 @@ import xarray as xr
 
 import neurokit
 from neurokit.datasets import make_eeg
-from neurokit.pretraining.places import plain_name, read_names, read_places, read_regions
+from neurokit.pretraining.places import read_names, read_places, read_regions
 
 
 def test_places_come_from_coordinates_then_regions_then_names():
@@ -38,4 +38,4 @@ def test_units_and_plain_numbers_have_names_too():
     X = neurokit.counts(np.zeros((2, 3)), bin_width=0.1, ids=["u1", "u2"])
     assert read_names(X) == ["u1", "u2"]
     assert np.isnan(read_places(X)).all()
-    assert plain_name(xr.DataArray(np.zeros((1, 2)), dims=("channel", "time")), 0) == "0"
+    assert read_names(xr.DataArray(np.zeros((1, 2)), dims=("channel", "time"))) == ["0"]

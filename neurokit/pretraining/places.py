@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from neurokit.datasets.head import electrodes
+from neurokit.recording.channels import plain_name
 from neurokit.types import Floats
 
 # older names of the 10-20 system, the ears among them
@@ -46,9 +47,10 @@ def read_places(X: xr.DataArray) -> Floats:
         lacking = own & np.isnan(places[:, 0])
         if lacking.any() and (own & ~lacking).any():
             places[lacking] = places[own & ~lacking].mean(0)
-    template = _template()
+    template, names = _template(), read_names(X)
     for k in np.flatnonzero(np.isnan(places[:, 0])):
-        places[k] = template.get(plain_name(X, int(k)), (np.nan, np.nan, np.nan))
+        name = plain_name(names[k])
+        places[k] = template.get(_OLDER.get(name, name), (np.nan, np.nan, np.nan))
     return places
 
 
@@ -66,17 +68,6 @@ def read_names(X: xr.DataArray) -> list[str]:
     space = space_of(X)
     known = X[space].values.tolist() if space in X.coords else range(X.sizes[space])
     return [str(name) for name in known]
-
-
-def plain_name(X: xr.DataArray, k: int) -> str:
-    """Return a channel's name without case, dots, kind and reference."""
-    name = read_names(X)[k].strip().lower()
-    for kind in ("eeg", "seeg", "ecog"):
-        name = name.removeprefix(kind).lstrip(" _:") if name != kind else name
-    for reference in ("-ref", "-le", "-avg", "-a1", "-a2", "-m1", "-m2"):
-        name = name.removesuffix(reference)
-    name = name.replace(".", "").replace(" ", "")
-    return _OLDER.get(name, name)
 
 
 def space_of(X: xr.DataArray) -> str:

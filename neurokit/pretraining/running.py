@@ -90,11 +90,12 @@ def run_windows(
                         times,
                         torch.from_numpy(shown),
                     )
-                    on = tuple(x.to(where_to) for x in args)
+                    x, spots, clock, there = (part.to(where_to) for part in args)
                     if fill:
-                        made = module(*on).samples
+                        made = module(x, spots, clock, there).samples
                     else:
-                        made = spread_latents(module.encode(*on, depth=depth), shown.shape)
+                        latents = module.encode(x, spots, clock, there, depth)
+                        made = spread_latents(latents, shown.shape)
                     for job, one in zip(some, made.float().cpu().numpy(), strict=True):
                         found[_part(job)][order] = one
     finally:
