@@ -51,10 +51,9 @@ class SpikeTransformer(Saveable, BaseEstimator):
         Poisson counts of all units given the bins before: one pass, for recordings with many
         spikes in a bin.
     covariates : {"population"}, optional
-        "population" finds ``n_factors`` slow common inputs behind the counts (autoregressions
-        under Poisson counts, by expectation and maximisation) and gives them to the model as
-        covariates, for `connectivity`: they look at the future and at the bin itself, so that a
-        score with them is none of prediction.
+        "population" finds ``n_factors`` slow inputs behind the counts (autoregressions) and gives
+        them to the model as covariates, for `connectivity`: they look at the future and at the
+        bin itself, so that a score with them is none of prediction.
     n_factors : int, default=2
     dropout : float, default=0.1
     window : float, default=2.0
