@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from neurokit.pretraining import masks
 from neurokit.pretraining.design import BANDS, option, sizes_of, targets_of
-from neurokit.types import Flags
+from neurokit.types import Flags, Json, State
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,9 +31,7 @@ class Filling:
         ``mask``, ``mask_ratio``, ``mask_radius``, ``mask_span``.
     """
 
-    def __init__(
-        self, sources: list[dict[str, Any]], step: float, design: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, sources: list[State], step: float, design: Json) -> None:
         mask = design["mask"]
         self.kinds = {mask: 1.0} if isinstance(mask, str) else dict(mask)
         self.step, self.ratio, self.span = step, design["mask_ratio"], design["mask_span"]

@@ -23,7 +23,7 @@ from neurokit.pretraining.places import read_places, read_regions
 from neurokit.recording.channels import BRAIN
 from neurokit.training.checkpoint import fingerprint_of
 from neurokit.training.examples import Examples, Rows
-from neurokit.types import Codes, Flags, Floats, Recordings
+from neurokit.types import Codes, Flags, Floats, Recordings, State
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -155,7 +155,7 @@ class Corpus(Examples):
         tokenizer: object = None,
     ) -> None:
         self.sizes, self.tokens = sizes, tokens
-        self.sources: list[dict[str, Any]] = []
+        self.sources: list[State] = []
         rows: list[tuple[int, int, int, int]] = []  # source, trial, first frame, frames
         short = 0
         for whole, own in recordings:
