@@ -40,7 +40,7 @@ templates_path = ["templates"]
 html_static_path = ["static"]
 html_css_files = ["neurokit.css"]
 html_theme = "pydata_sphinx_theme"
-html_title = "neurokit"
+html_title = f"neurokit {version}"  # every page says of which version it is
 html_theme_options = {
     "show_prev_next": False,
     "secondary_sidebar_items": ["page-toc"],

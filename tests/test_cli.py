@@ -337,7 +337,7 @@ def test_demo_goes_through_files_to_a_report(run, monkeypatch, tmp_path):
 
     monkeypatch.setattr(demo_trials, "N_SUBJECTS", 3)
     monkeypatch.setattr(demo_trials, "N_TRIALS", 12)
-    monkeypatch.setattr(demo, "DURATION", 65.0)
+    monkeypatch.setattr(demo, "DURATION", 40.0)
     monkeypatch.setattr(demo_units, "N_SWEEPS", 16)
     done = run("demo", "--out", "demo.html")
     assert done.code == 0, done.err
