@@ -1,4 +1,5 @@
 import sys
+import types
 
 import numpy as np
 import pandas as pd
@@ -246,3 +247,69 @@ def test_other_objects_and_segments_are_refused():
         io.from_spikeinterface(3)
     with pytest.raises(ValueError, match="segment must be below 1, got 1"):
         io.from_spikeinterface(Sorting(), segment=1)
+
+
+class NumpyRecording:
+    """SpikeInterface's recording in memory, as far as it is used."""
+
+    def __init__(self, traces, sampling_frequency, t_starts, channel_ids):
+        (self.traces,), self.rate, self.start = traces, sampling_frequency, t_starts[0]
+        self.ids, self.gain, self.offset, self.places = channel_ids, None, None, None
+
+    def set_channel_gains(self, gain):
+        self.gain = gain
+
+    def set_channel_offsets(self, offset):
+        self.offset = offset
+
+    def set_dummy_probe_from_locations(self, places):
+        self.places = places
+
+
+class NumpySorting:
+    """SpikeInterface's sorting in memory, as far as it is used."""
+
+    @classmethod
+    def from_unit_dict(cls, units, sampling_frequency):
+        made = cls()
+        made.units, made.rate = units[0], sampling_frequency
+        return made
+
+
+@pytest.fixture
+def spikeinterface(monkeypatch):
+    core = types.ModuleType("spikeinterface.core")
+    core.NumpyRecording, core.NumpySorting = NumpyRecording, NumpySorting
+    whole = types.ModuleType("spikeinterface")
+    whole.core = core
+    monkeypatch.setitem(sys.modules, "spikeinterface", whole)
+    monkeypatch.setitem(sys.modules, "spikeinterface.core", core)
+
+
+def test_signals_and_spikes_go_to_spikeinterface(spikeinterface, rng):
+    x = neurokit.signal(
+        rng.normal(size=(2, 50)),
+        sampling_rate=100,
+        channels=["a", "b"],
+        start=2.0,
+        positions=[[0, 0, 0], [0, 0.02, 0]],
+    )
+    made = io.to_spikeinterface(x)
+    np.testing.assert_array_equal(made.traces, x.values.T)
+    assert (made.rate, made.start, made.ids, made.gain) == (100, 2.0, ["a", "b"], 1.0)
+    np.testing.assert_allclose(made.places, [[0, 0], [0, 20]])
+    sorting = io.to_spikeinterface(neurokit.spikes({"u": [0.1, 0.25]}, stop=1.0), rate=1000)
+    assert sorting.units["u"].tolist() == [100, 250]
+    with pytest.raises(ValueError, match="samples count from 0 s"):
+        io.to_spikeinterface(neurokit.spikes({"u": [-0.1]}, start=-1.0, stop=1.0))
+    with pytest.raises(TypeError, match="takes a signal or spikes, got int"):
+        io.to_spikeinterface(3)
+    jumped = x.isel(time=np.r_[0:10, 20:30])
+    with pytest.raises(ValueError, match="the clock jumps, there are 2 stretches"):
+        io.to_spikeinterface(jumped)
+
+
+def test_without_spikeinterface_one_sentence_says_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "spikeinterface", None)
+    with pytest.raises(ImportError, match="needs SpikeInterface: pip install spikeinterface"):
+        io.to_spikeinterface(neurokit.signal([[1.0, 2.0]], sampling_rate=1))

@@ -13,7 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "bridges.neo": ["from_neo"],
         "nwb_export": ["write_nwb"],
         "bridges.pynapple": ["from_pynapple", "to_pynapple"],
-        "bridges.spikeinterface": ["from_spikeinterface"],
+        "bridges.spikeinterface": ["from_spikeinterface", "to_spikeinterface"],
         "digest": ["fingerprint"],
         "lsl": ["stream_lsl"],
         "traces": ["read_traces"],

@@ -1,4 +1,4 @@
-"""From SpikeInterface's recordings and sortings."""
+"""From SpikeInterface's recordings and sortings, and back."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import numpy as np
 import xarray as xr
 
 from neurokit.io.readers.lazy import lazy_variable
+from neurokit.recording.checks import check_dims, check_spikes
 from neurokit.recording.clock import exact
 from neurokit.recording.make import signal
+from neurokit.recording.rate import contiguous_runs, sampling_rate
 from neurokit.recording.spikes import spikes
 
 if TYPE_CHECKING:
@@ -51,6 +53,80 @@ def from_spikeinterface(obj: Any, *, segment: int = 0) -> xr.DataArray | xr.Data
             f"from_spikeinterface: segment must be below {obj.get_num_segments()}, got {segment}."
         )
     return _recording(obj, segment) if hasattr(obj, "get_traces") else _sorting(obj, segment)
+
+
+def to_spikeinterface(
+    x: xr.DataArray | xr.Dataset, *, rate: float = 30000.0
+) -> BaseRecording | BaseSorting:
+    """Make a SpikeInterface object of a recording, in memory.
+
+    Parameters
+    ----------
+    x : DataArray of dims ("channel", "time"), or Dataset of spikes
+    rate : float, default=30000.0
+        In Hz; spikes become the nearest of its samples. A signal has its own.
+
+    Returns
+    -------
+    NumpyRecording or NumpySorting
+        A recording in uV with gains of 1, and places in um where ``x`` and ``y`` are known; a
+        sorting whose samples count from 0 s.
+
+    Raises
+    ------
+    ImportError
+        Without SpikeInterface. It is no extra: it may want another zarr than neurokit does.
+    TypeError
+        If ``x`` is neither a signal nor spikes.
+    ValueError
+        If the clock of a signal jumps, it holds trials, or a spike lies before 0 s.
+
+    See Also
+    --------
+    from_spikeinterface : The way back.
+    """
+    try:
+        import spikeinterface.core as core
+    except ImportError as error:
+        raise ImportError(
+            "to_spikeinterface needs SpikeInterface: pip install spikeinterface, where its zarr"
+            " and neurokit's agree."
+        ) from error
+    if isinstance(x, xr.Dataset):
+        x = check_spikes(x, "to_spikeinterface")
+        if x.sizes["spike"] and float(x["spike_time"].min()) < 0:
+            raise ValueError(
+                "to_spikeinterface: samples count from 0 s, and the first spike is at"
+                f" {float(x['spike_time'].min()):g} s; use neurokit.recording.shift_time."
+            )
+        ends = np.cumsum(x["spike_count"].values)
+        trains = np.split(x["spike_time"].values, ends[:-1]) if len(ends) else []
+        units = dict(zip(x["unit"].values.tolist(), trains, strict=True))
+        frames = {unit: np.round(times * rate).astype(np.int64) for unit, times in units.items()}
+        return core.NumpySorting.from_unit_dict([frames], rate)
+    if not isinstance(x, xr.DataArray):
+        raise TypeError(
+            f"to_spikeinterface takes a signal or spikes, got {type(x).__name__}; label it first."
+        )
+    x = check_dims(x, ("channel", "time"), caller="to_spikeinterface")
+    if len(runs := contiguous_runs(x)) > 1:
+        raise ValueError(
+            f"to_spikeinterface: the clock jumps, there are {len(runs)} stretches; give one,"
+            " x[:, neurokit.recording.contiguous_runs(x)[0]] say."
+        )
+    made = core.NumpyRecording(
+        [np.ascontiguousarray(x.values.T)],
+        float(sampling_rate(x)),
+        t_starts=[float(x["time"][0])],
+        channel_ids=x["channel"].values.tolist(),
+    )
+    if x.attrs.get("units") == "uV":
+        made.set_channel_gains(1.0)
+        made.set_channel_offsets(0.0)
+    places = [x[name].values for name in ("x", "y") if name in x.coords]
+    if len(places) == 2 and np.isfinite(places).all():
+        made.set_dummy_probe_from_locations(1000 * np.stack(places, axis=1))  # mm to um
+    return made
 
 
 def _recording(obj: BaseRecording, segment: int) -> xr.DataArray:
