@@ -38,8 +38,9 @@ def links(page):
     return found
 
 
-def test_no_link_of_the_landing_page_leads_nowhere():
-    assert [page for page in links(DOCS / "index.md") if not page.exists()] == []
+def test_no_link_of_a_page_leads_nowhere():
+    for page in [*DOCS.glob("*.md"), *DOCS.glob("results/*.md")]:
+        assert [other for other in links(page) if not other.exists()] == [], page.name
 
 
 @pytest.mark.parametrize("job", JOBS)
