@@ -23,7 +23,7 @@ from neurokit.clustering.sampling.splits import split_or_merge
 from neurokit.clustering.sampling.together import draw_windows, laws_of
 from neurokit.clustering.sampling.transfers import transfer
 
-N_SPLITS = 2  # splits or merges tried in a sweep
+N_SPLITS = 1  # splits or merges tried in a sweep
 N_TRANSFERS = 1  # units tried
 
 
