@@ -99,6 +99,18 @@ def test_the_mode_of_a_loading_is_that_of_scipy(rng, r):
     assert evidence == pytest.approx(expected, abs=1e-3)
 
 
+@pytest.mark.parametrize("seed", [12, 19, 37, 54])
+def test_no_unit_follows_a_trajectory_that_leads_nowhere(seed):
+    """Proposed trajectories may be wild: Hessians of theirs that rounding breaks stop no chain."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(100, 3))
+    x[:3] *= 10.0 ** rng.uniform(2, 12)
+    y = rng.poisson(3, (8, 100)).astype(float)
+    fits = loadings.fit_units(y, np.ones((8, 100), bool), np.full(8, np.inf), x, 1.0)
+    assert (fits.evidence == -np.inf).any()
+    assert not np.isnan(fits.evidence).any()
+
+
 def test_the_proposal_of_a_loading_is_a_student_density(rng):
     mode, root = np.array([0.3, -1.0]), np.array([[2.0, 0], [0.5, 1.5]])
     law = stats.multivariate_t(mode, np.linalg.inv(root @ root.T), loadings.FREEDOM)

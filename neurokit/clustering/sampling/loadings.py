@@ -75,9 +75,11 @@ def fit_units(y: Array, keep: NDArray[np.bool_], r: Array, x: Array, precision: 
     value, slope, hess = target(mode, units)
     for _ in range(60):
         units, value, slope, hess = _finite(units, value, slope, hess)
+        factor, sound = _factor(hess)
+        units, value, slope, hess = units[sound], value[sound], slope[sound], hess[sound]
         if not len(units):
             break
-        root[units] = np.linalg.cholesky(hess)
+        root[units] = factor
         step = np.linalg.solve(hess, slope[..., None])[..., 0]
         gain = (step * slope).sum(1)
         near = gain < 1e-4  # the Hessian is that of a point this close to the mode
@@ -124,6 +126,28 @@ def _finite(
     if ok.all():
         return units, value, slope, hess
     return units[ok], value[ok], slope[ok], hess[ok]
+
+
+def _factor(hess: Array) -> tuple[Array, NDArray[np.bool_]]:
+    """Return the Cholesky factors of those that have one, and which these are.
+
+    Rates of 1e20 spikes leave Hessians that rounding makes indefinite; no unit follows there.
+    """
+    sound = np.ones(len(hess), np.bool_)
+    try:
+        root = np.linalg.cholesky(hess)
+    except np.linalg.LinAlgError:
+        sound = np.array([_has_factor(matrix) for matrix in hess], np.bool_)
+        root = np.linalg.cholesky(hess[sound])
+    return root.astype(np.float64, copy=False), sound
+
+
+def _has_factor(matrix: Array) -> bool:
+    try:
+        np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 def fit_loadings(
