@@ -274,16 +274,19 @@ def _send(estimator: BaseEstimator, rows: DaskArray) -> DaskArray:
     from dask.delayed import delayed
 
     advance, stream, parts = delayed(_advance, nout=2), estimator.stream(), []
+    begins = getattr(estimator, "past_mean_", None) is not None  # NaN may stand at the beginning
     empty = np.asarray(estimator.stream().push(np.zeros((1, rows.shape[1]), rows.dtype)))
     for block, n in zip(rows.to_delayed().ravel(), rows.chunks[0], strict=True):
-        stream, out = advance(stream, block)
+        stream, out = advance(stream, block, begins)
         parts.append(da.from_delayed(out, (n, *empty.shape[1:]), dtype=empty.dtype))
     return da.concatenate(parts)
 
 
-def _advance(stream: Any, block: Floats) -> tuple[Any, Floats]:
+def _advance(stream: Any, block: Floats, begins: bool) -> tuple[Any, Floats]:
     """Return the stream after a block, and what it gave; the stream before is left as it was."""
-    stream = copy.deepcopy(stream)  # which refuses NaN, but where a history begins
+    if not begins:  # where it does, the stream itself refuses other NaN
+        _refuse_gaps(block)
+    stream = copy.deepcopy(stream)
     return stream, stream.push(block)
 
 

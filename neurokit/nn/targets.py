@@ -22,8 +22,8 @@ def find_spectra(patches: Tensor) -> Tensor:
 
     Examples
     --------
-    >>> find_spectra(torch.ones(1, 4)).round(decimals=2).tolist()[0][:6]
-    [0.69, -4.61, -4.61, 1.0, 0.0, 0.0]
+    >>> [round(value, 2) for value in find_spectra(torch.ones(1, 4))[0, :6].tolist()]
+    [0.7, -4.61, -4.61, 1.0, 0.0, 0.0]
     """
     found = torch.fft.rfft(patches.float(), norm="ortho")
     size = found.abs()
