@@ -14,6 +14,9 @@ def count_unknown(values: Floats) -> Codes | None:
     ----------
     values : ndarray of shape (n_rows, n_columns)
     """
+    with np.errstate(over="ignore", invalid="ignore"):
+        if not np.isnan(np.add.reduce(values, axis=None)):  # one pass, as nearly always
+            return np.zeros(len(values), np.intp)
     gaps = np.isnan(values)
     counts: Codes = np.asarray(gaps.sum(axis=1))
     if not counts.any():

@@ -41,9 +41,10 @@ def tell_mixed_scales(estimator: BaseEstimator, X: xr.DataArray, space: str) -> 
     unit = X.attrs.get("units")
     if X.dtype.kind != "f" or "time" not in X.dims or not is_scaled(unit):
         return
-    if not X.variable._in_memory or X.sizes["time"] < 2:
-        return
     along = "trial" if "trial" in X.dims else "time"
+    n_pieces = X.sizes["trial"] if along == "trial" else X.sizes["time"] // _SAMPLES
+    if not X.variable._in_memory or n_pieces < 2 or X.sizes["time"] < 2:
+        return
     sizes = _sizes_of_pieces(X, space, along)
     sizes = np.sort(sizes[np.isfinite(sizes) & (sizes > 0)])
     if len(sizes) < 2:

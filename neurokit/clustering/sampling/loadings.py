@@ -74,8 +74,7 @@ def fit_units(y: Array, keep: NDArray[np.bool_], r: Array, x: Array, precision: 
     units = np.arange(n)
     value, slope, hess = target(mode, units)
     for _ in range(60):
-        units, value, slope, hess = _finite(units, value, slope, hess)
-        factor, sound = _factor(hess)
+        factor, sound = _factor(value, hess)
         units, value, slope, hess = units[sound], value[sound], slope[sound], hess[sound]
         if not len(units):
             break
@@ -119,25 +118,17 @@ def _beginning(y: Array, keep: NDArray[np.bool_], x: Array) -> Array:
     return mode
 
 
-def _finite(
-    units: NDArray[np.int64], value: Array, slope: Array, hess: Array
-) -> tuple[NDArray[np.int64], Array, Array, Array]:
-    ok = np.isfinite(value) & np.isfinite(hess).all((1, 2))
-    if ok.all():
-        return units, value, slope, hess
-    return units[ok], value[ok], slope[ok], hess[ok]
+def _factor(value: Array, hess: Array) -> tuple[Array, NDArray[np.bool_]]:
+    """Return the Cholesky factors of the units that have one, and which these are.
 
-
-def _factor(hess: Array) -> tuple[Array, NDArray[np.bool_]]:
-    """Return the Cholesky factors of those that have one, and which these are.
-
-    Rates of 1e20 spikes leave Hessians that rounding makes indefinite; no unit follows there.
+    Rates without a number have none; rates of 1e20 spikes leave Hessians that rounding makes
+    indefinite. No unit follows there.
     """
-    sound = np.ones(len(hess), np.bool_)
+    sound = np.isfinite(value) & np.isfinite(hess).all((1, 2))
     try:
-        root = np.linalg.cholesky(hess)
+        root = np.linalg.cholesky(hess[sound])
     except np.linalg.LinAlgError:
-        sound = np.array([_has_factor(matrix) for matrix in hess], np.bool_)
+        sound[sound] = [_has_factor(matrix) for matrix in hess[sound]]
         root = np.linalg.cholesky(hess[sound])
     return root.astype(np.float64, copy=False), sound
 
