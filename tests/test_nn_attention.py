@@ -6,6 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from neurokit.nn.attention import AttentionBlock, AxialAttention, SelfAttention, WindowAttention
+from neurokit.nn.gelu import QuickGelu
 from neurokit.nn.masked import MaskedTransformer
 from neurokit.nn.positions import find_turns, time_angles
 from neurokit.nn.targets import code_error, find_spectra, latent_error, spectrum_error
@@ -168,3 +169,16 @@ def test_a_slow_copy_follows_and_is_not_trained():
     plain = MaskedTransformer(6, width=16, depth=1, n_heads=2)
     with pytest.raises(ValueError, match="there is no slow copy"):
         plain.encode_slowly(patches, places, times, seen)
+
+
+def test_the_quick_gelu_and_its_gradient_are_those_of_torch():
+    x = torch.linspace(-9, 9, 4001, requires_grad=True)
+    exact = torch.linspace(-9, 9, 4001, dtype=torch.float64, requires_grad=True)
+    found, truth = QuickGelu.apply(x), F.gelu(exact)
+    assert (found - truth).abs().max() < 1e-6
+    found.sum().backward()
+    truth.sum().backward()
+    assert (x.grad - exact.grad).abs().max() < 1e-6
+    half = QuickGelu.apply(x.detach().bfloat16())
+    assert half.dtype == torch.bfloat16
+    torch.testing.assert_close(half, F.gelu(x.detach().bfloat16()))

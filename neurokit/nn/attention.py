@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from neurokit.nn.gelu import Gelu
 from neurokit.nn.positions import turn
 
 
@@ -49,9 +50,10 @@ class SelfAttention(nn.Module):
     def _split(self, x: Tensor, turns: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         n, tokens, dim = x.shape
         heads = self.project(x).view(n, tokens, 3, self.n_heads, dim // self.n_heads)
-        heads = heads.permute(2, 0, 3, 1, 4)  # (query or key or value, batch, head, token, size)
-        q, k = heads[:2] if turns is None else turn(heads[:2], turns[:, None, :, None])
-        return q, k, heads[2]
+        q, k, v = heads.permute(2, 0, 3, 1, 4).unbind(0)  # each (batch, head, token, size)
+        if turns is not None:
+            q, k = (turn(part, turns[:, :, None]) for part in (q, k))
+        return q, k, v
 
     def forward(
         self,
@@ -289,7 +291,7 @@ class AttentionBlock(nn.Module):
         self.network = nn.Sequential(
             nn.LayerNorm(dim),
             nn.Linear(dim, expansion * dim),
-            nn.GELU(),
+            Gelu(),
             nn.Dropout(dropout),
             nn.Linear(expansion * dim, dim),
             nn.Dropout(dropout),
