@@ -28,7 +28,7 @@ ALLOWED = {
     "solvers": {"solvers", "atomic", "types"},
     "training": {"training", "persistence", "nn", "types"},
     "io": RECORDING | {"io", "atomic"},
-    "datasets": RECORDING | {"datasets", "atomic", "inputs"},
+    "datasets": RECORDING | {"datasets", "atomic", "inputs", "solvers"},
     "metrics": RECORDING | {"metrics"},
     "plotting": RECORDING | {"metrics", "plotting"},
     "persistence": RECORDING | {"persistence", "atomic", "families"},

@@ -94,7 +94,7 @@ class WeightedSBM(ClusterMixin, Saveable, BaseEstimator):
     >>> block = np.repeat([0, 1], 15)
     >>> strong = np.where(block[:, None] == block, 4.0, 1.0)
     >>> graph = np.triu(rng.exponential(strong), 1)
-    >>> sbm = WeightedSBM(random_state=0).fit(graph + graph.T)
+    >>> sbm = WeightedSBM(max_blocks=4, random_state=0).fit(graph + graph.T)
     >>> sbm.labels_.tolist() == block.tolist()
     True
     >>> sbm.mean_weight_.round(0).tolist()

@@ -14,6 +14,7 @@ from neurokit.inputs.ranges import check_at_least, check_positive
 from neurokit.inputs.rates import require_rate
 from neurokit.inputs.series import series
 from neurokit.persistence import Saveable
+from neurokit.solvers.membranes import integrate_and_fire
 
 METHODS = ("glm", "correlogram", "pspm")
 PARTS = ("both", "local", "homeostatic")
@@ -267,7 +268,9 @@ class SpikeConnectivity(Saveable, BaseEstimator):
         for epoch in range(self.n_epochs):
             step = 0.1 / (1 + 9 * epoch / self.n_epochs) * rate / n_times
             now = drive if free else np.broadcast_to(constant, wanted.shape).copy()
-            raster = pspm.simulate(now, coupling, keep, rest, delay, nobody if free else wanted)
+            raster = integrate_and_fire(
+                now, coupling, keep, rest, delay, nobody if free else wanted
+            )
             close = pspm.similarity(raster, wanted, slack)
             history.append(close)
             if close > best:

@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
-from numba import njit
 
 from neurokit.inputs.ranges import check_at_least, check_positive
 from neurokit.recording.clock import time_coordinates
 from neurokit.recording.spikes import spikes
+from neurokit.solvers.membranes import integrate_and_fire
 
 
 class SpikingNetwork(NamedTuple):
@@ -129,7 +129,8 @@ def make_spiking_network(
     constant = _constant_drive(rng, wanted, kick, keep, rest)
     drive = constant[:, None] + kick * rng.standard_normal((n_units, n_times))
     drive = drive.astype(np.float32)
-    raster = integrate_and_fire(drive, coupling, keep, rest, delay)
+    own = np.zeros((0, n_times), np.bool_)  # synapses carry the network's own spikes
+    raster = integrate_and_fire(drive, coupling, keep, rest, delay, own)
     times = [(np.flatnonzero(row) + 0.5) * step for row in raster]
     truth = xr.Dataset(
         {
@@ -167,31 +168,7 @@ def _constant_drive(
     grid = np.linspace(0.0, 1.5, 61) * (1 - keep)
     alone = grid[:, None] + kick * rng.standard_normal((len(grid), 50_000))
     nothing = np.zeros((len(grid), len(grid)))
-    fires = integrate_and_fire(alone.astype(np.float32), nothing, keep, rest, 1).mean(axis=1)
+    own = np.zeros((0, alone.shape[1]), np.bool_)
+    raster = integrate_and_fire(alone.astype(np.float32), nothing, keep, rest, 1, own)
+    fires = raster.mean(axis=1)
     return np.interp(wanted, np.maximum.accumulate(fires), grid)
-
-
-@njit(cache=True)
-def integrate_and_fire(drive, coupling, keep, rest, delay):  # type: ignore[no-untyped-def]
-    """Run the network; bool raster of shape (n_units, n_times)."""
-    n_units, n_times = drive.shape
-    raster = np.zeros((n_units, n_times), np.bool_)
-    v = np.zeros(n_units)
-    waits = np.zeros(n_units, np.int64)
-    for t in range(n_times):
-        for j in range(n_units):
-            v[j] = keep * v[j] + drive[j, t]
-        if t >= delay:
-            for i in range(n_units):
-                if raster[i, t - delay]:
-                    for j in range(n_units):
-                        v[j] += coupling[i, j]
-        for j in range(n_units):
-            if waits[j] > 0:
-                waits[j] -= 1
-                v[j] = 0.0
-            elif v[j] >= 1.0:
-                raster[j, t] = True
-                v[j] = 0.0
-                waits[j] = rest
-    return raster

@@ -5,35 +5,6 @@ from numba import njit
 
 
 @njit(cache=True)
-def simulate(drive, coupling, keep, rest, delay, heard):  # type: ignore[no-untyped-def]
-    """Run leaky integrate-and-fire units; bool raster of shape (n_units, n_times).
-
-    Synapses carry the spikes of the network itself, or those of ``heard`` where that has rows.
-    """
-    n_units, n_times = drive.shape
-    raster = np.zeros((n_units, n_times), np.bool_)
-    v, waits = np.zeros(n_units), np.zeros(n_units, np.int64)
-    for t in range(n_times):
-        for j in range(n_units):
-            v[j] = keep * v[j] + drive[j, t]
-        if t >= delay:
-            for i in range(n_units):
-                fired = heard[i, t - delay] if len(heard) else raster[i, t - delay]
-                if fired:
-                    for j in range(n_units):
-                        v[j] += coupling[i, j]
-        for j in range(n_units):
-            if waits[j] > 0:
-                waits[j] -= 1
-                v[j] = 0.0
-            elif v[j] >= 1.0:
-                raster[j, t] = True
-                v[j] = 0.0
-                waits[j] = rest
-    return raster
-
-
-@njit(cache=True)
 def teach(made, wanted, heard, coupling, slack, pool, delay, step, chance, rng):  # type: ignore[no-untyped-def]
     """Change weights where spikes are missing or too many (the local part); returns the hits.
 
