@@ -118,6 +118,18 @@ def test_phases_are_compared_as_a_loop_over_targets_compares_them(rng):
     assert ssvep.share_phase(values, y, hz, 100.0) == expected
 
 
+def test_strong_locking_needs_no_turns_and_random_turns_never_look_like_it(rng, monkeypatch):
+    y = np.repeat(np.arange(8), 5)
+    hz, t = 8.0 + np.arange(8), np.arange(100) / 100
+    turned = rng.uniform(0, 2 * np.pi, (500, 40))  # 20,000 sums of five random phases
+    lock = abs(np.exp(1j * turned).reshape(500, 8, 5).sum(-1)) ** 2 / 5
+    assert not any(ssvep._no_turn_reaches(m, 8, 1) for m in lock.mean(1))
+    values = rng.normal(size=(40, 2, 100)) + np.sin(2 * np.pi * hz[y][:, None, None] * t)
+    assert ssvep.share_phase(values, y, hz, 100.0)
+    monkeypatch.setattr(ssvep, "_turns", None)  # no turn is drawn
+    assert ssvep.share_phase(values, y, hz, 100.0)
+
+
 def test_discriminant_components_are_those_of_the_loops(rng):
     x = rng.normal(size=(8, 4, 30))
     y = np.array([0, 1] * 4)

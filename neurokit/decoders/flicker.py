@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Solution = dict[str, Array]
 _FOLDS = 4
-_ENOUGH = 100  # trials left out that tell how sharp probabilities are, which is one number
+_ENOUGH = 50  # trials left out that tell how sharp probabilities are, which is one number
 
 
 class FlickerClassifier(Saveable, TrialClassifier):
@@ -41,8 +41,8 @@ class FlickerClassifier(Saveable, TrialClassifier):
     A subclass has the parameters ``frequencies``, ``bands`` and ``sampling_rate``, learns from
     filtered trials (`_solve`) and scores each target in each band (`_score`). Scores of the bands
     are added with the weights ``k^-1.25 + 0.25``; probabilities are their softmax, as sharp as
-    makes training trials likeliest that were left out in turn (four times a quarter, or until a
-    hundred trials were).
+    makes training trials likeliest that were left out in turn (four times a quarter, or until
+    fifty trials were).
     """
 
     frequencies: Any
@@ -161,7 +161,7 @@ class FlickerClassifier(Saveable, TrialClassifier):
         return np.tensordot(weigh_bands(len(scores)), scores, axes=1)
 
     def _filter(self, values: Floats) -> Array:
-        return filter_trials(values.astype(np.float64), self.bands_, self.sampling_rate_)
+        return filter_trials(values.astype(np.float64, copy=False), self.bands_, self.sampling_rate_)
 
     def _find_frequencies(self) -> Array | None:
         name = type(self).__name__

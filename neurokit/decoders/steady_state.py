@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
 from scipy.signal import cheby1, sosfiltfilt
+from scipy.sparse import csr_array
 
 Array = NDArray[np.float64]
 SLOWEST = 3.0  # Hz: labels below are no flickers, but codes such as 1, 2 and 3
@@ -190,16 +191,18 @@ def gather_moments(
     place = y * n_parts + turn
     number = np.bincount(place, minlength=n_classes * n_parts)
     order = np.argsort(place, kind="stable")
-    begins = np.concatenate([[0], number.cumsum()[:-1]])
+    # a sparse matrix sums the trials of a place in each band without a copy of them
+    n_bands, n_trials = len(x), len(y)
+    rows = (order + n_trials * np.arange(n_bands)[:, None]).ravel()
+    begins = np.concatenate([[0], np.tile(number, n_bands).cumsum()])
+    member = csr_array((np.ones(len(rows)), rows, begins), shape=(len(begins) - 1, len(rows)))
     products = x @ x.swapaxes(-1, -2)
-    sums, within = x[:, order[begins]], products[:, order[begins]]  # the first of each place
-    for k in range(1, int(number.max())):  # then the second of each that has one, and so on
-        more = np.flatnonzero(number > k)
-        sums[:, more] += x[:, order[begins[more] + k]]
-        within[:, more] += products[:, order[begins[more] + k]]
-    shape = (len(x), n_classes, n_parts)
-    sums = sums.reshape(*shape, *sums.shape[2:])
-    within = within.reshape(*shape, *within.shape[2:])
+    sums, within = (
+        (member @ part.reshape(len(rows), -1)).reshape(
+            n_bands, n_classes, n_parts, *part.shape[2:]
+        )
+        for part in (x, products)
+    )
     counts = number.reshape(n_classes, n_parts).astype(np.float64)
     return [Moments(sums[:, :, k], within[:, :, k], counts[:, k]) for k in range(n_parts)]
 
@@ -276,17 +279,19 @@ def share_phase(values: Array, y: NDArray[np.intp], frequencies: Array, rate: fl
     the mean power, for each channel, meaned over targets. The largest over channels must exceed
     what 19 of 20 random turns of the trials (the same for all channels) leave.
     """
-    angle = 2 * np.pi * frequencies[:, None] * np.arange(values.shape[-1]) / rate
-    waves = np.stack([np.cos(angle), -np.sin(angle)], axis=-1)
-    waves -= waves.mean(axis=1, keepdims=True)
-    both = values @ waves[y]
-    spectrum = both[..., 0] + 1j * both[..., 1]
+    waves = _make_waves(tuple(frequencies.tolist()), rate, values.shape[-1])
+    both = values @ waves[y]  # (trial, channel, real and imaginary part)
     belongs = (y[None, :] == np.arange(len(frequencies))[:, None]).astype(float)
     number = belongs.sum(axis=1)
     if number.min() < 2:
         return True  # one trial shares its phase with itself
-    power = belongs @ np.abs(spectrum) ** 2
+    power = belongs @ (both**2).sum(axis=-1)
     power = np.where(power > 0, power, 1.0)
+    whole = (belongs @ both.reshape(len(y), -1)).reshape(*power.shape, 2)
+    lock = ((whole**2).sum(axis=-1) / power).mean(axis=0)
+    if _no_turn_reaches(lock.max(), *power.shape):
+        return True
+    spectrum = both[..., 0] + 1j * both[..., 1]
     turns = _turns(len(y))
     order = np.argsort(y, kind="stable")
     slot = np.concatenate([np.arange(n) for n in number.astype(int)])  # of a trial in its target
@@ -294,17 +299,32 @@ def share_phase(values: Array, y: NDArray[np.intp], frequencies: Array, rate: fl
     right = np.zeros((len(frequencies), slot.max() + 1, spectrum.shape[1]), complex)
     left[y[order], :, slot] = turns.T[order]
     right[y[order], slot] = spectrum[order]
-    lock = left @ right  # (target, turn, channel)
-    largest = ((lock.real**2 + lock.imag**2) / power[:, None]).mean(axis=0).max(axis=1)
-    return bool(largest[0] > np.quantile(largest[1:], 0.95))
+    turned = left @ right  # (target, turn, channel)
+    largest = ((turned.real**2 + turned.imag**2) / power[:, None]).mean(axis=0).max(axis=1)
+    return bool(lock.max() > np.quantile(largest, 0.95))
+
+
+@lru_cache(maxsize=4)
+def _make_waves(frequencies: tuple[float, ...], rate: float, n_times: int) -> Array:
+    """Return a cosine and a sine of every target without their means; (target, time, 2)."""
+    angle = 2 * np.pi * np.outer(frequencies, np.arange(n_times) / rate)
+    waves = np.stack([np.cos(angle), -np.sin(angle)], axis=-1)
+    return waves - waves.mean(axis=1, keepdims=True)
+
+
+def _no_turn_reaches(lock: float, n_targets: int, n_channels: int) -> bool:
+    """Say whether next to no random turn of the trials locks as strongly as they do.
+
+    Sums of random phases have no larger moments than a complex normal variable, so the mean over
+    K targets exceeds s with a probability of at most ``(s exp(1 - s))^K`` (Chernoff) in a channel.
+    """
+    return lock > 1 and n_channels * (lock * np.exp(1 - lock)) ** n_targets < 1e-3
 
 
 @lru_cache(maxsize=4)
 def _turns(n_trials: int) -> NDArray[np.complex128]:
-    """Return no turn of the trials and 99 random ones, the same every time."""
-    turns = np.exp(2j * np.pi * np.random.default_rng(0).random((100, n_trials)))
-    turns[0] = 1.0  # as they are
-    return turns
+    """Return 99 random turns of the trials, the same every time."""
+    return np.exp(2j * np.pi * np.random.default_rng(0).random((100, n_trials))[1:])
 
 
 def fit_sharpness(scores: Array, y: NDArray[np.intp]) -> float:
@@ -326,10 +346,11 @@ def correlate(a: Array, b: Array, form: Array | None = None) -> Array:
     ``form`` is the matrix of the scalar product over rows; default: the plain one.
     """
     one, other = a.reshape(len(a), -1), b.reshape(len(b), -1)
-    formed, formed_other = one, other
-    if form is not None:
-        formed, formed_other = ((form @ x).reshape(len(x), -1) for x in (a, b))
-    size = np.sqrt(
-        np.einsum("nt,nt->n", formed, one)[:, None] * np.einsum("nt,nt->n", formed_other, other)
-    )
-    return formed @ other.T / np.where(size > 0, size, 1.0)
+    if form is None:
+        power, power_other = (np.einsum("nt,nt->n", x, x) for x in (one, other))
+    else:
+        other = (form @ b).reshape(len(b), -1)
+        power = np.einsum("nij,ij->n", a @ a.swapaxes(-1, -2), form)
+        power_other = np.einsum("nt,nt->n", other, b.reshape(len(b), -1))
+    size = np.sqrt(np.maximum(power[:, None] * power_other, 0.0))
+    return one @ other.T / np.where(size > 0, size, 1.0)

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -140,9 +141,9 @@ class TRCAClassifier(FlickerClassifier):
         self, x: Array, index: NDArray[np.intp], turn: NDArray[np.intp], n_left: int
     ) -> tuple[Solution, list[Solution]]:
         parts = gather_moments(x, index, len(self.classes_), np.minimum(turn, n_left))
-        everything = Moments(*(sum(part) for part in zip(*parts, strict=True)))
-        others = [self._solve_moments(everything.less(part)) for part in parts[:n_left]]
-        return self._solve_whole(everything), others
+        everything = Moments(*(reduce(np.add, part) for part in zip(*parts, strict=True)))
+        rest = parts[1:] if n_left == 1 else [everything.less(part) for part in parts[:n_left]]
+        return self._solve_whole(everything), [self._solve_moments(part) for part in rest]
 
     def _score(self, solution: Solution, x: Array) -> Array:
         n_classes = len(self.classes_)
