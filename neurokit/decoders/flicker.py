@@ -161,7 +161,9 @@ class FlickerClassifier(Saveable, TrialClassifier):
         return np.tensordot(weigh_bands(len(scores)), scores, axes=1)
 
     def _filter(self, values: Floats) -> Array:
-        return filter_trials(values.astype(np.float64, copy=False), self.bands_, self.sampling_rate_)
+        return filter_trials(
+            values.astype(np.float64, copy=False), self.bands_, self.sampling_rate_
+        )
 
     def _find_frequencies(self) -> Array | None:
         name = type(self).__name__
