@@ -3,9 +3,11 @@
     python benchmarks/quantize.py    # CUDA if there is one, else one thread of the processor
 
 Peer and project run in turn on the same vectors and codebooks; figures are medians over the
-repeats with the range in brackets. The peer is optional.
+repeats with the range in brackets. The peer is optional. On a GPU the parts of a search follow,
+with the bounds of the arithmetic: "queued", calls that follow each other, and the host waiting.
 """
 
+import itertools
 import os
 import time
 from functools import partial
@@ -115,6 +117,50 @@ def encode_speed(device, n_vectors, n_dims, n_codes, n_levels, repeats):
             print("    memory, GiB:", *(f"{peak(function):.3f}" for function in functions))
 
 
+def queued(function, repeats):
+    """Milliseconds of each call on the device, calls following each other."""
+    marks = [torch.cuda.Event(enable_timing=True) for _ in range(repeats + 1)]
+    function()
+    for mark in marks[:-1]:
+        mark.record()
+        function()
+    marks[-1].record()
+    torch.cuda.synchronize()
+    return [a.elapsed_time(b) for a, b in itertools.pairwise(marks)]
+
+
+@torch.inference_mode()
+def search_parts(n_vectors, n_dims, n_codes, n_levels, repeats):
+    """Short lists beside the float32 search, their kernels, and the bounds."""
+    from neurokit.nn.kernels import quantize_cuda, quantize_short_cuda
+
+    work = 2e-9 * n_vectors * n_dims * n_codes * n_levels  # ms at 1 Tflop/s
+    print(f"\nsearch: {n_vectors:,} x D {n_dims}, K {n_codes}, {n_levels} stages")
+    print(f"    bounds: float32 at 67 Tflop/s {work / 67:.2f}, float16 at 990 {work / 990:.2f} ms")
+    x = torch.randn(n_vectors, n_dims, generator=torch.Generator().manual_seed(1)).to("cuda")
+    mine, _ = quantizers(n_dims, n_codes, n_levels, False, "cuda")
+    tables = mine.tables(n_levels)
+    ready = quantize_short_cuda.prepare(*tables)
+    calls = {
+        "float32 search": partial(quantize_cuda.encode, x, *tables),
+        "short lists": partial(quantize_short_cuda.find, x, ready),
+        "encode": partial(mine.encode, x),
+    }
+    same = torch.equal(calls["float32 search"](), calls["short lists"]()[0])
+    print(f"    the same codes in every vector: {same}")
+    waits = timed(list(calls.values()), 3 * repeats, "cuda")
+    for (name, call), seconds in zip(calls.items(), waits.T, strict=True):
+        print(f"    {name:16s} queued {spread(queued(call, repeats))} ms", end="")
+        print(f"   waited for {spread(seconds, 1e3)} ms")
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
+        calls["short lists"]()
+        torch.cuda.synchronize()
+    for event in sorted(profile.key_averages(), key=lambda e: -e.device_time_total)[:5]:
+        print(
+            f"    {event.key[:40]:40s} {event.count:3d} x, {event.device_time_total / 1e3:.3f} ms"
+        )
+
+
 @torch.no_grad()
 def beam():
     print("\nbeam search: 8,192 normal vectors, D 16, K 256, 6 stages trained on 65,536")
@@ -175,6 +221,10 @@ def main():
     if torch.cuda.is_available():
         encode_speed("cuda", 1_048_576, 16, 256, 6, repeats=15)
         encode_speed("cuda", 262_144, 128, 1024, 8, repeats=7)
+        search_parts(262_144, 128, 1024, 8, repeats=15)
+        search_parts(1_048_576, 16, 256, 6, repeats=15)
+        search_parts(100_003, 64, 1000, 5, repeats=15)
+        search_parts(300_001, 32, 512, 4, repeats=15)
         return
     encode_speed("cpu", 65_536, 16, 256, 6, repeats=7)
     beam()

@@ -4,9 +4,7 @@
 
 One CPU thread, 96 inputs - 128 units - 2 units, batch 64, 200 steps. All networks hold the same
 weights and are timed in turn, round by round, so that a busy machine slows them alike; ratios are
-those of the medians. Times are the thread's own CPU time. With CUDA (--only-cuda: nothing else),
-one layer beside SpikingJelly, against the time of reading and writing memory 24 (16-bit: 12)
-bytes per element, small layers beside it, and recurrent ones; medians [range].
+those of the medians. Times are the thread's own CPU time. GPUs: `benchmarks/spiking_cuda.py`.
 """
 
 import argparse
@@ -17,7 +15,7 @@ import time
 import torch
 from torch import nn
 
-from neurokit.nn import LIF, RecurrentLIF, SpikingSequential, accumulate_gradients, lif
+from neurokit.nn import LIF, RecurrentLIF, SpikingSequential, accumulate_gradients
 
 T, B, N_IN, N_HIDDEN, N_OUT, DECAY = 200, 64, 96, 128, 2, 0.9
 
@@ -25,18 +23,7 @@ T, B, N_IN, N_HIDDEN, N_OUT, DECAY = 200, 64, 96, 128, 2, 0.9
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=21)
-    parser.add_argument("--only-cuda", action="store_true")
-    arguments = parser.parse_args()
-    if not arguments.only_cuda:
-        cpu(arguments.repeats)
-    if torch.cuda.is_available():
-        cuda(torch.float32, 24)
-        cuda(torch.float16, 12)
-        cuda_small()
-        cuda_recurrent()
-
-
-def cpu(repeats):
+    repeats = parser.parse_args().repeats
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     for reset in ("zero", "subtract"):
@@ -337,126 +324,6 @@ def planted(seed, n_times):
         y.append(drive @ torch.linspace(-1, 1, 40).view(20, 2) / 4)
     network = SpikingSequential(nn.Linear(20, 64), LIF(64), nn.Linear(64, 2))
     return network, x, torch.stack(y)
-
-
-def device_ms(calls, repeats=30):
-    """Return the milliseconds of each call on the device, by name.
-
-    Calls take turns of many runs each, queued as in training, where nobody waits for the device
-    between steps: a call takes what its kernels take, or what launching them takes if longer.
-    """
-    times = {name: [] for name in calls}
-    for _ in range(3):
-        for name, call in calls.items():
-            events = []
-            for _ in range(5 + repeats // 3):
-                start, stop = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-                start.record()
-                call()
-                stop.record()
-                events.append((start, stop))
-            torch.cuda.synchronize()
-            times[name] += [start.elapsed_time(stop) for start, stop in events[5:]]
-    return times
-
-
-def report(times, bound=None):
-    ours = statistics.median(times["neurokit"])
-    for name, all_ms in times.items():
-        ms = statistics.median(all_ms)
-        line = f"{name:24s} {ms:7.3f} [{min(all_ms):.3f} {max(all_ms):.3f}] ms"
-        if bound is not None:
-            line += f", {bound / ms:.0%} of the bound"
-        if not name.startswith("neurokit"):
-            line += f", {ms / ours:.2f} x neurokit's"
-        print(line)
-
-
-def backward_of(x, g, layer):
-    """Return a call of `layer` forward and backward."""
-
-    def call():
-        x.grad = None
-        layer(x).backward(g)
-
-    return call
-
-
-def layers_on_cuda(x, g):
-    calls = {"neurokit": backward_of(x, g, lambda x: lif(x, decay=0.5)[0])}
-    try:
-        from spikingjelly.activation_based import functional, neuron, surrogate
-
-        node = neuron.LIFNode(
-            decay_input=False, surrogate_function=surrogate.ATan(), step_mode="m"
-        ).cuda()
-
-        def theirs(x):
-            functional.reset_net(node)
-            return node(x)
-
-        calls["SpikingJelly"] = backward_of(x, g, theirs)
-    except ImportError:
-        print("SpikingJelly: not installed")
-    return calls
-
-
-def copy_rate():
-    """Return the bytes per millisecond that a large copy reads and writes."""
-    block = torch.empty(2**29, device="cuda")
-    other = torch.empty_like(block)
-    times = device_ms({"copy": lambda: other.copy_(block)})["copy"]
-    return 2 * block.nbytes / statistics.median(times)
-
-
-def cuda(dtype, n_bytes):
-    shape = (32, 64, 65536)
-    rate = copy_rate()
-    x = torch.randn(shape, device="cuda").to(dtype).requires_grad_()
-    g = torch.randn(shape, device="cuda").to(dtype)
-    bound = n_bytes * x.numel() / rate
-    print(f"\n{shape} {dtype}: {n_bytes} bytes per element take {bound:.3f} ms")
-    report(device_ms(layers_on_cuda(x, g)), bound)
-
-
-def cuda_small():
-    x = torch.randn(200, 64, 128, device="cuda", requires_grad=True)
-    g = torch.randn_like(x)
-    print("\n200 x 64 x 128, float32, launch bound")
-    calls = layers_on_cuda(x, g)
-    calls["neurokit, CUDA graph"] = as_graph(x, g)
-    report(device_ms(calls, 200))
-
-
-def as_graph(x, g):
-    """Return a replay of the layer forward and backward."""
-    stream = torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        leaf = x.detach().clone().requires_grad_()
-        for _ in range(3):
-            torch.autograd.grad(lif(leaf, decay=0.5)[0], leaf, g)
-    torch.cuda.synchronize()
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, stream=stream):
-        torch.autograd.grad(lif(leaf, decay=0.5)[0], leaf, g)
-    return graph.replay
-
-
-def cuda_recurrent():
-    for n_units in (64, 128, 256):
-        x = torch.randn(T, B, n_units, device="cuda", requires_grad=True)
-        g = torch.randn_like(x)
-        w = torch.randn(n_units, n_units, device="cuda") * 0.3 / math.sqrt(n_units)
-        w.requires_grad_()
-        calls = {
-            name: backward_of(
-                x, g, lambda x, b=b, w=w: lif(x, decay=0.5, recurrent_weight=w, backend=b)[0]
-            )
-            for name, b in (("neurokit", "auto"), ("plain torch", "torch"))
-        }
-        print(f"\nrecurrent, {T} x {B} x {n_units}, float32")
-        report(device_ms(calls, 20 if n_units <= 128 else 5))
 
 
 if __name__ == "__main__":

@@ -66,14 +66,15 @@ def test_recurrent_layers_like_plain_torch(part, synaptic, reset, surrogate, mon
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("n_times", [20, 21])  # a multiple of a segment, and none
 @pytest.mark.parametrize("learned", [False, True])
-def test_layers_without_recurrence_like_plain_torch(learned, monkeypatch):
+def test_layers_without_recurrence_like_plain_torch(learned, n_times, monkeypatch):
     def launch(plan, kernel, options, pointers):
         kernel[(plan.n_programs,)](*pointers, *plan.numbers, *options, num_warps=plan.warps)
 
     monkeypatch.setattr(lif_cuda.Plan, "_launch", launch)
     torch.manual_seed(1)
-    x, v, decay = _leaf(20, 2, 5), _leaf(2, 5), torch.rand(5) / 2 + 0.4
+    x, v, decay = _leaf(n_times, 2, 5), _leaf(2, 5), torch.rand(5) / 2 + 0.4
     state = LIFState(v if learned else v.detach())
     parameters = decay.requires_grad_(learned), 0.7, None
     found = spiking_cuda.run(
