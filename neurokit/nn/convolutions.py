@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 BLOCK = 64  # outputs of one product
+FEW = 4  # trials for which a smaller block makes less of a matrix
 
 
 def convolve_each(x: Tensor, weight: Tensor) -> Tensor:
@@ -22,7 +23,7 @@ def convolve_each(x: Tensor, weight: Tensor) -> Tensor:
 
     Notes
     -----
-    A block of outputs takes ``BLOCK + n_taps - 1`` inputs, so the convolution is a product with a
+    A block of outputs takes ``n_taps - 1`` inputs more, so the convolution is a product with a
     banded matrix of that size, one for each channel.
 
     Examples
@@ -32,14 +33,15 @@ def convolve_each(x: Tensor, weight: Tensor) -> Tensor:
     """
     batch, n_channels, n_times = x.shape
     taps = weight.shape[1]
-    n_blocks = -(-n_times // BLOCK)
+    size = BLOCK if batch > FEW else BLOCK // 2
+    n_blocks = -(-n_times // size)
     left = (taps - 1) // 2
-    padded = F.pad(x, (left, n_blocks * BLOCK - n_times + taps - 1 - left))
-    windows = padded.unfold(-1, BLOCK + taps - 1, BLOCK)  # (batch, channel, block, input)
+    padded = F.pad(x, (left, n_blocks * size - n_times + taps - 1 - left))
+    windows = padded.unfold(-1, size + taps - 1, size)  # (batch, channel, block, input)
     windows = windows.permute(1, 0, 2, 3).reshape(n_channels, batch * n_blocks, -1)
-    # taps and BLOCK zeros, over and over, cut a sample earlier each time: row j is shifted by j
-    band = F.pad(weight, (0, BLOCK)).repeat(1, BLOCK)[:, : BLOCK * (BLOCK + taps - 1)]
-    band = band.view(n_channels, BLOCK, BLOCK + taps - 1)
+    # taps and zeros, over and over, cut a sample earlier each time: row j is shifted by j
+    band = F.pad(weight, (0, size)).repeat(1, size)[:, : size * (size + taps - 1)]
+    band = band.view(n_channels, size, size + taps - 1)
     out = torch.bmm(windows, band.transpose(1, 2))
     return out.view(n_channels, batch, -1)[..., :n_times].transpose(0, 1)
 
