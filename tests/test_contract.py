@@ -140,7 +140,7 @@ DYNAMIC = {"n_components": 2, "n_surrogates": 0, "smoothing": 0.0, "random_state
 EXAMPLES = {
     "BayesianBiclustering": Example(
         lambda: (reaching()[0].isel(time=slice(60)), reaching()[1].isel(time=slice(60))),
-        {"n_factors": 1, "max_states": 2, "n_iter": 6, "n_burn": 2, "n_chains": 2}
+        {"n_factors": 1, "max_states": 2, "n_iter": 6, "n_burn": 2, "n_chains": 1}
         | {"random_state": 0},
     ),
     "BandPower": Example(eeg, {}),

@@ -20,6 +20,7 @@ Array = NDArray[np.float64]
 _WIDTH = 3.0  # bins
 _MOST_BINS = 3000  # looked at
 _MANY = 8  # clusters at random
+_AT_ONCE = 32  # units that are left out in turn
 _SOONEST = 12  # sweep after which clusters are joined: trajectories have to be there
 _TRIED = 5  # beginnings, at most
 _STICKY = 50.0  # times as much as the model's, in trials: no state for every few bins
@@ -55,12 +56,13 @@ def guess_clusters(
     left, size, _ = np.linalg.svd(course[:, ::step], full_matrices=False)
     rank = min(n_units, 5 * q)
     points = left[:, :rank] * size[:rank]
+    products = points @ points.T
     n_starts = max(10, min(n_starts, 40_000 // n_units**2 + 10))
     best: dict[int, tuple[float, NDArray[np.int64]]] = {}
     for trial in range(n_starts):
         k = 2 + trial % (most - 1)
         z = rng.integers(k, size=n_units)
-        value, z = _improve(points, z, k, q, floor / step, rng)
+        value, z = _improve(products, z, k, q, floor / step, rng)
         z = np.unique(z, return_inverse=True)[1].astype(np.int64)
         found = int(z.max()) + 1
         if found not in best or value > best[found][0]:
@@ -69,13 +71,13 @@ def guess_clusters(
 
 
 def _improve(
-    points: Array, z: NDArray[np.int64], k: int, q: int, floor: float, rng: np.random.Generator
+    products: Array, z: NDArray[np.int64], k: int, q: int, floor: float, rng: np.random.Generator
 ) -> tuple[float, NDArray[np.int64]]:
     """Move units to where they are explained best, some of them at a time."""
     best, found = -np.inf, z
     rows = np.arange(len(z))
     for _ in range(30):
-        gain = _explained(points, z, k, q, floor)
+        gain = _explained(products, z, k, q, floor)
         value = gain[rows, z].sum()
         if value > best:
             best, found = value, z.copy()
@@ -86,29 +88,39 @@ def _improve(
     return float(best), found
 
 
-def _explained(points: Array, z: NDArray[np.int64], k: int, q: int, floor: float) -> Array:
+def _explained(products: Array, z: NDArray[np.int64], k: int, q: int, floor: float) -> Array:
     """Square of every unit that the space of each cluster's other units explains: (N, k)."""
-    out = np.zeros((len(points), k))
+    out = np.zeros((len(products), k))
     for j in range(k):
         members = np.flatnonzero(z == j)
-        share = len(members) / len(points)
+        share = len(members) / len(products)
         if not len(members):
             continue
-        out[:, j] = _projected(points[members], points, q, floor * share)
-        for place, i in enumerate(members):
-            rest = np.delete(members, place)
-            out[i, j] = _projected(points[rest], points[[i]], q, floor * share)[0]
+        inner = products[:, members]
+        out[:, j] = _projected(inner[members], inner, q, floor * share)
+        for some in range(0, len(members), _AT_ONCE):  # each without itself: all at once is large
+            places = np.arange(some, min(some + _AT_ONCE, len(members)))
+            left = np.arange(len(members) - 1)
+            rest = left + (left >= places[:, None])
+            own = members[places]
+            basis = inner[members[rest][:, :, None], rest[:, None, :]]
+            targets = inner[own[:, None], rest][:, None]
+            out[own, j] = _projected(basis, targets, q, floor * share)[:, 0]
     return out
 
 
 def _projected(basis: Array, targets: Array, q: int, floor: float) -> Array:
-    if not len(basis):
-        return np.zeros(len(targets))
-    size, vectors = np.linalg.eigh(basis @ basis.T)
-    size, vectors = np.maximum(size[::-1][:q], 1e-12), vectors[:, ::-1][:, :q]
-    scores = targets @ (basis.T @ vectors) / np.sqrt(size)
+    """Square of targets that the leading q axes of a basis explain.
+
+    Of points only products with those of the basis are given: (..., n, n) and (..., m, n).
+    """
+    if not basis.shape[-1]:
+        return np.zeros(targets.shape[:-1])
+    size, vectors = np.linalg.eigh(basis)
+    size, vectors = np.maximum(size[..., ::-1][..., :q], 1e-12), vectors[..., ::-1][..., :q]
+    scores = targets @ vectors / np.sqrt(size)[..., None, :]
     trust = np.clip(1 - floor / size, 0.0, 1.0)
-    return np.asarray((scores**2 * trust).sum(1))
+    return np.asarray((scores**2 * trust[..., None, :]).sum(-1))
 
 
 def guess_states(

@@ -124,20 +124,23 @@ def _log_gamma(a: Array, q: int) -> Array:
 def chain_precision(
     weight: Array, inverse: Array, xi: NDArray[np.int64], first: NDArray[np.bool_]
 ) -> tuple[Array, Array, Array]:
-    """Precision and linear term of one trajectory: W (L, q + 1, q), inverse of Q (L, q, q).
+    """Precision and linear term of trajectories: W (..., L, q + 1, q), inverse of Q.
 
-    Returns diagonal (T, q, q), lower (T, q, q), linear (T, q).
+    Returns diagonal (..., T, q, q), lower (..., T, q, q), linear (..., T, q).
     """
     q = weight.shape[-1]
-    a, b = weight[:, :q], weight[:, q]  # A' and b
+    a, b = weight[..., :q, :], weight[..., q, :]  # A' and b
     qa, qb = inverse @ np.swapaxes(a, -1, -2), (inverse @ b[..., None])[..., 0]
     steps = np.flatnonzero(~first)
     k = xi[steps]
-    lower, linear = np.zeros((len(xi), q, q)), np.zeros((len(xi), q))
-    diagonal = np.tile(np.eye(q), (len(xi), 1, 1))
-    diagonal[steps], lower[steps], linear[steps] = inverse[k], -qa[k], qb[k]
-    diagonal[steps - 1] += (a @ qa)[k]
-    linear[steps - 1] -= (a @ qb[..., None])[k, :, 0]
+    lead = (*weight.shape[:-3], len(xi))
+    lower, linear = np.zeros((*lead, q, q)), np.zeros((*lead, q))
+    diagonal = np.zeros((*lead, q, q))
+    diagonal[...] = np.eye(q)
+    diagonal[..., steps, :, :] = inverse[..., k, :, :]
+    lower[..., steps, :, :], linear[..., steps, :] = -qa[..., k, :, :], qb[..., k, :]
+    diagonal[..., steps - 1, :, :] += (a @ qa)[..., k, :, :]
+    linear[..., steps - 1, :] -= (a @ qb[..., None])[..., 0][..., k, :]
     return diagonal, lower, linear
 
 

@@ -72,12 +72,13 @@ def draw_trajectories(
 ) -> None:
     """Draw all trajectories (K, T, q) given what counts say of them and states, in place."""
     inverse = np.linalg.inv(dynamics.noise)
+    diagonal, lower, linear = chain_precision(dynamics.weight, inverse, xi, first)
+    diagonal += pulls.lam
+    linear += pulls.eta
     for j in range(len(latents)):
-        diagonal, lower, linear = chain_precision(dynamics.weight[j], inverse[j], xi, first)
-        own, back, ok = factor(diagonal + pulls.lam[j], lower)
+        own, back, ok = factor(diagonal[j], lower[j])
         if ok:
-            linear += pulls.eta[j]
-            latents[j] = solve(own, back, linear, rng.standard_normal(linear.shape))
+            latents[j] = solve(own, back, linear[j], rng.standard_normal(linear[j].shape))
 
 
 class _Target:
@@ -120,8 +121,8 @@ class _Target:
         return bins, curved, linear
 
     def _prior(self, x: Array) -> Array:
-        s = 0.5 * (self.diagonal @ x[..., None])[..., 0]
-        s[1:] += (self.lower[1:] @ x[:-1, :, None])[..., 0]
+        s = 0.5 * np.einsum("tab,tb->ta", self.diagonal, x)
+        s[1:] += np.einsum("tab,tb->ta", self.lower[1:], x[:-1])
         return np.asarray((x * (self.linear - s)).sum(1))
 
 
@@ -193,8 +194,9 @@ def draw_around_mode(
     inverse = np.linalg.inv(dynamics.noise)
     n_times = latents.shape[1]
     accepted, tried = 0, 0
+    all_terms = chain_precision(dynamics.weight, inverse, xi, first)
     for j in range(len(latents)):
-        terms = chain_precision(dynamics.weight[j], inverse[j], xi, first)
+        terms = (all_terms[0][j], all_terms[1][j], all_terms[2][j])
         members = np.flatnonzero(z == j)
         edges = np.arange(int(rng.integers(_WINDOW)) + 1, n_times, _WINDOW)
         windows = list(zip([0, *edges], [*edges, n_times], strict=True))

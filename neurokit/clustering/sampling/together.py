@@ -51,53 +51,71 @@ def draw_windows(chain: Chain, counts: Counts, rng: np.random.Generator) -> floa
     """Propose states and trajectories window by window, in place; return the part accepted."""
     laws, n_times = laws_of(chain), len(chain.xi)
     edges = np.arange(int(rng.integers(_WINDOW)) + 1, n_times, _WINDOW)
+    windows = list(zip([0, *edges], [*edges, n_times], strict=True))
+    # points and parabolas hang on trajectories of their own bins alone: all at once
+    tau = _TAU[0] * (_TAU[1] / _TAU[0]) ** rng.random(len(windows))
+    tau = np.repeat(tau, np.diff(windows)[:, 0])[:, None]
+    point = chain.latents + tau * rng.standard_normal(chain.latents.shape)
+    data = (counts.y, counts.keep, chain.theta, chain.z)
+    lam, eta = parabola(*data, point, tau)
+    now = _misfits(*data, chain.latents, lam, eta)
+    given = Near(
+        lam, eta, lam + np.eye(point.shape[2]) / tau[..., None] ** 2, eta + point / tau**2
+    )
     accepted = 0
-    for start, stop in zip([0, *edges], [*edges, n_times], strict=True):
-        accepted += _propose(chain, counts, laws, start, stop, rng)
-    return accepted / (len(edges) + 1)
+    for start, stop in windows:
+        level = now[start:stop].sum() + np.log(rng.random())
+        accepted += _propose(chain, counts, laws, given, start, stop, level, rng)
+    return accepted / len(windows)
+
+
+class Near(NamedTuple):
+    """What counts say near a point, as parabolas, and the same with the law of the point."""
+
+    lam: Array  # (K, T, q, q)
+    eta: Array  # (K, T, q)
+    lam_both: Array
+    eta_both: Array
 
 
 def _propose(
-    chain: Chain, counts: Counts, laws: Laws, start: int, stop: int, rng: np.random.Generator
+    chain: Chain,
+    counts: Counts,
+    laws: Laws,
+    given: Near,
+    start: int,
+    stop: int,
+    level: float,
+    rng: np.random.Generator,
 ) -> bool:
+    """Propose one window, in place; what it tells of the misfit must be above ``level``."""
     x = chain.latents
     n_clusters, n_times, q = x.shape
     part = slice(start, stop)
-    tau = _TAU[0] * (_TAU[1] / _TAU[0]) ** rng.random()
-    point = x[:, part] + tau * rng.standard_normal((n_clusters, stop - start, q))
-    lam, eta = np.zeros((n_clusters, n_times, q, q)), np.zeros(x.shape)
-    y, keep = counts.y[:, part], counts.keep[:, part]
-    data = (y, keep, chain.theta, chain.z)
-    lam[:, part], eta[:, part] = parabola(*data, point, tau)
-    now = _misfit(*data, x[:, part], lam[:, part], eta[:, part])
-    lam[:, part] += np.eye(q) / tau**2
-    eta[:, part] += point / tau**2
+    lam, eta = given.lam_both, given.eta_both
     xi = chain.xi.copy()
     ahead = bool(rng.random() < 0.5)
     sweep_states(lam, eta, x, *laws, counts.first, xi, start, stop, ahead, rng)
-    new = np.empty_like(point)
+    new = np.empty((n_clusters, stop - start, q))
     before = max(start - 1, 0)
     around = slice(before, min(stop + 1, n_times))
     first = counts.first[around].copy()
     first[0] = True  # what leads into the bin before the window is not asked
     inside = slice(start - before, stop - before)
+    diagonal, lower, linear = chain_precision(laws.weight, laws.inverse, xi[around], first)
+    diagonal, linear = diagonal[:, inside] + lam[:, part], linear[:, inside] + eta[:, part]
+    if start > 0:
+        linear[:, 0] -= (lower[:, 1] @ x[:, start - 1, :, None])[..., 0]
+    if stop < n_times:
+        linear[:, -1] -= (np.swapaxes(lower[:, -1], -1, -2) @ x[:, stop, :, None])[..., 0]
     for j in range(n_clusters):
-        diagonal, lower, linear = chain_precision(
-            laws.weight[j], laws.inverse[j], xi[around], first
-        )
-        linear = linear[inside] + eta[j, part]
-        if start > 0:
-            linear[0] -= lower[1] @ x[j, start - 1]
-        if stop < n_times:
-            linear[-1] -= lower[-1].T @ x[j, stop]
-        own, back, ok = factor(diagonal[inside] + lam[j, part], lower[inside])
+        own, back, ok = factor(diagonal[j], lower[j, inside])
         if not ok:
             return False
-        new[j] = solve(own, back, linear, rng.standard_normal(linear.shape))
-    lam[:, part] -= np.eye(q) / tau**2
-    eta[:, part] -= point / tau**2
-    then = _misfit(*data, new, lam[:, part], eta[:, part])
-    if not np.log(rng.random()) < then - now:
+        new[j] = solve(own, back, linear[j], rng.standard_normal(linear[j].shape))
+    data = (counts.y[:, part], counts.keep[:, part], chain.theta, chain.z)
+    then = _misfits(*data, new, given.lam[:, part], given.eta[:, part]).sum()
+    if not level < then:
         return False
     x[:, part] = new
     chain.xi = xi
@@ -110,16 +128,18 @@ def parabola(
     theta: Array,
     z: NDArray[np.int64],
     point: Array,
-    tau: float,
+    tau: Array,
 ) -> tuple[Array, Array]:
     """Return second-order Poisson terms near ``point`` (K, n, q): (K, n, q, q) and (K, n, q).
+
+    ``tau`` is (n, 1).
 
     They are those at the mode of the bin's likelihood and N(point, tau^2), found by a fixed number
     of Newton steps: counts say where many of them are, the point where there are few.
     """
     n_clusters, n, q = point.shape
     lam, eta = np.empty((n_clusters, n, q, q)), np.empty(point.shape)
-    tight = np.eye(q) / tau**2
+    tight = np.eye(q) / tau[..., None] ** 2
     for j in range(n_clusters):
         own = z == j
         load, squares = loads(theta[own])
@@ -138,7 +158,7 @@ def parabola(
     return lam, eta
 
 
-def _misfit(
+def _misfits(
     y: Array,
     keep: NDArray[np.bool_],
     theta: Array,
@@ -146,10 +166,10 @@ def _misfit(
     x: Array,
     lam: Array,
     eta: Array,
-) -> float:
-    """Log likelihood of a window less its parabola, up to a constant."""
+) -> Array:
+    """Return the log likelihood of every bin less its parabola, up to a constant: (n,)."""
     with np.errstate(over="ignore", invalid="ignore"):  # rates without a number are refused
         u = log_rates(theta, z, x)
-        total = np.where(keep, y * u - np.exp(u), 0.0).sum()
-    square = 0.5 * (lam @ x[..., None])[..., 0]
-    return float(total - (x * (eta - square)).sum())
+        value = np.where(keep, y * u - np.exp(u), 0.0).sum(0)
+    square = 0.5 * np.einsum("ktab,ktb->kta", lam, x)
+    return np.asarray(value - (x * (eta - square)).sum((0, 2)))
