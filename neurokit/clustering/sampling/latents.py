@@ -71,7 +71,7 @@ def draw_trajectories(
     rng: np.random.Generator,
 ) -> None:
     """Draw all trajectories (K, T, q) given what counts say of them and states, in place."""
-    inverse = np.linalg.inv(dynamics.noise)
+    inverse = np.asarray(np.linalg.inv(dynamics.noise), np.float64)
     diagonal, lower, linear = chain_precision(dynamics.weight, inverse, xi, first)
     diagonal += pulls.lam
     linear += pulls.eta
@@ -191,7 +191,7 @@ def draw_around_mode(
 
     Every second window is proposed at once, given the others: they know nothing of each other.
     """
-    inverse = np.linalg.inv(dynamics.noise)
+    inverse = np.asarray(np.linalg.inv(dynamics.noise), np.float64)
     n_times = latents.shape[1]
     accepted, tried = 0, 0
     all_terms = chain_precision(dynamics.weight, inverse, xi, first)
