@@ -50,7 +50,7 @@ class SelfAttention(nn.Module):
     def _split(self, x: Tensor, turns: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         n, tokens, dim = x.shape
         heads = self.project(x).view(n, tokens, 3, self.n_heads, dim // self.n_heads)
-        q, k, v = heads.permute(2, 0, 3, 1, 4).unbind(0)  # each (batch, head, token, size)
+        q, k, v = (part.transpose(1, 2) for part in heads.unbind(2))  # (batch, head, token, size)
         if turns is not None:
             q, k = (turn(part, turns[:, :, None]) for part in (q, k))
         return q, k, v
@@ -90,7 +90,7 @@ class SelfAttention(nn.Module):
         asking = F.linear(pick(x, rows), weight[:dim], bias[:dim])
         q = asking.unflatten(-1, (self.n_heads, -1)).transpose(1, 2)
         heads = F.linear(x, weight[dim:], bias[dim:]).unflatten(-1, (2, self.n_heads, -1))
-        k, v = heads.permute(2, 0, 3, 1, 4)
+        k, v = (part.transpose(1, 2) for part in heads.unbind(2))
         if turns is not None:
             q = turn(q, torch.stack([pick(part, rows) for part in turns])[:, :, None])
             k = turn(k, turns[:, :, None])

@@ -9,7 +9,7 @@ from neurokit.inputs.signal import Signal
 from neurokit.pretraining import recordings
 from neurokit.pretraining.design import option, sizes_of
 from neurokit.pretraining.fusing import fuse_regions
-from neurokit.pretraining.patches import make_patches, measure_levels
+from neurokit.pretraining.patches import make_trial_patches, measure_levels
 from neurokit.pretraining.places import read_places
 from neurokit.types import Flags, Floats, Json, Recording
 
@@ -40,8 +40,7 @@ def cut_signal(
         raise ValueError("MaskedModel: X holds infinity; set what is lost to NaN.")
     mean, level = measure_levels(values)
     mean, level = np.nan_to_num(mean), np.nan_to_num(level)
-    made = [make_patches(one, signal.rate, sizes, mean, level) for one in values]
-    patches, present = np.stack([p for p, _ in made]), np.stack([q for _, q in made])
+    patches, present = make_trial_patches(values, signal.rate, sizes, mean, level)
     if patches.shape[2] == 0:
         raise ValueError(
             f"MaskedModel: X must be as long as a patch, {float(sizes.hop / sizes.rate):g} s,"

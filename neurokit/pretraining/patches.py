@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import warnings
 from fractions import Fraction
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy.signal import resample_poly
+from scipy.signal import firwin, resample_poly
 
 from neurokit.types import Flags, Floats
 
@@ -39,8 +40,18 @@ def convert_rate(values: Floats, rate: Fraction, wanted: Fraction) -> Floats:
     if ratio == 1:
         return values
     up, down = ratio.limit_denominator(10_000).as_integer_ratio()
-    beyond = "line" if values.shape[-1] > 1 else "mean"  # no line goes through one sample
-    found: Floats = resample_poly(values, up, down, axis=-1, padtype=beyond)
+    if values.shape[-1] == 1:  # no line goes through one sample
+        return np.repeat(values, -(-up // down), axis=-1)
+    window = _design(up, down).astype(values.dtype)
+    found: Floats = resample_poly(values, up, down, axis=-1, window=window, padtype="line")
+    return found
+
+
+@lru_cache(maxsize=32)
+def _design(up: int, down: int) -> Floats:
+    """Design the filter that `resample_poly` would design anew for each trial."""
+    most = max(up, down)
+    found: Floats = firwin(20 * most + 1, 1 / most, window=("kaiser", 5.0))
     return found
 
 
@@ -118,3 +129,25 @@ def make_patches(
         lost = gaps[:, np.minimum(at.astype(int), gaps.shape[1] - 1)]
         present = np.logical_not(cut_patches(lost, sizes)[..., :length, :].any(-1))
     return np.ascontiguousarray(patches, np.float32), present
+
+
+def make_trial_patches(
+    values: Floats, own: Fraction, sizes: Sizes, mean: Floats, level: Floats
+) -> tuple[Floats, Flags]:
+    """Make patches of trials that have common levels, all at once; see `make_patches`.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_trials, n_channels, n_times)
+    own, sizes, mean, level : as in `make_patches`
+
+    Returns
+    -------
+    patches : ndarray of float32, shape (n_trials, n_channels, n_frames, n_samples)
+    present : ndarray of bool, shape (n_trials, n_channels, n_frames)
+    """
+    n = len(values)
+    rows = values.reshape(-1, values.shape[-1])
+    patches, present = make_patches(rows, own, sizes, np.tile(mean, n), np.tile(level, n))
+    shape = values.shape[:2]
+    return patches.reshape(*shape, *patches.shape[1:]), present.reshape(*shape, -1)

@@ -22,7 +22,7 @@ from neurokit.inputs.trials import Trials, trials
 from neurokit.persistence import Saveable
 from neurokit.pretraining.design import build_module, option, sizes_of
 from neurokit.pretraining.masked import MaskedModel
-from neurokit.pretraining.patches import make_patches, measure_levels
+from neurokit.pretraining.patches import make_trial_patches, measure_levels
 from neurokit.pretraining.places import read_places
 from neurokit.pretraining.pools import find_centre, pool_covariances, vectorise
 from neurokit.pretraining.running import run_windows
@@ -218,7 +218,7 @@ class Probing(Saveable, BaseEstimator):
     def _patches(self, seen: Trials, names: Floats) -> Floats:
         """Cut trials into levelled patches (trial, channel, frame, sample)."""
         sizes = sizes_of(self.design_)
-        made: list[Floats | None] = [None] * len(names)
+        parts, order = [], []
         for name in np.unique(names).tolist():
             rows = np.flatnonzero(names == name)
             if name in self.domains_:
@@ -226,10 +226,11 @@ class Probing(Saveable, BaseEstimator):
                 mean, level = self.means_[k], self.levels_[k]
             else:
                 mean, level = _measure(seen.values[rows])
-            for row in rows:
-                trial = seen.values[row].astype(np.float64)
-                made[row] = make_patches(trial, exact(self.sampling_rate_), sizes, mean, level)[0]
-        patches = np.stack(made)  # type: ignore[arg-type]
+            own = seen.values[rows].astype(np.float64)
+            rate = exact(self.sampling_rate_)
+            parts.append(make_trial_patches(own, rate, sizes, mean, level)[0])
+            order.append(rows)
+        patches = np.concatenate(parts)[np.argsort(np.concatenate(order))]
         least = 2 if self.pool_ == "covariance" else 1
         if patches.shape[2] < least:
             shortest = float(((least - 1) * sizes.step + sizes.hop) / sizes.rate)
