@@ -61,8 +61,10 @@ def braindecode(monkeypatch):
             self.embed = nn.Linear(self.patch, width)
             self.final_layer = nn.Linear(width, n_outputs)
 
-        def forward(self, x, pos=None, return_features=False):
+        def forward(self, x, pos=None, ch_names=None, return_features=False):
             type(self).seen = x, pos
+            if type(self).__name__ == "Labram":  # as braindecode 1.8 does
+                assert len(ch_names) == x.shape[1]
             return {"features": self.embed(x.unfold(-1, self.patch, self.patch))}
 
     models = types.ModuleType("braindecode.models")
@@ -70,4 +72,7 @@ def braindecode(monkeypatch):
         setattr(models, name, type(name, (StandIn,), {}))
     monkeypatch.setitem(sys.modules, "braindecode", types.ModuleType("braindecode"))
     monkeypatch.setitem(sys.modules, "braindecode.models", models)
+    named = types.ModuleType("braindecode.models.labram")
+    named.LABRAM_CHANNEL_ORDER = ["C3", "CZ", "C4", "T7"]
+    monkeypatch.setitem(sys.modules, "braindecode.models.labram", named)
     return models

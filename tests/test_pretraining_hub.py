@@ -77,6 +77,24 @@ def test_long_recordings_are_cut_into_windows(folder):
     assert out["frame"].values.tolist() == [0.0, 15.0]
 
 
+def test_channels_go_in_by_name_and_unknown_names_are_refused(folder):
+    path, _ = folder
+    x = eeg()
+    HubEncoder(path, architecture="Labram").fit(x).transform(x)
+    strange = x.assign_coords(channel=["C3", "EKG", "C4"])
+    with pytest.raises(ValueError, match=r"Labram has no place for the channels \['EKG'\]"):
+        HubEncoder(path, architecture="Labram").fit(strange)
+
+
+def test_a_model_that_cannot_be_built_is_an_error_of_files(folder, monkeypatch):
+    def build(*args, **kwargs):
+        raise RuntimeError("no table of places")
+
+    monkeypatch.setattr(sys.modules["braindecode.models"], "CBraMod", build)
+    with pytest.raises(OSError, match="cannot build CBraMod: no table of places"):
+        HubEncoder(folder[0]).fit(eeg())
+
+
 def test_places_go_in_as_metres(folder):
     path, _ = folder
     places = np.array([[-60.0, 0, 60], [0, 0, 90], [60, 0, 60]])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import warnings
 from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
@@ -25,6 +26,7 @@ from neurokit.pretraining.hub_conventions import (
     Convention,
     scale_windows,
 )
+from neurokit.recording.channels import plain_name
 from neurokit.recording.clock import exact
 from neurokit.recording.units import power_between
 from neurokit.types import Floats, Json, Recording
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 _FOUND = 0.99  # share of an encoder's weights that a file must hold
 _HEADS = ("final_layer", "head", "classifier")
+_SECONDS = "temporal_embedding"  # LaBraM's table of seconds, (1, n_patches + 1, width)
 _BATCH = 32
 
 
@@ -84,8 +87,9 @@ class HubEncoder(Saveable, TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    It was tested against small stand-ins, as neither braindecode nor weights were at hand where it
-    was written.
+    Features are those of braindecode 1.8.1's own CBraMod, LaBraM, BIOT and REVE, with random
+    weights in a local folder, to 1e-6; real weights were never at hand where it was written.
+    REVE of braindecode downloads a table of places when it is built, also where it is told them.
 
     Examples
     --------
@@ -144,7 +148,8 @@ class HubEncoder(Saveable, TransformerMixin, BaseEstimator):
         self._check_channels(seen, held)
         self.positions_ = _positions(name, seen) if held.places == "metres" else None
         self.sha256_ = ""
-        self._module: Any = self._load()
+        self._built_for = round(held.window * held.sampling_rate)
+        self._module: Any = self._load(self._built_for)
         return self
 
     def transform(self, X: Recording) -> Any:
@@ -165,14 +170,13 @@ class HubEncoder(Saveable, TransformerMixin, BaseEstimator):
 
         seen = trials(self, X, reset=False)
         held = Convention(**self.convention_)
-        if getattr(self, "_module", None) is None:
-            self._module = self._load()
         ratio = exact(held.sampling_rate) / exact(self.sampling_rate_)
         ratio = Fraction(ratio).limit_denominator(10_000)
         values = seen.values.astype(np.float64) * self.factor_
         values = resample_poly(values, ratio.numerator, ratio.denominator, axis=-1)
         windows = self._cut(values, held)  # (trial, window, channel, time)
         n, n_windows = windows.shape[:2]
+        self._module = self._module_for(windows.shape[3], held)
         flat = scale_windows(windows.reshape(-1, *windows.shape[2:]), held.scaling)
         found = []
         with torch.no_grad():
@@ -197,6 +201,7 @@ class HubEncoder(Saveable, TransformerMixin, BaseEstimator):
         """Leave the weights out: they are read again where they are needed."""
         state: Json = dict(super().__getstate__())
         state.pop("_module", None)
+        state.pop("_built_for", None)
         return state
 
     # ------------------------------------------------------------ inside
@@ -208,8 +213,18 @@ class HubEncoder(Saveable, TransformerMixin, BaseEstimator):
 
             places = torch.from_numpy(np.asarray(self.positions_, np.float32))
             options["pos"] = places.expand(len(x), *places.shape)
+        if self.convention_["places"] == "names":
+            options["ch_names"] = [plain_name(str(one)).upper() for one in self.channels_]
         features = self._module(x, **options)["features"]
         return features.reshape(len(x), -1, features.shape[-1]).mean(1)
+
+    def _module_for(self, n_times: int, held: Convention) -> Any:
+        """Return the network; one that has a table of seconds is built for each length."""
+        longest = round(held.window * held.sampling_rate)
+        wanted = n_times if held.places == "names" else longest
+        if getattr(self, "_module", None) is None or self._built_for != wanted:
+            self._module, self._built_for = self._load(wanted), wanted
+        return self._module
 
     def _cut(self, values: Floats, held: Convention) -> Floats:
         patch, n_times = round(held.patch * held.sampling_rate), values.shape[-1]
@@ -241,8 +256,11 @@ class HubEncoder(Saveable, TransformerMixin, BaseEstimator):
                 " labelled array."
             )
 
-    def _load(self) -> nn.Module:
-        """Build the network and fill it with weights, of which a hundredth may be missing."""
+    def _load(self, n_times: int) -> nn.Module:
+        """Build the network for windows of ``n_times``, and fill it with weights.
+
+        A hundredth of them may be missing.
+        """
         name = type(self).__name__
         from neurokit.training import import_torch
 
@@ -257,7 +275,7 @@ class HubEncoder(Saveable, TransformerMixin, BaseEstimator):
                 " give the revision that they came from."
             )
         self.sha256_ = digest
-        module = _build(name, held, json.loads(config_path.read_text()), self)
+        module = _build(name, held, json.loads(config_path.read_text()), self, n_times)
         from safetensors import SafetensorError
         from safetensors.numpy import load
 
@@ -267,6 +285,8 @@ class HubEncoder(Saveable, TransformerMixin, BaseEstimator):
             raise OSError(f"{path}: damaged ({error}); download it again.") from None
         own = module.state_dict()
         body = {k: v for k, v in own.items() if not k.startswith(_HEADS)}
+        if _SECONDS in body and _SECONDS in weights:  # a shorter window has the first of them
+            weights[_SECONDS] = weights[_SECONDS][:, : body[_SECONDS].shape[1]]
         fits = {k for k, v in body.items() if k in weights and weights[k].shape == tuple(v.shape)}
         n_all = sum(v.numel() for v in body.values())
         self.n_found_ = sum(body[k].numel() for k in fits) / max(n_all, 1)
@@ -280,10 +300,30 @@ class HubEncoder(Saveable, TransformerMixin, BaseEstimator):
         module.load_state_dict(
             {k: torch.from_numpy(weights[k].copy()) for k in fits}, strict=False
         )
+        if held.places == "names":
+            self._check_names(held)
         return module.eval()
 
+    def _check_names(self, held: Convention) -> None:
+        """Refuse channels whose names the model has no place for."""
+        try:
+            of_model = import_module(f"braindecode.models.{held.architecture.lower()}")
+            order = of_model.LABRAM_CHANNEL_ORDER
+        except (ImportError, AttributeError):
+            return  # it says so itself
+        known = {str(one).upper() for one in order}
+        names = [str(one) for one in self.channels_]
+        strange = [one for one in names if plain_name(one).upper() not in known]
+        if strange:
+            raise ValueError(
+                f"{type(self).__name__}: {held.architecture} has no place for the channels"
+                f" {strange}; rename them, or leave them out."
+            )
 
-def _build(caller: str, held: Convention, config: Json, fitted: HubEncoder) -> nn.Module:
+
+def _build(
+    caller: str, held: Convention, config: Json, fitted: HubEncoder, n_times: int
+) -> nn.Module:
     try:
         models = import_module("braindecode.models")
     except (ImportError, OSError) as error:
@@ -296,15 +336,19 @@ def _build(caller: str, held: Convention, config: Json, fitted: HubEncoder) -> n
     ours = ("n_chans", "n_times", "sfreq", "n_outputs", "chs_info", "input_window_seconds")
     left = {k: v for k, v in config.items() if k not in (*ours, "architecture", "licence")}
     names = getattr(fitted, "channels_", None) or [f"ch{k}" for k in range(fitted.n_features_in_)]
-    with seeded(0):  # what the file lacks, a head, is drawn alike each time
-        return getattr(models, held.architecture)(
-            n_outputs=2,
-            n_chans=fitted.n_features_in_,
-            n_times=round(held.window * held.sampling_rate),
-            sfreq=held.sampling_rate,
-            chs_info=[{"ch_name": str(one)} for one in names],
-            **left,
-        )
+    try:
+        with seeded(0), warnings.catch_warnings():  # a head, which files lack, is drawn alike
+            warnings.simplefilter("ignore", UserWarning)  # that channels are named at each call
+            return getattr(models, held.architecture)(
+                n_outputs=2,
+                n_chans=fitted.n_features_in_,
+                n_times=n_times,
+                sfreq=held.sampling_rate,
+                chs_info=[{"ch_name": str(one)} for one in names],
+                **left,
+            )
+    except RuntimeError as error:  # REVE wants a table of places that it downloads
+        raise OSError(f"{caller}: braindecode cannot build {held.architecture}: {error}") from None
 
 
 def _find(caller: str, model: str, revision: str | None) -> tuple[Path, Path]:
