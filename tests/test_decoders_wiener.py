@@ -267,6 +267,10 @@ def test_from_silence_the_mean_is_predicted(recording, decoder):
         ({"alpha": "gcv"}, "got 'gcv'"),
         ({"n_lags": 0}, "at least one bin, got n_lags=0"),
         ({"window": 0.001}, r"at least one bin, .* window=0\.001"),
+        (
+            {"window": 500.0},
+            r"window=500\.0 s holds \d+ bins, and X has 600; window is in seconds",
+        ),
         ({"memory": 2.0}, r"memory must lie between 0 and 1, got 2\.0"),
     ],
 )

@@ -160,6 +160,30 @@ def typed(x, kinds, bad=None):
     return x if bad is None else x.assign_coords(bad=("channel", bad))
 
 
+def test_names_that_repeat_are_refused_in_fit_and_later(cut):
+    reader = Reader()
+    twice = cut.assign_coords(channel=["C3", "C3", "C4"])
+    words = r"Reader: channel names must differ, got \['C3'\] more than once; X\.assign_coords"
+    with pytest.raises(ValueError, match=words):
+        trials(reader, twice, reset=True)
+    trials(reader, cut, reset=True)
+    with pytest.raises(ValueError, match=words):
+        trials(reader, twice, reset=False)
+
+
+def test_a_stream_says_once_that_chunks_have_lost_their_unit(rng):
+    from neurokit.inputs.chunks import ChunkLabels
+
+    chunk = neurokit.signal(rng.normal(size=(2, 20)), sampling_rate=100, channels=["a", "b"])
+    read = ChunkLabels("Reader", ["a", "b"], quantity="uV")
+    chunk.attrs = {}
+    with pytest.warns(UserWarning, match=r"Reader\.stream: fitted on X in 'uV'; chunks that do"):
+        read(chunk.isel(time=slice(0, 10)))
+    read(chunk.isel(time=slice(10, 20)))
+    with pytest.raises(ValueError, match=r"got a chunk of \['a', 'a'\]"):
+        read(chunk.assign_coords(channel=["a", "a"]))
+
+
 def test_channels_of_the_brain_are_taken_and_the_rest_is_named_once(cut):
     reader = Reader()
     x = typed(cut, ["eeg", "eog", "eeg"], [False, False, True])
@@ -245,7 +269,9 @@ def test_another_quantity_and_another_rate_are_refused(cut):
     trials(reader, cut, reset=True)
     with pytest.raises(ValueError, match="fitted on X in 'uV', got 'fT'; convert it"):
         trials(reader, cut.assign_attrs(units="fT"), reset=False)
-    trials(reader, cut.drop_attrs(), reset=False)
+    with pytest.warns(UserWarning, match="does not say its unit and is taken to be in 'uV'"):
+        trials(reader, cut.drop_attrs(), reset=False)
+    trials(reader, cut.drop_attrs().drop_vars("channel"), reset=False)  # nothing is said to it
     half = neurokit.signal(cut.values, sampling_rate=50, channels=["C3", "Cz", "C4"])
     with pytest.raises(ValueError, match="fitted at 100 Hz, got data at 50 Hz; resample or bin"):
         trials(reader, half, reset=False)
@@ -259,7 +285,7 @@ def test_targets_refuse(binned):
     rows = series(Reader(), binned, reset=True)
     with pytest.raises(ValueError, match="requires y to be passed"):
         target(Reader(), None, rows)
-    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+    with pytest.raises(ValueError, match=r"Reader: y has \d+ rows and X has 30; give one for"):
         target(Reader(), np.zeros(29), rows)
     with pytest.raises(ValueError, match="contains NaN"):
         target(Reader(), np.full(30, np.nan), rows)

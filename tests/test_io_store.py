@@ -422,6 +422,8 @@ def test_what_cannot_be_saved_is_refused_by_name(tmp_path, obj, message):
     with pytest.raises(TypeError, match=message):
         save(tmp_path / "x.zarr", obj)
     assert not list(tmp_path.iterdir())
+    with pytest.raises(TypeError, match="the path comes first and what to save second"):
+        save(obj, tmp_path / "x.zarr")
 
 
 def test_netcdf_points_to_zarr_for_what_it_lacks(tmp_path):

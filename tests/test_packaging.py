@@ -16,13 +16,13 @@ def needs(words):
 
 
 def test_the_conda_recipe_asks_for_what_the_package_asks_for():
-    recipe = (ROOT / "recipe" / "meta.yaml").read_text("utf-8")
-    run = recipe.split("  run:\n")[1].split("\ntest:")[0]
+    recipe = (ROOT / "recipe" / "recipe.yaml").read_text("utf-8")
+    run = recipe.split("  run:\n")[1].split("\ntests:")[0]
     held = dict(needs(line.strip("- ")) for line in run.strip().splitlines())
     asked = dict(map(needs, PROJECT["dependencies"]))
     assert held.pop("python") == PROJECT["requires-python"].lstrip(">=")
     assert held == {CONDA.get(name, name): version for name, version in asked.items()}
-    assert f'version = "{PROJECT["version"]}"' in recipe
+    assert f'version: "{PROJECT["version"]}"' in recipe
 
 
 def test_the_dockerfile_installs_and_runs_what_the_readme_does():

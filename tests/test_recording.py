@@ -264,9 +264,19 @@ def test_epochs_of_spikes_match_a_plain_loop(times, onsets):
             r"no event with a label among \['z'\]; there are \['event'\]",
         ),
         ({"tmin": 2, "tmax": 1}, ValueError, "tmin must lie before tmax"),
-        ({"tmin": 50, "tmax": 51}, ValueError, "none of 1 windows .* lies inside"),
+        (
+            {"tmin": 50, "tmax": 51},
+            ValueError,
+            "none of 1 windows .* lies inside .* events begin at 1 to 1 s",
+        ),
         ({"bin_width": 0.1}, ValueError, "bin_width is for spikes"),
         ({"events": [1.0]}, TypeError, "must be a pandas DataFrame with a column onset"),
+        (
+            {"events": pd.DataFrame({"time": [1.0]})},
+            TypeError,
+            r"with a column onset \(s\), got the columns \['time'\]",
+        ),
+        ({"events": pd.DataFrame({"onset": []})}, ValueError, "there are no events"),
         (
             {"events": pd.DataFrame({"onset": [np.nan]})},
             ValueError,

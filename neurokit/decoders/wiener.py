@@ -115,7 +115,7 @@ class WienerRegressor(TimeRegressor):
         rows, truth = leave_unknown_out(rows, target(self, y, rows))
         self._check()
         self._remember_target(truth)
-        n_lags = count_lags(self, rows.sampling_rate)
+        n_lags = count_lags(self, rows.sampling_rate, len(rows.values))
         self.mean_ = rows.values.mean(0, dtype=np.float64)
         n_known = len(rows_with_past(rows.runs, n_lags - 1))
         n_blocks = min(5, n_known // 2) if self.alpha == "auto" else 1

@@ -95,7 +95,7 @@ class LagWindow(Saveable, TransformerMixin, BaseEstimator):
         """
         rows = series(self, first_samples(X), reset=True)
         check_start(self)
-        self.n_lags_ = count_lags(self, rows.sampling_rate)
+        self.n_lags_ = count_lags(self, rows.sampling_rate, len(rows.values))
         self.start_ = self.start
         self.mean_, _ = mean_and_spread(self, X, rows.values)
         return self
@@ -186,7 +186,7 @@ class LagWindow(Saveable, TransformerMixin, BaseEstimator):
         )
 
 
-def count_lags(estimator: BaseEstimator, rate: float | None) -> int:
+def count_lags(estimator: BaseEstimator, rate: float | None, n_rows: int) -> int:
     """Return the bins in an estimator's window, from its ``n_lags`` or its ``window``."""
     name = type(estimator).__name__
     if estimator.window is None:
@@ -202,6 +202,11 @@ def count_lags(estimator: BaseEstimator, rate: float | None) -> int:
         raise ValueError(
             f"{name}: the window must hold at least one bin, got n_lags={estimator.n_lags!r},"
             f" window={estimator.window!r}."
+        )
+    if estimator.window is not None and n_lags > n_rows:
+        raise ValueError(
+            f"{name}: window={estimator.window!r} s holds {n_lags} bins, and X has {n_rows};"
+            " window is in seconds, not in milliseconds or bins."
         )
     return int(n_lags)
 

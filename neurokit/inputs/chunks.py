@@ -13,7 +13,13 @@ from neurokit.inputs.labels import name_of
 from neurokit.inputs.rates import TOLERANCE
 from neurokit.recording.clock import SampleIndex
 from neurokit.recording.rate import sampling_rate
-from neurokit.recording.units import power_between, read_units, scale_units, unit_of_each
+from neurokit.recording.units import (
+    is_scaled,
+    power_between,
+    read_units,
+    scale_units,
+    unit_of_each,
+)
 from neurokit.types import Doubles
 
 
@@ -59,6 +65,7 @@ class ChunkLabels:
         self._past_mean = past_mean  # None once a row came whose past is known
         self._unknown = 0  # NaN in the row before
         self._begun: float | None = None  # time of the first chunk
+        self._told = False  # that chunks have no unit
         self._next = 0.0  # when the next should begin
 
     @classmethod
@@ -159,7 +166,8 @@ class ChunkLabels:
         names = chunk[space].values.tolist()
         if names == known:
             return chunk
-        if set(known) - set(names) or set(names) - set(known) - set(self._left_out):
+        others = set(known) - set(names) or set(names) - set(known) - set(self._left_out)
+        if others or len(set(names)) < len(names):
             raise ValueError(
                 f"{self._name}.stream: fitted on {known}, got a chunk of {names}; give those."
             )
@@ -167,6 +175,13 @@ class ChunkLabels:
 
     def _match_unit(self, chunk: xr.DataArray, space: str) -> xr.DataArray:
         known, found = self._quantity, read_units(chunk, space)
+        if found is None and is_scaled(known) and space in chunk.coords and not self._told:
+            self._told = True
+            warnings.warn(
+                f"{self._name}.stream: fitted on X in {known!r}; chunks that do not say their unit"
+                " are taken to be in it too. Write it into attrs['units'].",
+                stacklevel=2,
+            )
         if known is None or found is None or known == found:
             return chunk
         n = chunk.sizes[space]

@@ -96,9 +96,15 @@ def match_channels(
     Raises
     ------
     ValueError
-        If ``X`` lacks a channel that ``fit`` has seen, or has one more.
+        If ``X`` lacks a channel that ``fit`` has seen, or has one more, or if two have one name.
     """
     names = X[space].values.tolist() if space in X.coords else None
+    if names is not None and len(set(names)) < len(names):
+        twice = sorted({str(name) for name in names if names.count(name) > 1})
+        raise ValueError(
+            f"{name_of(estimator)}: {space} names must differ, got {twice[:10]} more than once;"
+            f" X.assign_coords({space}=...) gives others."
+        )
     known = getattr(estimator, "channels_", None)
     if not reset and names is not None and known is not None and names != known:
         if set(names) != set(known):

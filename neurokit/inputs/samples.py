@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_array, check_consistent_length, validate_data
+from sklearn.utils.validation import validate_data
 
 from neurokit.inputs.gaps import fill_past
 from neurokit.inputs.labels import (
@@ -19,7 +19,7 @@ from neurokit.inputs.labels import (
 )
 from neurokit.inputs.matching import match_labels
 from neurokit.inputs.rates import given_rate, match_rate, rate_of
-from neurokit.inputs.targets import check_same_clock, require_y
+from neurokit.inputs.targets import check_numbers, check_same_clock, require_y
 from neurokit.recording.rate import contiguous_runs
 from neurokit.types import Recording, Targets
 
@@ -181,8 +181,7 @@ def responses(
         labels.attrs = {"dims": dims} | {k: v for k, v in y.attrs.items() if k == "units"}
         shape = tuple(y.shape[len(lead) :])
         y = y.values.reshape(-1, *shape)
-    values = check_array(y, ensure_2d=False, allow_nd=True, dtype=np.float64, input_name="y")
-    check_consistent_length(rows.values, values)
+    values = check_numbers(estimator, y, len(rows.values), allow_nd=True)
     shape = values.shape[1:]
     if not labels.attrs["dims"]:
         names = ["target"] if len(shape) == 1 else [f"target_{k}" for k in range(len(shape))]

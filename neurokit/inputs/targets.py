@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from neurokit.inputs.labels import name_of, refuse_masked
 from neurokit.inputs.series import Series
 from neurokit.recording.rate import sampling_rate
-from neurokit.types import Targets
+from neurokit.types import Doubles, Targets
 
 
 class Target(NamedTuple):
@@ -44,8 +44,6 @@ def target(estimator: BaseEstimator, y: Targets | None, rows: Series) -> Target:
     ValueError
         If ``y`` is missing, holds NaN, has another length than X or another clock.
     """
-    from sklearn.utils.validation import check_array, check_consistent_length
-
     require_y(estimator, y, "the behaviour at each time step")
     names, dim = None, "feature"
     if isinstance(y, xr.DataArray):
@@ -61,10 +59,45 @@ def target(estimator: BaseEstimator, y: Targets | None, rows: Series) -> Target:
             names = y[dim].values.tolist() if dim in y.coords else None
         turned = match_trials(estimator, rows.source, y).transpose(..., "time", *others)
         y = turned.values.reshape(-1, *turned.shape[turned.ndim - len(others) :])
-    values = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
-    check_consistent_length(rows.values, values)
+    values = check_numbers(estimator, y, len(rows.values))
     flat = values.ndim == 1
     return Target(values[:, None] if flat else values, names, flat, dim)
+
+
+def check_numbers(
+    estimator: BaseEstimator, y: Any, n_rows: int, *, allow_nd: bool = False
+) -> Doubles:
+    """Return y as finite numbers, one row for each of X; refuse text and other lengths.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The caller.
+    y : array-like
+    n_rows : int
+        Rows of X.
+    allow_nd : bool, default=False
+        Whether a row may have more than one dim.
+    """
+    from sklearn.utils.validation import check_array
+
+    try:
+        values = check_array(
+            y, ensure_2d=False, allow_nd=allow_nd, dtype=np.float64, input_name="y"
+        )
+    except ValueError as error:
+        if "could not convert string" not in str(error):
+            raise
+        raise ValueError(
+            f"{name_of(estimator)}: y must hold numbers, got text ({error}); a classifier takes"
+            " labels."
+        ) from None
+    if values.ndim and len(values) != n_rows:
+        raise ValueError(
+            f"{name_of(estimator)}: y has {len(values)} rows and X has {n_rows}; give one for each"
+            " row of X, as with y.sel(time=X['time'], method='nearest') where both are labelled."
+        )
+    return np.asarray(values)
 
 
 def match_trials(estimator: BaseEstimator, source: xr.DataArray | None, y: Any) -> Any:

@@ -67,6 +67,10 @@ def save(path: str | os.PathLike[str], obj: Recording) -> Path:
     ...     load(path).xindexes["time"]
     SampleIndex(first=0, rate=1000/3, size=500)
     """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(
+            f"save: the path comes first and what to save second, got {type(path).__name__} first."
+        )
     path = Path(path)
     if path.suffix not in {".nc", ".zarr", ""}:
         raise ValueError(f"save: path must end in .zarr or .nc, got {str(path)!r}.")

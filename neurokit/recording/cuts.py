@@ -71,7 +71,7 @@ class SignalCut:
             raise ValueError(
                 f"epoch: none of {len(self.starts)} windows of {tmin:g} to {tmax:g} s lies inside"
                 f" the recording, which spans {x['time'].values[0]:g} to"
-                f" {x['time'].values[-1]:g} s."
+                f" {x['time'].values[-1]:g} s{_say_onsets(onsets)}."
             )
         if isinstance(clock, SampleIndex):
             self.begins = (float(clock.first) + self.starts) / float(rate)
@@ -155,7 +155,7 @@ class SpikesCut:
         if not self.inside.any():
             raise ValueError(
                 f"epoch: none of {len(onsets)} windows of {tmin:g} to {tmax:g} s lies inside the"
-                f" observed span {start:g} to {stop:g} s."
+                f" observed span {start:g} to {stop:g} s{_say_onsets(onsets)}."
             )
         self.x, self.onsets = x, onsets
         self.bins = SampleIndex(first, rate, size)
@@ -190,3 +190,8 @@ class SpikesCut:
             coords=time.assign(unit_coords(x) | about),
             attrs={"units": "spikes"},
         )
+
+
+def _say_onsets(onsets: np.ndarray) -> str:
+    """Say when events begin: onsets in samples, or windows in milliseconds, are seen from it."""
+    return f"; events begin at {onsets.min():g} to {onsets.max():g} s, and windows are in s too"

@@ -117,10 +117,15 @@ def _as_values(column: pd.Series) -> np.ndarray:
 
 def _check_table(events: object, labels: Sequence[Hashable] | None, label: str) -> None:
     if not isinstance(events, pd.DataFrame) or "onset" not in events:
+        found = type(events).__name__
+        if isinstance(events, pd.DataFrame):
+            found = f"the columns {events.columns.tolist()}"
         raise TypeError(
             "epoch: events must be a pandas DataFrame with a column onset (s), got"
-            f" {type(events).__name__}; neurokit.recording.events() makes one."
+            f" {found}; neurokit.recording.events() makes one."
         )
+    if events.empty:
+        raise ValueError("epoch: there are no events, so nothing can be cut.")
     if not events.columns.is_unique:
         twice = sorted({str(name) for name in events.columns[events.columns.duplicated()]})
         raise ValueError(f"epoch: events hold the columns {twice} more than once; rename them.")

@@ -88,6 +88,7 @@ def _open(path: Path) -> Any:
     if path.is_dir():
         kinds = [kind for kind in kinds if kind.rawmode == "one-dir"]
     else:
+        kinds = [kind for kind in kinds if kind.rawmode != "one-dir"]
         with path.open("rb") as file:
             head = file.read(1024)
         if head.startswith(b"######## Neuralynx"):  # neo takes the folder and the file's name
