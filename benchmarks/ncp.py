@@ -51,7 +51,7 @@ def packed(x):
     values, presence, missing = pack(
         lambda i: x[i, i:].reshape(n_units - i, -1), sizes, np.dtype("f4")
     )
-    return Pairs(lambda: iter([(slice(0, len(values)), values)]), sizes, presence, missing)
+    return Pairs.held(values, sizes, presence, missing)
 
 
 def implicit(n_units, n_times, n_animals, seed=0):

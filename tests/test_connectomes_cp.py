@@ -13,7 +13,8 @@ import neurokit
 from neurokit.connectomes import CP, Affinity, NonnegativeCP, differential_affinity
 from neurokit.connectomes.tensors import restarts
 from neurokit.connectomes.tensors.dense import Dense
-from neurokit.connectomes.tensors.restarts import Settings, draw, fit_restarts
+from neurokit.connectomes.tensors.restarts import draw, fit_restarts
+from neurokit.connectomes.tensors.sweeps import Settings, Steps, Stepwise
 from neurokit.connectomes.tensors.updates import hals
 from neurokit.metrics import factor_match_score
 
@@ -276,6 +277,39 @@ def test_an_interrupted_fit_goes_on_to_the_same_bits(tmp_path, monkeypatch):
     xr.testing.assert_identical(model.factors_, whole.factors_)
     np.testing.assert_array_equal(model.history_, whole.history_)
     np.testing.assert_array_equal(model.errors_, whole.errors_)
+
+
+class _Ahead(Stepwise):
+    """Several sweeps before anybody hears of them, as a GPU makes them."""
+
+    pace = 8
+
+    def advance(self, moving, n_sweeps):
+        inner, square = [], []
+        for _ in range(n_sweeps):
+            moving, one, other = super().advance(moving, 1)
+            inner.append(one[0])
+            square.append(other[0])
+        return Steps(moving, np.array(inner), np.array(square))
+
+
+def test_many_sweeps_at_a_time_are_the_same_sweeps(monkeypatch):
+    X, _ = planted(seed=6)
+    options = {"n_restarts": 4, "dtype": "float64", "random_state": 0}
+    each = NonnegativeCP(3, **options).fit(X)
+    monkeypatch.setattr(restarts, "sweeps_of", lambda operand, how, *_: _Ahead(operand, how))
+    ahead = NonnegativeCP(3, **options).fit(X)
+    for k in range(4):
+        one, other = each.history_[:, k], ahead.history_[:, k]
+        n_sweeps, later = np.isfinite(one).sum(), np.isfinite(other).sum()
+        np.testing.assert_allclose(other[:n_sweeps], one[:n_sweeps], atol=1e-6)
+        assert later >= n_sweeps
+        assert later % 8 == 0
+    assert ahead.converged_.all()
+    with pytest.warns(ConvergenceWarning):
+        few = NonnegativeCP(3, max_iter=13, **options).fit(X)
+    assert few.history_.shape == (13, 4)
+    np.testing.assert_allclose(few.history_, each.history_[:13], rtol=1e-9)
 
 
 def test_new_times_get_their_loadings_and_units_are_found_by_name():

@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from neurokit.connectomes.tensors.packed import Pairs, pack
+from neurokit.connectomes.tensors.restarts import draw
+from neurokit.connectomes.tensors.sweeps import Settings, Stepwise
 from neurokit.nn import ResidualVectorQuantizer
 from neurokit.nn.neurons import LIFState, lif, make_neuron
 from neurokit.nn.quantizers import kept
@@ -18,6 +21,7 @@ if torch.cuda.is_available() or importlib.util.find_spec("triton") is None:
 os.environ["TRITON_INTERPRET"] = "1"  # read where kernels are made
 
 from neurokit.nn.kernels import (
+    factors_cuda,
     lif_cuda,
     quantize_cuda,
     quantize_short_cuda,
@@ -183,3 +187,22 @@ def test_short_lists_are_for_large_work():
     assert quantize_short_cuda.pays(torch.empty(262_144, 128), table, None)
     assert not quantize_short_cuda.pays(torch.empty(64, 128), table, None)
     assert not quantize_short_cuda.pays(torch.empty(10**6, 128), table[:, :16], None)
+
+
+@pytest.mark.parametrize(("sizes", "rank"), [((5, 6, 2), 2), ((4, 9), 3)])
+def test_sweeps_of_a_factorisation_like_the_products_of_numpy(sizes, rank):
+    rng = np.random.default_rng(0)
+    x = rng.random((sizes[0], *sizes), dtype=np.float32)
+    x = x + x.swapaxes(0, 1)
+    values, presence, _ = pack(lambda i: x[i, i:].reshape(sizes[0] - i, -1), sizes, np.dtype("f4"))
+    starts = [f.astype("f4") for f in draw(sizes, rank, 2, np.random.RandomState(0), signed=False)]
+    kernels = factors_cuda.PairSweeps(torch.from_numpy(values), sizes, 2, 2, rank)
+    kernels.load([torch.from_numpy(f) for f in starts])
+    found = kernels.run(2).numpy()
+    steps = Stepwise(Pairs.held(values, sizes, presence), Settings("hals", 0.0, 2, 0.0))
+    one = steps.advance(starts, 1)
+    two = steps.advance(one.factors, 1)
+    np.testing.assert_allclose(found[..., 0], [one.inner[0], two.inner[0]], rtol=1e-6)
+    np.testing.assert_allclose(found[..., 1], [one.square[0], two.square[0]], rtol=1e-6)
+    for a, b in zip(kernels.factors(2), two.factors, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)

@@ -22,12 +22,11 @@ from neurokit.connectomes.tensors.loadings import solve_mode
 from neurokit.connectomes.tensors.reading import Tensor, enumerate_rows, read_tensor
 from neurokit.connectomes.tensors.restarts import (
     Fitted,
-    Operand,
-    Settings,
     draw,
     fit_restarts,
     stationarity,
 )
+from neurokit.connectomes.tensors.sweeps import Operand, Settings
 from neurokit.metrics.factors import factor_match_score
 from neurokit.persistence import Saveable
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from neurokit.connectomes.tensors.backend import Array, double, to_host
-from neurokit.connectomes.tensors.restarts import Operand
+from neurokit.connectomes.tensors.sweeps import Operand
 from neurokit.connectomes.tensors.updates import hals, least_squares
 
 STEPS, FILLS = 20_000, 500  # more than any problem of full rank has needed

@@ -1,6 +1,7 @@
 """Symmetric tensors as pairs i <= j: held packed, or streamed where they are never held."""
 
 from collections.abc import Callable, Iterator
+from typing import Self
 
 import numpy as np
 from numba import njit
@@ -36,7 +37,14 @@ class Pairs(Symmetric):
         Units, then the modes of the cells.
     presence : Presence
     missing : Missing, optional
+
+    Attributes
+    ----------
+    values : array of shape (n_pairs, n_cells), or None
+        All rows where they are held, see `held`.
     """
+
+    values: Array = None
 
     def __init__(
         self,
@@ -57,6 +65,19 @@ class Pairs(Symmetric):
         for rows, values in self._blocks(self.n_cells):
             square = (double(values) ** 2).sum(1)
             self.norm2 += float((square * like(self.weight[rows], square)).sum())
+
+    @classmethod
+    def held(
+        cls,
+        values: Array,
+        sizes: tuple[int, ...],
+        presence: Presence,
+        missing: Missing | None = None,
+    ) -> Self:
+        """Return rows that are one array of shape (n_pairs, n_cells), zero where unknown."""
+        pairs = cls(lambda: iter([(slice(0, len(values)), values)]), sizes, presence, missing)
+        pairs.values = values
+        return pairs
 
     def towards_units(self, units: Array, cells: Array) -> Array:
         """See `Symmetric`."""

@@ -15,7 +15,7 @@ from neurokit.connectomes.affinity import Affinity
 from neurokit.connectomes.tensors.backend import Array
 from neurokit.connectomes.tensors.dense import Dense
 from neurokit.connectomes.tensors.packed import Pairs, pack
-from neurokit.connectomes.tensors.restarts import Operand
+from neurokit.connectomes.tensors.sweeps import Operand
 from neurokit.inputs.labels import labelled_or_plain, name_of
 
 if TYPE_CHECKING:
@@ -155,8 +155,7 @@ class Tensor:
                 return self._row(i, 0).reshape(n_units - i, -1)
 
         packed, presence, missing = pack(rows_of, sizes, dtype, held_out)
-        there = _to(packed, device)
-        return Pairs(lambda: iter([(slice(0, len(packed)), there)]), sizes, presence, missing)
+        return Pairs.held(_to(packed, device), sizes, presence, missing)
 
     def _row(self, i: int, offset: int) -> np.ndarray:
         """Entries (i, j), j >= i + offset, once it is clear that (j, i) are the same."""

@@ -8,24 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from neurokit.connectomes.tensors.backend import Array, double, gram, like, to_host
-from neurokit.connectomes.tensors.dense import Dense
-from neurokit.connectomes.tensors.symmetric import Symmetric
-from neurokit.connectomes.tensors.updates import balance, rule_of
+from neurokit.connectomes.tensors.sweeps import Operand, Settings, Sweeps, sweeps_of
 from neurokit.persistence import read_tensors, write_tensors
 
-Operand = Dense | Symmetric
 WINDOW = 10  # sweeps over which the fall of the error is judged: one small step proves nothing
 PAUSE = 50  # sweeps between checkpoints
-
-
-class Settings(NamedTuple):
-    """How to fit."""
-
-    rule: str  # "hals" or "als"
-    penalty: float  # relative, see `scaled_penalty`
-    max_iter: int
-    tol: float
-    checkpoint: Path | None = None
 
 
 class Fitted(NamedTuple):
@@ -85,8 +72,8 @@ def fit_restarts(
     like_this : array
         The factors get its dtype and its device.
     report : callable, optional
-        Called after every sweep with its number, the best relative error and how many restarts
-        are still on their way.
+        Called after every sweep, or as many as a GPU makes at a time, with its number, the best
+        relative error and how many restarts are still on their way.
 
     Returns
     -------
@@ -99,7 +86,8 @@ def fit_restarts(
     OSError
         If the checkpoint is of another fit.
     """
-    update = _update(operand, settings)
+    n_restarts, _, rank = starts[0].shape
+    sweeps = sweeps_of(operand, settings, like_this, n_restarts, rank)
     state = _begin(operand, starts, like_this)
     mark = {
         "norm2": float(operand.norm2).hex(),
@@ -110,7 +98,7 @@ def fit_restarts(
         state = _resume(settings.checkpoint, mark, like_this)
     try:
         while len(state.active) and state.sweep < settings.max_iter:
-            state = _next(operand, state, update, settings)
+            state = _next(operand, state, sweeps, settings)
             if report is not None:
                 report(state.sweep, float(np.nanmin(_last(state))), len(state.active))
             if settings.checkpoint is not None and state.sweep % PAUSE == 0:
@@ -183,33 +171,22 @@ def _begin(operand: Operand, starts: list[np.ndarray], like_this: Array) -> _Sta
     )
 
 
-def _update(operand: Operand, settings: Settings) -> Callable[[int, Array, Array, Array], Array]:
-    rule = rule_of(settings.rule)
-    # so that X and 3 X have the same solution up to scale
-    order = sum(operand.powers)
-    penalty = settings.penalty * operand.norm2 ** (1 - 1 / (2 * order))
-
-    def update(mode: int, factor: Array, product: Array, weights: Array) -> Array:
-        return rule(factor, product, weights, penalty)
-
-    return update
-
-
-def _next(operand: Operand, state: _State, update: Any, settings: Settings) -> _State:
-    """One sweep of all that are on their way; those that have converged or broken retire."""
-    moving, inner, square = operand.sweep(state.moving, update)
-    moving = balance(moving, operand.powers, total=settings.penalty > 0)
-    row = np.full(len(state.converged), np.nan)
-    row[state.active] = _relative(operand.norm2, inner, square)
-    history = [*state.history, row]
-    sweep = state.sweep + 1
+def _next(operand: Operand, state: _State, sweeps: Sweeps, settings: Settings) -> _State:
+    """Sweep all that are on their way; those that have converged or broken retire."""
+    ahead = min(sweeps.pace, settings.max_iter - state.sweep)
+    moving, inner, square = sweeps.advance(state.moving, ahead)
+    rows = np.full((ahead, len(state.converged)), np.nan)
+    rows[:, state.active] = _relative(operand.norm2, inner, square)
+    history = [*state.history, *rows]
+    sweep = state.sweep + ahead
     n_sweeps, converged = state.n_sweeps.copy(), state.converged.copy()
     n_sweeps[state.active] = sweep
-    broken = ~np.isfinite(row[state.active])
+    errors = rows[-1, state.active]
+    broken = ~np.isfinite(errors)
     settled = np.zeros(len(broken), bool)
     if sweep > WINDOW:
-        fall = history[-1 - WINDOW][state.active] - row[state.active]
-        settled = ~broken & (fall <= settings.tol * WINDOW * row[state.active])
+        fall = history[-1 - WINDOW][state.active] - errors
+        settled = ~broken & (fall <= settings.tol * WINDOW * errors)
         converged[state.active] = settled
     leave = settled | broken
     if not leave.any() and sweep < settings.max_iter:
