@@ -114,7 +114,7 @@ def sweeps_of(
     operand : Dense or Symmetric
     settings : Settings
     like_this : array
-        Of the dtype and on the device of the factors.
+        Anything of the dtype and on the device of the factors.
     n_restarts, rank : int
         All restarts of the fit, and the number of components.
     """
