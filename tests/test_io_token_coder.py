@@ -5,10 +5,19 @@ import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import njit
 
 from neurokit.io.packed.blocks import _pack_levels, _unpack_levels
-from neurokit.io.packed.coder import _run, decode_tokens, encode_tokens, join_digits, split_digits
+from neurokit.io.packed.coder import (
+    _STRETCH,
+    _run,
+    decode_tokens,
+    encode_tokens,
+    join_digits,
+    split_digits,
+)
 from neurokit.io.packed.entropy import rans_encode
+from neurokit.io.packed.mixing import SETTLED, teach, weigh
 from neurokit.io.packed.ntok import read_tokens, token_info, write_tokens
 
 
@@ -143,3 +152,31 @@ def _run_back(tokens, width):
     n = _run(tokens.copy(), width, np.empty(0, np.uint32), False, starts, freqs)
     data = b"M" + rans_encode(starts, freqs, n).astype("<u4").tobytes()
     np.testing.assert_array_equal(decode_tokens(data, width, tokens.shape), tokens)
+
+
+def test_a_choice_in_registers_is_the_choice_in_python():
+    """The eight contexts side by side: the same odds, cells and weights from both forms."""
+
+    @njit
+    def compiled(cells, places, at, held, odds, weights, both, misses, bit):
+        said = weigh(cells, places, at[0], at[1], _STRETCH, held, odds, weights, both[0], both[1])
+        teach(cells, places, at[0], at[1], held, odds, weights, both[0], both[1], misses, bit)
+        return said
+
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        cells = (rng.integers(0, 1 << 22, 128) << 10 | rng.integers(0, SETTLED + 1, 128)).astype(
+            np.uint32
+        )
+        places, at = np.append(np.arange(8) * 16, 0), rng.integers(0, 16, 2)
+        weights = rng.integers(-(2**29), 2**29, 64, dtype=np.int32)
+        both, misses = rng.permutation(8)[:2] * 8, tuple(rng.integers(-32760, 32760, 2).tolist())
+        bit = int(rng.integers(2))
+        found = []
+        for run in (compiled, compiled.py_func):
+            held, odds = np.empty(8, np.uint32), np.empty(8, np.int64)
+            mine, theirs = cells.copy(), weights.copy()
+            said = run(mine, places, at, held, odds, theirs, both, misses, bit)
+            found.append([np.array(said), held, odds, mine, theirs])
+        for one, other in zip(*found, strict=True):
+            np.testing.assert_array_equal(one, other)

@@ -14,11 +14,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from neurokit.io.packed.entropy import rans_encode
+from neurokit.io.packed.mixing import CONTEXTS, teach, weigh
 
-_CONTEXTS = 8
 _RUN = 4  # this context asks whether a token repeats the one before
 _WEIGHT = 11500  # of each context at first, in 2**-16
-_LEARN = 13  # a weight moves by the error times the log odds, shifted by this
 MAX_WIDTH = 16  # bits of a token that is still worth modelling
 _MOST_BITS = 31  # of a packed token
 _MIX = np.uint64(0x9E3779B97F4A7C15)
@@ -28,9 +27,6 @@ _SQUASH = np.round(32768 / (1 + np.exp(-np.arange(-2047, 2048) / 256))).astype(n
 _SQUASH = np.clip(_SQUASH, 8, 32760)
 # Its inverse, for probabilities in 2**-12.
 _STRETCH = np.searchsorted(_SQUASH, np.arange(4096) * 8 + 4).clip(0, 4094).astype(np.int64) - 2047
-# Adaptation of a probability after n uses: 1 / (n + 1.5), and 1 / 250 at last.
-_PACE = (65536 / (np.arange(256) + 1.5)).astype(np.int64)
-_SETTLED = 250
 
 # Predictions are in 1/16 of a token, from the mean token, cut at 512; their weights, in 2**-16,
 # learn by normalised least mean squares in steps of 1/16 (of a channel) and 1/8 (of a level).
@@ -100,14 +96,15 @@ def _run(tokens, widths, words, decoding, starts, freqs):  # type: ignore[no-unt
     down = np.uint64(68 - bits)
     # Cells of 22 bits of probability and 10 of use count. The 15 nodes of four choices in a row
     # share 64 bytes: memory is fetched once for them.
-    cells = np.full((_CONTEXTS, 1 << bits), 1 << 31, np.uint32)
-    of_level = np.full((n_levels * 32, _CONTEXTS), _WEIGHT, np.int64)
-    of_channel = np.full((n_channels * 16, _CONTEXTS), _WEIGHT, np.int64)
+    cells = np.full(CONTEXTS << bits, 1 << 31, np.uint32)
+    # a level's weights for its bits, then a channel's; a level's row is read once a token, so that
+    # in the largest block no weight leaves 31 bits
+    weights = np.full((n_levels * 32 + n_channels * 16) * CONTEXTS, _WEIGHT, np.int32)
+    of_channels = n_levels * 32 * CONTEXTS
     runs = np.zeros((n_channels, n_levels), np.int64)
-    keys = np.empty(_CONTEXTS, np.uint64)
-    base = np.empty(_CONTEXTS, np.int64)
-    at = np.empty(_CONTEXTS, np.int64)
-    odds = np.empty(_CONTEXTS, np.int64)
+    keys = np.empty(CONTEXTS, np.uint64)
+    places = np.empty(CONTEXTS + 1, np.int64)
+    held, odds = np.empty(CONTEXTS, np.uint32), np.empty(CONTEXTS, np.int64)
     means = np.zeros((n_channels, n_levels), np.int64)  # in 1/256
     errors = np.full((n_channels, n_levels), 64, np.int64)  # of the better prediction, in 1/256
     shared = np.zeros((n_channels, n_channels + 1), np.int64)
@@ -143,33 +140,30 @@ def _run(tokens, widths, words, decoding, starts, freqs):  # type: ignore[no-unt
                 keys[5] = ((like_channel + 8) >> 4) + 1
                 keys[6] = ((like_level + 8) >> 4) + 1
                 keys[7] = ((like_both + 4) >> 3) * 16 + _blur(errors[c, k]) + 1
-                for j in range(_CONTEXTS):
+                for j in range(CONTEXTS):
                     keys[j] = (keys[j] * np.uint64(64) + np.uint64(k)) * _MIX
                 value = np.int64(tokens[i, c, k])
                 node = np.int64(1)
                 follows = True
                 leaf = np.int64(0)  # node among the four choices at hand
+                of_level = (k * 32 + (16 if run > 0 else 0)) * CONTEXTS
                 for b in range(width - 1, -1, -1):
                     hint = (last >> b) & 1
                     if leaf == 0 or leaf >= 8:
-                        for j in range(_CONTEXTS):
+                        for j in range(CONTEXTS):
                             key = (keys[j] ^ np.uint64(node)) * _MIX
-                            base[j] = np.int64(key >> down) << 4
+                            places[j] = (np.int64(key >> down) << 4) + (j << bits)
                         leaf = np.int64(1)
                     else:
                         leaf = 2 * leaf + (node & 1)
-                    base[_RUN] = ((k * 32 + b) * 64 + run * 4) & ((1 << bits) - 1)
-                    for j in range(_CONTEXTS):
-                        at[j] = base[j] + leaf
-                    at[_RUN] = base[_RUN] + (2 + hint if follows else 0)
-                    row = of_level[k * 32 + b + (16 if run > 0 and follows else 0)]
-                    other = of_channel[c * 16 + b]
-                    total = further = np.int64(0)
-                    for j in range(_CONTEXTS):
-                        cell = np.int64(cells[j, at[j]])
-                        odds[j] = _STRETCH[cell >> 20] if cell & 1023 else 0
-                        total += row[j] * odds[j]
-                        further += other[j] * odds[j]
+                    place = ((k * 32 + b) * 64 + run * 4) & ((1 << bits) - 1)
+                    places[_RUN] = place + (_RUN << bits)
+                    hinted = 2 + hint if follows else 0
+                    row = (of_level if follows else k * 32 * CONTEXTS) + b * CONTEXTS
+                    other = of_channels + (c * 16 + b) * CONTEXTS
+                    total, further = weigh(
+                        cells, places, leaf, hinted, _STRETCH, held, odds, weights, row, other
+                    )
                     total, further = total >> 16, further >> 16
                     p = _chance((total + further) >> 1)
                     if decoding:
@@ -188,17 +182,10 @@ def _run(tokens, widths, words, decoding, starts, freqs):  # type: ignore[no-unt
                         starts[n] = 0 if bit else p
                         freqs[n] = p if bit else 32768 - p
                         n += 1
-                    miss = (bit << 15) - _chance(total)
-                    other_miss = (bit << 15) - _chance(further)
-                    target = (1 << 22) - 1 if bit else 0
-                    for j in range(_CONTEXTS):
-                        row[j] += (odds[j] * miss) >> _LEARN
-                        other[j] += (odds[j] * other_miss) >> _LEARN
-                        cell = np.int64(cells[j, at[j]])
-                        count = cell & 1023
-                        old = cell >> 10
-                        old += ((target - old) * _PACE[count]) >> 16
-                        cells[j, at[j]] = (old << 10) | min(count + 1, _SETTLED)
+                    misses = (bit << 15) - _chance(total), (bit << 15) - _chance(further)
+                    teach(
+                        cells, places, leaf, hinted, held, odds, weights, row, other, misses, bit
+                    )
                     node = 2 * node + bit
                     follows = follows and bit == hint
                 value = node - (1 << width)
