@@ -118,7 +118,7 @@ def simulated(args):
 
 
 def exo(args):
-    """Leave one session out, trials of 1, 2 and 4 s from 2 s after the label on."""
+    """Leave one session out, trials of 1, 2 and 4 s from ``--begin`` s after the label on."""
     folder = Path(os.environ["NEUROKIT_DATA"]) / "ssvep_exo"
     sessions, seen = {}, set()
     for path in sorted(folder.glob("*_raw.fif")):
@@ -126,7 +126,7 @@ def exo(args):
         if record in seen:  # one recording stands under two people
             continue
         seen.add(record)
-        sessions[path.name.split("_")[0], record] = read_session(path)
+        sessions[path.name.split("_")[0], record] = read_session(path, args.begin)
     for seconds in (1.0, 2.0, 4.0):
         scores = {name: [] for name in ("FBCCA", "eTRCA", "TDCA")}
         told = 0
@@ -156,7 +156,7 @@ def exo(args):
               f" told that trials share no phase: {told} of {n}")  # fmt: skip
 
 
-def read_session(path):
+def read_session(path, begin):
     import mne
 
     with warnings.catch_warnings():
@@ -168,7 +168,7 @@ def read_session(path):
     rows = [(e[0] - first) / 256 for e in events if str(e[2]) in EXO]
     names = [EXO[str(e[2])] for e in events if str(e[2]) in EXO]
     table = neurokit.recording.events(rows, 0.0, names)
-    trials = neurokit.epoch(brain, table, tmin=2.0, tmax=6.0)
+    trials = neurokit.epoch(brain, table, tmin=begin, tmax=begin + 4)
     return trials.values.astype(float), trials["label"].values.astype(str)
 
 
@@ -300,6 +300,7 @@ if __name__ == "__main__":
     parser.add_argument("--first", type=int, default=1, help="first seed of the network's people")
     parser.add_argument("--amplitude", type=float, default=1.5, help="uV, of the network's people")
     parser.add_argument("--epochs", type=int, default=1000)
+    parser.add_argument("--begin", type=float, default=2.0, help="s after the label (exo)")
     parser.add_argument("--device", default="auto")
     chosen = parser.parse_args()
     does = {"simulated": simulated, "exo": exo, "time": timing, "network": network}

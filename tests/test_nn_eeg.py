@@ -20,7 +20,7 @@ def drawn(seed, *shape):
 @settings(max_examples=25, deadline=None)
 @given(
     seed=st.integers(0, 99),
-    n=st.integers(1, 3),
+    n=st.integers(1, 6),
     channels=st.integers(1, 4),
     times=st.integers(1, 150),
     taps=st.integers(1, 20),

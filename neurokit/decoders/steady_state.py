@@ -345,12 +345,10 @@ def correlate(a: Array, b: Array, form: Array | None = None) -> Array:
 
     ``form`` is the matrix of the scalar product over rows; default: the plain one.
     """
-    one, other = a.reshape(len(a), -1), b.reshape(len(b), -1)
+    formed = b if form is None else form @ b
     if form is None:
-        power, power_other = (np.einsum("nt,nt->n", x, x) for x in (one, other))
-    else:
-        other = (form @ b).reshape(len(b), -1)
+        power = np.einsum("nrt,nrt->n", a, a)
+    else:  # the small products first: no copy of the trials
         power = np.einsum("nij,ij->n", a @ a.swapaxes(-1, -2), form)
-        power_other = np.einsum("nt,nt->n", other, b.reshape(len(b), -1))
-    size = np.sqrt(np.maximum(power[:, None] * power_other, 0.0))
-    return one @ other.T / np.where(size > 0, size, 1.0)
+    size = np.sqrt(np.maximum(power[:, None] * np.einsum("nrt,nrt->n", formed, b), 0.0))
+    return a.reshape(len(a), -1) @ formed.reshape(len(b), -1).T / np.where(size > 0, size, 1.0)

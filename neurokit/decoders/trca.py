@@ -129,13 +129,13 @@ class TRCAClassifier(FlickerClassifier):
         return self._solve_whole(gather_moments(x, index, len(self.classes_), turn)[0])
 
     def _solve_whole(self, moments: Moments) -> Solution:
-        solution = self._solve_moments(moments)
+        filters = solve_trca(moments)
         covariance = moments.within.sum(axis=1, keepdims=True) / moments.number.sum()
-        return solution | {"patterns": (covariance @ solution["filters"][..., None])[..., 0]}
-
-    def _solve_moments(self, moments: Moments) -> Solution:
-        templates = moments.sums / np.maximum(moments.number, 1)[:, None, None]
-        return {"filters": solve_trca(moments), "templates": templates}
+        return {
+            "filters": filters,
+            "templates": moments.sums / moments.number[:, None, None],
+            "patterns": (covariance @ filters[..., None])[..., 0],
+        }
 
     def _solve_and_leave_out(
         self, x: Array, index: NDArray[np.intp], turn: NDArray[np.intp], n_left: int
@@ -143,7 +143,9 @@ class TRCAClassifier(FlickerClassifier):
         parts = gather_moments(x, index, len(self.classes_), np.minimum(turn, n_left))
         everything = Moments(*(reduce(np.add, part) for part in zip(*parts, strict=True)))
         rest = parts[1:] if n_left == 1 else [everything.less(part) for part in parts[:n_left]]
-        return self._solve_whole(everything), [self._solve_moments(part) for part in rest]
+        # scores are correlations, so sums are as good as means
+        others = [{"filters": solve_trca(part), "templates": part.sums} for part in rest]
+        return self._solve_whole(everything), others
 
     def _score(self, solution: Solution, x: Array) -> Array:
         n_classes = len(self.classes_)

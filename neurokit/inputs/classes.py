@@ -49,8 +49,9 @@ def read_labels(
             f"{name_of(estimator)}: the labels in y must be text or numbers, got bytes such as"
             f" {undecoded[0]!r}; decode them, as [label.decode() for label in y]."
         )
-    assert_all_finite(labels, input_name="y")
-    check_classification_targets(labels)
+    if labels.dtype.kind != "U":  # text is neither infinite nor a number to be predicted
+        assert_all_finite(labels, input_name="y")
+        check_classification_targets(labels)
     if len(labels) != n_trials:
         raise ValueError(
             f"{name_of(estimator)}: y has {len(labels)} labels for {n_trials} trials."
