@@ -32,6 +32,7 @@ import sys, warnings, numpy as np
 warnings.simplefilter("ignore")
 from neurokit.io.packed import coder, entropy, predictor
 evil = np.load(sys.argv[1]); n = int(sys.argv[2]); g = np.random.default_rng(1)
+h = np.random.default_rng(2)
 assert entropy.decode_residuals(evil["words"], evil["free"], 60, 1).shape == (0, 1)
 sound = entropy.encode_residuals(g.integers(-90, 90, (12, 2)))
 for i in range(n):
@@ -45,6 +46,9 @@ for i in range(n):
         octaves = g.integers(0, predictor.LARGEST_OCTAVE + 1, 2).astype(np.int32)
         predictor.restore(r, coefs, octaves, predictor.n_taps(2))
     data = (b"M", b"P")[i % 2] + g.bytes(int(4 * g.integers(0, 9)))
+    if i % 3 == 0:
+        data = b"N" + bytes([14, *h.integers(0, 10, 3).tolist()]) + bytes([2, 0, 0, 0] * 2)
+        data += h.bytes(int(4 * h.integers(0, 9)))
     try:
         coder.decode_tokens(data, g.integers(0, 40, 3), (4, 2, 3))
     except ValueError:

@@ -11,7 +11,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neurokit.io.packed import blocks, ntok
+from neurokit.io.packed import blocks, ntok, plans
 from neurokit.io.packed.coder import decode_tokens, encode_tokens
 from neurokit.io.packed.ntok import read_tokens, token_info, write_tokens
 from neurokit.recording.clock import SampleIndex
@@ -138,9 +138,29 @@ def test_the_coder_gives_today_what_it_gave_when_the_format_was_fixed():
     data = encode_tokens(np.ascontiguousarray(tokens.transpose(2, 0, 1)), np.array([7, 3]))
     assert data[:1] == b"M"
     assert (len(data), zlib.crc32(data)) == FIXED
+    plans = {"nibbles": [8, 3], "numbers": [5, 1], "stays": [7, 3]}
+    for name, plan in plans.items():
+        data = encode_tokens(
+            np.ascontiguousarray(tokens.transpose(2, 0, 1)), np.array([7, 3]), np.array(plan)
+        )
+        assert data[:1] == b"N"
+        assert (name, len(data), zlib.crc32(data)) in PLANNED
 
 
 FIXED = (2177, 946768108)
+PLANNED = [
+    ("nibbles", 4840, 2988526198),
+    ("numbers", 2300, 3185507198),
+    ("stays", 2092, 845575226),
+]
+
+
+def test_files_of_the_version_before_are_read(tmp_path, tokens, monkeypatch):
+    monkeypatch.setattr(ntok, "VERSION", 3)
+    monkeypatch.setattr(plans, "choose_plan", lambda *_: None)
+    path = write_tokens(tmp_path / "old.ntok", tokens)
+    assert path.read_bytes()[4] == 3
+    xr.testing.assert_identical(read_tokens(path).load(), tokens)
 
 
 def test_lazy_tokens_are_written_block_by_block(tmp_path, tokens, monkeypatch):
@@ -248,12 +268,14 @@ def test_a_file_cut_short_gives_its_whole_blocks(path, tokens):
 def test_other_versions_and_other_files_are_refused(path, tmp_path):
     whole = bytearray(path.read_bytes())
     length = struct.unpack_from("<I", whole, 8)[0]
-    for version, way_out in [(4, "update neurokit"), (2, "write it again")]:
+    for version, way_out in [(5, "update neurokit"), (2, "write it again")]:
         struct.pack_into("<H", whole, 4, version)
         crc = zlib.crc32(whole[16 : 16 + length], zlib.crc32(whole[:12]))
         struct.pack_into("<I", whole, 12, crc)
         path.write_bytes(whole)
-        with pytest.raises(OSError, match=f"version {version}, and .* version 3; {way_out}"):
+        with pytest.raises(
+            OSError, match=f"version {version}, and .* versions 3 and 4; {way_out}"
+        ):
             read_tokens(path)
     (tmp_path / "b.ntok").write_bytes(b"\x80\x04K\x01.")
     with pytest.raises(OSError, match=r"is not an \.ntok file"):

@@ -10,15 +10,22 @@ from numba import njit
 from neurokit.io.packed.blocks import _pack_levels, _unpack_levels
 from neurokit.io.packed.coder import (
     _STRETCH,
-    _run,
+    MIX,
+    NIBBLES,
+    PREDICT,
+    STAYS,
+    _encode_planned,
     decode_tokens,
     encode_tokens,
     join_digits,
+    record_choices,
     split_digits,
 )
 from neurokit.io.packed.entropy import rans_encode
 from neurokit.io.packed.mixing import SETTLED, teach, weigh
+from neurokit.io.packed.nibbles import encode_nibbles
 from neurokit.io.packed.ntok import read_tokens, token_info, write_tokens
+from neurokit.io.packed.plans import choose_plan
 
 
 def test_a_block_of_no_known_kind_is_refused():
@@ -147,10 +154,12 @@ def test_any_tokens_come_back(shape, widths, seed):
 
 def _run_back(tokens, width):
     """Through the mixing itself, however short: `encode_tokens` keeps small blocks packed."""
-    n_bits = int(width.sum()) * tokens.shape[0] * tokens.shape[1]
-    starts, freqs = np.empty(n_bits, np.uint16), np.empty(n_bits, np.uint16)
-    n = _run(tokens.copy(), width, np.empty(0, np.uint32), False, starts, freqs)
-    data = b"M" + rans_encode(starts, freqs, n).astype("<u4").tobytes()
+    modes = np.where(width > 0, MIX | PREDICT, 0)
+    starts, freqs = record_choices(tokens, width, modes, 16)
+    data = b"M" + rans_encode(starts, freqs, len(starts)).astype("<u4").tobytes()
+    np.testing.assert_array_equal(decode_tokens(data, width, tokens.shape), tokens)
+    plan = np.resize([MIX | STAYS, NIBBLES, MIX, MIX | PREDICT | STAYS, 0], 9)[width % 5]
+    data = b"N" + _encode_planned(tokens, width, plan)
     np.testing.assert_array_equal(decode_tokens(data, width, tokens.shape), tokens)
 
 
@@ -180,3 +189,62 @@ def test_a_choice_in_registers_is_the_choice_in_python():
             found.append([np.array(said), held, odds, mine, theirs])
         for one, other in zip(*found, strict=True):
             np.testing.assert_array_equal(one, other)
+
+
+def mixed_kinds(n_frames=1200, seed=0):
+    """Tokens of four levels: one that stays, one beside another, one on a line, and noise."""
+    rng = np.random.default_rng(seed)
+    held = np.repeat(rng.integers(0, 32, (n_frames // 20, 3, 1)), 20, axis=0)
+    told = rng.permuted(np.tile(np.arange(256), (3, 1)), axis=1)[:, rng.integers(0, 256, n_frames)]
+    line = np.cumsum(rng.integers(-2, 3, (n_frames, 3, 1)), 0)
+    noise = np.minimum(rng.geometric(0.01, (n_frames, 3, 1)), 255)
+    return np.concatenate([held, told.T[..., None], (line - line.min()) % 512, noise], -1).astype(
+        np.int32
+    )
+
+
+def test_each_level_goes_its_own_way():
+    tokens = mixed_kinds()
+    width = np.array([5, 8, 9, 8])
+    plan = choose_plan(tokens, width)
+    assert plan.tolist() == [MIX | STAYS, MIX, MIX | PREDICT, NIBBLES]
+    data = encode_tokens(tokens, width, plan)
+    assert data[:1] == b"N"
+    np.testing.assert_array_equal(decode_tokens(data, width, tokens.shape), tokens)
+    assert len(data) <= 1.01 * len(encode_tokens(tokens, width))
+
+
+@pytest.mark.parametrize(
+    ("shape", "widths"), [((400, 1, 2), (8, 8)), ((2000, 2, 2), (17, 3)), ((1, 1, 5000), 8)]
+)
+def test_few_wide_and_many_levels_have_no_plan(shape, widths):
+    assert choose_plan(np.zeros(shape, np.int32), np.resize(widths, shape[2])) is None
+
+
+def test_noise_by_nibbles_costs_its_entropy():
+    rng = np.random.default_rng(0)
+    share = rng.dirichlet(np.ones(256))
+    tokens = rng.choice(256, (20_000, 1, 1), p=share).astype(np.int32)
+    words = encode_nibbles(tokens, np.array([0]), np.array([8]))
+    bits = 32 * (words[0].size + words[1].size) / tokens.size
+    # what it takes to learn 255 shares: half a bit of log2(n) each, about
+    assert -(share * np.log2(share)).sum() < bits < -(share * np.log2(share)).sum() + 0.1
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda d: d[:9], "ends early"),
+        (lambda d: d[:1] + bytes([23]) + d[2:], "of no known kind"),
+        (lambda d: d[:2] + bytes([9]) + d[3:], "of no known kind"),
+        (lambda d: d[:2] + bytes([0]) + d[3:], "of no known kind"),
+        (lambda d: d[:-1], "of no known kind"),
+        (lambda d: d[:-400], "ends early"),
+        (lambda d: d[:6] + b"\xff\xff\xff\x7f" + d[10:], "ends early"),
+    ],
+)
+def test_planned_blocks_that_no_one_wrote_are_refused(change, said):
+    tokens, width = mixed_kinds(200), np.array([5, 8, 9, 8])
+    data = encode_tokens(tokens, width, np.array([MIX | STAYS, MIX, MIX | PREDICT, NIBBLES]))
+    with pytest.raises(ValueError, match=said):
+        decode_tokens(change(data), width, tokens.shape)

@@ -74,11 +74,14 @@ def payloads(
 ) -> Iterator[tuple[int, bytes]]:
     """Yield the bytes of every block of tokens."""
     from neurokit.io.packed.coder import encode_tokens, join_digits, split_digits
+    from neurokit.io.packed.plans import choose_plan
 
     yield 0, b"".join(struct.pack("<I", len(part)) + part for part in sections)
     seen: tuple[int, int] | None = None
     values: np.ndarray = np.empty(0, full.dtype)
     source = _Once(full)
+    plan: np.ndarray | None = None
+    planned = False
     for trial, frame, channel in _corners(full.shape, step):
         if seen != (trial, frame):  # all channels at once: lazy tokens are computed once
             seen = (trial, frame)
@@ -102,7 +105,9 @@ def payloads(
         widths = np.array([span.bit_length() for span in spans], np.int64)
         small = (columns.astype(np.int64) - low.astype(np.int64)).astype(np.int32)
         least = [int(a) if block.size else 0 for a in low]
-        payload = _pack_levels(least, widths.tolist()) + encode_tokens(small, widths)
+        if not planned and small.size:
+            plan, planned = choose_plan(small, widths), True
+        payload = _pack_levels(least, widths.tolist()) + encode_tokens(small, widths, plan)
         back = _decode_block(payload, block.shape, block.dtype, digits)
         if not np.array_equal(back, block):
             raise OSError("write_tokens: a block does not decode to what it was made from.")

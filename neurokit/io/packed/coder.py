@@ -9,15 +9,22 @@ and one for each channel, and rANS codes the bit by the mean of both. Integer ar
 same bytes, and the same tokens from them, on every machine.
 """
 
+import struct
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from neurokit.io.packed.entropy import rans_encode
-from neurokit.io.packed.mixing import CONTEXTS, teach, weigh
+from neurokit.io.packed.mixing import CONTEXTS, SETTLED, teach, weigh
+from neurokit.io.packed.nibbles import MOST_BITS, decode_nibbles, encode_nibbles
 
 _RUN = 4  # this context asks whether a token repeats the one before
 _WEIGHT = 11500  # of each context at first, in 2**-16
+# How a level is coded: choice by choice, after one whether the token stays, with predictions.
+# Levels by nibbles are not mixed.
+MIX, STAYS, PREDICT, NIBBLES = 1, 2, 4, 8
+MOST_LEVELS = 1024  # of a block that is planned
 MAX_WIDTH = 16  # bits of a token that is still worth modelling
 _MOST_BITS = 31  # of a packed token
 _MIX = np.uint64(0x9E3779B97F4A7C15)
@@ -33,7 +40,8 @@ _STRETCH = np.searchsorted(_SQUASH, np.arange(4096) * 8 + 4).clip(0, 4094).astyp
 _CUT = np.int64(512 * 16)
 _STEP, _STEP_OF_LEVEL = 12, 13
 _LEAST_POWER = 64
-_MEMORY = 64  # tokens that the mean looks back, about
+# Usual errors, in 1/256, from which they count as one class more: thirds of an octave, about.
+_BLURS = np.array([9, 12, 16, 22, 30, 40, 54, 72, 96, 128, 171, 228, 304, 406, 542])
 
 
 @njit(inline="always")
@@ -46,57 +54,43 @@ def _chance(odds):  # type: ignore[no-untyped-def]
     return _SQUASH[max(min(odds + 2047, np.int64(4094)), np.int64(0))]
 
 
-@njit(cache=True)
-def _gather(tokens, means, i, c, k, seen):  # type: ignore[no-untyped-def]
-    """Fill ``seen`` with channels before a token and its own past; give their power."""
-    for j in range(c):
-        seen[j] = _cut(((np.int64(tokens[i, j, k]) << 8) - means[j, k]) >> 4)
-    for lag in (1, 2):
-        past = np.int64(0)
-        if i >= lag:
-            past = _cut(((np.int64(tokens[i - lag, c, k]) << 8) - means[c, k]) >> 4)
-        seen[c + lag - 1] = past
-    power = np.int64(_LEAST_POWER)
-    for j in range(c + 2):
-        power += seen[j] * seen[j]
-    return power
+@njit(inline="always")
+def _settle(cell, bit):  # type: ignore[no-untyped-def]
+    """Move a cell towards a bit, as `teach` does."""
+    count = cell & 1023
+    old = cell >> 10
+    old += ((((1 << 22) - 1) * bit - old) * (131072 // (2 * count + 3))) >> 16
+    return (old << 10) | min(count + 1, np.int64(SETTLED))
 
 
-@njit(cache=True)
-def _dot(weights, seen, n):  # type: ignore[no-untyped-def]
+@njit(inline="always")
+def _learn_prediction(weights, seen, miss, step, power):  # type: ignore[no-untyped-def]
+    """Let weights learn; a quotient below 2**40 in float64 is rounded down exactly."""
+    for j in range(seen.size):
+        change = np.float64((miss * seen[j]) << step) / np.float64(power)
+        weights[j] += np.int64(np.floor(change))
+
+
+@njit(inline="always")
+def _sum(weights, seen):  # type: ignore[no-untyped-def]
     total = np.int64(0)
-    for j in range(n):
+    for j in range(seen.size):
         total += weights[j] * seen[j]
     return _cut(total >> 16)
 
 
-@njit(cache=True)
-def _adapt(weights, seen, n, miss, step, power):  # type: ignore[no-untyped-def]
-    for j in range(n):
-        weights[j] += ((miss * seen[j]) << step) // power
+@njit(cache=True, error_model="numpy")
+def _run(tokens, widths, modes, bits, words, decoding, starts, freqs):  # type: ignore[no-untyped-def]
+    """Walk over `tokens` (n_frames, n_channels, n_levels) and code or decode choice by choice.
 
-
-@njit(cache=True)
-def _blur(error):  # type: ignore[no-untyped-def]
-    """Class of a usual error, in steps of a third."""
-    n = np.int64(0)
-    while error > 8 and n < 15:
-        error = error * 3 // 4
-        n += 1
-    return n
-
-
-@njit(cache=True)
-def _run(tokens, widths, words, decoding, starts, freqs):  # type: ignore[no-untyped-def]
-    """Walk over `tokens` (n_frames, n_channels, n_levels) and code or decode every bit."""
+    Tables have ``2**bits`` cells for each context. Levels of mode 0 are known and stay.
+    """
     n_frames, n_channels, n_levels = tokens.shape
-    bits = 16
-    while bits < 22 and (1 << bits) < 4 * tokens.size:
-        bits += 1
     down = np.uint64(68 - bits)
     # Cells of 22 bits of probability and 10 of use count. The 15 nodes of four choices in a row
     # share 64 bytes: memory is fetched once for them.
     cells = np.full(CONTEXTS << bits, 1 << 31, np.uint32)
+    same = np.full(n_levels * 1024, 1 << 31, np.int64)
     # a level's weights for its bits, then a channel's; a level's row is read once a token, so that
     # in the largest block no weight leaves 31 bits
     weights = np.full((n_levels * 32 + n_channels * 16) * CONTEXTS, _WEIGHT, np.int32)
@@ -107,9 +101,12 @@ def _run(tokens, widths, words, decoding, starts, freqs):  # type: ignore[no-unt
     held, odds = np.empty(CONTEXTS, np.uint32), np.empty(CONTEXTS, np.int64)
     means = np.zeros((n_channels, n_levels), np.int64)  # in 1/256
     errors = np.full((n_channels, n_levels), 64, np.int64)  # of the better prediction, in 1/256
-    shared = np.zeros((n_channels, n_channels + 1), np.int64)
-    own = np.zeros((n_channels, n_levels, n_channels + 1), np.int64)
-    seen = np.zeros(n_channels + 1, np.int64)
+    # channels before, then two frames of a channel's own past; as many as fill registers
+    n_seen = -(-(n_channels + 1) // 8) * 8
+    shared = np.zeros((n_channels, n_seen), np.int64)
+    own = np.zeros((n_channels, n_levels, n_seen), np.int64)
+    near = np.zeros((n_levels, n_channels), np.int64)  # the latest of each channel, from its mean
+    seen = np.zeros(n_seen, np.int64)
     n = 0
     x = np.uint64(0)
     word = 2
@@ -118,31 +115,83 @@ def _run(tokens, widths, words, decoding, starts, freqs):  # type: ignore[no-unt
     for i in range(n_frames):
         for c in range(n_channels):
             for k in range(n_levels):
-                width = widths[k]
-                if width == 0:
-                    tokens[i, c, k] = 0
+                mode, width = modes[k], widths[k]
+                if mode == 0:
                     continue
                 last = np.int64(tokens[i - 1, c, k]) if i > 0 else np.int64(0)
-                above = tokens[i, c, k - 1] if k > 0 else 0
-                beside = tokens[i, c - 1, k] if c > 0 else 0
+                value = np.int64(tokens[i, c, k])
                 run = min(runs[c, k], 15)
-                power = _gather(tokens, means, i, c, k, seen)
-                one, two = _dot(shared[c], seen, c + 2), _dot(own[c, k], seen, c + 2)
-                most = ((np.int64(1) << width) - 1) << 4
-                like_channel = min(max((means[c, k] >> 4) + one, np.int64(0)), most)
-                like_level = min(max((means[c, k] >> 4) + two, np.int64(0)), most)
-                like_both = (like_channel + like_level) >> 1
+                p = np.int64(0)
+                bit = np.int64(0)
+                keeps = np.int64(0)
+                # one choice in front of the others: does the token stay?
+                if mode & STAYS and i > 0:
+                    at = (k * 256 + min(runs[c, k], 255)) * 4
+                    if c > 0 and runs[c - 1, k] > 0:
+                        at += 1
+                    if k > 0 and runs[c, k - 1] > 0:
+                        at += 2
+                    p = min(max(same[at] >> 17, np.int64(8)), np.int64(32760))
+                    if decoding:
+                        low = np.int64(x & np.uint64(32767))
+                        keeps = np.int64(low < p)
+                        start = 0 if keeps else p
+                        f = p if keeps else 32768 - p
+                        x = np.uint64(f) * (x >> np.uint64(15)) + np.uint64(low - start)
+                        if x < np.uint64(1 << 31):
+                            if word >= words.size:
+                                return -1
+                            x = (x << np.uint64(32)) | np.uint64(words[word])
+                            word += 1
+                    else:
+                        keeps = np.int64(value == last)
+                        starts[n] = 0 if keeps else p
+                        freqs[n] = p if keeps else 32768 - p
+                        n += 1
+                    same[at] = _settle(same[at], keeps)
+                    if keeps:
+                        tokens[i, c, k] = last
+                        runs[c, k] += 1
+                        near[k, c] = _cut(((last << 8) - means[c, k]) >> 4)
+                        continue
+                above = np.int64(tokens[i, c, k - 1]) if k > 0 else np.int64(0)
+                beside = np.int64(tokens[i, c - 1, k]) if c > 0 else np.int64(0)
+                one = two = np.int64(0)
+                power = np.int64(_LEAST_POWER)
                 keys[0] = 0
                 keys[1] = last + 1
                 keys[2] = above + 1
                 keys[3] = beside + 1
                 keys[_RUN] = 0
-                keys[5] = ((like_channel + 8) >> 4) + 1
-                keys[6] = ((like_level + 8) >> 4) + 1
-                keys[7] = ((like_both + 4) >> 3) * 16 + _blur(errors[c, k]) + 1
+                if mode & PREDICT:
+                    for j in range(n_seen):
+                        seen[j] = near[k, j] if j < c else np.int64(0)
+                    if i > 0:
+                        seen[c] = near[k, c]
+                    if i > 1:
+                        seen[c + 1] = _cut(
+                            ((np.int64(tokens[i - 2, c, k]) << 8) - means[c, k]) >> 4
+                        )
+                    for j in range(n_seen):
+                        power += seen[j] * seen[j]
+                    one, two = _sum(shared[c], seen), _sum(own[c, k], seen)
+                    most = ((np.int64(1) << width) - 1) << 4
+                    mean = means[c, k] >> 4
+                    like_channel = min(max(mean + one, np.int64(0)), most)
+                    like_level = min(max(mean + two, np.int64(0)), most)
+                    like_both = (like_channel + like_level) >> 1
+                    blur = np.int64(0)
+                    for j in range(_BLURS.size):
+                        blur += np.int64(errors[c, k] >= _BLURS[j])
+                    keys[5] = ((like_channel + 8) >> 4) + 1
+                    keys[6] = ((like_level + 8) >> 4) + 1
+                    keys[7] = ((like_both + 4) >> 3) * 16 + blur + 1
+                else:
+                    keys[5] = (np.int64(tokens[i, c - 2, k]) if c > 1 else np.int64(0)) + 1
+                    keys[6] = (np.int64(tokens[i, c, k - 2]) if k > 1 else np.int64(0)) + 1
+                    keys[7] = (beside << 16) + above + 1
                 for j in range(CONTEXTS):
                     keys[j] = (keys[j] * np.uint64(64) + np.uint64(k)) * _MIX
-                value = np.int64(tokens[i, c, k])
                 node = np.int64(1)
                 follows = True
                 leaf = np.int64(0)  # node among the four choices at hand
@@ -191,12 +240,15 @@ def _run(tokens, widths, words, decoding, starts, freqs):  # type: ignore[no-unt
                 value = node - (1 << width)
                 tokens[i, c, k] = value
                 runs[c, k] = runs[c, k] + 1 if i > 0 and value == last else 0
-                off = _cut(((value << 8) - means[c, k]) >> 4)
-                _adapt(shared[c], seen, c + 2, off - one, _STEP, power)
-                _adapt(own[c, k], seen, c + 2, off - two, _STEP_OF_LEVEL, power)
-                wrong = 16 * min(abs(off - one), abs(off - two))
-                errors[c, k] += (wrong - errors[c, k]) >> 4
-                means[c, k] += ((value << 8) - means[c, k]) // min(i + 1, _MEMORY)
+                if mode & PREDICT:
+                    off = _cut(((value << 8) - means[c, k]) >> 4)
+                    _learn_prediction(shared[c], seen, off - one, _STEP, power)
+                    _learn_prediction(own[c, k], seen, off - two, _STEP_OF_LEVEL, power)
+                    wrong = 16 * min(abs(off - one), abs(off - two))
+                    errors[c, k] += (wrong - errors[c, k]) >> 4
+                    change = (value << 8) - means[c, k]
+                    means[c, k] += change >> 6 if i >= 63 else change // (i + 1)
+                    near[k, c] = _cut(((value << 8) - means[c, k]) >> 4)
     return n
 
 
@@ -226,22 +278,66 @@ def _unpack(data, widths, tokens):  # type: ignore[no-untyped-def]
                 tokens[i, c, k] = value
 
 
-def encode_tokens(tokens: NDArray[np.int32], widths: NDArray[np.int64]) -> bytes:
+def encode_tokens(
+    tokens: NDArray[np.int32], widths: NDArray[np.int64], plan: NDArray[np.int64] | None = None
+) -> bytes:
     """Code tokens (n_frames, n_channels, n_levels) of ``widths[level]`` bits each.
 
-    One byte says how: ``P`` packed, ``M`` range coded; whichever came out smaller.
+    One byte says how: ``P`` packed, ``M`` all levels mixed and predicted, ``N`` each as ``plan``
+    says (`choose_plan`); packed where that came out smaller.
     """
     n_bits = int(widths.sum()) * tokens.shape[0] * tokens.shape[1]
+    if widths.max(initial=0) <= MAX_WIDTH:
+        if plan is None:
+            modes, bits = np.where(widths > 0, MIX | PREDICT, 0), _bits_of_old(tokens.size)
+            coded = b"M" + _mix(tokens, widths, modes, bits).astype("<u4").tobytes()
+        else:
+            coded = b"N" + _encode_planned(tokens, widths, plan)
+        if len(coded) <= -(-n_bits // 8):
+            return coded
     packed = np.zeros(-(-n_bits // 8), np.uint8)
     _pack(tokens, widths, packed)
-    starts, freqs = np.empty(n_bits, np.uint16), np.empty(n_bits, np.uint16)
-    if widths.max(initial=0) > MAX_WIDTH:
-        return b"P" + packed.tobytes()
-    n = _run(tokens.copy(), widths, np.empty(0, np.uint32), False, starts, freqs)
-    words = rans_encode(starts, freqs, n)
-    if words.nbytes < packed.nbytes:
-        return b"M" + words.astype("<u4").tobytes()
     return b"P" + packed.tobytes()
+
+
+def _bits_of_old(size: int) -> int:
+    """Size of the tables of ``M``, as a power of two."""
+    return min(max((4 * size - 1).bit_length(), 16), 22)
+
+
+def _mix(
+    tokens: NDArray[np.int32], widths: NDArray[np.int64], modes: NDArray[np.int64], bits: int
+) -> NDArray[np.uint32]:
+    """Code the levels that are mixed."""
+    starts, freqs = record_choices(tokens, widths, modes, bits)
+    return rans_encode(starts, freqs, len(starts))
+
+
+def record_choices(
+    tokens: NDArray[np.int32], widths: NDArray[np.int64], modes: NDArray[np.int64], bits: int
+) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
+    """Give start and length of each choice's interval, in 2**-15."""
+    most = int((widths + 1)[modes > 0].sum()) * tokens.shape[0] * tokens.shape[1]
+    starts, freqs = np.empty(most, np.uint16), np.empty(most, np.uint16)
+    none = np.empty(0, np.uint32)
+    n = _run(tokens.copy(), widths, modes, bits, none, False, starts, freqs)
+    return starts[:n], freqs[:n]
+
+
+def _encode_planned(
+    tokens: NDArray[np.int32], widths: NDArray[np.int64], plan: NDArray[np.int64]
+) -> bytes:
+    """Size of the tables, mode of each level, two lengths, and the words of three coders."""
+    by_nibbles = (plan == NIBBLES) & (widths > 0) & (widths <= MOST_BITS)
+    modes = np.where(by_nibbles | (plan % NIBBLES > 0), plan, MIX)  # others are told from noise
+    modes[widths == 0] = 0
+    mixed = np.where(by_nibbles, 0, modes)
+    n_mixed = int(np.count_nonzero(mixed)) * tokens.shape[0] * tokens.shape[1]
+    bits = min(max((4 * n_mixed).bit_length(), 14), 16)
+    choices = _mix(tokens, widths, mixed, bits) if n_mixed else np.empty(0, np.uint32)
+    first, second = encode_nibbles(tokens, np.flatnonzero(by_nibbles), widths)
+    head = bytes([bits, *modes.tolist()]) + struct.pack("<II", choices.size, first.size)
+    return head + np.concatenate([choices, first, second]).astype("<u4").tobytes()
 
 
 def decode_tokens(
@@ -263,13 +359,54 @@ def decode_tokens(
             raise ValueError("a block of tokens ends early")
         _unpack(packed, widths, tokens)
         return tokens
-    if data[:1] != b"M" or widths.max(initial=0) > MAX_WIDTH or len(data) % 4 != 1:
+    if data[:1] not in (b"M", b"N") or widths.max(initial=0) > MAX_WIDTH:
         raise ValueError("a block of tokens is of no known kind")
-    words = np.frombuffer(data, "<u4", offset=1).astype(np.uint32)
+    if data[:1] == b"M":
+        words = _words(data[1:])
+        modes, bits = np.where(widths > 0, MIX | PREDICT, 0), _bits_of_old(tokens.size)
+    else:
+        words, modes, bits = _decode_nibbles_first(data, widths, tokens)
     none = np.empty(0, np.uint16)
-    if words.size < 2 or _run(tokens, widths, words, True, none, none) < 0:
+    if modes.any() and (
+        words.size < 2 or _run(tokens, widths, modes, bits, words, True, none, none) < 0
+    ):
         raise ValueError("a block of tokens ends early")
     return tokens
+
+
+def _words(data: bytes) -> NDArray[np.uint32]:
+    if len(data) % 4:
+        raise ValueError("a block of tokens is of no known kind")
+    return np.frombuffer(data, "<u4").astype(np.uint32)
+
+
+def _decode_nibbles_first(
+    data: bytes, widths: NDArray[np.int64], tokens: NDArray[np.int32]
+) -> tuple[NDArray[np.uint32], NDArray[np.int64], int]:
+    """Fill the levels that go by nibbles; give words, modes and table size of those mixed."""
+    at = 2 + widths.size
+    if len(data) < at + 8:
+        raise ValueError("a block of tokens ends early")
+    bits, modes = data[1], np.frombuffer(data, np.uint8, widths.size, 2).astype(np.int64)
+    n_mixed, n_first = struct.unpack_from("<II", data, at)
+    words = _words(data[at + 8 :])
+    by_nibbles = modes == NIBBLES
+    known = (modes <= NIBBLES) & ((modes == 0) == (widths == 0))
+    if (
+        not all(known)
+        or widths.size > MOST_LEVELS
+        or not 10 <= bits <= 22
+        or widths[by_nibbles].max(initial=0) > MOST_BITS
+    ):
+        raise ValueError("a block of tokens is of no known kind")
+    if n_mixed + n_first > words.size or (
+        by_nibbles.any()
+        and not decode_nibbles(
+            tokens, np.flatnonzero(by_nibbles), widths, words[n_mixed:], n_first
+        )
+    ):
+        raise ValueError("a block of tokens ends early")
+    return words[:n_mixed], np.where(by_nibbles, 0, modes), bits
 
 
 def split_digits(tokens: NDArray[np.int64], digits: list[list[int]]) -> NDArray[np.int64]:

@@ -9,7 +9,8 @@ All numbers are little-endian::
     u64 offset of the index  u32 blocks  u32 crc32 (of the index and these 12 bytes)  "KOTN"
 
 Nothing in a file is executed on reading. Each block can be read without the others. Versions 1 and
-2 were never released.
+2 were never released; in version 4 levels of tokens are coded each in its own way, and lossless
+files are still of version 3.
 """
 
 import contextlib
@@ -25,7 +26,8 @@ from typing import BinaryIO, NamedTuple
 from neurokit.io.readers.damage import refuse_special
 from neurokit.types import Json
 
-MAGIC, END, VERSION = b"NTOK", b"KOTN", 3
+MAGIC, END = b"NTOK", b"KOTN"
+VERSION, OLDER = 4, 3  # of tokens; of lossless files, and of tokens before
 _HEAD = struct.Struct("<4sHHII")
 _BLOCK = struct.Struct("<IIQ")
 _ENTRY = struct.Struct("<QQII")
@@ -61,7 +63,12 @@ class Block(NamedTuple):
     crc: int
 
 
-def write_container(file: BinaryIO, header: Json, blocks: Iterable[tuple[int, bytes]]) -> None:
+def write_container(
+    file: BinaryIO,
+    header: Json,
+    blocks: Iterable[tuple[int, bytes]],
+    version: int = OLDER,
+) -> None:
     """Write `header` and the (start, payload) pairs of `blocks` to an open file."""
     plain = json.dumps(header, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     deflate = zlib.compressobj(9, wbits=-15, zdict=_USUAL)
@@ -71,7 +78,7 @@ def write_container(file: BinaryIO, header: Json, blocks: Iterable[tuple[int, by
             f"the header of an .ntok file takes up to {_longest(len(text))} bytes, got"
             f" {len(plain)}; drop what is long among its attributes or events."
         )
-    head = _HEAD.pack(MAGIC, VERSION, 0, len(text), 0)[:12]
+    head = _HEAD.pack(MAGIC, version, 0, len(text), 0)[:12]
     file.write(head + struct.pack("<I", zlib.crc32(text, zlib.crc32(head))) + text)
     index = b""
     n = 0
@@ -135,12 +142,13 @@ class Container:
             if version > VERSION and len(text) == length:
                 raise OSError(
                     f"{self.path}: is of version {version} or damaged, and this release reads"
-                    f" version {VERSION}; update neurokit or get another copy."
+                    f" versions {OLDER} and {VERSION}; update neurokit or get another copy."
                 )
             raise OSError(f"{self.path}: its header is damaged; get another copy.")
-        if version != VERSION:
+        if version not in (OLDER, VERSION):
             raise OSError(
-                f"{self.path}: is of version {version}, and this release reads version {VERSION};"
+                f"{self.path}: is of version {version}, and this release reads versions {OLDER}"
+                f" and {VERSION};"
                 + (" update neurokit." if version > VERSION else " write it again.")
             )
         most = _longest(length)

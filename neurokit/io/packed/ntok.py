@@ -21,7 +21,7 @@ from neurokit.io.packed.blocks import (
     stages_of,
     to_four,
 )
-from neurokit.io.packed.container import Container, write_container
+from neurokit.io.packed.container import VERSION, Container, write_container
 from neurokit.io.packed.labels import (
     pack_coordinates,
     pack_events,
@@ -119,7 +119,7 @@ def write_tokens(
         digits = digits_of(tokens.attrs["code_digits"], stages)
     with atomic_path(path) as part:
         with part.open("wb") as file:
-            write_container(file, header, payloads(full, step, sections, digits))
+            write_container(file, header, payloads(full, step, sections, digits), VERSION)
         Container(part)
     return Path(path)
 
