@@ -87,7 +87,7 @@ def reproducible(device: torch.device) -> Iterator[None]:
     """Choose CUDA kernels that give the same bits each time; the caller's choice comes back.
 
     The gradient of torch's memory-efficient attention is added up in any order, so attention goes
-    by flash kernels, which keep an order when asked to, or by plain products.
+    by flash kernels, whose gradients keep an order in `in_order`, or by plain products.
     """
     if device.type != "cuda":
         yield
@@ -107,3 +107,18 @@ def reproducible(device: torch.device) -> Iterator[None]:
             yield
     finally:
         torch.use_deterministic_algorithms(before, warn_only=warn_only)
+
+
+@contextmanager
+def in_order() -> Iterator[None]:
+    """Refuse operations on CUDA that add in any order; flash attention keeps one only then.
+
+    Inside `reproducible`, around the gradients.
+    """
+    import torch
+
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(True, warn_only=True)

@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 
 from neurokit.nn.draws import Draws
 from neurokit.training.checkpoint import Checkpoint, fingerprint_of, interruption_waits
+from neurokit.training.devices import in_order
 from neurokit.training.examples import Examples, Rows, describe
 from neurokit.training.processes import Processes
 from neurokit.training.steps import Objective, cut_batch
@@ -59,6 +60,7 @@ class Run:
         self.limited = _find_limits(module)
         self.n_batches = len(examples.divide(self.train_set, settings.batch_size))
         self.history: TrainingHistory = []
+        self.orderly = settings.reproducible and device.type == "cuda" and processes is None
         self.step = 0  # inside the epoch
         self.seconds = 0.0
         self.saved_at = time.perf_counter()
@@ -143,14 +145,7 @@ class Run:
         """Take one step along the gradient of a batch."""
         done = epoch * self.n_batches + self.step
         self._schedule(done / (self.settings.n_epochs * self.n_batches))
-        self.adam.zero_grad()
-        found: dict[str, Tensor] = {}
-        for part, weight in cut_batch(batch, self.settings.accumulate):
-            one, others = self._evaluate(part)
-            (one * (share * weight)).backward()
-            for name, mean in {"loss": one, **others}.items():
-                term = mean.detach() * (share * weight)
-                found[name] = found[name] + term if name in found else term
+        found = self._differentiate(batch, share)
         if self.processes:
             found = {k: self.processes.mean(v) for k, v in found.items()}
         if self.settings.clip_norm is not None:
@@ -164,6 +159,31 @@ class Run:
             if name not in self.totals:
                 self.totals[name] = torch.zeros((), dtype=torch.float64, device=self.device)
             self.totals[name] += mean * n
+
+    def _differentiate(self, batch: tuple[Tensor, ...], share: float) -> dict[str, Tensor]:
+        """Leave the gradients with the parameters, and return the means over the batch."""
+        self.adam.zero_grad()
+        if self.orderly:
+            self.draws.generator(self.device)  # so that it has a state to go back to
+        draws = self.draws.states()
+        found: dict[str, Tensor] = {}
+        try:
+            for part, weight in cut_batch(batch, self.settings.accumulate):
+                one, others = self._evaluate(part)
+                with in_order() if self.orderly else nullcontext():
+                    (one * (share * weight)).backward()
+                for name, mean in {"loss": one, **others}.items():
+                    term = mean.detach() * (share * weight)
+                    found[name] = found[name] + term if name in found else term
+        except RuntimeError as error:
+            if not self.orderly or "eterministic" not in str(error):
+                raise
+            # some operation has no such kernel: plain products for attention, and once more
+            self.orderly = False
+            torch.backends.cuda.enable_flash_sdp(False)
+            self.draws.restore(draws, self.device)
+            return self._differentiate(batch, share)
+        return found
 
     def _means(self, n: int) -> dict[str, float]:
         """Return the means over the ``n`` examples of this epoch so far."""
