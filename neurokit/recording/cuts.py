@@ -78,7 +78,7 @@ class SignalCut:
         else:
             self.begins = clock[np.clip(self.starts, 0, len(clock) - 1)]
         self.ends = self.begins + self.size / float(rate)
-        self.x, self.rate = x.transpose(..., "time"), rate
+        self.x, self.rate = x if x.dims[-1] == "time" else x.transpose(..., "time"), rate
 
     def take(self, kept: np.ndarray, about: dict[str, Any]) -> xr.DataArray:
         """Cut out the windows that are ``kept``, labelled with ``about``; lazy stays lazy."""
@@ -89,17 +89,15 @@ class SignalCut:
 
             data = gather_windows(x.data, starts, self.size)
         elif x.variable._in_memory:
-            values = x.values
-            data = np.empty((len(starts), *x.shape[:-1], self.size), values.dtype)
-            for k, start in enumerate(starts.tolist()):
-                data[k] = values[..., start : start + self.size]
+            windows = np.lib.stride_tricks.sliding_window_view(x.values, self.size, axis=-1)
+            data = np.moveaxis(windows, -2, 0)[starts]
         else:
             # one read of each window: a lazy file is never loaded whole
             data = np.stack([x[..., s : s + self.size].values for s in starts])
         time = time_coordinates(self.before, self.rate, self.size)
         others = {
-            name: c.variable
-            for name, c in x.coords.items()
+            name: c
+            for name, c in x.coords.variables.items()
             if "time" not in c.dims and c.ndim and name != "time"
         }
         # indexes are handed over as they are: to merge them takes longer than to cut the windows

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
 from neurokit.recording.cuts import SignalCut, SpikesCut
 from neurokit.recording.marks import Marks, find_marks, touch_marks
 from neurokit.recording.seconds import in_seconds, second
-from neurokit.types import Flags
+from neurokit.types import Flags, Floats
 
 _UNKNOWN = "n/a"  # the word of BIDS for what is missing in a table of text
 
@@ -84,8 +85,10 @@ def epoch(
         raise ValueError(f"epoch: tmin must lie before tmax, got {tmin!r} and {tmax!r} s.")
     _check_table(events, labels, label)
     marks, marked = find_marks(events, labels, label)
-    chosen = _choose(events if keep_bad or not marked.any() else events[~marked], labels, label)
-    onsets = chosen["onset"].to_numpy(np.float64)
+    if not keep_bad and marked.any():
+        events = events[~marked]
+    columns, onsets, wanted = _choose(events, labels, label)
+    onsets = onsets[wanted]
     cut: SpikesCut | SignalCut
     if isinstance(x, xr.Dataset):
         cut = SpikesCut(x, onsets, tmin, tmax, bin_width)
@@ -100,11 +103,17 @@ def epoch(
         )
     if not keep_bad:
         kept = kept & _clean(marks, kept, cut)
-    rows = chosen if kept.all() else chosen.loc[kept]
-    about: dict[str, Any] = {str(name): ("trial", _as_values(rows[name])) for name in rows.columns}
+    rows = wanted[kept]
+    if len(rows) < len(events):
+        columns = {name: column.iloc[rows] for name, column in columns.items()}
+    about: dict[str, Any] = {
+        str(name): ("trial", onsets[kept] if name == "onset" else _as_values(column))
+        for name, column in columns.items()
+    }
+    known = x.coords.variables
     for name in ("subject", "session", "run"):  # of the whole recording: now of each trial
-        if name in x.coords and x.coords[name].ndim == 0 and name not in about:
-            about[name] = ("trial", np.array([x.coords[name].item()] * len(rows)))
+        if name in known and known[name].ndim == 0 and name not in about:
+            about[name] = ("trial", np.array([known[name].item()] * len(rows)))
     return cut.take(kept, about)
 
 
@@ -112,7 +121,10 @@ def _as_values(column: pd.Series) -> np.ndarray:
     if pd.api.types.is_numeric_dtype(column):
         values = column.to_numpy()  # whole numbers that may be missing come as objects
         return values if values.dtype != object else column.to_numpy(np.float64, na_value=np.nan)
-    return column.astype(object).where(column.notna(), _UNKNOWN).astype(str).to_numpy(str)
+    values = column.to_numpy(object)
+    missing = pd.isna(values).tolist()
+    named = [_UNKNOWN if gone else str(v) for v, gone in zip(values, missing, strict=True)]
+    return np.array(named, dtype=str)
 
 
 def _check_table(events: object, labels: Sequence[Hashable] | None, label: str) -> None:
@@ -135,28 +147,36 @@ def _check_table(events: object, labels: Sequence[Hashable] | None, label: str) 
         )
 
 
-def _choose(events: pd.DataFrame, labels: Sequence[Hashable] | None, label: str) -> pd.DataFrame:
-    onsets = in_seconds(events["onset"].to_numpy(), "epoch", "onsets")
-    chosen = events[[name for name in events if name != "duration"]].assign(onset=onsets)
+def _choose(
+    events: pd.DataFrame, labels: Sequence[Hashable] | None, label: str
+) -> tuple[dict[Hashable, pd.Series], Floats, NDArray[np.intp]]:
+    """Return the columns that describe trials, the onsets in s, and which rows are trials.
+
+    Columns are looked at one by one: a table in pandas takes longer than cutting small windows.
+    """
+    onsets = in_seconds(events["onset"].to_numpy(), "epoch", "onsets").astype(np.float64)
+    columns = {name: events[name] for name in events if name != "duration"}
     if label != "label":
-        chosen = chosen.rename(columns={"label": "event"}).assign(label=chosen[label])
+        columns = {"event" if name == "label" else name: c for name, c in columns.items()}
+        columns["label"] = events[label]
+    wanted = np.ones(len(events), dtype=bool)
     if labels is not None:
-        chosen = chosen[chosen["label"].isin(list(labels))]
-    elif "label" in chosen:
-        named = chosen["label"].notna() & (chosen["label"] != _UNKNOWN)
-        if not named.all():
+        wanted = columns["label"].isin(list(labels)).to_numpy()
+    elif "label" in columns:
+        names = columns["label"]
+        wanted = ~(names.isna().to_numpy() | (names == _UNKNOWN).to_numpy(bool, na_value=True))
+        if not wanted.all():
             warnings.warn(
-                f"epoch: {(~named).sum()} of {len(named)} events have no label and are left out;"
+                f"epoch: {(~wanted).sum()} of {len(wanted)} events have no label and are left out;"
                 f" labels=[..., {_UNKNOWN!r}] takes those that say so.",
                 stacklevel=3,
             )
-            chosen = chosen[named]
-    if chosen.empty:
+    if not wanted.any():
         held = events[label].unique().tolist() if label in events else []
         raise ValueError(f"epoch: no event with a label among {labels}; there are {held}.")
-    if not np.isfinite(chosen["onset"].to_numpy(np.float64)).all():
+    if not np.isfinite(onsets[wanted]).all():
         raise ValueError("epoch: every onset must be a finite number of seconds.")
-    return chosen
+    return columns, onsets, np.flatnonzero(wanted)
 
 
 def _clean(marks: Marks, kept: np.ndarray, cut: SpikesCut | SignalCut) -> np.ndarray:
