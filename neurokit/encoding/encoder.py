@@ -12,7 +12,7 @@ from sklearn.metrics import r2_score
 from sklearn.model_selection import GroupKFold, KFold
 from sklearn.utils.validation import check_is_fitted
 
-from neurokit.encoding.solving import Folds
+from neurokit.encoding.solution import Folds
 from neurokit.inputs.past import select_known
 from neurokit.inputs.samples import Responses, Samples, label_rows, responses, samples
 from neurokit.metrics.encoding import correlation_scores, noise_ceiling, two_versus_two

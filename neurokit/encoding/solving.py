@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from neurokit.encoding.solution import Folds, Solution
+from neurokit.encoding.tall import solve_tall_bands
 from neurokit.types import Codes, Doubles
 
-Folds = Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]]
 _one_at_a_time = threading.RLock()  # himalaya's backend is a global
 _ELEMENTS = 2**25  # of a batch of predictions: penalties x rows x targets
-
-
-class Solution(NamedTuple):
-    """Weights of standardised columns, and how they were chosen."""
-
-    coef: Doubles  # (n_features, n_targets)
-    alphas: Doubles  # (n_targets,)
-    deltas: Doubles  # (n_bands, n_targets): logarithms of the scalings of the bands
-    scores: Doubles  # (n_candidates or 1, n_targets): minus the squared error in the folds
 
 
 @contextmanager
@@ -129,35 +119,40 @@ def solve_banded(
     """
     n_bands = int(bands.max()) + 1
     columns = [np.flatnonzero(bands == k) for k in range(n_bands)]
-    parts = [np.ascontiguousarray(X[:, own]) for own in columns]
-    common: dict[str, Any] = {
-        "n_iter": n_iter if n_bands > 1 else np.ones((1, 1)),
-        "alphas": alphas,
-        "fit_intercept": True,
-        "cv": list(folds),
-        "local_alpha": per_target,
-        "random_state": seed,
-        "progress_bar": verbose,
-        **_batches(len(alphas), Y),
-    }
-    coef = np.empty((X.shape[1], Y.shape[1]))
     with numpy_backend(caller):
+        from himalaya.kernel_ridge import (
+            generate_dirichlet_samples,
+            solve_multiple_kernel_ridge_random_search,
+        )
+        from himalaya.progress_bar import bar
+
+        gammas = np.ones((1, 1))
+        if n_bands > 1:
+            gammas = np.array(
+                generate_dirichlet_samples(n_iter, n_bands, [0.1, 1.0], random_state=seed)
+            )
+            gammas[0] = 1 / n_bands
         if X.shape[1] <= len(X):
-            from himalaya.ridge import solve_group_ridge_random_search
-
-            deltas, weights, scores, _ = solve_group_ridge_random_search(
-                parts, Y, return_weights=True, warn=False, **common
-            )
-            coef[np.concatenate(columns)] = weights
-        else:  # rows by rows are fewer products than columns by columns
-            from himalaya.kernel_ridge import solve_multiple_kernel_ridge_random_search
-
-            kernels = np.stack([part @ part.T for part in parts])
-            deltas, dual, scores, _ = solve_multiple_kernel_ridge_random_search(
-                kernels, Y, return_weights="dual", **common
-            )
-            for own, part, delta in zip(columns, parts, deltas, strict=True):
-                coef[own] = np.exp(delta) * (part.T @ dual)
+            shown = bar(gammas, f"{caller}: weightings", use_it=verbose)
+            return solve_tall_bands(X, Y, bands, shown, alphas, folds, per_target=per_target)
+        # rows by rows are fewer products than columns by columns
+        parts = [np.ascontiguousarray(X[:, own]) for own in columns]
+        kernels = np.stack([part @ part.T for part in parts])
+        deltas, dual, scores, _ = solve_multiple_kernel_ridge_random_search(
+            kernels,
+            Y,
+            gammas,
+            alphas=alphas,
+            fit_intercept=True,
+            cv=list(folds),
+            local_alpha=per_target,
+            return_weights="dual",
+            progress_bar=verbose,
+            **_batches(len(alphas), Y),
+        )
+        coef = np.empty((X.shape[1], Y.shape[1]))
+        for own, part, delta in zip(columns, parts, deltas, strict=True):
+            coef[own] = np.exp(delta) * (part.T @ dual)
     deltas = np.asarray(deltas, float)
     best = 1 / np.exp(deltas).sum(0)
     return Solution(coef, best, deltas, np.atleast_2d(np.asarray(scores, float)))

@@ -113,7 +113,7 @@ def epoch(
     known = x.coords.variables
     for name in ("subject", "session", "run"):  # of the whole recording: now of each trial
         if name in known and known[name].ndim == 0 and name not in about:
-            about[name] = ("trial", np.array([known[name].item()] * len(rows)))
+            about[name] = ("trial", np.full(len(rows), known[name].values.item()))
     return cut.take(kept, about)
 
 
