@@ -99,7 +99,8 @@ def match_channels(
         If ``X`` lacks a channel that ``fit`` has seen, or has one more, or if two have one name.
     """
     names = X[space].values.tolist() if space in X.coords else None
-    if names is not None and len(set(names)) < len(names):
+    lagged = space == "feature" and "lag" in X.coords  # the same feature, once for each lag
+    if names is not None and len(set(names)) < len(names) and not lagged:
         twice = sorted({str(name) for name in names if names.count(name) > 1})
         raise ValueError(
             f"{name_of(estimator)}: {space} names must differ, got {twice[:10]} more than once;"
