@@ -112,7 +112,7 @@ def _explained(products: Array, z: NDArray[np.int64], k: int, q: int, floor: flo
 def _projected(basis: Array, targets: Array, q: int, floor: float) -> Array:
     """Square of targets that the leading q axes of a basis explain.
 
-    Of points only products with those of the basis are given: (..., n, n) and (..., m, n).
+    What is given of points is their products with those of the basis: (..., n, n), (..., m, n).
     """
     if not basis.shape[-1]:
         return np.zeros(targets.shape[:-1])
