@@ -21,7 +21,8 @@ from neurokit.decoders import FBCCAClassifier, make_band_power, make_csp, make_t
 from neurokit.protocols import Evaluation, blocks_of_time
 
 _MEANS = 640  # features of a trial
-NOT_BRAIN = {"stim", "misc", "eog", "ecg", "emg", "syst", "ref_meg", "resp"}
+NOT_BRAIN = {"stim", "misc", "eog", "ecg", "emg", "syst", "ref_meg", "resp", "gsr", "temperature"}
+NOT_BRAIN |= {"bio", "exci", "ias", "chpi", "gof", "eyegaze", "pupil"}
 
 CLASS_WORDS = (
     "Accuracy over all trials, each predicted by a classifier that had not seen it;"
@@ -176,10 +177,14 @@ def always_observed(counts: xr.DataArray) -> xr.DataArray:
 
 
 def brain(x: xr.DataArray) -> xr.DataArray:
-    """Keep the channels that may come from a brain."""
+    """Keep the channels that may come from a brain; where they all have one unit, it is theirs."""
     if "type" not in x.coords:
         return x
-    return x.isel(channel=np.flatnonzero(~np.isin(x["type"].values, list(NOT_BRAIN))))
+    x = x.isel(channel=np.flatnonzero(~np.isin(x["type"].values, list(NOT_BRAIN))))
+    units = {str(unit) for unit in x["units"].values.ravel()} if "units" in x.coords else set()
+    if len(units) == 1:
+        x = x.drop_vars("units").assign_attrs(units=units.pop())
+    return x
 
 
 def _signal_pipelines(trials: xr.DataArray, length: float) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from neurokit.cli.report import Report
 _SHOWN = 10.0  # s of signal in the picture
 _SPECTRUM = 120.0  # s
 _BIN = 0.05  # s
+_UNEVEN = 1000  # samples of a signal without a rate in the picture
 
 
 def report_session(
@@ -68,19 +69,24 @@ def report_session(
 def show_signal(report: Report, name: str, x: xr.DataArray, events: pd.DataFrame | None) -> None:
     """Add a stretch of the signal and its spectrum."""
     shown = brain(x)
-    if not shown.size or shown.sizes["time"] < 8 or not even(x):
+    if not shown.size or shown.sizes["time"] < 8:
         return
     report.section(_title(name))
+    if not even(x):
+        size = min(shown.sizes["time"], _UNEVEN)
+        start = min(shown.sizes["time"] // 4, shown.sizes["time"] - size)
+        stretch = shown.isel(time=slice(start, start + size))
+        report.figure(
+            plotting.plot_signal(stretch, events=events),
+            f"{size:,} samples, each at its own time{_of_first(shown)}: they are not evenly"
+            " spaced, so there is no spectrum.",
+        )
+        return
     if "trial" not in shown.dims:
         stretch = _from_quarter(shown, _SHOWN)
         report.figure(
             plotting.plot_signal(stretch, events=events),
-            f"{stretch.sizes['time'] / _rate(stretch):.3g} s of the recording"
-            + (
-                f", the first 32 of {shown.sizes['channel']} channels"
-                if shown.sizes["channel"] > 32
-                else ""
-            )
+            f"{stretch.sizes['time'] / _rate(stretch):.3g} s of the recording{_of_first(shown)}"
             + (", events as lines." if events is not None else "."),
         )
         shown = _from_quarter(shown, _SPECTRUM)
@@ -91,6 +97,12 @@ def show_signal(report: Report, name: str, x: xr.DataArray, events: pd.DataFrame
     report.figure(
         plotting.plot_psd(shown), f"Power spectra (Welch, {span}): a line for each channel."
     )
+
+
+def _of_first(x: xr.DataArray) -> str:
+    """Say how many channels a picture of a signal shows, where it does not show all."""
+    n = x.sizes["channel"]
+    return f", the first 32 of {n} channels" if n > 32 else ""
 
 
 def show_traces(report: Report, name: str, x: xr.DataArray, events: pd.DataFrame | None) -> None:

@@ -66,6 +66,16 @@ def pretty(units: str) -> str:
     return {"dF/F": "ΔF/F"}.get(units, units.replace("uV", "µV").replace("um", "µm"))
 
 
+def say_unit(units: object) -> str:
+    """Write a unit as in print; nothing where none is known, or where channels have several."""
+    return "" if str(units or "none") in ("none", "mixed") else pretty(str(units))
+
+
+def say_power(units: object) -> str:
+    """Write the unit of a density of power."""
+    return f"{say_unit(units)}²/Hz" if say_unit(units) else "a.u."
+
+
 def scale_bar(ax: "Axes", scale: float, text: str) -> None:
     """Put a bar of the given height to the right of the picture."""
     place = ax.get_yaxis_transform()

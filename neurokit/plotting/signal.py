@@ -12,9 +12,10 @@ from neurokit.plotting._style import (
     figure_of,
     mark_events,
     new_axes,
-    pretty,
     quantile,
     round_125,
+    say_power,
+    say_unit,
     scale_bar,
     shorten,
     thinning,
@@ -88,7 +89,7 @@ def plot_signal(
     ax.tick_params(axis="y", length=0)
     ax.set(xlabel="Time (s)", xlim=(times[0], times[-1]))
     ax.set_ylim(below[-1] - 0.9 * scale, 0.9 * scale)
-    scale_bar(ax, scale, f"{scale:g} {pretty(x.attrs.get('units', ''))}")
+    scale_bar(ax, scale, f"{scale:g} {say_unit(x.attrs.get('units'))}".rstrip())
     if trials is None:
         mark_events(ax, events, float(times[0]), float(times[-1]))
     else:
@@ -145,8 +146,8 @@ def plot_psd(
     frequency, power = welch(values[good], rate, nperseg=nperseg, axis=1)
     power = power.mean(axis=2)
     shown = (frequency > 0) & (frequency <= (fmax or min(80.0, rate / 2)))
-    units = pretty(x.attrs.get("units", ""))
-    ax.set(xlabel="Frequency (Hz)", ylabel=f"Power ({units}²/Hz)")
+    units = say_power(x.attrs.get("units"))
+    ax.set(xlabel="Frequency (Hz)", ylabel=f"Power ({units})")
     if not good.any() or not shown.any():
         ax.text(0.5, 0.5, "no channel with a signal", ha="center", transform=ax.transAxes)
         return ax
@@ -242,7 +243,7 @@ def plot_spectrogram(
     ax.set_title(str(title), loc="left",
                  fontsize="medium")  # fmt: skip
     bar = figure_of(ax).colorbar(image, ax=ax, pad=0.02)
-    bar.set_label(f"Power (dB of {pretty(str(unit))}²/Hz)")
+    bar.set_label(f"Power (dB of {say_power(unit)})")
     return ax
 
 

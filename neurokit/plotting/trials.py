@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from neurokit.plotting._style import COLORS, figure_of, new_axes, pretty, quantile
+from neurokit.plotting._style import COLORS, figure_of, new_axes, quantile, say_unit
 from neurokit.recording.bins import bin_spikes
 from neurokit.recording.checks import check_dims, check_spikes
 from neurokit.recording.epochs import epoch
@@ -67,7 +67,11 @@ def plot_erp(
         ax.plot(times, mean, color=color, label=f"{condition} ({len(rows)})")
     ax.axhline(0, color="0.6", linewidth=0.6)
     _mark_zero(ax, times)
-    ax.set(xlabel="Time (s)", ylabel=f"Mean ± s.e.m. ({units})", xlim=(times[0], times[-1]))
+    ax.set(
+        xlabel="Time (s)",
+        ylabel=f"Mean ± s.e.m. ({units})".removesuffix(" ()"),
+        xlim=(times[0], times[-1]),
+    )
     ax.set_title(name, loc="left", fontsize="medium")
     ax.legend(frameon=False, fontsize="small", loc="best")
     return ax
@@ -300,7 +304,7 @@ def plot_tuning(
     name = str(values.coords["feature"].item()) if "feature" in values.coords else values.name
     unit = values.coords["units"].item() if "units" in values.coords else ""
     unit = unit or values.attrs.get("units", "")
-    ax.set(xlabel=f"{name or 'value'}{f' ({pretty(str(unit))})' if unit else ''}")
+    ax.set(xlabel=f"{name or 'value'}{f' ({say_unit(unit)})' if unit else ''}")
     ax.set_ylabel("Rate (Hz)")
     ax.set_ylim(bottom=0)
     ax.legend(title="Unit", frameon=False, fontsize="small", loc="upper left",
@@ -382,7 +386,7 @@ def _of_channel(
     one = x.isel(channel=_position(x, "channel", channel, caller))
     unit = one.coords["units"].item() if "units" in one.coords else one.attrs.get("units", "")
     name = str(one["channel"].item()) if "channel" in one.coords else str(channel)
-    return np.asarray(one.values, np.float64), one["time"].values, name, pretty(str(unit))
+    return np.asarray(one.values, np.float64), one["time"].values, name, say_unit(unit)
 
 
 def _position(x: xr.DataArray, dim: str, name: str | int, caller: str) -> int:
