@@ -109,6 +109,44 @@ def test_meg_is_shown_by_sensor_type():
     assert len(_by_sensor("signal/eeg", x.isel(channel=[2, 3]))) == 1
 
 
+def test_one_recording_under_two_names_is_told():
+    from neurokit.cli.contents import Held, _same_samples
+
+    parts = [Held(name, {"fingerprint": mark}, []) for name, mark in
+             [("a", "1"), ("b", "2"), ("c", "1"), ("d", "3")]]  # fmt: skip
+    assert [*_same_samples([*parts, Held("events", {}, [])])] == [
+        "a, c hold the same samples; keep one of them."
+    ]
+
+
+def test_what_does_no_better_than_the_mean_is_not_set_in_bold(rng):
+    units = {k: np.sort(rng.uniform(0, 80, 300)) for k in range(3)}
+    walk = neurokit.behaviour(np.cumsum(rng.normal(size=(800, 1)), 0), sampling_rate=10)
+    session = Session(
+        Path("x.nwb"), {}, neurokit.spikes(units, stop=80.0), walk, None, [], [], {}, {}
+    )
+    page = report_session(session).to_html()
+    assert "None of them does better than the mean: nothing was decoded." in page
+    assert 'class="best"' not in page
+
+
+def test_what_is_of_no_brain_is_drawn_and_not_decoded(rng):
+    from neurokit.cli.event_decoding import brain, decode_events
+
+    both = neurokit.signal(rng.normal(size=(2, 900)), sampling_rate=50, types=["eeg", "gsr"])
+    both = both.assign_coords(units=("channel", ["uV", "uS"])).assign_attrs(units="mixed")
+    assert brain(both).attrs["units"] == "uV"
+    gaze = neurokit.signal(rng.normal(size=(2, 900)), sampling_rate=50, types="misc", units="px")
+    uneven = both.isel(channel=[0]).assign_coords(time=np.cumsum(rng.random(900)))
+    events = neurokit.events(np.arange(1.0, 17), label=["a", "b"] * 8)
+    signals = {"signal/gaze": gaze, "signal/slow": uneven}
+    session = Session(Path("x.xdf"), signals, None, None, events, [], [], {}, {"signal": events})
+    report = report_session(session)
+    assert report.titles == ["Contents", "Signal: gaze", "Signal: slow", "Decoding"]
+    assert "900 samples, each at its own time: they are not evenly" in report.to_html()
+    assert not decode_events(report, session, events, ["a", "b"], (0.0, 0.5))
+
+
 def test_populations_say_how_many_sweeps_were_made_and_whether_chains_agree(monkeypatch):
     rng = np.random.default_rng(0)
     trains = [np.sort(rng.uniform(0, 30, 90)) for _ in range(5)]

@@ -45,6 +45,15 @@ def test_signal_draws_each_channel_in_its_row_and_the_events(eeg):
     assert ax.get_xlabel() == "Time (s)"
 
 
+def test_many_events_are_short_lines_and_an_unknown_unit_is_not_written(eeg):
+    many = neurokit.events(np.linspace(0.1, 3.9, 90), label=["a"] * 90)
+    x = eeg.signal.sel(time=slice(0, 4)).assign_attrs(units="none")
+    ax = plotting.plot_signal(x, events=many, scale=50.0)
+    lines = [line for line in ax.lines if len(set(line.get_xdata())) == 1]
+    assert {tuple(line.get_ydata()) for line in lines if line.get_ydata()[-1] == 1} == {(0.94, 1)}
+    assert _texts(ax) == ["50"]
+
+
 def test_events_without_a_label_are_drawn_as_such(eeg):
     events = eeg.events.iloc[:2].assign(label=["one", np.nan])
     assert _legend(plotting.plot_signal(eeg.signal, events=events)) == ["one", "no label"]

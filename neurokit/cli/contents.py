@@ -92,11 +92,23 @@ def open_session(path: Path, rate: float | None = None, series: str | None = Non
         theirs = {n: x for n, x in (signals | imaged).items() if n.startswith(place)}
         part = describe_events(one, _span(theirs, spikes, behaviour))
         parts.append(part._replace(name=f"{place}events"))
+    warned += [f"{path}: {words}" for words in _same_samples(parts)]
     if not parts:
         warned.append(f"{path}: holds no signals, spikes, traces, behaviour or events.")
     table = next(iter(tables.values()), None) if len(tables) < 2 else gather(tables)
     said = list(dict.fromkeys(warned))
     return Session(path, signals, spikes, behaviour, table, parts, said, imaged, tables)
+
+
+def _same_samples(parts: list[Held]) -> Iterator[str]:
+    """Tell recordings that hold the same samples under several names."""
+    names: dict[str, list[str]] = {}
+    for part in parts:
+        if "fingerprint" in part.facts:
+            names.setdefault(part.facts["fingerprint"], []).append(part.name)
+    for same in names.values():
+        if len(same) > 1:
+            yield f"{listed(same)} hold the same samples; keep one of them."
 
 
 def events_of(session: Session, name: str) -> pd.DataFrame | None:

@@ -67,6 +67,7 @@ def decode_events(
     sources: dict[str, Any] = {
         n: brain(x) for n, x in session.signals.items() if "trial" not in x.dims and even(x)
     }
+    sources = {n: x for n, x in sources.items() if x.size}  # a stream of gaze is of no brain
     sources |= {n: x for n, x in list(session.traces.items())[:1] if _in_seconds(x)}
     if session.spikes is not None and session.spikes.sizes["spike"]:
         sources["spikes"] = session.spikes

@@ -69,6 +69,7 @@ def report_session(
 def show_signal(report: Report, name: str, x: xr.DataArray, events: pd.DataFrame | None) -> None:
     """Add a stretch of the signal and its spectrum."""
     shown = brain(x)
+    shown = shown if shown.size else x  # a gaze, muscles: to be seen, if not to decode from
     if not shown.size or shown.sizes["time"] < 8:
         return
     report.section(_title(name))
@@ -111,11 +112,11 @@ def show_traces(report: Report, name: str, x: xr.DataArray, events: pd.DataFrame
     if x.sizes["time"] < 8 or not x.sizes["unit"] or not even(x):
         return
     report.section(_title(name))
-    stretch = _from_quarter(x, 120.0).load()
+    frames = x.attrs.get("clock") == "frames"
+    stretch = _from_quarter(x, 2000.0 if frames else 120.0).load()
     with np.errstate(invalid="ignore"):
         swing = np.nan_to_num(np.nanstd(np.where(np.isfinite(stretch), stretch, np.nan), axis=1))
     most = np.sort(np.argsort(-swing, kind="stable")[:24])
-    frames = x.attrs.get("clock") == "frames"
     seconds = f"{stretch.sizes['time'] / _rate(stretch):.3g} {'frames' if frames else 's'}"
     which = f"the {len(most)} of {x.sizes['unit']} units that change most"
     if len(most) == x.sizes["unit"]:
@@ -198,7 +199,11 @@ def _movement(report: Report, spikes: xr.Dataset, behaviour: xr.DataArray) -> bo
         return False
     decoded = decode_movement(counts, behaviour.sel(feature=chosen))
     report.section("Behaviour from spikes")
-    report.table(decoded.table, MOVEMENT_WORDS, best="R2, real time")
+    scores = decoded.table["R2, real time"]
+    better = scores.max() > max(0.0, scores[0])  # than the mean, of the training data or the test
+    report.table(decoded.table, MOVEMENT_WORDS, best="R2, real time" if better else None)
+    if not better:
+        report.text("None of them does better than the mean: nothing was decoded.")
     show_decoded(report, decoded.truth, decoded.prediction)
     return True
 

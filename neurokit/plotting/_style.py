@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Blue, vermilion, green, purple, orange, sky blue and black."""
+_DENSE = 80  # events in a picture, from which on their lines are short
 
 
 def new_axes(ax: "Axes | None", size: tuple[float, float]) -> "Axes":
@@ -99,17 +100,22 @@ def shorten(text: str, most: int) -> str:
 
 
 def mark_events(ax: "Axes", events: pd.DataFrame | None, start: float, stop: float) -> None:
-    """Draw a line at each event of the span, and name the labels above the picture."""
+    """Draw a line at each event of the span, and name the labels above the picture.
+
+    Where lines would hide what they cross, they are short ones at the upper edge.
+    """
     if events is None:
         return
     inside = events[(events["onset"] >= start) & (events["onset"] <= stop)]
     inside = inside.assign(label=inside["label"].fillna("no label").astype(str))
     names = list(dict.fromkeys(inside["label"]))
+    foot = 0.0 if len(inside) <= _DENSE else 0.94
     for k, name in enumerate(names[: len(COLORS) - 1]):
         onsets = inside["onset"][inside["label"] == name]
         for place, onset in enumerate(onsets):
             ax.axvline(
                 onset,
+                foot,
                 color=COLORS[(k + 1) % len(COLORS)],
                 linewidth=1.0,
                 alpha=0.8,

@@ -130,7 +130,7 @@ def _whereabouts(x: xr.DataArray) -> str:
 
 def duration(seconds: float) -> str:
     """Write a duration as people say it."""
-    hours, rest = divmod(seconds, 3600)
+    hours, rest = divmod(round(seconds) if seconds >= 60 else seconds, 3600)
     minutes, rest = divmod(rest, 60)
     if hours:
         return f"{int(hours)} h {int(minutes)} min {rest:.0f} s"
