@@ -61,6 +61,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "remove_config_comments": True,
     "matplotlib_animations": True,
+    "capture_repr": ("_repr_html_",),  # what a drawing returns says nothing
     "backreferences_dir": "generated/backreferences",
     "doc_module": ("neurokit",),
 }
