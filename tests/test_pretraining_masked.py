@@ -50,7 +50,9 @@ def test_embeddings_follow_the_order_of_channels(fitted):
 
 
 def test_montages_rates_and_lengths_that_fit_has_not_seen(fitted):
-    for X in (eeg(61, 3.0, 250.0), eeg(1, 1.0, 37.0), eeg(2, 0.26, 1000.0)):
+    nearly = (fitted.model_rate, 1.0 + 1e-9)  # a rate that only rounding tells from the model's
+    some = (61, 3.0, 250.0), (1, 1.0, 37.0), (2, 0.26, 1000.0), (2, 1.0, float(np.prod(nearly)))
+    for X in (eeg(*one) for one in some):
         found = fitted.transform(X)
         assert found.sizes["channel"] == X.sizes["channel"]
         assert np.isfinite(found.values).all()
@@ -133,6 +135,8 @@ def test_a_folder_a_list_and_a_mapping_are_the_same_recordings(tmp_path):
 def test_what_cannot_be_learned_from_is_named():
     with pytest.warns(UserWarning, match="leaves out 1 recordings"):
         small().fit([eeg(), eeg(2, 0.1)])
+    with pytest.raises(ValueError, match="X holds no recording that can be read"):
+        small().fit([])
     with pytest.raises(ValueError, match="no recording in X is as long as a patch"):
         small().fit([eeg(2, 0.1)])
     X = eeg().copy()

@@ -36,10 +36,9 @@ class Sizes(NamedTuple):
 
 def convert_rate(values: Floats, rate: Fraction, wanted: Fraction) -> Floats:
     """Resample along the last axis by the exact ratio of two rates."""
-    ratio = wanted / rate
-    if ratio == 1:
+    up, down = (wanted / rate).limit_denominator(10_000).as_integer_ratio()
+    if up == down:
         return values
-    up, down = ratio.limit_denominator(10_000).as_integer_ratio()
     if values.shape[-1] == 1:  # no line goes through one sample
         return np.repeat(values, -(-up // down), axis=-1)
     window = _design(up, down).astype(values.dtype)

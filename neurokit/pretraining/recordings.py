@@ -80,7 +80,7 @@ def _walk(X: Recordings) -> Iterator[Any]:
     elif isinstance(X, Mapping) and not isinstance(X, xr.Dataset) and not issparse(X):
         for value in X.values():
             yield from _walk(value)
-    elif isinstance(X, list | tuple) and any(_is_recording(one) for one in X):
+    elif isinstance(X, list | tuple) and (not X or any(_is_recording(one) for one in X)):
         for one in X:
             yield from _walk(one)
     else:
