@@ -155,6 +155,10 @@ def test_what_cannot_be_learned_from_is_named():
         ({"overlap": 0.25}, "overlap must be 0 or more and shorter than patch"),
         ({"attention": "axial"}, "attention='axial' needs hidden='replace'"),
         ({"hidden": "replace", "context": 1.0}, "context needs attention='full', hidden='drop'"),
+        ({"space": "regions", "position_noise": 1.0}, "has no places that position_noise moves"),
+        ({"space": "regions"}, "space='regions' needs recordings with the coordinate region"),
+        ({"context": 1.0, "time": "sincos"}, "context needs .* time='rotary'"),
+        ({"embed": "words"}, "embed must be 'linear' or"),
         ({"channel_dropout": 1.0}, "channel_dropout must be 0 or more and below 1"),
         ({"position_noise": -1.0}, "position_noise must be 0 or more"),
     ):
@@ -233,6 +237,19 @@ def test_rows_of_published_models_learn(name, tmp_path):
     assert options is not masked_options(name)
     with pytest.raises(ValueError, match="masked_options: name must be one of"):
         masked_options("gpt")
+
+
+def test_new_regions_are_added_to_those_that_are_known():
+    X = eeg(4, 8.0).assign_coords(region=("channel", list("bbaa")))
+    model = small(1, space="regions").fit(X)
+    assert model.design_["regions"] == ["a", "b"]
+    before, table = model.transform(X), model.module_.place.table.detach().clone()
+    other = X.assign_coords(region=("channel", ["c", "a", "", "d"]))
+    assert np.isfinite(model.transform(other).values).all()
+    model.set_params(trainer=Trainer(1, learning_rate=1e-30, device="cpu")).partial_fit(other)
+    assert model.design_["regions"] == ["a", "b", "c", "d"]
+    xr.testing.assert_allclose(model.transform(X), before, atol=1e-6)
+    torch.testing.assert_close(model.module_.place.table[3], table.mean(0))
 
 
 def tokenizer_of(X, *, regions):

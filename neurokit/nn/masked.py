@@ -13,7 +13,15 @@ from neurokit.nn.attention import (
     WindowAttention,
     pick,
 )
-from neurokit.nn.positions import PlaceCode, find_turns, time_angles
+from neurokit.nn.embedding import build_embedding
+from neurokit.nn.positions import (
+    ConductionCode,
+    PlaceCode,
+    RegionCode,
+    TimeCode,
+    find_turns,
+    time_angles,
+)
 from neurokit.nn.targets import Follower
 
 ATTENTIONS, HIDDEN = ("full", "axial", "window"), ("drop", "replace")
@@ -78,6 +86,14 @@ class MaskedTransformer(nn.Module):
         Sizes of what else is told of each token that is wanted.
     follower : bool, default=False
         Keep a slow copy of the encoder, whose latents are to be told.
+    embed : {"linear", "conv", "dilated", "spectral"}, default="linear"
+        What makes a token of samples, see `neurokit.nn.embedding.build_embedding`.
+    space : {"places", "conduction", "regions"}, default="places"
+        What places become: codes; codes mixed among near channels; or vectors of regions, whose
+        numbers stand in the place of the first coordinate.
+    n_regions : int, default=0
+    time : {"rotary", "sincos", "slow"}, default="rotary"
+        Attention turns by times; or codes of times are added to tokens.
 
     References
     ----------
@@ -107,6 +123,10 @@ class MaskedTransformer(nn.Module):
         hidden: str = "drop",
         more: Mapping[str, int] | None = None,
         follower: bool = False,
+        embed: str = "linear",
+        space: str = "places",
+        n_regions: int = 0,
+        time: str = "rotary",
     ) -> None:
         super().__init__()
         if width % (2 * n_heads):
@@ -135,8 +155,13 @@ class MaskedTransformer(nn.Module):
 
         self.context, self.gridded, self.replaces = context, attention != "full", hidden != "drop"
         self.head_size = width // n_heads
-        self.embed = nn.Linear(n_samples, width)
-        self.place = PlaceCode(width)
+        self.embed = build_embedding(embed, n_samples, width)
+        spaces = {
+            "conduction": lambda: ConductionCode(width),
+            "regions": lambda: RegionCode(width, n_regions),
+        }
+        self.place = spaces.get(space, lambda: PlaceCode(width))()
+        self.clock = None if time == "rotary" else TimeCode(width, time)
         self.blocks = nn.ModuleList(block() for _ in range(depth))
         self.norm = nn.LayerNorm(width)
         self.hand_over = nn.Linear(width, width)
@@ -188,6 +213,12 @@ class MaskedTransformer(nn.Module):
         latents = shown.latents * shown.valid[..., None]
         out = latents.new_zeros(len(seen), seen[0].numel(), latents.shape[-1])
         return out.scatter_add(1, shown.number[..., None].expand_as(latents), latents)
+
+    def add_regions(self, n_new: int) -> None:
+        """Make room for more regions, which begin as the mean of those that are known."""
+        for layer in list(self.modules()):
+            if n_new and isinstance(layer, RegionCode):
+                layer.grow(n_new)
 
     def schedule(self, progress: float) -> None:
         """Let the slow copy follow; training calls this before every step."""
@@ -304,7 +335,14 @@ class MaskedTransformer(nn.Module):
     # ------------------------------------------------------------ inside
 
     def _encoder(self) -> tuple[nn.Module, ...]:
-        return self.embed, self.place, self.blocks, self.norm
+        clock = () if self.clock is None else (self.clock,)
+        return self.embed, self.place, self.blocks, self.norm, *clock
+
+    def _turn(self, when: Tensor, dtype: torch.dtype) -> Tensor | None:
+        """Return by how much attention turns, where times are told so."""
+        if self.clock is not None:
+            return None
+        return find_turns(time_angles(when, self.head_size), dtype)
 
     def _encode(
         self,
@@ -315,7 +353,7 @@ class MaskedTransformer(nn.Module):
         seen: Tensor,
         depth: int | None,
     ) -> Shown:
-        embed, place, blocks, norm = layers
+        embed, place, blocks, norm, *clock = layers
         blocks = cast(nn.ModuleList, blocks)[:depth]
         n, n_channels, n_frames, _ = patches.shape
         if self.replaces:
@@ -328,12 +366,15 @@ class MaskedTransformer(nn.Module):
             code = place(places)
             channel = shown.number // n_frames
             x = embed(pick(patches.flatten(1, 2), shown.number)) + pick(code, channel)
+        if clock:
+            now = clock[0](times)
+            x = x + (now if self.replaces else now[shown.number % n_frames])
         if self.gridded:
-            turns, allowed = find_turns(time_angles(times, self.head_size), x.dtype), None
+            turns, allowed = self._turn(times, x.dtype), None
         else:
             x = x.flatten(1, 2) if self.replaces else x
             when = times[shown.number % n_frames]
-            turns = find_turns(time_angles(when, self.head_size), x.dtype)
+            turns = self._turn(when, x.dtype)
             every = torch.ones_like(shown.valid) if self.replaces else shown.valid
             allowed = self._allowed(when, every)
         for block in blocks:
@@ -345,12 +386,13 @@ class MaskedTransformer(nn.Module):
         """Return what the decoder makes of all tokens, or of ``rows`` alone, normalised."""
         n, n_channels, n_frames = len(x), places.shape[1], len(times)
         x = x + self.place(places).repeat_interleave(n_frames, 1)
+        if self.clock is not None:
+            x = x + self.clock(times).repeat(n_channels, 1)
         if self.gridded:
             x = x.unflatten(1, (n_channels, n_frames))
-            turns = find_turns(time_angles(times, self.head_size), x.dtype)
+            turns = self._turn(times, x.dtype)
         else:
-            when = times.repeat(n_channels).expand(n, -1)
-            turns = find_turns(time_angles(when, self.head_size), x.dtype)
+            turns = self._turn(times.repeat(n_channels).expand(n, -1), x.dtype)
         for k, block in enumerate(self.decoder):
             if self.gridded or rows is None or k < len(self.decoder) - 1:
                 x = block(x, turns)

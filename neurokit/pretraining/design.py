@@ -16,11 +16,14 @@ TARGETS = ("signal", "spectrum", "codes", "latent", "statistics", "summary")
 _HIDDEN_TOKENS = TARGETS[:4]  # what is told of hidden tokens one by one
 # of files that were written before these were parameters
 _LATER: Json = {"overlap": 0.0, "attention": "full", "reach": 2.0, "hidden": "drop"}
+_LATER |= {"embed": "linear", "time": "rotary", "regions": []}
 _LATER |= {"fuse": "channel", "symmetric": False, "context": None, "codes": None}
 BANDS = ((1.0, 4.0), (4.0, 8.0), (8.0, 13.0), (13.0, 30.0), (30.0, 45.0))  # Hz
 
 _CHOICES = {
-    "space": ("places", "none"),
+    "embed": ("linear", "conv", "dilated", "spectral"),
+    "space": ("places", "conduction", "regions", "none"),
+    "time": ("rotary", "sincos", "slow"),
     "attention": ("full", "axial", "window"),
     "hidden": ("drop", "replace"),
     "fuse": ("channel", "region"),
@@ -77,6 +80,10 @@ def build_module(design: Json, seed: int = 0) -> MaskedTransformer:
             hidden=option(design, "hidden"),
             more=more,
             follower=bool(targets["latent"]),
+            embed=option(design, "embed"),
+            space=design["space"],
+            n_regions=len(option(design, "regions")),
+            time=option(design, "time"),
         )
 
 
@@ -92,17 +99,23 @@ def check_design(design: Json) -> None:
                 f"MaskedModel: {name} must be {' or '.join(map(repr, known))}, got"
                 f" {design[name]!r}."
             )
+    if design["space"] == "regions" and design["position_noise"]:
+        raise ValueError("MaskedModel: space='regions' has no places that position_noise moves.")
     if not 0 <= design["overlap"] < design["patch"]:
         raise ValueError(
             "MaskedModel: overlap must be 0 or more and shorter than patch, got"
             f" {design['overlap']!r} and {design['patch']!r}."
         )
     if design["context"] is not None and (
-        design["attention"] != "full" or design["hidden"] != "drop" or design["overlap"]
+        design["attention"] != "full"
+        or design["hidden"] != "drop"
+        or design["overlap"]
+        or design["time"] != "rotary"
     ):
         raise ValueError(
-            "MaskedModel: context needs attention='full', hidden='drop' and no overlap, got"
-            f" {design['attention']!r}, {design['hidden']!r} and {design['overlap']!r}."
+            "MaskedModel: context needs attention='full', hidden='drop', time='rotary' and no"
+            f" overlap, got {design['attention']!r}, {design['hidden']!r}, {design['time']!r} and"
+            f" {design['overlap']!r}."
         )
     if design["attention"] != "full" and design["hidden"] != "replace":
         raise ValueError(

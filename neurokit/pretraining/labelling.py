@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from neurokit.inputs.labels import keep_coords
 from neurokit.inputs.signal import Signal
@@ -55,3 +56,32 @@ def merge_filled(
     out[..., :n] = np.where(hidden, guess, out[..., :n])
     out = out[0] if signal.single else out
     return out if signal.source is None else signal.source.copy(data=out)
+
+
+def hide_more(seen: Flags, mask: xr.DataArray | ArrayLike) -> Flags:
+    """Take tokens out of those that are seen.
+
+    Parameters
+    ----------
+    seen : ndarray of bool, shape (n_trials, n_channels, n_frames)
+    mask : array-like of bool, shape ([trial,] channel, frame)
+        Tokens to hide.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_trials, n_channels, n_frames)
+
+    Raises
+    ------
+    ValueError
+        If the mask has another shape.
+    """
+    if isinstance(mask, xr.DataArray):
+        mask = mask.transpose(..., "channel", "frame").values
+    hidden = np.asarray(mask, bool)
+    if hidden.shape[-2:] != seen.shape[-2:]:
+        raise ValueError(
+            f"MaskedModel.reconstruct: mask must be of shape {seen.shape[-2:]} (channel, frame),"
+            f" got {hidden.shape}."
+        )
+    return seen & ~hidden

@@ -10,7 +10,7 @@ from neurokit.pretraining import recordings
 from neurokit.pretraining.design import option, sizes_of
 from neurokit.pretraining.fusing import fuse_regions
 from neurokit.pretraining.patches import make_trial_patches, measure_levels
-from neurokit.pretraining.places import read_places
+from neurokit.pretraining.places import tell_places
 from neurokit.types import Flags, Floats, Json, Recording
 
 
@@ -47,6 +47,6 @@ def cut_signal(
             f" got {float(signal.n_times / signal.rate):g} s."
         )
     places = np.full((signal.n_channels, 3), np.nan)
-    if signal.source is not None and design["space"] == "places":
-        places = read_places(signal.source)
+    if signal.source is not None:
+        places = tell_places(signal.source, design["space"], option(design, "regions"))
     return patches, places, present, (mean, level)

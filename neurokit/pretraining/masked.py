@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
@@ -29,7 +28,7 @@ from neurokit.pretraining.design import (
     targets_of,
 )
 from neurokit.pretraining.filling import Filling
-from neurokit.pretraining.labelling import label_latents, merge_filled
+from neurokit.pretraining.labelling import hide_more, label_latents, merge_filled
 from neurokit.pretraining.levelled import cut_signal, read_fused
 from neurokit.pretraining.live import EmbeddingStream, Frames
 from neurokit.pretraining.running import run_windows
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
 
 _DESIGN = (
     *("patch", "model_rate", "window", "space", "width", "depth", "n_heads", "decoder_depth"),
-    *("overlap", "attention", "reach", "hidden", "fuse", "symmetric"),
+    *("overlap", "attention", "reach", "hidden", "fuse", "symmetric", "embed", "time"),
     *("context", "target", "channel_dropout", "position_noise"),
     *("mask", "mask_ratio", "mask_radius", "mask_span", "batch_tokens", "sampling_rate"),
 )
@@ -82,8 +81,13 @@ class MaskedModel(  # type: ignore[call-arg]
     fuse : {"channel", "region"}, default="channel"
         A token is of one channel; or of one region, whose contacts are fused into their first
         principal component, which is computed for each recording.
-    space : {"places", "none"}, default="places"
-        Whether channels tell their places.
+    embed : {"linear", "conv", "dilated", "spectral"}, default="linear"
+        What makes a token of samples, see `neurokit.nn.embedding.build_embedding`.
+    space : {"places", "conduction", "regions", "none"}, default="places"
+        Channels tell their places; these, mixed with those of channels near by; the name of
+        their region, which has a vector; or nothing.
+    time : {"rotary", "sincos", "slow"}, default="rotary"
+        Attention turns by times; or codes of them are added, see `neurokit.nn.positions.TimeCode`.
     width : int, default=64
     depth : int, default=4
     n_heads : int, default=4
@@ -177,7 +181,9 @@ class MaskedModel(  # type: ignore[call-arg]
         window: float = 4.0,
         context: float | None = None,
         fuse: str = "channel",
+        embed: str = "linear",
         space: str = "places",
+        time: str = "rotary",
         width: int = 64,
         depth: int = 4,
         n_heads: int = 4,
@@ -206,7 +212,9 @@ class MaskedModel(  # type: ignore[call-arg]
         self.window = window
         self.context = context
         self.fuse = fuse
+        self.embed = embed
         self.space = space
+        self.time = time
         self.width = width
         self.depth = depth
         self.n_heads = n_heads
@@ -279,7 +287,7 @@ class MaskedModel(  # type: ignore[call-arg]
         trainer = self.trainer or Trainer(5, batch_size=64, learning_rate=2.5e-4)
         known = self.fingerprints_
         module = copy.deepcopy(self.module_)
-        return self._learn(X, module, self.design_, trainer, seed, known)
+        return self._learn(X, module, dict(self.design_), trainer, seed, known)
 
     def transform(self, X: Recordings) -> Labelled:
         """Embed a recording.
@@ -303,7 +311,7 @@ class MaskedModel(  # type: ignore[call-arg]
         latents = self._run(patches, places, present)
         return label_latents(latents, signal, sizes_of(self.design_))
 
-    def reconstruct(self, X: Recordings, mask: xr.DataArray | ArrayLike | None = None) -> Labelled:
+    def reconstruct(self, X: Recordings, mask: Labelled | None = None) -> Labelled:
         """Fill in bad channels, gaps and whatever else is hidden, from what is seen.
 
         Parameters
@@ -338,15 +346,7 @@ class MaskedModel(  # type: ignore[call-arg]
         if source is not None and "bad" in source.coords:
             seen &= ~source["bad"].values.astype(bool)[:, None]
         if mask is not None:
-            if isinstance(mask, xr.DataArray):
-                mask = mask.transpose(..., "channel", "frame").values
-            mask = np.asarray(mask, bool)
-            if mask.shape[-2:] != seen.shape[-2:]:
-                raise ValueError(
-                    f"MaskedModel.reconstruct: mask must be of shape {seen.shape[-2:]} (channel,"
-                    f" frame), got {mask.shape}."
-                )
-            seen = seen & ~mask
+            seen = hide_more(seen, mask)
         unheard = ~seen.any((0, 2))
         if unheard.any() and not unheard.all():
             level = np.where(unheard, np.median(level[~unheard]), level)
@@ -439,7 +439,9 @@ class MaskedModel(  # type: ignore[call-arg]
         import_torch("MaskedModel.load")
         return build_module(self.design_)
 
-    def _corpus(self, X: Recordings, design: Json) -> tuple[recordings.Corpus, Filling]:
+    def _corpus(
+        self, X: Recordings, design: Json, *, more_regions: bool = False
+    ) -> tuple[recordings.Corpus, Filling]:
         sizes, coded = sizes_of(design), bool(targets_of(design)["codes"])
         found = recordings.list_recordings(self, X, design["sampling_rate"])
         corpus = recordings.Corpus(
@@ -447,10 +449,13 @@ class MaskedModel(  # type: ignore[call-arg]
             found,
             sizes,
             design["batch_tokens"],
-            design["space"] == "places",
+            design["space"],
             option(design, "fuse") == "region",
             self.tokenizer if coded else None,
         )
+        if design["space"] == "regions":
+            known = option(design, "regions")
+            design["regions"] = corpus.number_regions(self, known, more=more_regions)
         return corpus, Filling(corpus.sources, sizes.seconds, design)
 
     def _learn(
@@ -464,8 +469,11 @@ class MaskedModel(  # type: ignore[call-arg]
     ) -> Self:
         from neurokit.io import fingerprint
 
-        corpus, filling = self._corpus(X, design)
-        if module is None:
+        known_regions = len(option(design, "regions"))
+        corpus, filling = self._corpus(X, design, more_regions=True)
+        if module is not None:
+            module.add_regions(len(option(design, "regions")) - known_regions)
+        else:
             if targets_of(design)["codes"]:
                 design["codes"] = corpus.measure_codes(self.tokenizer)
             module = build_module(design, seed)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import xarray as xr
 
@@ -52,6 +54,32 @@ def read_places(X: xr.DataArray) -> Floats:
         name = plain_name(names[k])
         places[k] = template.get(_OLDER.get(name, name), (np.nan, np.nan, np.nan))
     return places
+
+
+def tell_places(X: xr.DataArray, space: str, regions: Sequence[str] = ()) -> Floats:
+    """Return what a network is told of where channels are.
+
+    Parameters
+    ----------
+    X : xarray.DataArray with the dim ``channel`` (or ``unit``)
+    space : {"places", "conduction", "regions", "none"}
+        Places in mm, the same, numbers of regions, or nothing.
+    regions : sequence of str
+        Names of the regions that have numbers, from 1 on; 0 is any other.
+
+    Returns
+    -------
+    ndarray of shape (n_channels, 3)
+        NaN where nothing is told.
+    """
+    if space in ("places", "conduction"):
+        return read_places(X)
+    told = np.full((X.sizes[space_of(X)], 3), np.nan)
+    if space == "regions":
+        number = {name: k for k, name in enumerate(regions, 1)}
+        told[:] = 0.0
+        told[:, 0] = [number.get(one, 0) for one in read_regions(X)]
+    return told
 
 
 def read_regions(X: xr.DataArray) -> list[str]:

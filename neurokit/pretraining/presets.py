@@ -6,20 +6,23 @@ from neurokit.types import Json
 
 _ROWS: dict[str, Json] = {
     "du-in": {"patch": 0.1, "model_rate": 1000.0, "window": 4.0, "fuse": "region"}
-    | {"space": "none", "mask": "time", "mask_ratio": 0.5, "hidden": "replace"}
-    | {"target": "codes", "symmetric": True},
+    | {"embed": "conv", "space": "none", "time": "sincos", "mask": "time"}
+    | {"mask_ratio": 0.5, "hidden": "replace", "target": "codes", "symmetric": True}
+    | {"embed": "conv", "time": "sincos"},
     "barista": {"patch": 0.25, "model_rate": 2048.0, "window": 3.0, "mask": "region"}
-    | {"hidden": "replace", "target": "latent"},
+    | {"embed": "dilated", "space": "regions", "hidden": "replace", "target": "latent"},
     "reve": {"patch": 1.0, "overlap": 0.1, "model_rate": 200.0, "window": 10.0, "mask": "block"}
     | {"mask_ratio": 0.55, "mask_radius": 30.0, "mask_span": 3.0, "position_noise": 2.5}
     | {"target": {"signal": 1.0, "summary": 0.1}},
     "deeperbrain": {"patch": 1.0, "model_rate": 200.0, "window": 30.0, "mask": "token"}
+    | {"embed": "spectral", "space": "conduction", "time": "slow"}
     | {"mask_ratio": 0.5, "attention": "axial", "hidden": "replace"}
     | {"target": {"signal": 1.0, "statistics": 1.0}},
     "labram": {"patch": 1.0, "model_rate": 200.0, "window": 8.0, "mask": "token"}
-    | {"mask_ratio": 0.5, "hidden": "replace", "target": "codes", "symmetric": True},
+    | {"mask_ratio": 0.5, "hidden": "replace", "target": "codes", "symmetric": True}
+    | {"embed": "conv", "time": "sincos"},
     "cbramod": {"patch": 1.0, "model_rate": 200.0, "window": 30.0, "mask": "token"}
-    | {"mask_ratio": 0.5, "attention": "axial", "hidden": "replace"},
+    | {"embed": "spectral", "mask_ratio": 0.5, "attention": "axial", "hidden": "replace"},
 }
 
 

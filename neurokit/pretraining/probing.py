@@ -23,7 +23,7 @@ from neurokit.persistence import Saveable
 from neurokit.pretraining.design import build_module, option, sizes_of
 from neurokit.pretraining.masked import MaskedModel
 from neurokit.pretraining.patches import make_trial_patches, measure_levels
-from neurokit.pretraining.places import read_places
+from neurokit.pretraining.places import tell_places
 from neurokit.pretraining.pools import find_centre, pool_covariances, vectorise
 from neurokit.pretraining.running import run_windows
 from neurokit.pretraining.tuning import tune_encoder
@@ -211,9 +211,9 @@ class Probing(Saveable, BaseEstimator):
         return name_domains(seen, self.align_)
 
     def _find_places(self, seen: Trials) -> Floats:
-        if seen.source is None or self.design_["space"] != "places":
+        if seen.source is None:
             return np.full((seen.values.shape[1], 3), np.nan)
-        return read_places(seen.source)
+        return tell_places(seen.source, self.design_["space"], option(self.design_, "regions"))
 
     def _patches(self, seen: Trials, names: Floats) -> Floats:
         """Cut trials into levelled patches (trial, channel, frame, sample)."""

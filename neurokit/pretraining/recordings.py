@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from neurokit.inputs.signal import Signal, take_signal
 from neurokit.pretraining.coding import find_codes
 from neurokit.pretraining.fusing import fuse_regions
 from neurokit.pretraining.patches import Sizes, make_patches, measure_levels
-from neurokit.pretraining.places import read_places, read_regions
+from neurokit.pretraining.places import read_places, read_regions, tell_places
 from neurokit.recording.channels import BRAIN
 from neurokit.training.checkpoint import fingerprint_of
 from neurokit.training.examples import Examples, Rows
@@ -134,8 +134,8 @@ class Corpus(Examples):
     sizes : Sizes
     tokens : int
         Most tokens of a batch.
-    placed : bool
-        Whether channels tell their places.
+    space : str
+        What channels tell of their places, see `neurokit.pretraining.places.tell_places`.
     fused : bool, default=False
         Whether the contacts of a region are one channel.
     tokenizer : estimator, optional
@@ -150,7 +150,7 @@ class Corpus(Examples):
         recordings: list[Any],
         sizes: Sizes,
         tokens: int,
-        placed: bool,
+        space: str,
         fused: bool = False,
         tokenizer: object = None,
     ) -> None:
@@ -180,7 +180,7 @@ class Corpus(Examples):
             if fused:
                 x = fuse_regions(x, mean, level, some_samples(x, own))
                 mean, level = measure_levels(some_samples(x, own))
-            places = read_places(x) if placed else np.full((x.sizes["channel"], 3), np.nan)
+            places = read_places(x) if space != "none" else tell_places(x, space)
             self.sources.append(
                 {
                     "all": whole,
@@ -189,7 +189,8 @@ class Corpus(Examples):
                     "rate": own,
                     "mean": mean,
                     "level": level,
-                    "places": places,
+                    "places": places,  # that masks are drawn on
+                    "told": tell_places(x, space),
                     "regions": read_regions(x),
                 }
             )
@@ -212,6 +213,23 @@ class Corpus(Examples):
                 stacklevel=4,
             )
         self.rows = np.array(rows)
+
+    def number_regions(
+        self, estimator: BaseEstimator, known: Sequence[str], *, more: bool
+    ) -> list[str]:
+        """Tell regions by their numbers; return their names, with ``more`` also new ones."""
+        names = list(known)
+        if more:
+            own = {one for source in self.sources for one in source["regions"]}
+            names += sorted(own - {""} - set(names))
+        if not names:
+            raise ValueError(
+                f"{type(estimator).__name__}: space='regions' needs recordings with the coordinate"
+                " region along channel, got none; neurokit.signal(regions=...) makes one."
+            )
+        for source in self.sources:
+            source["told"] = tell_places(source["x"], "regions", names)
+        return names
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -249,7 +267,7 @@ class Corpus(Examples):
     def fingerprint(self) -> str:
         """Return a name for sizes, levels and a few values."""
         parts = [(dict(s["x"].sizes), str(s["rate"])) for s in self.sources]
-        arrays = [a for s in self.sources for a in (s["mean"], s["level"], s["places"])]
+        arrays = [a for s in self.sources for a in (s["mean"], s["level"], s["told"])]
         some = [self._read(int(k))[0] for k in np.linspace(0, len(self) - 1, 8)]
         return fingerprint_of(self.sizes, self.tokens, self.rows, *parts, *arrays, *some)
 
@@ -286,7 +304,7 @@ class Corpus(Examples):
             values, own, self.sizes, held["mean"], held["level"],
             first * step - int(start * rate / own), length,
         )  # fmt: skip
-        return patches, held["places"].astype(np.float32), present
+        return patches, held["told"].astype(np.float32), present
 
 
 def _hold(x: xr.DataArray) -> Floats | None:
