@@ -18,6 +18,7 @@ from neurokit.pretraining.coding import find_codes
 from neurokit.pretraining.design import BANDS
 from neurokit.pretraining.filling import Filling, measure_bands
 from neurokit.pretraining.fusing import fuse_regions
+from neurokit.pretraining.held import HeldWindows
 from neurokit.pretraining.levelled import cut_signal
 from neurokit.pretraining.patches import Sizes, cut_patches, join_patches
 from neurokit.tokenizers import LinearRVQTokenizer, RegionTokenizer
@@ -398,3 +399,17 @@ def test_live_use_needs_a_context_and_the_rate_of_the_model(fitted):
     assert np.isfinite(model.transform(model.reconstruct(X)).values).all()
     with pytest.raises(ValueError, match="context"):
         small(context=-1.0).fit(eeg())
+
+
+def test_windows_that_are_held_are_those_of_the_corpus():
+    recordings = [eeg(3, 9.0), eeg(2, 5.3, 250.0), eeg(3, 1.0)]
+    model = small()
+    corpus, _ = model._corpus(recordings, model._designing_params())
+    held = HeldWindows(corpus, torch.device("cpu"))
+    rows = np.random.default_rng(0).permutation(len(corpus))
+    parts = held.divide(rows, 3)
+    assert [part.tolist() for part in parts] == [p.tolist() for p in corpus.divide(rows, 3)]
+    for part in parts:
+        for mine, theirs in zip(held.take(part), corpus.take(part), strict=True):
+            assert torch.equal(mine, theirs)
+    assert (len(held), held.fingerprint()) == (len(corpus), corpus.fingerprint())

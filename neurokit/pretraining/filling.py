@@ -42,6 +42,7 @@ class Filling:
         self.noise = float(design.get("position_noise", 0.0))
         self.rate = float(sizes_of(dict(design))[0])
         self.near = [masks.find_neighbours(source["places"], radius) for source in sources]
+        self.blocks: dict[tuple[int, int], masks.Blocks] = {}
         self.regions = [masks.group_regions(source["regions"]) for source in sources]
 
     def __call__(
@@ -141,8 +142,11 @@ class Filling:
         if kind == "future":
             return masks.draw_future(rng, *shape, self.ratio)
         if kind == "block":
-            times = np.arange(n_frames) * self.step
-            return masks.draw_blocks(rng, self.near[k], times, self.ratio, self.span)
+            if (k, n_frames) not in self.blocks:
+                times = np.arange(n_frames) * self.step
+                self.blocks[k, n_frames] = masks.Blocks(self.near[k], times, self.span)
+            wanted = masks.count_hidden(n_channels * n_frames, self.ratio)
+            return self.blocks[k, n_frames].draw(rng, wanted)
         member = np.zeros(shape, int)
         if kind == "time":
             member += np.arange(n_frames)

@@ -281,27 +281,52 @@ def draw_blocks(
     rng: np.random.Generator, near: Flags, times: Floats, ratio: float, span: float
 ) -> Flags:
     """Lay blocks of neighbours over a stretch of time until enough is hidden."""
-    n_channels, n_frames = len(near), len(times)
-    hidden = np.zeros((n_channels, n_frames), bool)
-    wanted, count = count_hidden(hidden.size, ratio), 0
-    step = float(np.median(np.diff(times))) if n_frames > 1 else span
-    length = min(max(round(span / step), 1), n_frames)
-    rows = [np.flatnonzero(row) for row in near]
-    while count < wanted:
-        # the block may begin before the first frame, or else frames at the edges were rarer
-        first = int(rng.integers(1 - length, n_frames))
-        channels = rows[rng.integers(n_channels)]
-        block = hidden[channels, max(first, 0) : first + length]
-        new = int(block.size - np.count_nonzero(block))
-        if count + new <= wanted:
-            hidden[channels, max(first, 0) : first + length] = True
-        else:  # the last one: some of its tokens
-            last = np.zeros_like(hidden)
-            last[channels, max(first, 0) : first + length] = True
-            own = np.flatnonzero(last & ~hidden)
-            hidden.reshape(-1)[rng.permutation(own)[: wanted - count]] = True
-        count += new
-    return hidden
+    return Blocks(near, times, span).draw(rng, count_hidden(near.shape[0] * len(times), ratio))
+
+
+class Blocks:
+    """Blocks of neighbours over a stretch of time, the tokens of each as bits of one number.
+
+    Parameters
+    ----------
+    near : ndarray of bool, shape (n_channels, n_channels)
+        Neighbours of each channel.
+    times : ndarray of shape (n_frames,)
+        In s.
+    span : float
+        Length of a block, in s.
+    """
+
+    def __init__(self, near: Flags, times: Floats, span: float) -> None:
+        self.shape = len(near), len(times)
+        n_frames = len(times)
+        step = float(np.median(np.diff(times))) if n_frames > 1 else span
+        self.length = min(max(round(span / step), 1), n_frames)
+        self.columns = [
+            sum(1 << int(channel) * n_frames for channel in np.flatnonzero(row)) for row in near
+        ]
+
+    def draw(self, rng: np.random.Generator, wanted: int) -> Flags:
+        """Hide so many tokens; shape (n_channels, n_frames)."""
+        n_channels, n_frames = self.shape
+        hidden = count = 0
+        while count < wanted:
+            # the block may begin before the first frame, or else frames at the edges were rarer
+            first = int(rng.integers(1 - self.length, n_frames))
+            start, stop = max(first, 0), min(first + self.length, n_frames)
+            block = self.columns[rng.integers(n_channels)] * ((1 << stop) - (1 << start))
+            new = block & ~hidden
+            if count + new.bit_count() > wanted:  # the last one: some of its tokens
+                own = np.flatnonzero(self._spread(new))
+                new = sum(1 << int(k) for k in rng.permutation(own)[: wanted - count])
+            hidden |= new
+            count += new.bit_count()
+        return self._spread(hidden).reshape(self.shape)
+
+    def _spread(self, bits: int) -> Flags:
+        n = self.shape[0] * self.shape[1]
+        found = np.frombuffer(bits.to_bytes(-(-n // 8), "little"), np.uint8)
+        return np.unpackbits(found, bitorder="little", count=n).astype(bool)
 
 
 def draw_future(rng: np.random.Generator, n_channels: int, n_frames: int, ratio: float) -> Flags:

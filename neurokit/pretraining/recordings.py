@@ -26,6 +26,7 @@ from neurokit.training.examples import Examples, Rows
 from neurokit.types import Codes, Flags, Floats, Recordings, State
 
 if TYPE_CHECKING:
+    import torch
     from sklearn.base import BaseEstimator
     from torch import Tensor
 
@@ -263,6 +264,18 @@ class Corpus(Examples):
         if "codes" not in self.sources[0]:
             return batch
         return *batch, torch.from_numpy(np.stack([self._codes(int(k)) for k in rows]))
+
+    def near(self, device: torch.device) -> Examples:
+        """Return the same windows, cut once and for all, where a GPU has the room for them."""
+        if device.type != "cuda" or any(source["held"] is None for source in self.sources):
+            return self
+        import torch
+
+        from neurokit.pretraining.held import HeldWindows
+
+        n_tokens = sum(int(np.prod(self.shape_of(k)[1:])) for k in range(len(self)))
+        free, _ = torch.cuda.mem_get_info(device)
+        return HeldWindows(self, device) if 5 * n_tokens * self.sizes.hop < free / 4 else self
 
     def fingerprint(self) -> str:
         """Return a name for sizes, levels and a few values."""
