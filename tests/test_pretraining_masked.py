@@ -405,7 +405,8 @@ def test_windows_that_are_held_are_those_of_the_corpus():
     recordings = [eeg(3, 9.0), eeg(2, 5.3, 250.0), eeg(3, 1.0)]
     model = small()
     corpus, _ = model._corpus(recordings, model._designing_params())
-    held = HeldWindows(corpus, torch.device("cpu"))
+    shapes = [corpus.shape_of(k)[1:] for k in range(len(corpus))]
+    held = HeldWindows(corpus, shapes, torch.device("cpu"))
     rows = np.random.default_rng(0).permutation(len(corpus))
     parts = held.divide(rows, 3)
     assert [part.tolist() for part in parts] == [p.tolist() for p in corpus.divide(rows, 3)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,8 +13,6 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from neurokit.pretraining.recordings import Corpus
-
 _AT_ONCE = 256  # windows cut at a time
 
 
@@ -22,21 +21,25 @@ class HeldWindows(Examples):
 
     Parameters
     ----------
-    corpus : Corpus
+    corpus : Examples
+    shapes : sequence of tuple of int
+        Channels and frames of each window; those of one shape are in one batch.
     device : torch.device
         Where patches are kept; what is small is kept there too.
     """
 
-    def __init__(self, corpus: Corpus, device: torch.device) -> None:
+    def __init__(
+        self, corpus: Examples, shapes: Sequence[tuple[int, ...]], device: torch.device
+    ) -> None:
         import torch
 
         self.corpus = corpus
-        shapes: dict[tuple[int, ...], list[int]] = {}
-        for k in range(len(corpus)):
-            shapes.setdefault(corpus.shape_of(k)[1:], []).append(k)
+        alike: dict[tuple[int, ...], list[int]] = {}
+        for k, shape in enumerate(shapes):
+            alike.setdefault(shape, []).append(k)
         self.bucket, self.place = (np.zeros(len(corpus), np.intp) for _ in range(2))
         self.held: list[tuple[Tensor, ...]] = []
-        for rows in shapes.values():
+        for rows in alike.values():
             self.bucket[rows], self.place[rows] = len(self.held), np.arange(len(rows))
             parts = [
                 [x.to(device) for x in corpus.take(np.array(rows[at : at + _AT_ONCE], np.intp))]

@@ -273,9 +273,10 @@ class Corpus(Examples):
 
         from neurokit.pretraining.held import HeldWindows
 
-        n_tokens = sum(int(np.prod(self.shape_of(k)[1:])) for k in range(len(self)))
+        shapes = [self.shape_of(k)[1:] for k in range(len(self))]
+        n_samples = sum(n_channels * n_frames for n_channels, n_frames in shapes) * self.sizes.hop
         free, _ = torch.cuda.mem_get_info(device)
-        return HeldWindows(self, device) if 5 * n_tokens * self.sizes.hop < free / 4 else self
+        return HeldWindows(self, shapes, device) if 5 * n_samples < free / 4 else self
 
     def fingerprint(self) -> str:
         """Return a name for sizes, levels and a few values."""
