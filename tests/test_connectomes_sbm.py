@@ -26,17 +26,23 @@ def pieces(graph):
     return csr.indptr.astype(np.int64), csr.indices.astype(np.int64), csr.data, False
 
 
-def _length_by_hand(graph, labels, hyper, corrected):
+ALL_ONE = np.zeros(12, np.int64)  # blocks of one group
+
+
+def _length_by_hand(graph, labels, hyper, corrected, group=ALL_ONE):
     """All sums written out, for exponential weights."""
     n, n_blocks = len(labels), labels.max() + 1
     size = np.bincount(labels)
     cost = np.log(n) + gammaln(n + 1) - gammaln(size + 1).sum()
     cost += np.log(np.prod([(n - 1 - k) / (k + 1) for k in range(n_blocks - 1)]))
-    n_edges = 0
+    n_edges, told = 0, set()
     ends = np.array([(graph[labels == r] > 0).sum() for r in range(n_blocks)])
     for r in range(n_blocks):
         for t in range(r, n_blocks):
-            a, b, _, strength, rate = hyper[0 if r == t else 1][:5]
+            one, other = sorted((group[r], group[t]))
+            which = 0 if r == t else 1 + one * (max(group) + 1) + other
+            told.add(which)
+            a, b, _, strength, rate = hyper[which][:5]
             weights = [
                 graph[i, j]
                 for i in range(n)
@@ -56,21 +62,27 @@ def _length_by_hand(graph, labels, hyper, corrected):
             cost -= gammaln(strength + e) - (strength + e) * np.log(rate + s)
         if corrected:
             cost -= ends[r] * np.log(ends[r] / np.sqrt(ends.sum())) - gammaln(ends[r] + 1)
-    return cost + min(n_blocks, 2) * 2 * (np.log(22) + 0.5 * np.log(n_edges + 1))
+    if max(group) > 0:  # groups of blocks are told as blocks of nodes are
+        size = np.bincount(group[:n_blocks])
+        cost += np.log(n_blocks) + gammaln(n_blocks + 1) - gammaln(size + 1).sum()
+        cost += np.log(np.prod([(n_blocks - 1 - k) / (k + 1) for k in range(len(size) - 1)]))
+    return cost + len(told) * 2 * (np.log(22) + 0.5 * np.log(n_edges + 1))
 
 
+@pytest.mark.parametrize("grouped", [False, True])
 @pytest.mark.parametrize("corrected", [False, True])
-def test_what_a_partition_costs_is_the_sum_written_out(corrected):
+def test_what_a_partition_costs_is_the_sum_written_out(corrected, grouped):
     rng = np.random.default_rng(0)
     labels = np.array([0, 0, 1, 1, 2, 0, 1, 2, 2, 0])
     graph = planted(2.0, 1.0, labels, rng, (0.7, 0.5))
     kinds = np.array([int(corrected), 1])
-    size, degree, e, s, q = moves.count_blocks(*pieces(graph)[:3], labels, 4, False)
-    hyper = np.zeros((2, 8))
-    root = np.sqrt(degree.sum()) if corrected else 0.0
-    likelihood.fit_hyper(kinds, root, 3, size, degree, e, s, q, hyper, 1e9)
-    length = likelihood.description_length(kinds, root, 10, 3, size, degree, e, s, q, hyper)
-    assert length == pytest.approx(_length_by_hand(graph, labels, hyper, corrected))
+    group = np.array([0, 1, 1, 0]) if grouped else np.zeros(4, np.int64)
+    state = moves.count_blocks(*pieces(graph)[:3], labels, 4, False, group)
+    hyper = np.zeros((5 if grouped else 2, 8))
+    root = np.sqrt(state[1].sum()) if corrected else 0.0
+    likelihood.fit_hyper(kinds, root, 3, state, hyper, 1e9)
+    length = likelihood.description_length(kinds, root, 10, 3, state, hyper)
+    assert length == pytest.approx(_length_by_hand(graph, labels, hyper, corrected, group))
 
 
 @pytest.mark.parametrize("corrected", [False, True])
@@ -78,20 +90,54 @@ def test_sums_that_moves_keep_are_those_of_a_fresh_count(corrected):
     rng = np.random.default_rng(1)
     graph = pieces(planted(2.0, 1.0, np.arange(30) % 3, rng, (0.5, 0.2)))
     labels = rng.integers(4, size=30)
-    state = moves.count_blocks(*graph[:3], labels, 12, False)
+    state = moves.count_blocks(*graph[:3], labels, 12, False, ALL_ONE.copy())
     kinds, hyper, n_blocks = np.array([int(corrected), 1]), np.zeros((2, 8)), 4
     root = np.sqrt(state[1].sum()) if corrected else 0.0
     for _ in range(20):
-        likelihood.fit_hyper(kinds, root, n_blocks, *state, hyper, 8.0)
+        likelihood.fit_hyper(kinds, root, n_blocks, state, hyper, 8.0)
         n_blocks, _ = moves.sweep(
             graph, labels, state, kinds, root, hyper, n_blocks, 0.5,
             rng.permutation(30), np.zeros(0, np.int64), False, rng,
         )  # fmt: skip
         for kept, fresh in zip(
-            state, moves.count_blocks(*graph[:3], labels, 12, False), strict=True
+            state, moves.count_blocks(*graph[:3], labels, 12, False, ALL_ONE), strict=True
         ):
             np.testing.assert_allclose(kept, fresh, atol=1e-9)
         assert n_blocks == labels.max() + 1
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+@pytest.mark.parametrize("corrected", [False, True])
+def test_the_best_move_is_the_one_that_shortens_most(corrected, grouped):
+    rng = np.random.default_rng(3)
+    graph = pieces(planted(2.0, 1.0, np.arange(30) % 3, rng, (0.5, 0.2)))
+    kinds = np.array([int(corrected), 1])
+    group, hyper = ALL_ONE.copy(), np.zeros((5 if grouped else 2, 8))
+    group[2] = int(grouped)
+    for node in range(6):
+        labels, lengths = rng.integers(4, size=30), []
+        state = moves.count_blocks(*graph[:3], labels, 12, False, group)
+        root = np.sqrt(state[1].sum()) if corrected else 0.0
+        likelihood.fit_hyper(kinds, root, 4, state, hyper, 8.0)
+        for block in range(4):
+            other = labels.copy()
+            other[node] = block
+            state = moves.count_blocks(*graph[:3], other, 12, False, group)
+            lengths.append(likelihood.description_length(kinds, root, 30, 4, state, hyper))
+        state = moves.count_blocks(*graph[:3], labels, 12, False, group.copy())
+        only, options = np.array([node]), np.arange(4)
+        given = (graph, labels, state, kinds, root, hyper, 4, np.inf)
+        moves.sweep(*given, only, options, True, rng)
+        assert labels[node] == np.argmin(lengths)
+        # as if from a table, which as short a sweep has not
+        for k in range(1, 40):
+            table = moves._tabulate(kinds, hyper, 41)
+            if not corrected:
+                wanted = likelihood.edges_term(0, 40, k, hyper[0])
+                assert moves._edges(kinds, 40, k, 0, hyper[0], table) == pytest.approx(wanted)
+                wanted = likelihood.weights_term(1, k, 2.0, 0.0, hyper[1])
+                found = moves._weights(kinds, k, 2.0, 0.0, 1, hyper[1], table)
+                assert found == pytest.approx(wanted)
 
 
 @pytest.mark.parametrize("corrected", [False, True])
@@ -99,14 +145,14 @@ def test_a_merger_gains_what_the_lengths_differ_by(corrected):
     rng = np.random.default_rng(2)
     graph = pieces(planted(2.0, 1.0, np.arange(30) % 3, rng, (0.5, 0.2)))
     labels = rng.integers(4, size=30)
-    state = moves.count_blocks(*graph[:3], labels, 12, False)
+    state = moves.count_blocks(*graph[:3], labels, 12, False, ALL_ONE.copy())
     kinds, hyper = np.array([int(corrected), 1]), np.zeros((2, 8))
     root = np.sqrt(state[1].sum()) if corrected else 0.0
-    likelihood.fit_hyper(kinds, root, 4, *state, hyper, 8.0)
-    before = likelihood.description_length(kinds, root, 30, 4, *state, hyper)
+    likelihood.fit_hyper(kinds, root, 4, state, hyper, 8.0)
+    before = likelihood.description_length(kinds, root, 30, 4, state, hyper)
     gain, one, other = moves.best_merge(30, 4, kinds, root, state, hyper)
     n_blocks = moves.merge(one, other, 4, labels, state)
-    after = likelihood.description_length(kinds, root, 30, n_blocks, *state, hyper)
+    after = likelihood.description_length(kinds, root, 30, n_blocks, state, hyper)
     assert gain == pytest.approx(before - after)
 
 

@@ -176,6 +176,8 @@ class WeightedSBM(ClusterMixin, Saveable, BaseEstimator):
                     n_random=self.n_restarts,
                     rng=rng,
                     first=[part.labels for part in found],
+                    goal=min((part.length for part in found), default=np.inf),
+                    nested=self.nested,
                 )
             )
         best = min(found, key=lambda part: part.length)
@@ -183,7 +185,9 @@ class WeightedSBM(ClusterMixin, Saveable, BaseEstimator):
         self.n_blocks_ = int(best.labels.max()) + 1
         self.degree_corrected_ = best.corrected
         self.description_length_ = best.length
-        self.levels_ = hierarchy(graph, best.labels, rng) if self.nested else [best.labels]
+        self.levels_ = [best.labels]
+        if self.nested:
+            self.levels_ = hierarchy(graph, best.labels, rng, best.group)
         self._describe(graph)
         return self
 

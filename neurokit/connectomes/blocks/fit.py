@@ -19,6 +19,7 @@ class Partition(NamedTuple):
     labels: NDArray[np.int64]
     length: float
     corrected: bool
+    group: NDArray[np.int64] | None = None  # of each block, if rates are told by groups
 
 
 def fit_blocks(
@@ -32,6 +33,8 @@ def fit_blocks(
     n_random: int,
     rng: np.random.Generator,
     first: list[NDArray[np.int64]] | None = None,
+    goal: float = np.inf,
+    nested: bool = False,
 ) -> Partition:
     """Find the partition of least description length.
 
@@ -52,6 +55,10 @@ def fit_blocks(
     rng : Generator
     first : list of ndarray, optional
         Partitions to begin with; of the others, then, only a few are tried.
+    goal : float, optional
+        Length that another model has; the search ends early where it is out of reach.
+    nested : bool
+        Whether to group blocks, and to search again with rates told by groups.
 
     Returns
     -------
@@ -73,7 +80,7 @@ def fit_blocks(
     search = Search(graph, kinds, corrected, max_blocks + 1, rng)
 
     def run(labels: NDArray[np.int64], keep: int, n_anneal: int, n_rounds: int) -> Partition:
-        found, length = search.run(labels, keep, n_anneal=n_anneal, n_rounds=n_rounds)
+        found, length = search.run(labels, keep, n_anneal=n_anneal, n_rounds=n_rounds, goal=goal)
         return Partition(found, length, corrected)
 
     alone = np.zeros(n, np.int64)
@@ -94,13 +101,54 @@ def fit_blocks(
     candidates.sort(key=lambda c: c.length)
     refined = [run(c.labels, fixed, 0, 4) for c in candidates[: 3 if n <= SMALL else 1]]
     best = min([*candidates[:1], *refined], key=lambda c: c.length)
+    if nested:
+        best = _grouped(best, search, weights, fixed)
     constant = float(gammaln(weights.data + 1.0).sum()) / 2 if poisson else 0.0
     if corrected:
         degree = np.asarray(weights.sum(1) if poisson else np.diff(weights.indptr)).ravel()
         constant += scaling + degrees_cost(degree)
         if not poisson:
             constant -= repeats_cost(weights, best.labels)
-    return Partition(_by_size(best.labels), best.length + constant, corrected)
+    labels, group = _by_size(best.labels), best.group
+    if group is not None:
+        _, of = np.unique(labels, return_index=True)
+        group = group[best.labels[of]]
+    return Partition(labels, best.length + constant, corrected, group)
+
+
+def _grouped(best: Partition, search: Search, weights: sp.csr_matrix, fixed: int) -> Partition:
+    """Group blocks and search on, with rates told by groups, for as long as that is shorter."""
+    n_rounds = 4
+    for _ in range(n_rounds):
+        tries = []
+        for group in _groups(weights, best.labels, search.rng):
+            grouped = Search(
+                search.graph, search.kinds, best.corrected, search.n_max, search.rng,
+                group[best.labels],
+            )  # fmt: skip
+            found, length = grouped.run(best.labels, fixed, n_rounds=n_rounds)
+            tries.append(Partition(found, length, best.corrected, grouped.groups(found)))
+        shortest = min(tries, key=lambda c: c.length, default=best)
+        if shortest.length >= best.length - 1e-6:
+            break
+        best = shortest
+    return best
+
+
+def _groups(
+    weights: sp.csr_matrix, labels: NDArray[np.int64], rng: np.random.Generator
+) -> list[NDArray[np.int64]]:
+    """Group blocks by the edges between them, and by the amounts that pass."""
+    edges = weights.copy()
+    edges.data = np.ones_like(edges.data)
+    amounts = abs(weights)
+    amounts.data *= amounts.data.sum() / max((amounts.data**2).sum(), 1e-300)
+    found = []
+    for graph in (edges, amounts):
+        group = group_blocks(_count_between(graph, labels), rng)
+        if group is not None:
+            found.append(group)
+    return found
 
 
 def _numbers(n: int, max_blocks: int) -> list[int]:
@@ -120,36 +168,52 @@ def _by_size(labels: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def hierarchy(
-    weights: sp.csr_matrix, labels: NDArray[np.int64], rng: np.random.Generator
+    weights: sp.csr_matrix,
+    labels: NDArray[np.int64],
+    rng: np.random.Generator,
+    group: NDArray[np.int64] | None = None,
 ) -> list[NDArray[np.int64]]:
-    """Group blocks into blocks, as long as that makes the graph between them shorter to tell."""
+    """Group blocks into blocks, as long as that makes the graph between them shorter to tell.
+
+    ``group`` gives those of the first level, if they are known.
+    """
     levels = [labels]
     edges = weights.copy()
     edges.data = np.ones_like(edges.data)
     while True:
-        n_blocks = int(labels.max()) + 1
-        joins = sp.csr_matrix((np.ones(len(labels)), (np.arange(len(labels)), labels)))
-        between = sp.csr_matrix(joins.T @ edges @ joins)
-        between.setdiag(0)
-        between.eliminate_zeros()
-        if n_blocks < 4 or between.nnz == 0:
+        edges = _count_between(edges, labels)
+        found = group_blocks(edges, rng) if group is None else group
+        if found is None:
             return levels
-        tried = [
-            fit_blocks(
-                between,
-                0,
-                poisson=True,
-                corrected=corrected,
-                n_blocks=None,
-                max_blocks=n_blocks // 2,
-                n_random=2,
-                rng=rng,
-            )
-            for corrected in (False, True)
-        ]
-        found = min(tried, key=lambda part: part.length)
-        if found.labels.max() == 0:
-            return levels
-        labels = found.labels
+        labels, group = found, None
         levels.append(labels[levels[-1]])
-        edges = between
+
+
+def _count_between(edges: sp.csr_matrix, labels: NDArray[np.int64]) -> sp.csr_matrix:
+    joins = sp.csr_matrix((np.ones(len(labels)), (np.arange(len(labels)), labels)))
+    between = sp.csr_matrix(joins.T @ edges @ joins)
+    between.setdiag(0)
+    between.eliminate_zeros()
+    return between
+
+
+def group_blocks(between: sp.csr_matrix, rng: np.random.Generator) -> NDArray[np.int64] | None:
+    """Group blocks by the edges between them; None if that is not shorter to tell."""
+    n_blocks = between.shape[0]
+    if n_blocks < 4 or between.nnz == 0:
+        return None
+    tried = [
+        fit_blocks(
+            between,
+            0,
+            poisson=True,
+            corrected=corrected,
+            n_blocks=None,
+            max_blocks=n_blocks // 2,
+            n_random=2,
+            rng=rng,
+        )
+        for corrected in (False, True)
+    ]
+    found = min(tried, key=lambda part: part.length)
+    return found.labels if found.labels.max() > 0 else None

@@ -8,9 +8,10 @@ squares ``q``. Rates are integrated out under conjugate priors:
 * exponential weights, Gamma: :math:`b^a \Gamma(a + e) / \Gamma(a) (b + s)^{a + e}`;
 * Gaussian weights: the normal-inverse-gamma evidence.
 
-Priors are two sets: one for blocks with themselves, one for blocks with others. Each is centred on
-what all its blocks have together, and how much single blocks may differ from that is chosen among
-powers of two. Where blocks hardly differ, a further block costs little, and small ones are found.
+Priors are two sets: one for blocks with themselves, one for blocks with others; where blocks are
+grouped, one for each two groups. Each is centred on what all its blocks have together, and how
+much single blocks may differ from that is chosen among powers of two. Where blocks hardly differ,
+a further block costs little, and small ones are found.
 """
 
 import math
@@ -31,6 +32,15 @@ def edges_term(kind, n, e, h):  # type: ignore[no-untyped-def]
         there = math.lgamma(h[0] + e) + math.lgamma(h[1] + n - e)
         return there - math.lgamma(h[0] + h[1] + n) - h[2]
     return math.lgamma(h[0] + e) - (h[0] + e) * math.log(h[1] + n) - h[2]
+
+
+@njit(cache=True)
+def prior_of(r, t, group, n_groups):  # type: ignore[no-untyped-def]
+    """Return which prior holds between two blocks: 0 within, else that of their two groups."""
+    if r == t:
+        return 0
+    one, other = min(group[r], group[t]), max(group[r], group[t])
+    return 1 + one * n_groups + other
 
 
 @njit(cache=True)
@@ -108,18 +118,23 @@ def set_hyper(kinds, edge_strength, density, weight_strength, mean, variance, h)
 
 
 @njit(cache=True)
-def fit_hyper(kinds, root, n_blocks, size, degree, e, s, q, hyper, strongest):  # type: ignore[no-untyped-def]
-    """Fit both priors to the present blocks; ``hyper`` of shape (2, N_HYPER) is overwritten.
+def fit_hyper(kinds, root, n_blocks, state, hyper, strongest):  # type: ignore[no-untyped-def]
+    """Fit all priors to the present blocks; ``hyper`` of shape (n_priors, 8) is overwritten.
 
     No strength goes beyond ``strongest``: with a strong prior about equal rates, moves would carry
     no information while blocks are still at random.
     """
-    n_grid = 22
-    for which in range(2):
+    size, degree, e, s, q, group = state
+    n_grid, n_groups = 22, round(math.sqrt(len(hyper) - 1))
+    rows, columns = np.empty(n_blocks**2, np.int64), np.empty(n_blocks**2, np.int64)
+    for which in range(len(hyper)):
+        count = 0
         pairs, edges, total, squares = 0.0, 0.0, 0.0, 0.0
         for r in range(n_blocks):
             for t in range(r, n_blocks):
-                if (t == r) == (which == 0):
+                if prior_of(r, t, group, n_groups) == which:
+                    rows[count], columns[count] = r, t
+                    count += 1
                     pairs += _pairs(r, t, size, degree, root)
                     edges += e[r, t]
                     total += s[r, t]
@@ -132,16 +147,15 @@ def fit_hyper(kinds, root, n_blocks, size, degree, e, s, q, hyper, strongest):  
         top_edges, top_weights = -np.inf, -np.inf
         for g in range(n_grid):
             strength = 2.0**g
-            if strength > strongest:
+            if strength > strongest or count == 0:
                 break
             set_hyper(kinds, strength, density, strength, mean, variance, h)
             sum_edges, sum_weights = 0.0, 0.0
-            for r in range(n_blocks):
-                for t in range(r, n_blocks):
-                    if (t == r) == (which == 0):
-                        n = _pairs(r, t, size, degree, root)
-                        sum_edges += edges_term(kinds[0], n, e[r, t], h)
-                        sum_weights += weights_term(kinds[1], e[r, t], s[r, t], q[r, t], h)
+            for k in range(count):
+                r, t = rows[k], columns[k]
+                n = _pairs(r, t, size, degree, root)
+                sum_edges += edges_term(kinds[0], n, e[r, t], h)
+                sum_weights += weights_term(kinds[1], e[r, t], s[r, t], q[r, t], h)
             if sum_edges > top_edges:
                 top_edges, best_edges = sum_edges, strength
             if sum_weights > top_weights:
@@ -160,18 +174,26 @@ def partition_cost(n_nodes, n_blocks, size):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def description_length(kinds, root, n_nodes, n_blocks, size, degree, e, s, q, hyper):  # type: ignore[no-untyped-def]
+def description_length(kinds, root, n_nodes, n_blocks, state, hyper):  # type: ignore[no-untyped-def]
     """Nats to tell partition, priors, edges and weights (constants of the graph left out)."""
+    size, degree, e, s, q, group = state
     cost = partition_cost(n_nodes, n_blocks, size)
-    edges = 0.0
+    edges, n_groups = 0.0, round(math.sqrt(len(hyper) - 1))
+    used = np.zeros(len(hyper), np.bool_)
     for r in range(n_blocks):
         for t in range(r, n_blocks):
             n = _pairs(r, t, size, degree, root)
-            cost -= term(kinds, n, e[r, t], s[r, t], q[r, t], hyper[0 if r == t else 1])
+            which = prior_of(r, t, group, n_groups)
+            used[which] = True
+            cost -= term(kinds, n, e[r, t], s[r, t], q[r, t], hyper[which])
             edges += e[r, t]
         if root > 0:
             cost -= degree_term(degree[r], root)
+    if n_groups > 1:  # which block is in which group
+        members = np.zeros(n_groups)
+        for r in range(n_blocks):
+            members[group[r]] += 1
+        cost += partition_cost(n_blocks, n_groups, members)
     # each prior tells a strength among 22 and a centre, for edges and for weights
-    n_priors = 1 if n_blocks == 1 else 2
     parts = 1 if kinds[1] == 0 else 2
-    return cost + n_priors * parts * (math.log(22.0) + 0.5 * math.log(edges + 1.0))
+    return cost + used.sum() * parts * (math.log(22.0) + 0.5 * math.log(edges + 1.0))

@@ -7,15 +7,18 @@ from numba import njit
 
 from neurokit.connectomes.blocks.likelihood import (
     degree_term,
+    edges_term,
     pairs_between,
     pairs_within,
+    prior_of,
     term,
+    weights_term,
 )
 
 
 @njit(cache=True)
-def count_blocks(indptr, indices, weight, labels, n_max, poisson):  # type: ignore[no-untyped-def]
-    """Sum up a partition: sizes, degrees, and edges, weights and squares between blocks."""
+def count_blocks(indptr, indices, weight, labels, n_max, poisson, group):  # type: ignore[no-untyped-def]
+    """Sum up a partition: sizes, degrees, edges, weights and squares between blocks, groups."""
     size, degree = np.zeros(n_max), np.zeros(n_max)
     e, s, q = np.zeros((n_max, n_max)), np.zeros((n_max, n_max)), np.zeros((n_max, n_max))
     for i in range(len(labels)):
@@ -29,7 +32,7 @@ def count_blocks(indptr, indices, weight, labels, n_max, poisson):  # type: igno
             e[r, t] += share * one
             s[r, t] += share * w
             q[r, t] += share * w * w
-    return size, degree, e, s, q
+    return size, degree, e, s, q, group
 
 
 @njit(cache=True)
@@ -48,35 +51,78 @@ def _shift(r, sign, size, degree, e, s, q, d, dw, dq):  # type: ignore[no-untype
 
 
 @njit(cache=True)
-def _gain(r, n_blocks, kinds, root, size, degree, e, s, q, d, dw, dq, own, hyper, terms):  # type: ignore[no-untyped-def]
+def _tabulate(kinds, hyper, length):  # type: ignore[no-untyped-def]
+    """Write the log-gammas of whole numbers of edges into a table, for `_edges` and `_weights`."""
+    table = np.empty((len(hyper), 4, length if kinds[0] == 0 else 0))
+    for which in range(len(hyper)):
+        h = hyper[which]
+        for k in range(table.shape[2]):
+            table[which, 0, k] = math.lgamma(h[0] + k)
+            table[which, 1, k] = math.lgamma(h[1] + k)
+            table[which, 2, k] = math.lgamma(h[0] + h[1] + k) + h[2]
+            table[which, 3, k] = math.lgamma(h[3] + k) - h[6]
+    return table
+
+
+@njit(cache=True)
+def _weights(kinds, e, s, q, which, h, table):  # type: ignore[no-untyped-def]
+    k = int(e)
+    if kinds[1] == 1 and 0 < k < table.shape[2]:
+        return table[which, 3, k] - (h[3] + e) * math.log(h[4] + s)
+    return weights_term(kinds[1], e, s, q, h)
+
+
+@njit(cache=True)
+def _edges(kinds, n, e, which, h, table):  # type: ignore[no-untyped-def]
+    k, there = int(n), int(e)
+    if k < table.shape[2]:
+        return table[which, 0, there] + table[which, 1, k - there] - table[which, 2, k]
+    return edges_term(kinds[0], n, e, h)
+
+
+@njit(cache=True)
+def _gain(r, n_blocks, kinds, root, state, d, dw, dq, own, hyper, table, terms):  # type: ignore[no-untyped-def]
     """Log-probability gained by adding the node whose edges are ``d`` to block r."""
-    gain = 0.0
+    size, degree, e, s, q, group = state
+    gain, n_groups = 0.0, round(math.sqrt(len(hyper) - 1))
     larger, ends = size[r] + 1, degree[r] + own
     for t in range(n_blocks):
         if t == r:
             n = pairs_within(larger, ends, root)
         else:
             n = pairs_between(larger, ends, size[t], degree[t], root)
+        which = prior_of(r, t, group, n_groups)
+        h, edges = hyper[which], e[r, t] + d[t]
         if n > 0.0 or d[t] != 0.0:
-            h = hyper[0 if t == r else 1]
-            gain += term(kinds, n, e[r, t] + d[t], s[r, t] + dw[t], q[r, t] + dq[t], h)
-            gain -= terms[r, t]
+            gain += _edges(kinds, n, edges, which, h, table) - terms[0, r, t]
+        if d[t] != 0.0:
+            gain += _weights(kinds, edges, s[r, t] + dw[t], q[r, t] + dq[t], which, h, table)
+            gain -= terms[1, r, t]
     if root > 0:
         gain += degree_term(ends, root) - degree_term(degree[r], root)
     return gain + math.log(larger)  # sizes in the cost of the partition
 
 
 @njit(cache=True)
-def _row(r, n_blocks, kinds, root, size, degree, e, s, q, hyper, terms):  # type: ignore[no-untyped-def]
-    """Write what stands between block r and each other into ``terms``."""
+def _row(r, n_blocks, kinds, root, state, d, hyper, table, terms):  # type: ignore[no-untyped-def]
+    """Write what stands between block r and each other into ``terms``: of edges, of weights.
+
+    Weights with blocks where ``d`` is zero are as they were.
+    """
+    size, degree, e, s, q, group = state
+    n_groups = round(math.sqrt(len(hyper) - 1))
     for t in range(n_blocks):
         if t == r:
             n = pairs_within(size[r], degree[r], root)
         else:
             n = pairs_between(size[r], degree[r], size[t], degree[t], root)
-        value = term(kinds, n, e[r, t], s[r, t], q[r, t], hyper[0 if t == r else 1])
-        terms[r, t] = value
-        terms[t, r] = value
+        which = prior_of(r, t, group, n_groups)
+        h = hyper[which]
+        terms[0, r, t] = _edges(kinds, n, e[r, t], which, h, table)
+        terms[0, t, r] = terms[0, r, t]
+        if d[t] != 0.0:
+            terms[1, r, t] = _weights(kinds, e[r, t], s[r, t], q[r, t], which, h, table)
+            terms[1, t, r] = terms[1, r, t]
 
 
 @njit(cache=True)
@@ -96,11 +142,15 @@ def sweep(  # type: ignore[no-untyped-def]
     one); ``fixed`` keeps the number of blocks.
     """
     indptr, indices, weight, poisson = graph
-    size, degree, e, s, q = state
+    size, degree, e, s, q, group = state
     n_nodes, n_max = len(labels), len(size)
-    terms = np.zeros((n_max, n_max))
+    # as long as it is sure to be looked into more often than it takes to write
+    table = _tabulate(kinds, hyper, int(min((size.max() + 1) ** 2, len(movable) * n_blocks)))
+    terms = np.zeros((2, n_max, n_max))
+    ones = np.ones(n_max)
     for r in range(n_blocks):
-        _row(r, n_blocks, kinds, root, size, degree, e, s, q, hyper, terms)
+        _row(r, n_blocks, kinds, root, state, ones, hyper, table, terms)
+    before = np.zeros((2, n_max))
     gains = np.empty(n_max)
     wanted = np.zeros(n_max, np.bool_)
     moves = 0
@@ -118,8 +168,10 @@ def sweep(  # type: ignore[no-untyped-def]
             d[t] += one
             dw[t] += w
             dq[t] += w * w
+        before[:, :n_blocks] = terms[:, r, :n_blocks]
+        n_before = n_blocks
         _shift(r, -1.0, size, degree, e, s, q, d, dw, dq)
-        _row(r, n_blocks, kinds, root, size, degree, e, s, q, hyper, terms)
+        _row(r, n_blocks, kinds, root, state, d, hyper, table, terms)
         for t in range(n_blocks):
             wanted[t] = not few
         if few:
@@ -135,15 +187,15 @@ def sweep(  # type: ignore[no-untyped-def]
         n_choices = n_blocks
         if not (alone or few or fixed) and n_blocks < n_max:
             n_choices += 1  # a block of its own
-            for u in range(n_choices):
-                terms[n_blocks, u] = 0.0
-                terms[u, n_blocks] = 0.0
+            terms[:, n_blocks, :n_choices] = 0.0
+            terms[:, :n_choices, n_blocks] = 0.0
+            group[n_blocks] = group[r]
         for t in range(n_choices):
             gains[t] = -np.inf
             if t < n_blocks and not wanted[t]:
                 continue
             n = max(n_blocks, t + 1)
-            value = _gain(t, n, kinds, root, size, degree, e, s, q, d, dw, dq, own, hyper, terms)
+            value = _gain(t, n, kinds, root, state, d, dw, dq, own, hyper, table, terms)
             if t == n_blocks:
                 value -= _blocks_cost(n_nodes, n_blocks + 1) - _blocks_cost(n_nodes, n_blocks)
             elif alone and t == r:
@@ -169,25 +221,31 @@ def sweep(  # type: ignore[no-untyped-def]
             n_blocks += 1
         labels[i] = best
         _shift(best, 1.0, size, degree, e, s, q, d, dw, dq)
-        _row(best, n_blocks, kinds, root, size, degree, e, s, q, hyper, terms)
-        moves += best != r
+        if best == r:
+            for t in range(n_before):
+                for k in range(2):
+                    terms[k, r, t] = terms[k, t, r] = before[k, t]
+            continue
+        _row(best, n_blocks, kinds, root, state, d, hyper, table, terms)
+        moves += 1
         if size[r] == 0.0 and r < n_blocks:  # the last block takes the empty place
             last = n_blocks - 1
-            _rename(last, r, n_blocks, labels, size, degree, e, s, q)
+            _rename(last, r, n_blocks, labels, state)
             n_blocks -= 1
             if r < n_blocks:
-                _row(r, n_blocks, kinds, root, size, degree, e, s, q, hyper, terms)
+                _row(r, n_blocks, kinds, root, state, ones, hyper, table, terms)
     return n_blocks, moves
 
 
 @njit(cache=True)
-def _rename(last, r, n_blocks, labels, size, degree, e, s, q):  # type: ignore[no-untyped-def]
+def _rename(last, r, n_blocks, labels, state):  # type: ignore[no-untyped-def]
     """Give the last block the number r of an empty one, and clear the last."""
+    size, degree, e, s, q, group = state
     if last != r:
         for j in range(len(labels)):
             if labels[j] == last:
                 labels[j] = r
-        size[r], degree[r] = size[last], degree[last]
+        size[r], degree[r], group[r] = size[last], degree[last], group[last]
         for a in (e, s, q):
             within = a[last, last]
             for t in range(n_blocks):
@@ -205,14 +263,18 @@ def _rename(last, r, n_blocks, labels, size, degree, e, s, q):  # type: ignore[n
 @njit(cache=True)
 def best_merge(n_nodes, n_blocks, kinds, root, state, hyper):  # type: ignore[no-untyped-def]
     """Find the two blocks whose merger gains most; returns gain and the two."""
-    size, degree, e, s, q = state
+    size, degree, e, s, q, group = state
+    n_groups, no_table = round(math.sqrt(len(hyper) - 1)), np.empty((len(hyper), 4, 0))
     top, one, other = -np.inf, 0, 0
-    terms = np.zeros((n_blocks, n_blocks))
+    both, ones = np.zeros((2, n_blocks, n_blocks)), np.ones(n_blocks)
     for r in range(n_blocks):
-        _row(r, n_blocks, kinds, root, size, degree, e, s, q, hyper, terms)
+        _row(r, n_blocks, kinds, root, state, ones, hyper, no_table, both)
+    terms = both[0] + both[1]
     fewer = _blocks_cost(n_nodes, n_blocks) - _blocks_cost(n_nodes, n_blocks - 1)
     for r in range(n_blocks):
         for u in range(r):
+            if group[u] != group[r]:
+                continue
             joint, ends = size[r] + size[u], degree[r] + degree[u]
             gain = math.lgamma(joint + 1) - math.lgamma(size[r] + 1) - math.lgamma(size[u] + 1)
             gain += fewer - terms[r, r] - terms[u, u] - terms[r, u]
@@ -236,7 +298,7 @@ def best_merge(n_nodes, n_blocks, kinds, root, state, hyper):  # type: ignore[no
                         e[r, t] + e[u, t],
                         s[r, t] + s[u, t],
                         q[r, t] + q[u, t],
-                        hyper[1],
+                        hyper[prior_of(r, t, group, n_groups)],
                     )
             if gain > top:
                 top, one, other = gain, r, u
@@ -246,7 +308,7 @@ def best_merge(n_nodes, n_blocks, kinds, root, state, hyper):  # type: ignore[no
 @njit(cache=True)
 def merge(one, other, n_blocks, labels, state):  # type: ignore[no-untyped-def]
     """Put all of block ``one`` into ``other``; returns the number of blocks left."""
-    size, degree, e, s, q = state
+    size, degree, e, s, q, _ = state
     for j in range(len(labels)):
         if labels[j] == one:
             labels[j] = other
@@ -259,5 +321,5 @@ def merge(one, other, n_blocks, labels, state):  # type: ignore[no-untyped-def]
                 a[other, t] += a[one, t]
                 a[t, other] = a[other, t]
     size[one] = 0.0
-    _rename(n_blocks - 1, one, n_blocks, labels, size, degree, e, s, q)
+    _rename(n_blocks - 1, one, n_blocks, labels, state)
     return n_blocks - 1

@@ -30,6 +30,9 @@ class Search:
     n_max : int
         Most blocks, and one more.
     rng : Generator
+    upper : ndarray of shape (n_nodes,), optional
+        Group of each node; a block is in that of most of its nodes. Rates between blocks are
+        then centred on those of their two groups.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class Search:
         corrected: bool,
         n_max: int,
         rng: np.random.Generator,
+        upper: Labels | None = None,
     ) -> None:
         self.graph = graph
         self.kinds = kinds
@@ -47,6 +51,7 @@ class Search:
         self.root = float(np.sqrt(ends)) if corrected else 0.0
         self.n_max = n_max
         self.rng = rng
+        self.upper = upper
 
     def run(
         self,
@@ -57,12 +62,14 @@ class Search:
         n_anneal: int = 0,
         n_rounds: int = 0,
         strongest: float = 256.0,
+        goal: float = np.inf,
     ) -> tuple[Labels, float]:
         """Anneal, then move, merge and split until nothing gains; return labels and length.
 
         ``n_blocks`` above zero keeps that number of blocks. ``n_anneal`` sweeps are drawn first,
         at an inverse temperature that rises from ``beta`` to one, and to three at the end, with
-        priors no stronger than ``strongest``.
+        priors no stronger than ``strongest``. Rounds of mergers and splits end early where as
+        good ones as the last would not lead below ``goal``.
         """
         labels, fixed = start.copy(), n_blocks > 0
         moving = _Blocks(self, labels)
@@ -71,30 +78,56 @@ class Search:
             now = warm if k < 0.9 * n_anneal else 3.0
             moving.sweep(now, self.rng.permutation(len(labels)), fixed=fixed, strongest=strongest)
         length = self.settle(labels, fixed)
-        for _ in range(n_rounds):
+        for left in range(n_rounds - 1, -1, -1):
             tried, better = self._improve(labels, length, fixed)
             if better >= length - 1e-6:
                 break
+            gain = length - better
             labels, length = tried, better
+            if length - left * gain > goal:
+                break
         return labels, length
 
     def settle(self, labels: Labels, fixed: bool = False) -> float:
-        """Move nodes to where they gain most until none moves, in place; return the length."""
-        moving = _Blocks(self, labels)
-        for _ in range(30):
-            if not moving.sweep(np.inf, self.rng.permutation(len(labels)), fixed=fixed):
+        """Move nodes to where they gain most until none moves, in place; return the length.
+
+        After a sweep only nodes that moved, and those they are joined to, are asked again, until
+        none moves; then all are.
+        """
+        moving, n = _Blocks(self, labels), len(labels)
+        asked, left = np.arange(n), 30 * n
+        while left > 0:
+            left -= len(asked)
+            before = labels.copy()
+            if moving.sweep(np.inf, self.rng.permutation(asked), fixed=fixed):
+                asked = self._near(np.flatnonzero(labels != before))
+            elif len(asked) == n:
                 break
+            else:
+                asked = np.arange(n)
         return self.length(labels)
+
+    def _near(self, nodes: Labels) -> Labels:
+        """Return nodes and those they are joined to; all of them if that is most."""
+        indptr, indices = self.graph[:2]
+        near = np.zeros(len(indptr) - 1, np.bool_)
+        near[nodes] = True
+        for i in nodes:
+            near[indices[indptr[i] : indptr[i + 1]]] = True
+        return np.flatnonzero(near) if 2 * near.sum() < len(near) else np.arange(len(near))
 
     def length(self, labels: Labels) -> float:
         """Return the description length of a partition under the priors that fit it best."""
         blocks = _Blocks(self, labels)
         blocks.fit_priors()
-        size, degree, e, s, q = blocks.state
         return description_length(
-            self.kinds, self.root, len(labels), blocks.n_blocks, size, degree, e, s, q,
-            blocks.hyper,
-        )  # fmt: skip
+            self.kinds, self.root, len(labels), blocks.n_blocks, blocks.state, blocks.hyper
+        )
+
+    def groups(self, labels: Labels) -> Labels:
+        """Return the group of each block."""
+        blocks = _Blocks(self, labels)
+        return np.unique(blocks.state[5][: blocks.n_blocks], return_inverse=True)[1]
 
     def _improve(self, labels: Labels, length: float, fixed: bool) -> tuple[Labels, float]:
         """Try the best mergers, and to split each block; return the best that was found."""
@@ -160,15 +193,20 @@ class _Blocks:
         self.search = search
         self.labels = labels
         self.n_blocks = int(labels.max()) + 1
-        self.state = count_blocks(*search.graph[:3], labels, search.n_max, search.graph[3])
-        self.hyper = np.zeros((2, 8))
+        group, n_groups = np.zeros(search.n_max, np.int64), 1
+        if search.upper is not None:
+            n_groups = int(search.upper.max()) + 1
+            members = np.zeros((self.n_blocks, n_groups))
+            np.add.at(members, (labels, search.upper), 1)
+            group[: self.n_blocks] = members.argmax(axis=1)
+        indptr, indices, data, poisson = search.graph
+        self.state = count_blocks(indptr, indices, data, labels, search.n_max, poisson, group)
+        self.hyper = np.zeros((1 + n_groups**2, 8))
 
     def fit_priors(self, strongest: float = _ANY) -> None:
         """Fit priors to the present blocks."""
-        given, (size, degree, e, s, q) = self.search, self.state
-        fit_hyper(
-            given.kinds, given.root, self.n_blocks, size, degree, e, s, q, self.hyper, strongest
-        )
+        given = self.search
+        fit_hyper(given.kinds, given.root, self.n_blocks, self.state, self.hyper, strongest)
 
     def sweep(
         self,
@@ -195,7 +233,7 @@ class _Blocks:
         gain, one, other = best_merge(
             len(self.labels), self.n_blocks, given.kinds, given.root, self.state, self.hyper
         )
-        if gain < least:
+        if gain < least or one == other:  # or no two may be merged
             return None
         self.n_blocks = merge(one, other, self.n_blocks, self.labels, self.state)
         return gain
