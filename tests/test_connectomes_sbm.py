@@ -332,6 +332,8 @@ def test_levels_nest_and_n_blocks_is_kept():
     for lower, upper in zip(sbm.levels_, sbm.levels_[1:], strict=False):
         assert all(len(np.unique(upper[lower == k])) == 1 for k in np.unique(lower))
     assert adjusted_rand_score(fine // 4, sbm.levels_[1]) > 0.9
+    flat = WeightedSBM(None, random_state=0).fit(graph + graph.T)
+    assert sbm.description_length_ <= flat.description_length_ + 1e-6
     assert WeightedSBM(None, n_blocks=4, random_state=0).fit(graph + graph.T).n_blocks_ == 4
 
 
@@ -372,6 +374,24 @@ def test_the_smallest_and_the_emptiest_graphs():
 def test_bad_graphs_and_parameters_are_refused(params, graph, message):
     with pytest.raises(ValueError, match=message):
         WeightedSBM(**params).fit(graph)
+
+
+@pytest.mark.slow
+def test_groups_of_blocks_show_blocks_that_are_not_worth_telling_without():
+    rng = np.random.default_rng(0)
+    fine = np.arange(400) // 16
+    near = fine[:, None] // 5 == fine // 5
+    rate = np.where(fine[:, None] == fine, 0.65, np.where(near, 0.2, 0.03))
+    graph = np.triu((rng.random(rate.shape) < rate) * rng.exponential(size=rate.shape), 1)
+    flat, nested = (
+        WeightedSBM(nested=nested, degree_corrected=False, n_restarts=0, random_state=0).fit(
+            graph + graph.T
+        )
+        for nested in (False, True)
+    )
+    assert nested.description_length_ < flat.description_length_ - 20
+    assert adjusted_rand_score(fine, nested.labels_) > 0.9
+    assert adjusted_rand_score(fine // 5, nested.levels_[1]) > 0.9
 
 
 @pytest.mark.slow

@@ -47,7 +47,8 @@ class WeightedSBM(ClusterMixin, Saveable, BaseEstimator):
         strengths), so that hubs do not make a block for themselves; "auto" takes what is shorter
         to tell (with amounts: True).
     nested : bool, default=False
-        Whether to group the blocks again, level by level, in ``levels_``.
+        Whether to group the blocks again, level by level, in ``levels_``, and to tell the rates
+        between blocks by their groups where that is shorter; then smaller blocks are found.
     n_blocks : int, optional
         Number of blocks. Default: chosen.
     max_blocks : int, optional
@@ -85,8 +86,8 @@ class WeightedSBM(ClusterMixin, Saveable, BaseEstimator):
     -----
     The graph is undirected: a matrix that is not symmetric is refused. Zeros are absent edges; the
     diagonal is not looked at and may be NaN. Nodes without edges are a block like others. Levels
-    above the first are fitted to the counts of edges between the blocks below them; they do not
-    change the blocks.
+    above the first are fitted to the counts of edges between the blocks below them. Where rates
+    are told by groups of blocks, these are the second level; a third changes nothing below it.
 
     Examples
     --------

@@ -102,7 +102,7 @@ def fit_blocks(
     refined = [run(c.labels, fixed, 0, 4) for c in candidates[: 3 if n <= SMALL else 1]]
     best = min([*candidates[:1], *refined], key=lambda c: c.length)
     if nested:
-        best = _grouped(best, search, weights, fixed)
+        best = _grouped(best, search, weights, max_blocks, fixed)
     constant = float(gammaln(weights.data + 1.0).sum()) / 2 if poisson else 0.0
     if corrected:
         degree = np.asarray(weights.sum(1) if poisson else np.diff(weights.indptr)).ravel()
@@ -116,23 +116,66 @@ def fit_blocks(
     return Partition(labels, best.length + constant, corrected, group)
 
 
-def _grouped(best: Partition, search: Search, weights: sp.csr_matrix, fixed: int) -> Partition:
-    """Group blocks and search on, with rates told by groups, for as long as that is shorter."""
-    n_rounds = 4
-    for _ in range(n_rounds):
-        tries = []
-        for group in _groups(weights, best.labels, search.rng):
-            grouped = Search(
-                search.graph, search.kinds, best.corrected, search.n_max, search.rng,
-                group[best.labels],
-            )  # fmt: skip
-            found, length = grouped.run(best.labels, fixed, n_rounds=n_rounds)
-            tries.append(Partition(found, length, best.corrected, grouped.groups(found)))
+def _grouped(
+    best: Partition,
+    search: Search,
+    weights: sp.csr_matrix,
+    max_blocks: int,
+    fixed: int,
+) -> Partition:
+    """Search on with rates told by groups of blocks, for as long as that is shorter.
+
+    Groups come from below, by grouping the blocks, or are the blocks themselves; and the nodes
+    of each group may be divided anew.
+    """
+
+    def run(start: NDArray[np.int64], upper: NDArray[np.int64]) -> Partition:
+        given = (search.graph, search.kinds, best.corrected, search.n_max, search.rng)
+        grouped = Search(*given, upper)
+        found, length = grouped.run(start, fixed, n_rounds=4)
+        return Partition(found, length, best.corrected, grouped.groups(found))
+
+    def above(labels: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        return [group[labels] for group in _groups(weights, labels, search.rng)]
+
+    for _ in range(4):
+        uppers = above(best.labels)
+        tries = [run(best.labels, upper) for upper in uppers]
+        for upper in [best.labels, *uppers] if not fixed else []:
+            finer = _divide(weights, upper, best.corrected, search, max_blocks)
+            if finer.max() > upper.max() > 0:  # grouped by what they are, not by whence they came
+                tries += [run(finer, other) for other in above(finer)]
         shortest = min(tries, key=lambda c: c.length, default=best)
         if shortest.length >= best.length - 1e-6:
             break
         best = shortest
     return best
+
+
+def _divide(
+    weights: sp.csr_matrix,
+    upper: NDArray[np.int64],
+    corrected: bool,
+    search: Search,
+    max_blocks: int,
+) -> NDArray[np.int64]:
+    """Find blocks among the nodes of each group alone; the groups where these are too many."""
+    finer, n_blocks = np.empty_like(upper), 0
+    for group in range(int(upper.max()) + 1):
+        here = np.flatnonzero(upper == group)
+        found = fit_blocks(
+            weights[here][:, here],
+            int(search.kinds[1]),
+            poisson=search.graph[3],
+            corrected=corrected,
+            n_blocks=None,
+            max_blocks=max(1, min(max_blocks, len(here) // 2)),
+            n_random=0,
+            rng=search.rng,
+        )
+        finer[here] = n_blocks + found.labels
+        n_blocks += int(found.labels.max()) + 1
+    return finer if n_blocks <= max_blocks else upper
 
 
 def _groups(
