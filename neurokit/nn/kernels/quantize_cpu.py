@@ -338,8 +338,17 @@ def encode(x, table, bias, words, project, project_bias, *, beam, n_threads):
     else:
         project, project_bias = _by_lanes(project, project_bias)
 
+    lists = None
+    if beam == 1 and not project.size:
+        from neurokit.nn.kernels import quantize_short_cpu as short
+
+        if short.pays(len(x), *table.shape[1:]):
+            lists = short.round_tables(table, bias)
+
     def run(part):
-        if beam == 1:
+        if lists is not None:
+            short.search(x[part], tables, biases, words, *lists, codes[part])
+        elif beam == 1:
             _greedy(x[part], tables, biases, words, project, project_bias, codes[part])
         else:
             _beam(x[part], tables, biases, words, beam, codes[part])
