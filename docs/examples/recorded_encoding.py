@@ -9,8 +9,8 @@ tells how much of what is explained belongs to which.
 """
 
 # %%
-# Five minutes of counts in bins of 50 ms, and the movement from 100 ms before a bin to 300 ms after it: cortex
-# comes before the hand. Three feature spaces stand side by side.
+# Five minutes of counts in bins of 50 ms, and the movement from 100 ms before a bin to 300 ms
+# after it: cortex comes before the hand. Three feature spaces stand side by side.
 import os
 from pathlib import Path
 
