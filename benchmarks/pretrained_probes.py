@@ -1,16 +1,20 @@
 """Probes on the weights that ship, against their random start and covariances without a network.
 
     NEUROKIT_DATA=/path/to/recordings python benchmarks/pretrained_probes.py [--seeds 5]
+    NEUROKIT_DATA=/path/to/recordings python benchmarks/pretrained_probes.py --curves
 
 mi_peterson2020 (right hand against rest, 4 subjects, 15 channels, runs 2 to 5), which the weights
 have not seen: balanced accuracy with one subject left out, few shots of the left-out subject, and
 channels removed at test and training alike; whether the subject can be told from first-order
-embeddings, and what shuffled labels give. Nothing is chosen on the data.
+embeddings, and what shuffled labels give. ``--curves`` has band power beside the few shots and the
+removed channels, channels removed at test alone and filled in, and rates that training has not
+seen. Nothing is chosen on the data.
 """
 
 import argparse
 import os
 import warnings
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -68,11 +72,114 @@ def tangent(x):
     return vectorise(recentre(matrices + 1e-3 * trace * np.eye(n), domains))
 
 
+def band_power(x):
+    """Return log power in seven bands of each channel: no network, no covariances."""
+    rate = neurokit.sampling_rate(x)
+    power = np.abs(np.fft.rfft(x.values * np.hanning(x.sizes["time"]))) ** 2
+    hz = np.fft.rfftfreq(x.sizes["time"], 1 / rate)
+    edges = (1, 4, 8, 10, 13, 20, 30, 45)
+    parts = [power[..., (hz >= a) & (hz < b)].sum(-1) for a, b in pairwise(edges)]
+    return np.log(np.concatenate(parts, -1))
+
+
+def probe(C=0.01):
+    return make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=2000))
+
+
+def fill_near(x, lost):
+    """Fill lost channels by the others, weighed by inverse distance squared."""
+    from neurokit.pretraining.places import read_places
+
+    places, out = read_places(x), x.values.copy()
+    for k in lost:
+        kept = np.setdiff1d(np.arange(len(places)), lost)
+        weight = 1 / ((places[kept] - places[k]) ** 2).sum(1)
+        out[:, k] = np.einsum("c,nct->nt", weight / weight.sum(), x.values[:, kept])
+    return x.copy(data=out)
+
+
+def curves(x):
+    """Print band power's curves, channels lost at test, and rates that training has not seen."""
+    y, subjects = x["label"].values, x["subject"].values
+    people = np.unique(subjects)
+    early = np.isin(x["session"].values, ["2", "3"])
+
+    def left_out(train_on, test_on, fit):
+        scores = []
+        for person in people:
+            train, test = subjects != person, subjects == person
+            predict = fit(train_on, train)
+            scores.append(balanced_accuracy_score(y[test], predict(test_on, test)))
+        return np.mean(scores)
+
+    def classical(features, C=0.01):
+        def fit(x, train):
+            model = probe(C).fit(features(x)[train], y[train])
+            return lambda x, test: model.predict(features(x)[test])
+
+        return fit
+
+    known = {}
+
+    def ours(x, train):
+        key = id(x), train.tobytes()
+        if key not in known:
+            known[key] = x, PretrainedClassifier().fit(x[train], y[train])
+        return lambda x, test: known[key][1].predict(x[test]).values
+
+    print(f"band power, all channels: {left_out(x, x, classical(band_power)):.3f}", flush=True)
+    features = band_power(x)
+    for n in (2, 5, 10, 20):
+        scores = []
+        for person in people:
+            own = np.flatnonzero((subjects == person) & early)
+            test = np.flatnonzero((subjects == person) & ~early)
+            few = np.concatenate([own[y[own] == k][:n] for k in LABELS])
+            guess = probe(0.1).fit(features[few], y[few]).predict(features[test])
+            scores.append(balanced_accuracy_score(y[test], guess))
+        print(f"{n} shots a class: band power alone {np.mean(scores):.3f}", flush=True)
+    n = x.sizes["channel"]
+    model = MaskedModel.from_pretrained("eeg-small")
+    for share in (0.25, 0.5, 0.75):
+        found = {}
+        for seed in range(3):
+            order = np.random.default_rng(seed).permutation(n)
+            lost, kept = order[: round(share * n)], np.sort(order[round(share * n) :])
+            some = x.isel(channel=kept)
+            found.setdefault("band power, removed of all", []).append(
+                left_out(some, some, classical(band_power))
+            )
+            marked = x.assign_coords(bad=("channel", np.isin(np.arange(n), lost)))
+            ways = {"eeg-small fills": model.reconstruct(marked).drop_vars("bad"),
+                    "neighbours fill": fill_near(x, lost)}  # fmt: skip
+            for way, filled in ways.items():
+                for name, fit in (("eeg-small", ours), ("tangent space", classical(tangent)),
+                                  ("band power", classical(band_power))):  # fmt: skip
+                    score = left_out(x, filled, fit)
+                    found.setdefault(f"at test, {way}, {name}", []).append(score)
+        print(f"{share:.0%} lost: " + ", ".join(f"{k} {np.mean(v):.3f}" for k, v in found.items()),
+              flush=True)  # fmt: skip
+    for rate in (100, 125, 200, 250):
+        other = neurokit.recording.resample(x, rate)
+        told = {"tangent space": classical(tangent), "band power": classical(band_power)}
+        row = {name: left_out(x, other, fit) for name, fit in told.items()}
+        # a probe of the pretrained encoder is for one rate: its trials come at that of training
+        back = neurokit.recording.resample(other, 128).isel(time=slice(x.sizes["time"]))
+        row["eeg-small"] = left_out(x.isel(time=slice(back.sizes["time"])), back, ours)
+        row["eeg-small, all at that rate"] = left_out(other, other, ours)
+        print(f"trained at 128 Hz, tested at {rate} Hz: "
+              + ", ".join(f"{k} {v:.3f}" for k, v in row.items()), flush=True)  # fmt: skip
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--curves", action="store_true")
     given = parser.parse_args()
     x = read(Path(os.environ["NEUROKIT_DATA"]))
+    if given.curves:
+        curves(x)
+        return
     y, subjects = x["label"].values, x["subject"].values
     people = np.unique(subjects)
 
