@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,9 +55,13 @@ def draw_trains(
             )
         beside = z.astype(np.float32)
     rng = np.random.default_rng(random_state)
+    every: Iterable[NDArray[np.int64]]
+    if model.module_.observation == "count":  # side by side
+        every = draw_counts(model.module_, n_bins, beside, state, rng, n)
+    else:
+        every = (draw_events(model.module_, n_bins, beside, state, rng) for _ in range(n))
     made = []
-    for _ in range(n):
-        drawn = draw(model.module_, n_bins, beside, state, rng)
+    for drawn in every:
         trains = []
         for counts in drawn.T:
             at = np.repeat(np.arange(n_bins), counts)
@@ -67,46 +72,77 @@ def draw_trains(
     return made
 
 
-def draw(
+def draw_counts(
+    network: SpikeNetwork,
+    n_bins: int,
+    covariates: NDArray[np.float32] | None,
+    state: State | None,
+    rng: np.random.Generator,
+    n: int,
+) -> NDArray[np.int64]:
+    """Draw counts (n, bin, unit), each bin from the rates that those before call for."""
+    import torch
+
+    drawn = np.zeros((n, n_bins, network.n_units), np.int64)
+    nothing = torch.zeros(n, 1, network.n_units)
+    state = None if state is None else _repeat(state, n)
+    with torch.no_grad():
+        for k in range(n_bins):
+            z = None if covariates is None else torch.from_numpy(covariates[k : k + 1])
+            z = None if z is None else z.expand(n, 1, -1)
+            out = network(nothing, z, state=state)
+            drawn[:, k] = rng.poisson(out.log_intensity[:, 0].exp().double().numpy())
+            # rates of a bin do not hear the bin itself: what was drawn is put in behind
+            state = out.state
+            state.counts[:, -1] = torch.from_numpy(drawn[:, k].astype(np.float32))
+    return drawn
+
+
+def draw_events(
     network: SpikeNetwork,
     n_bins: int,
     covariates: NDArray[np.float32] | None,
     state: State | None,
     rng: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """Draw counts (bin, unit), each bin from those before; exact, with the memory of a stream."""
+    """Draw counts (bin, unit), spike by spike; exact, with the memory of a stream."""
     import torch
 
     drawn = np.zeros((n_bins, network.n_units), np.int64)
     with torch.no_grad():
         for k in range(n_bins):
             z = None if covariates is None else torch.from_numpy(covariates[k : k + 1])[None]
-            if network.observation == "count":
-                now = torch.zeros(1, 1, network.n_units)
-                rate = network(now, z, state=state).log_intensity[0, 0].exp().double().numpy()
-                drawn[k] = rng.poisson(rate)
-            else:
-                drawn[k] = _draw_bin(network, z, state, rng)
-            counts = torch.from_numpy(drawn[k : k + 1].astype(np.float32))[None]
-            state = network(counts, z, state=state).state
+            drawn[k], state = _draw_bin(network, z, state, rng)
     return drawn
+
+
+def _repeat(state: State, n: int) -> State:
+    """Return the state of ``n`` trains that begin alike."""
+    memories = [
+        memory and type(memory)(*(part.expand(n, *part.shape[1:]) for part in memory))
+        for memory in state.memories
+    ]
+    return state._replace(
+        counts=state.counts.expand(n, *state.counts.shape[1:]), memories=memories
+    )
 
 
 def _draw_bin(
     network: SpikeNetwork, z: Tensor | None, state: State | None, rng: np.random.Generator
-) -> NDArray[np.int64]:
-    """Draw the spikes of one bin, one after the other."""
+) -> tuple[NDArray[np.int64], State]:
+    """Draw the spikes of one bin, one after the other; and what is remembered behind it."""
     import torch
 
     bin_ = np.zeros(network.n_units, np.int64)
     unit = 0
     while True:
         counts = torch.from_numpy(bin_.astype(np.float32))[None, None]
-        eta = network(counts, z, state=state).log_intensity[0, -1].double().numpy()
+        out = network(counts, z, state=state)
+        eta = out.log_intensity[0, -1].double().numpy()
         reach = np.cumsum(np.exp(eta[unit:]))
         waited = rng.exponential()
         if waited >= reach[-1]:
-            return bin_
+            return bin_, out.state
         unit += int(np.searchsorted(reach, waited, side="right"))
         bin_[unit] += 1
         if bin_.sum() > _MOST:
