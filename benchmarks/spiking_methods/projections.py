@@ -3,7 +3,8 @@
 While the first day (or task) is learned, each layer's main directions of activity are learned too,
 by Oja's subspace rule, as lateral Hebbian synapses would. Later gradients have these directions
 taken out, so that what the first day needs stays as it is. Simulated days: trained on the first,
-30 s of the second to adapt, scored on both. Letters: three tasks of nine, one after the other.
+30 s of the second to adapt, scored on both. Letters: three tasks of nine, one after the other;
+digits: five of two.
 """
 
 import protocol
@@ -68,11 +69,13 @@ def days(problem, seed, project):
 
 def tasks(problem, seed, project):
     net, bases = Plain(problem), None
-    for task in range(3):
-        rows = torch.nonzero(problem.train.y // 9 == task)[:, 0]
+    size = 9 if problem.n_outputs == 27 else 2
+    n_tasks = problem.n_outputs // size
+    for task in range(n_tasks):
+        rows = torch.nonzero(problem.train.y // size == task)[:, 0]
         p = problem.train
         pieces = Pieces(p.x[:, rows], p.y[rows], p.mask[:, rows])
-        n = protocol.UPDATES // 2
+        n = 3 * protocol.UPDATES // (2 * n_tasks)
         if task == 0:
             train(net, problem, seed, updates=n, pieces=pieces, keep=False)
         else:
@@ -81,14 +84,14 @@ def tasks(problem, seed, project):
             name: subspace(a, basis=None if bases is None else bases[name])
             for name, a in activities(net, pieces.x).items()
         }
-    result = judge(net, problem, 192)  # all 27 letters
+    result = judge(net, problem, 192)  # all letters
     output, right = predict(net, problem.test).mean(0), 0
-    for task in range(3):
-        rows = problem.test.y // 9 == task
-        guess = output[rows][:, 9 * task : 9 * task + 9].argmax(-1) + 9 * task
+    for task in range(n_tasks):
+        rows = problem.test.y // size == task
+        guess = output[rows][:, size * task : size * (task + 1)].argmax(-1) + size * task
         right += int((guess == problem.test.y[rows]).sum())
     within = right / len(problem.test.y)
-    return result._replace(score=within, extra={"all 27 letters": result.score})
+    return result._replace(score=within, extra={f"all {problem.n_outputs}": result.score})
 
 
 def run(problem, seed, project=True):

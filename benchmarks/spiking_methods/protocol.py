@@ -130,12 +130,33 @@ def braille(k):
     return Problem("braille", *parts, 27, 0.025, classes=True)
 
 
+def digits(k):
+    """Images, on which most of the methods' papers are: scikit-learn's 8 x 8 digits, as spikes.
+
+    A pixel fires as often in 16 steps as it is bright, evenly spread. They are no recording.
+    """
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    total = np.arange(17)[:, None, None] * images / 16
+    spikes = np.diff(np.floor(total + 0.5), axis=0).astype(np.float32)
+    turn = np.random.default_rng(k).permutation(len(labels)) % 5
+    parts = []
+    for rows in (turn > 1, turn == 1, turn == 0):
+        x = torch.from_numpy(spikes[:, rows])
+        parts.append(
+            Pieces(x, torch.from_numpy(labels[rows]), torch.ones(x.shape[:2], dtype=bool))
+        )
+    return Problem("digits", *parts, 10, 0.025, classes=True)
+
+
 SETS = {
     "contdata95": lambda k: regression("contdata95", k),
     "centerout": lambda k: regression("centerout_tr", k),
     "placecells": lambda k: regression("placecells", k),
     "drift": drift,
     "braille": braille,
+    "digits": digits,
 }
 
 

@@ -40,7 +40,7 @@ METHODS = {
     "cascade": ("cascade", "run"),
 }
 COSTS = {"MACs": "macs", "ACs": "acs", "bytes": "n_bytes"}
-SETS = ("contdata95", "centerout", "placecells", "drift", "braille")
+SETS = ("contdata95", "centerout", "placecells", "drift", "braille", "digits")
 AGAINST = {
     "excitation and inhibition": "two layers",
     "liquid with astrocyte": "liquid",

@@ -21,7 +21,12 @@ def delayed(x):
     """Events (trial, channel x delay, frame), binary, each channel at several delays."""
     x = np.minimum(x.transpose(1, 2, 0), 1)
     n_times = x.shape[-1]
-    parts = [np.pad(x, ((0, 0), (0, 0), (n_times - 9 * d, 0)))[..., :n_times] for d in range(1, 9)]
+    if n_times < 9 * DELAYS:  # an image has no time to tell
+        return x
+    parts = [
+        np.pad(x, ((0, 0), (0, 0), (n_times - 9 * d, 0)))[..., :n_times]
+        for d in range(1, DELAYS + 1)
+    ]
     return np.concatenate(parts, axis=1)  # delay d shows the frames up to 9 d at the end
 
 
