@@ -26,7 +26,7 @@ ALLOWED = {
     "inputs": RECORDING | {"inputs", "io"},  # MNE objects are read by io.from_mne
     "nn": {"nn"},
     "solvers": {"solvers", "atomic", "types"},
-    "training": {"training", "persistence", "nn", "types"},
+    "training": {"training", "persistence", "nn", "solvers", "types"},
     "io": RECORDING | {"io", "atomic"},
     "datasets": RECORDING | {"datasets", "atomic", "inputs", "solvers"},
     "metrics": RECORDING | {"metrics"},

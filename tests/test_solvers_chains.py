@@ -6,7 +6,8 @@ import signal
 import numpy as np
 import pytest
 
-from neurokit.solvers.chains import Chains, fingerprint, run_chains
+from neurokit.solvers.chains import Chains, run_chains
+from neurokit.solvers.resuming import fingerprint_of
 
 
 def init(rng):
@@ -93,9 +94,9 @@ def test_ctrl_c_waits_for_the_end_of_a_sweep_and_keeps_what_was_drawn(tmp_path):
 
 def test_a_checkpoint_of_other_data_is_refused(tmp_path):
     path = tmp_path / "chains.npz"
-    run(checkpoint=path, data=fingerprint(np.arange(3)))
+    run(checkpoint=path, data=fingerprint_of(np.arange(3)))
     with pytest.raises(ValueError, match=r"is of other data than this run; give another path"):
-        run(checkpoint=path, data=fingerprint(np.arange(4)))
+        run(checkpoint=path, data=fingerprint_of(np.arange(4)))
     with pytest.raises(ValueError, match="is of other data, thin than this run"):
         run(checkpoint=path, thin=2)
     path.write_bytes(path.read_bytes()[:-200])
@@ -127,7 +128,7 @@ def test_progress_shows_the_log_joint_and_the_time_left(capsys):
 def test_fingerprints_tell_arrays_and_words_apart():
     x = np.arange(6.0)
     digests = {
-        fingerprint(*parts) for parts in [(x,), (x.reshape(2, 3),), (x, 1), (x, "1"), (-x,)]
+        fingerprint_of(*parts) for parts in [(x,), (x.reshape(2, 3),), (x, 1), (x, "1"), (-x,)]
     }
     assert len(digests) == 5
 

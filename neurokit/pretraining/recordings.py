@@ -21,7 +21,7 @@ from neurokit.pretraining.fusing import fuse_regions
 from neurokit.pretraining.patches import Sizes, make_patches, measure_levels
 from neurokit.pretraining.places import read_places, read_regions, tell_places
 from neurokit.recording.channels import BRAIN
-from neurokit.training.checkpoint import fingerprint_of
+from neurokit.solvers.resuming import fingerprint_of
 from neurokit.training.examples import Examples, Rows
 from neurokit.types import Codes, Flags, Floats, Recordings, State
 

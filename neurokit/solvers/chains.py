@@ -10,7 +10,7 @@ that where it stopped, how many ran beside it and in which process change nothin
 
     found = run_chains(init, step, keep, n_chains=4, n_steps=2000, n_burn=500, thin=2,
                        random_state=0, n_jobs=2, checkpoint="chains.npz",
-                       data=fingerprint(counts, "NB"), verbose=1)
+                       data=fingerprint_of(counts, "NB"), verbose=1)
     found.chains[0].draws       # list of what keep returned
     found.chains[0].trace       # log joint of every step
     found.chains[0].state       # the last one
@@ -24,11 +24,8 @@ Ctrl-C; the next call with the same file goes on from it.
 """
 
 import contextlib
-import hashlib
 import io
 import json
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -38,6 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurokit.atomic import atomic_path
+from neurokit.solvers.resuming import interruption_waits
 
 _ROUND = 1.0  # seconds that a chain runs before it is looked after
 _SAVE_EVERY = 30.0  # seconds between checkpoints
@@ -104,7 +102,8 @@ def run_chains(
     checkpoint : path-like, optional
         File of the runs, resumed if it is there.
     data : str
-        What the runs are of, from `fingerprint`: a checkpoint of other data is refused.
+        What the runs are of, from `neurokit.solvers.resuming.fingerprint_of`: a checkpoint of
+        other data is refused.
     verbose : int, default=0
         1 shows steps, the best log joint and the time left.
     caller : str
@@ -155,8 +154,8 @@ def run_chains(
     task = _Task(step, keep, done, n_steps, n_burn, thin)
     jobs = _count_jobs(n_jobs, n_chains)
     saved = time.monotonic()
-    with _watch_ctrl_c() as stop, _progress(verbose, caller, chains, n_steps) as show:
-        while not stop.is_set():
+    with interruption_waits(True) as stop, _progress(verbose, caller, chains, n_steps) as show:
+        while not stop():
             waiting = [k for k, c in enumerate(chains) if not _is_over(c, n_steps)]
             if not waiting:
                 break
@@ -169,29 +168,6 @@ def run_chains(
     if path is not None:
         _write(path, plan, chains)
     return Chains(chains, any(not _is_over(chain, n_steps) for chain in chains))
-
-
-def fingerprint(*parts: object) -> str:
-    """Return a short digest of arrays, numbers and words, to tell data and settings apart.
-
-    Parameters
-    ----------
-    *parts : arrays, or anything with a faithful ``repr``
-
-    Examples
-    --------
-    >>> fingerprint(np.arange(3), "negbin") == fingerprint(np.arange(3), "poisson")
-    False
-    """
-    digest = hashlib.sha256()
-    for part in parts:
-        if isinstance(part, np.ndarray):
-            digest.update(f"{part.dtype.str}{part.shape}".encode())
-            digest.update(np.ascontiguousarray(part).tobytes())
-        else:
-            digest.update(repr(part).encode())
-        digest.update(b"\0")
-    return digest.hexdigest()
 
 
 class _Task(NamedTuple):
@@ -222,12 +198,12 @@ def _count_jobs(n_jobs: int | None, n_chains: int) -> int:
 
 
 def _advance_all(
-    task: _Task, chains: list[Chain], waiting: list[int], jobs: int, stop: threading.Event
+    task: _Task, chains: list[Chain], waiting: list[int], jobs: int, stop: Callable[[], bool]
 ) -> Iterator[tuple[int, Chain]]:
     """Let each chain that is not over run for a while."""
     if jobs == 1:
         for k in waiting:
-            if stop.is_set():
+            if stop():
                 return
             yield k, _advance(task, chains[k], stop)
         return
@@ -247,11 +223,11 @@ def _tip(chain: Chain) -> Chain:
 
 
 def _advance_elsewhere(task: _Task, chain: Chain) -> Chain:
-    with _watch_ctrl_c() as stop:
+    with interruption_waits(True) as stop:
         return _advance(task, chain, stop)
 
 
-def _advance(task: _Task, chain: Chain, stop: threading.Event) -> Chain:
+def _advance(task: _Task, chain: Chain, stop: Callable[[], bool]) -> Chain:
     """Run one chain for about a second, or until it is over; whole sweeps.
 
     Products of matrices are rounded differently on one thread and on several. Chains in other
@@ -263,7 +239,7 @@ def _advance(task: _Task, chain: Chain, stop: threading.Event) -> Chain:
         return _sweep(task, chain, stop)
 
 
-def _sweep(task: _Task, chain: Chain, stop: threading.Event) -> Chain:
+def _sweep(task: _Task, chain: Chain, stop: Callable[[], bool]) -> Chain:
     state, _, draws, rng, finished = chain
     n = len(chain.trace)
     trace: list[float] = []
@@ -276,29 +252,9 @@ def _sweep(task: _Task, chain: Chain, stop: threading.Event) -> Chain:
         if task.keep is not None and n > task.n_burn and (n - task.n_burn - 1) % task.thin == 0:
             draws.append(task.keep(state))
         finished = task.done is not None and bool(task.done(state))
-        if stop.is_set() or time.monotonic() > end:
+        if stop() or time.monotonic() > end:
             break
     return Chain(state, np.concatenate([chain.trace, trace]), draws, rng, finished)
-
-
-@contextlib.contextmanager
-def _watch_ctrl_c() -> Iterator[threading.Event]:
-    """Set the event at the first Ctrl-C; let the second one through."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-
-    def wait(number: int, frame: object) -> None:
-        stop.set()
-        signal.signal(signal.SIGINT, before)
-
-    before = signal.getsignal(signal.SIGINT)
-    signal.signal(signal.SIGINT, wait)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager

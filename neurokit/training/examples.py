@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neurokit.training.checkpoint import fingerprint_of
+from neurokit.solvers.resuming import fingerprint_of
 from neurokit.training.devices import bring_near, import_torch
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from neurokit.nn.draws import Draws
-from neurokit.training.checkpoint import Checkpoint, fingerprint_of, interruption_waits
+from neurokit.solvers.resuming import fingerprint_of, interruption_waits
+from neurokit.training.checkpoint import Checkpoint
 from neurokit.training.devices import in_order
 from neurokit.training.examples import Examples, Rows, describe
 from neurokit.training.processes import Processes

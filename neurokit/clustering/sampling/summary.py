@@ -14,7 +14,8 @@ from neurokit.clustering.sampling.judging import choose_chains
 from neurokit.clustering.sampling.model import Chain, Counts, Prior
 from neurokit.clustering.sampling.sweep import log_joint, log_likelihood, sweep
 from neurokit.metrics.convergence import bulk_ess, rank_rhat
-from neurokit.solvers.chains import fingerprint, run_chains
+from neurokit.solvers.chains import run_chains
+from neurokit.solvers.resuming import fingerprint_of
 from neurokit.types import State
 
 Array = NDArray[np.float64]
@@ -93,7 +94,7 @@ def run(
         random_state=seed,
         n_jobs=n_jobs,
         checkpoint=checkpoint,
-        data=fingerprint(counts.y, counts.keep, counts.first, tuple(prior)),
+        data=fingerprint_of(counts.y, counts.keep, counts.first, tuple(prior)),
         verbose=verbose,
         caller="BayesianBiclustering",
     )
