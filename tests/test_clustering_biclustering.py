@@ -122,6 +122,14 @@ def test_odd_recordings_have_an_answer(observation, rng):
     one = model(observation=observation, max_states=1, n_chains=1).fit(y[:1].T)
     assert one.unit_labels_.tolist() == [0]
     assert one.state_labels_.tolist() == [0] * 40
+    assert model(observation=observation, n_iter=6).fit(y[:, :1].T).state_labels_.tolist() == [0]
+
+
+def test_a_recording_that_was_not_observed_says_nothing():
+    with pytest.warns(UserWarning, match="have no spike"):
+        found = model(n_iter=6).fit(np.full((20, 2), np.nan))
+    assert found.undecided_ == [0, 1]
+    assert found.chains_used_ == [0, 1]
 
 
 def test_a_recording_without_a_spike_is_kept_and_said_to_be_undecided():

@@ -18,7 +18,11 @@ KEEP[1, 2] = KEEP[2, 4] = False
 
 
 def tame(negbin):
-    """A model without heavy tails, small enough for many sweeps."""
+    """A model without heavy tails, small enough for many sweeps.
+
+    Of Poisson counts tails must be lighter still: a rate of e^8 is known to a fiftieth, so that a
+    chain that draws data and rates in turn would not get there, nor back, in 10,000 sweeps.
+    """
     return Prior(
         n_factors=1,
         negbin=negbin,
@@ -26,9 +30,9 @@ def tame(negbin):
         total=(8.0, 2.0),
         share=(4.0, 5.0),
         openness=(4.0, 2.0),
-        scale=0.7,
+        scale=0.7 if negbin else 0.4,
         dispersion=(6.0, 2.0),
-        noise=1.0,
+        noise=1.0 if negbin else 0.3,
         freedom=12.0,
         stop=0.4,
     )
@@ -136,25 +140,26 @@ def standard_error(values, n_batches=15):
     return means.std(0, ddof=1) / np.sqrt(n_batches)
 
 
-def z_scores(prior, n_sweeps, seed=0, take=sweep.sweep):
-    """Differences of the means of the features between both ways, in standard errors."""
+def z_scores(prior, n_sets, seed=0, take=sweep.sweep, n_sweeps=10):
+    """How far sweeps carry the means of the features from those of the model, in standard errors.
+
+    Each set begins with a draw of the model, so that nothing hangs on how soon a chain forgets:
+    unknowns and data, drawn in turn, must have the law of the model after every sweep.
+    """
     rng = np.random.default_rng(seed)
-    plain = []
-    for _ in range(n_sweeps):
+    moved = []
+    for _ in range(n_sets):
         chain = from_the_model(prior, rng)
-        plain.append(features(chain, counts_given(chain, rng)))
-    names = list(plain[0])
-    plain = np.array([list(row.values()) for row in plain], float)
-    chain = from_the_model(prior, rng)
-    walked = np.empty_like(plain)
-    counts = counts_given(chain, rng)
-    for row in walked:
-        take(chain, counts, prior, rng)
         counts = counts_given(chain, rng)
-        row[:] = list(features(chain, counts).values())
-    error = np.hypot(plain.std(0) / np.sqrt(len(plain)), standard_error(walked))
-    score = (walked.mean(0) - plain.mean(0)) / np.maximum(error, 1e-12)
-    return dict(zip(names, score.round(2), strict=True))
+        before = features(chain, counts)
+        for _ in range(n_sweeps):
+            take(chain, counts, prior, rng)
+            counts = counts_given(chain, rng)
+        after = features(chain, counts)
+        moved.append([float(after[name]) - float(before[name]) for name in before])
+    moved = np.array(moved, float)
+    error = np.maximum(moved.std(0, ddof=1) / np.sqrt(n_sets), 1e-12)
+    return dict(zip(before, (moved.mean(0) / error).round(2), strict=True))
 
 
 def worst(scores):
@@ -164,16 +169,15 @@ def worst(scores):
 
 @pytest.mark.parametrize("negbin", [True, False])
 def test_the_sweep_leaves_the_model_as_it_is(negbin):
-    # fifteen batches of a chain that forgets slowly: the largest of thirty scores may be five
-    name, score = worst(z_scores(tame(negbin), 1000))
-    assert abs(score) < 6, name
+    name, score = worst(z_scores(tame(negbin), 60))
+    assert abs(score) < 4.5, name
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("negbin", [True, False])
 def test_the_sweep_leaves_the_model_as_it_is_to_a_hundredth(negbin, seed):
-    name, score = worst(z_scores(tame(negbin), 30_000, seed))
+    name, score = worst(z_scores(tame(negbin), 3000, seed))
     assert abs(score) < 4.5, name
 
 
@@ -379,4 +383,4 @@ def test_a_planted_bug_of_the_hidden_chain_is_found(monkeypatch, bug):
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.__name__)
 def test_a_planted_bug_of_the_reference_is_found(monkeypatch, bug):
     bug(monkeypatch)
-    assert abs(worst(z_scores(tame(True), 8000))[1]) > 4.5
+    assert abs(worst(z_scores(tame(True), 800))[1]) > 4.5

@@ -296,3 +296,9 @@ def test_loadings_follow_their_posterior_and_not_its_gaussian(rng):
     # the reference takes the Gaussian for the posterior: that would be seen
     taken = draws_of_silent_units(rng, 6_000, corrected=False)
     assert abs(taken.mean() - mean) > 0.1 * spread
+
+
+def test_a_step_is_found_where_elimination_meets_a_zero():
+    factor = np.array([[[1.0, 0.0], [1.0, 1e-9]]])
+    step = loadings._solve(np.ones((1, 2, 2)), factor, np.array([[1.0, 1.0]]))
+    np.testing.assert_allclose(step, [[1.0, 0.0]])

@@ -157,7 +157,7 @@ def densities_of(latents: Array, dynamics: Dynamics, first: NDArray[np.bool_]) -
         # (x - W' phi)' root, every state's columns side by side
         rows = np.concatenate([x[1:], before], axis=1)
         columns = np.concatenate([root, -w @ root], axis=1)
-        scores = (rows @ np.concatenate(list(columns), axis=1)).reshape(n_times - 1, -1, q)
+        scores = (rows @ np.concatenate(list(columns), axis=1)).reshape(n_times - 1, len(w), q)
         out[1:] -= 0.5 * (scores**2).sum(-1)
     out[1:] -= 0.5 * (_log_det(dynamics.noise) + q * np.log(2 * np.pi)).sum(0)
     out[first] = 0.0

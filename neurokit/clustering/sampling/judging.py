@@ -23,8 +23,8 @@ def choose_chains(chains: list[list[State]], counts: Counts) -> NDArray[np.int64
 
     ``chains`` hold draws that were kept whole, as many in each.
     """
-    if len(chains) == 1:
-        return np.zeros(1, np.int64)
+    if len(chains) == 1 or not counts.keep.any():
+        return np.arange(len(chains), dtype=np.int64)
     seen = [expected_density(draws, counts)[counts.keep] for draws in chains]
     best = seen[int(np.argmax([each.sum() for each in seen]))]
     chosen = []

@@ -79,7 +79,7 @@ def fit_units(y: Array, keep: NDArray[np.bool_], r: Array, x: Array, precision: 
         if not len(units):
             break
         root[units] = factor
-        step = np.linalg.solve(hess, slope[..., None])[..., 0]
+        step = _solve(hess, factor, slope)
         gain = (step * slope).sum(1)
         near = gain < 1e-4  # the Hessian is that of a point this close to the mode
         done = units[near]
@@ -131,6 +131,16 @@ def _factor(value: Array, hess: Array) -> tuple[Array, NDArray[np.bool_]]:
         sound[sound] = [_has_factor(matrix) for matrix in hess[sound]]
         root = np.linalg.cholesky(hess[sound])
     return root.astype(np.float64, copy=False), sound
+
+
+def _solve(hess: Array, factor: Array, slope: Array) -> Array:
+    """Solve for Newton's steps; by the factors where elimination finds nothing to divide by."""
+    try:
+        step = np.linalg.solve(hess, slope[..., None])
+    except np.linalg.LinAlgError:
+        step = np.linalg.solve(factor, slope[..., None])
+        step = np.linalg.solve(np.swapaxes(factor, -1, -2), step)
+    return np.asarray(step[..., 0], np.float64)
 
 
 def _has_factor(matrix: Array) -> bool:
