@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from scipy.linalg import expm, logm
+from sklearn.exceptions import ConvergenceWarning
 
 from neurokit.clustering import DwellTimes
 from neurokit.clustering.fitting import rates as core
@@ -140,3 +141,9 @@ def test_the_simulator_holds_states_as_long_as_its_rates_say():
     np.testing.assert_allclose((jumps.signal[0] - jumps.truth["state"]).std(), 0.2, rtol=0.02)
     with pytest.raises(ValueError, match="rates must be 0 or more"):
         make_jumps(10, rates=[[0, -1], [1, 0]])
+
+
+def test_states_that_always_change_have_no_rates_and_say_so_soon():
+    with pytest.warns(ConvergenceWarning, match="rates still moved after 150 rounds"):
+        found = DwellTimes(sampling_rate=10.0, max_iter=150, random_state=0).fit(np.arange(60) % 2)
+    assert np.isfinite(found.interval_).all()

@@ -21,6 +21,7 @@ from neurokit.solvers.hmm import smooth_states, stationary
 
 Floats = NDArray[np.float64]
 _BLOCKS = 50  # stretches that a bootstrap draws from
+_UNSETTLED = 100  # rounds of a refit of rates that did not come to rest
 
 
 class DwellTimes(Saveable, BaseEstimator):
@@ -142,7 +143,7 @@ class DwellTimes(Saveable, BaseEstimator):
                 f" {len(labels)} that stand alone."
             )
         data = _Data(codes, starts, len(self.classes_), 1 / self.sampling_rate_)
-        found = self._solve(data, None)
+        found = self._solve(data, None, self.max_iter)
         rates, self.noise_, self.n_iter_ = found
         if self.n_iter_ > self.max_iter:
             warnings.warn(
@@ -252,19 +253,19 @@ class DwellTimes(Saveable, BaseEstimator):
         return np.asarray(codes)
 
     def _solve(
-        self, data: "_Data", warm: tuple[Floats, float] | None
+        self, data: "_Data", warm: tuple[Floats, float] | None, rounds: int
     ) -> tuple[Floats, float, int]:
         counts = _count(data)
         rates = rate_steps.first_rates(counts, data.interval) if warm is None else warm[0]
         if self.noise == 0:
-            rates, n_iter = rate_steps.solve(rates, counts, data.interval, self.max_iter, self.tol)
+            rates, n_iter = rate_steps.solve(rates, counts, data.interval, rounds, self.tol)
             return rates, 0.0, n_iter
         if warm is None:
             rates = rates + 1e-3 * np.abs(rates).max()
             rates = rate_steps.project(rates)
         noise = float(self.noise) if self.noise != "fit" else (0.02 if warm is None else warm[1])
         n_iter = 0
-        while n_iter < self.max_iter:
+        while n_iter < rounds:
             n_iter += 1
             found = _smooth(data, rates, noise)
             new = rates
@@ -292,6 +293,9 @@ class DwellTimes(Saveable, BaseEstimator):
         ]
         if self.noise == 0:
             each = np.stack([_count(data.part([span])) for span in spans])
+        # rates that still move end nowhere: refits need not take as long to say the same
+        settled = found[2] <= self.max_iter
+        rounds = self.max_iter if settled else min(self.max_iter, _UNSETTLED)
         draws = []
         for _ in range(self.n_bootstrap):
             chosen = rng.integers(len(spans), size=len(spans))
@@ -299,11 +303,11 @@ class DwellTimes(Saveable, BaseEstimator):
                 counts = each[chosen].sum(0)
                 warm = rate_steps.first_rates(counts, data.interval)
                 draws.append(
-                    rate_steps.solve(warm, counts, data.interval, self.max_iter, self.tol)[0]
+                    rate_steps.solve(warm, counts, data.interval, rounds, self.tol)[0]
                 )
             else:
                 part = data.part([spans[k] for k in chosen])
-                draws.append(self._solve(part, (found[0], found[1]))[0])
+                draws.append(self._solve(part, (found[0], found[1]), rounds)[0])
         return np.stack(draws)
 
 
