@@ -302,9 +302,7 @@ class DwellTimes(Saveable, BaseEstimator):
             if self.noise == 0:
                 counts = each[chosen].sum(0)
                 warm = rate_steps.first_rates(counts, data.interval)
-                draws.append(
-                    rate_steps.solve(warm, counts, data.interval, rounds, self.tol)[0]
-                )
+                draws.append(rate_steps.solve(warm, counts, data.interval, rounds, self.tol)[0])
             else:
                 part = data.part([spans[k] for k in chosen])
                 draws.append(self._solve(part, (found[0], found[1]), rounds)[0])
