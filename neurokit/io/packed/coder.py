@@ -10,6 +10,7 @@ same bytes, and the same tokens from them, on every machine.
 """
 
 import struct
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -19,6 +20,7 @@ from neurokit.io.packed.entropy import rans_encode
 from neurokit.io.packed.mixing import CONTEXTS, SETTLED, teach, weigh
 from neurokit.io.packed.nibbles import MOST_BITS, decode_nibbles, encode_nibbles
 
+_LOW, _WORD, _PROB, _SLOT = np.uint64(1 << 31), np.uint64(32), np.uint64(15), np.uint64(32767)
 _RUN = 4  # this context asks whether a token repeats the one before
 _WEIGHT = 11500  # of each context at first, in 2**-16
 # How a level is coded: choice by choice, after one whether the token stays, with predictions.
@@ -63,67 +65,74 @@ def _settle(cell, bit):  # type: ignore[no-untyped-def]
     return (old << 10) | min(count + 1, np.int64(SETTLED))
 
 
-@njit(inline="always")
-def _learn_prediction(weights, seen, miss, step, power):  # type: ignore[no-untyped-def]
-    """Let weights learn; a quotient below 2**40 in float64 is rounded down exactly."""
-    for j in range(seen.size):
-        change = np.float64((miss * seen[j]) << step) / np.float64(power)
-        weights[j] += np.int64(np.floor(change))
-
-
-@njit(inline="always")
-def _sum(weights, seen):  # type: ignore[no-untyped-def]
-    total = np.int64(0)
-    for j in range(seen.size):
-        total += weights[j] * seen[j]
-    return _cut(total >> 16)
+def _begin(shape: tuple[int, ...], bits: int) -> tuple[NDArray[Any], ...]:
+    """Make what a walk remembers: here, as compiling that takes longer than the walk."""
+    _, n_channels, n_levels = shape
+    each = n_channels, n_levels
+    # channels before, then two frames of a channel's own past; as many as fill registers
+    n_seen = -(-(n_channels + 1) // 8) * 8
+    return (
+        # Cells of 22 bits of probability and 10 of use count. The 15 nodes of four choices in a
+        # row share 64 bytes: memory is fetched once for them.
+        np.full(CONTEXTS << bits, 1 << 31, np.uint32),
+        np.full(n_levels * 1024, 1 << 31, np.int64),  # whether a token stays
+        # A level's weights for its bits, then a channel's; a level's row is read once a token, so
+        # that in the largest block no weight leaves 31 bits.
+        np.full((n_levels * 32 + n_channels * 16) * CONTEXTS, _WEIGHT, np.int32),
+        np.zeros(CONTEXTS, np.uint64),  # contexts
+        np.zeros(CONTEXTS + 1, np.int64),  # and where their cells are
+        np.zeros(CONTEXTS, np.uint32),
+        np.zeros(CONTEXTS, np.int64),
+        np.zeros(each, np.int64),  # runs
+        np.zeros(each, np.int64),  # means, in 1/256
+        np.full(each, 64, np.int64),  # errors of the better prediction, in 1/256
+        np.zeros((n_channels, n_seen), np.int64),  # weights of a channel
+        np.zeros((*each, n_seen), np.int64),  # and of a channel's level
+        np.zeros(each[::-1], np.int64),  # the latest of each channel, from its mean
+        np.zeros(n_seen, np.int64),
+    )
 
 
 @njit(cache=True, error_model="numpy")
-def _run(tokens, widths, modes, bits, words, decoding, starts, freqs):  # type: ignore[no-untyped-def]
+def _run(tokens, widths, modes, bits, words, decoding, starts, freqs, memory):  # type: ignore[no-untyped-def]
     """Walk over `tokens` (n_frames, n_channels, n_levels) and code or decode choice by choice.
 
     Tables have ``2**bits`` cells for each context. Levels of mode 0 are known and stay.
     """
     n_frames, n_channels, n_levels = tokens.shape
     down = np.uint64(68 - bits)
-    # Cells of 22 bits of probability and 10 of use count. The 15 nodes of four choices in a row
-    # share 64 bytes: memory is fetched once for them.
-    cells = np.full(CONTEXTS << bits, 1 << 31, np.uint32)
-    same = np.full(n_levels * 1024, 1 << 31, np.int64)
-    # a level's weights for its bits, then a channel's; a level's row is read once a token, so that
-    # in the largest block no weight leaves 31 bits
-    weights = np.full((n_levels * 32 + n_channels * 16) * CONTEXTS, _WEIGHT, np.int32)
+    (
+        cells,
+        same,
+        weights,
+        keys,
+        places,
+        held,
+        odds,
+        runs,
+        means,
+        errors,
+        shared,
+        own,
+        near,
+        seen,
+    ) = memory
     of_channels = n_levels * 32 * CONTEXTS
-    runs = np.zeros((n_channels, n_levels), np.int64)
-    keys = np.empty(CONTEXTS, np.uint64)
-    places = np.empty(CONTEXTS + 1, np.int64)
-    held, odds = np.empty(CONTEXTS, np.uint32), np.empty(CONTEXTS, np.int64)
-    means = np.zeros((n_channels, n_levels), np.int64)  # in 1/256
-    errors = np.full((n_channels, n_levels), 64, np.int64)  # of the better prediction, in 1/256
-    # channels before, then two frames of a channel's own past; as many as fill registers
-    n_seen = -(-(n_channels + 1) // 8) * 8
-    shared = np.zeros((n_channels, n_seen), np.int64)
-    own = np.zeros((n_channels, n_levels, n_seen), np.int64)
-    near = np.zeros((n_levels, n_channels), np.int64)  # the latest of each channel, from its mean
-    seen = np.zeros(n_seen, np.int64)
+    n_seen = seen.size
     n = 0
-    x = np.uint64(0)
+    x = _LOW
     word = 2
     if decoding:
-        x = (np.uint64(words[0]) << np.uint64(32)) | np.uint64(words[1])
+        x = (np.uint64(words[0]) << _WORD) | np.uint64(words[1])
     for i in range(n_frames):
         for c in range(n_channels):
             for k in range(n_levels):
                 mode, width = modes[k], widths[k]
                 if mode == 0:
                     continue
-                last = np.int64(tokens[i - 1, c, k]) if i > 0 else np.int64(0)
-                value = np.int64(tokens[i, c, k])
+                last = tokens[i - 1, c, k] if i > 0 else 0
+                value = tokens[i, c, k]
                 run = min(runs[c, k], 15)
-                p = np.int64(0)
-                bit = np.int64(0)
-                keeps = np.int64(0)
                 # one choice in front of the others: does the token stay?
                 if mode & STAYS and i > 0:
                     at = (k * 256 + min(runs[c, k], 255)) * 4
@@ -131,17 +140,17 @@ def _run(tokens, widths, modes, bits, words, decoding, starts, freqs):  # type: 
                         at += 1
                     if k > 0 and runs[c, k - 1] > 0:
                         at += 2
-                    p = min(max(same[at] >> 17, np.int64(8)), np.int64(32760))
+                    p = min(max(same[at] >> 17, 8), 32760)
                     if decoding:
-                        low = np.int64(x & np.uint64(32767))
+                        low = np.int64(x & _SLOT)
                         keeps = np.int64(low < p)
                         start = 0 if keeps else p
                         f = p if keeps else 32768 - p
-                        x = np.uint64(f) * (x >> np.uint64(15)) + np.uint64(low - start)
-                        if x < np.uint64(1 << 31):
+                        x = np.uint64(f) * (x >> _PROB) + np.uint64(low - start)
+                        if x < _LOW:
                             if word >= words.size:
                                 return -1
-                            x = (x << np.uint64(32)) | np.uint64(words[word])
+                            x = (x << _WORD) | np.uint64(words[word])
                             word += 1
                     else:
                         keeps = np.int64(value == last)
@@ -152,12 +161,11 @@ def _run(tokens, widths, modes, bits, words, decoding, starts, freqs):  # type: 
                     if keeps:
                         tokens[i, c, k] = last
                         runs[c, k] += 1
-                        near[k, c] = _cut(((last << 8) - means[c, k]) >> 4)
                         continue
-                above = np.int64(tokens[i, c, k - 1]) if k > 0 else np.int64(0)
-                beside = np.int64(tokens[i, c - 1, k]) if c > 0 else np.int64(0)
-                one = two = np.int64(0)
-                power = np.int64(_LEAST_POWER)
+                above = tokens[i, c, k - 1] if k > 0 else 0
+                beside = tokens[i, c - 1, k] if c > 0 else 0
+                one = two = 0
+                power = _LEAST_POWER
                 keys[0] = 0
                 keys[1] = last + 1
                 keys[2] = above + 1
@@ -165,36 +173,36 @@ def _run(tokens, widths, modes, bits, words, decoding, starts, freqs):  # type: 
                 keys[_RUN] = 0
                 if mode & PREDICT:
                     for j in range(n_seen):
-                        seen[j] = near[k, j] if j < c else np.int64(0)
+                        seen[j] = near[k, j] if j < c else 0
                     if i > 0:
                         seen[c] = near[k, c]
                     if i > 1:
-                        seen[c + 1] = _cut(
-                            ((np.int64(tokens[i - 2, c, k]) << 8) - means[c, k]) >> 4
-                        )
+                        seen[c + 1] = _cut(((tokens[i - 2, c, k] << 8) - means[c, k]) >> 4)
                     for j in range(n_seen):
                         power += seen[j] * seen[j]
-                    one, two = _sum(shared[c], seen), _sum(own[c, k], seen)
-                    most = ((np.int64(1) << width) - 1) << 4
+                        one += shared[c, j] * seen[j]
+                        two += own[c, k, j] * seen[j]
+                    one, two = _cut(one >> 16), _cut(two >> 16)
+                    most = ((1 << width) - 1) << 4
                     mean = means[c, k] >> 4
-                    like_channel = min(max(mean + one, np.int64(0)), most)
-                    like_level = min(max(mean + two, np.int64(0)), most)
+                    like_channel = min(max(mean + one, 0), most)
+                    like_level = min(max(mean + two, 0), most)
                     like_both = (like_channel + like_level) >> 1
-                    blur = np.int64(0)
+                    blur = 0
                     for j in range(_BLURS.size):
                         blur += np.int64(errors[c, k] >= _BLURS[j])
                     keys[5] = ((like_channel + 8) >> 4) + 1
                     keys[6] = ((like_level + 8) >> 4) + 1
                     keys[7] = ((like_both + 4) >> 3) * 16 + blur + 1
                 else:
-                    keys[5] = (np.int64(tokens[i, c - 2, k]) if c > 1 else np.int64(0)) + 1
-                    keys[6] = (np.int64(tokens[i, c, k - 2]) if k > 1 else np.int64(0)) + 1
+                    keys[5] = (tokens[i, c - 2, k] if c > 1 else 0) + 1
+                    keys[6] = (tokens[i, c, k - 2] if k > 1 else 0) + 1
                     keys[7] = (beside << 16) + above + 1
                 for j in range(CONTEXTS):
                     keys[j] = (keys[j] * np.uint64(64) + np.uint64(k)) * _MIX
-                node = np.int64(1)
+                node = 1
                 follows = True
-                leaf = np.int64(0)  # node among the four choices at hand
+                leaf = 0  # node among the four choices at hand
                 of_level = (k * 32 + (16 if run > 0 else 0)) * CONTEXTS
                 for b in range(width - 1, -1, -1):
                     hint = (last >> b) & 1
@@ -202,7 +210,7 @@ def _run(tokens, widths, modes, bits, words, decoding, starts, freqs):  # type: 
                         for j in range(CONTEXTS):
                             key = (keys[j] ^ np.uint64(node)) * _MIX
                             places[j] = (np.int64(key >> down) << 4) + (j << bits)
-                        leaf = np.int64(1)
+                        leaf = 1
                     else:
                         leaf = 2 * leaf + (node & 1)
                     place = ((k * 32 + b) * 64 + run * 4) & ((1 << bits) - 1)
@@ -216,15 +224,15 @@ def _run(tokens, widths, modes, bits, words, decoding, starts, freqs):  # type: 
                     total, further = total >> 16, further >> 16
                     p = _chance((total + further) >> 1)
                     if decoding:
-                        low = np.int64(x & np.uint64(32767))
+                        low = np.int64(x & _SLOT)
                         bit = np.int64(low < p)
                         start = 0 if bit else p
                         f = p if bit else 32768 - p
-                        x = np.uint64(f) * (x >> np.uint64(15)) + np.uint64(low - start)
-                        if x < np.uint64(1 << 31):
+                        x = np.uint64(f) * (x >> _PROB) + np.uint64(low - start)
+                        if x < _LOW:
                             if word >= words.size:
                                 return -1
-                            x = (x << np.uint64(32)) | np.uint64(words[word])
+                            x = (x << _WORD) | np.uint64(words[word])
                             word += 1
                     else:
                         bit = (value >> b) & 1
@@ -242,8 +250,12 @@ def _run(tokens, widths, modes, bits, words, decoding, starts, freqs):  # type: 
                 runs[c, k] = runs[c, k] + 1 if i > 0 and value == last else 0
                 if mode & PREDICT:
                     off = _cut(((value << 8) - means[c, k]) >> 4)
-                    _learn_prediction(shared[c], seen, off - one, _STEP, power)
-                    _learn_prediction(own[c, k], seen, off - two, _STEP_OF_LEVEL, power)
+                    # quotients below 2**40, which float64 rounds down exactly
+                    for j in range(n_seen):
+                        change = np.float64(((off - one) * seen[j]) << _STEP) / power
+                        shared[c, j] += np.int64(np.floor(change))
+                        change = np.float64(((off - two) * seen[j]) << _STEP_OF_LEVEL) / power
+                        own[c, k, j] += np.int64(np.floor(change))
                     wrong = 16 * min(abs(off - one), abs(off - two))
                     errors[c, k] += (wrong - errors[c, k]) >> 4
                     change = (value << 8) - means[c, k]
@@ -320,7 +332,9 @@ def record_choices(
     most = int((widths + 1)[modes > 0].sum()) * tokens.shape[0] * tokens.shape[1]
     starts, freqs = np.empty(most, np.uint16), np.empty(most, np.uint16)
     none = np.empty(0, np.uint32)
-    n = _run(tokens.copy(), widths, modes, bits, none, False, starts, freqs)
+    n = _run(
+        tokens.copy(), widths, modes, bits, none, False, starts, freqs, _begin(tokens.shape, bits)
+    )
     return starts[:n], freqs[:n]
 
 
@@ -368,7 +382,8 @@ def decode_tokens(
         words, modes, bits = _decode_nibbles_first(data, widths, tokens)
     none = np.empty(0, np.uint16)
     if modes.any() and (
-        words.size < 2 or _run(tokens, widths, modes, bits, words, True, none, none) < 0
+        words.size < 2
+        or _run(tokens, widths, modes, bits, words, True, none, none, _begin(shape, bits)) < 0
     ):
         raise ValueError("a block of tokens ends early")
     return tokens

@@ -23,24 +23,27 @@ _LOW = np.uint64(1 << 31)
 _RATE = np.clip(np.floor(np.log2(np.arange(4096) + 20.0)).astype(np.int64), 4, 11)
 
 
+def _grow(
+    widths: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
+    """Make the rows of all levels: first of each, shares added up, and uses."""
+    n_rows = np.select([widths <= 4, widths <= 8], [1, 17], 273)
+    cdf = np.empty((int(n_rows.sum()), ROW), np.int32)
+    # what lies beyond the sixteenth is never reached
+    cdf[:] = np.minimum(np.arange(ROW) << (_CDF_BITS - 4), 1 << _CDF_BITS)
+    return np.cumsum(n_rows) - n_rows, cdf, np.zeros(len(cdf), np.int64)
+
+
 @njit(cache=True, error_model="numpy")
-def _walk(tokens, levels, widths, words, second, decoding, starts, freqs):  # type: ignore[no-untyped-def]
+def _walk(tokens, levels, widths, words, second, decoding, starts, freqs, tree):  # type: ignore[no-untyped-def]
     """Walk over some levels of `tokens` and code or decode them; -1 where words run out.
 
     Coding records the intervals of either coder in a row of `starts` and `freqs`; decoding reads
     `words`, one longer than its two streams, of which the second begins at `second`.
     """
-    n_rows = 0
-    first = np.empty(levels.size, np.int64)
-    for j in range(levels.size):
-        first[j] = n_rows
-        n_rows += 1 if widths[levels[j]] <= 4 else 17 if widths[levels[j]] <= 8 else 273
     floor, top = np.int32(_FLOOR), np.int32((1 << _CDF_BITS) - 16 * _FLOOR)
-    cdf = np.empty((n_rows, ROW), np.int32)
-    for j in range(ROW):  # what lies beyond the sixteenth is never reached
-        cdf[:, j] = (j << (_CDF_BITS - 4)) if j <= 16 else 1 << _CDF_BITS
-    uses = np.zeros(n_rows, np.int64)
-    shift = np.int64(_CDF_BITS - PROB_BITS)
+    first, cdf, uses = tree
+    shift = _CDF_BITS - PROB_BITS
     x = y = np.uint64(0)
     at, beyond = np.int64(0), np.int64(second)
     if decoding:
@@ -121,7 +124,8 @@ def record_nibbles(
     """Give start and length of each interval, in 2**-15; a row for each of the two coders."""
     n = int(((widths[levels] + 3) // 4).sum()) * tokens.shape[0] * tokens.shape[1]
     starts, freqs = (np.ones((2, (n + 1) // 2), np.uint16) for _ in range(2))
-    _walk(tokens, levels, widths, np.empty(0, np.uint32), 0, False, starts, freqs)
+    none = np.empty(0, np.uint32)
+    _walk(tokens, levels, widths, none, 0, False, starts, freqs, _grow(widths[levels]))
     return starts, freqs
 
 
@@ -137,4 +141,5 @@ def decode_nibbles(
         return False
     more = np.append(words, np.zeros(1, np.uint32))
     none = np.empty((0, 0), np.uint16)
-    return bool(_walk(tokens, levels, widths, more, second, True, none, none) >= 0)
+    tree = _grow(widths[levels])
+    return bool(_walk(tokens, levels, widths, more, second, True, none, none, tree) >= 0)
