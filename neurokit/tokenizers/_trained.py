@@ -97,8 +97,14 @@ class NetworkDecoder:
         self._device = resolve_device(device)
         self._n_levels = n_levels
         self._quantizer = module.quantizer
-        self._decoder = deepcopy(module.decoder).to(self._device)
-        self._n_frames = _DECODED if self._device.type == "cpu" else 1 << 30
+        self._decoder: Callable[[Tensor, Memory], Tensor]
+        self._decoder = decoder = deepcopy(module.decoder).to(self._device)
+        self._n_frames = 1 << 30
+        if self._device.type == "cpu":
+            from neurokit.nn.kernels.codec_cpu import as_products
+
+            self._decoder = as_products(decoder)
+            self._n_frames = _DECODED
         self._memory = Memory()
 
     def __call__(self, codes: Codes) -> Floats:

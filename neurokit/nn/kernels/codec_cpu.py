@@ -1,8 +1,8 @@
-"""The codec's networks on the processor: one matrix product per convolution.
+"""The codec's networks on the processor: matrix products in place of convolutions.
 
 PyTorch convolves doubles row by row; with time first and channels last the taps of all rows lie
-side by side, and a convolution is one product of a tall matrix, several times as fast. Weights
-are laid out once. Rounding aside, a network gives what its module gives.
+side by side, and a convolution is a product of a tall matrix for each tap, several times as fast.
+Weights are laid out once. Rounding aside, a network gives what its module gives.
 """
 
 from collections.abc import Callable
@@ -64,7 +64,10 @@ def _stack(network: Encoder | Decoder) -> tuple[list[Layer], Layer | None]:
 
 def _layer(layer: nn.Module) -> Layer:
     if isinstance(layer, CausalConv1d):
-        return _Convolution(layer)
+        conv: Any = layer.conv
+        if conv.stride[0] > 1 or conv.kernel_size[0] == 1:
+            return _Convolution(layer)
+        return (_Taps if conv.out_channels >= conv.kernel_size[0] else _NarrowTaps)(layer)
     if isinstance(layer, CausalUpsample1d):
         return _Upsampling(layer)
     if isinstance(layer, ResidualUnit):
@@ -113,19 +116,60 @@ class _Convolution:
         return torch.addmm(self._bias, wide.flatten(0, 1), self._weight).unflatten(0, (n, -1))
 
 
+class _Taps:
+    """A convolution without strides, a product for each tap: no sample is copied."""
+
+    def __init__(self, layer: CausalConv1d) -> None:
+        conv: Any = layer.conv
+        self._dilation, self._n_past = conv.dilation[0], layer.n_past
+        self._weights = conv.weight.detach().permute(2, 1, 0).contiguous().unbind()
+        self._bias = conv.bias.detach()
+
+    def __call__(self, x: Tensor, memory: Memory) -> Tensor:
+        n = len(x)
+        x = _after_past(x, self._n_past, memory)
+        y = torch.addmm(self._bias, x[:n].flatten(0, 1), self._weights[0])
+        for k, weight in enumerate(self._weights[1:], 1):
+            start = k * self._dilation
+            y.addmm_(x[start : start + n].flatten(0, 1), weight)
+        return y.unflatten(0, (n, -1))
+
+
+class _NarrowTaps:
+    """A convolution to fewer channels than it has taps: one product, then shifted sums."""
+
+    def __init__(self, layer: CausalConv1d) -> None:
+        conv: Any = layer.conv
+        self._dilation, self._n_past = conv.dilation[0], layer.n_past
+        self._n_taps, self._n_out = conv.kernel_size[0], conv.out_channels
+        weight = conv.weight.detach()  # (n_out, n_in, tap)
+        self._weight = weight.permute(1, 2, 0).flatten(1).contiguous()
+        self._bias = conv.bias.detach()
+
+    def __call__(self, x: Tensor, memory: Memory) -> Tensor:
+        n = len(x)
+        x = _after_past(x, self._n_past, memory)
+        parts = (x.flatten(0, 1) @ self._weight).reshape(*x.shape[:2], self._n_taps, self._n_out)
+        y = parts[:n, :, 0] + self._bias
+        for k in range(1, self._n_taps):
+            start = k * self._dilation
+            y += parts[start : start + n, :, k]
+        return y
+
+
 class _Upsampling:
     def __init__(self, layer: CausalUpsample1d) -> None:
         self._stride = layer.stride
         conv: Any = layer.conv
         weight = conv.weight.detach()  # (n_in, n_out, two strides)
-        now, then = weight.split(layer.stride, -1)
-        self._weight = torch.cat([then, now]).mT.flatten(1).contiguous()
+        halves = weight.split(layer.stride, -1)
+        self._now, self._then = (half.mT.flatten(1).contiguous() for half in halves)
         self._bias = conv.bias.detach().repeat(layer.stride)
 
     def __call__(self, x: Tensor, memory: Memory) -> Tensor:
         n = len(x)
         x = _after_past(x, 1, memory)
-        wide = torch.cat([x[:-1], x[1:]], -1).flatten(0, 1)
-        y = torch.addmm(self._bias, wide, self._weight)
+        y = torch.addmm(self._bias, x[:-1].flatten(0, 1), self._then)
+        y.addmm_(x[1:].flatten(0, 1), self._now)
         y = y.reshape(n, -1, self._stride, y.shape[-1] // self._stride)
         return y.transpose(1, 2).flatten(0, 1)
