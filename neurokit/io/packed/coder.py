@@ -1,3 +1,4 @@
+# mypy: disable-error-code="assignment"
 """Entropy coding of token blocks by mixing what several contexts expect.
 
 A token is a path of yes-or-no choices, high bit first. For each choice eight contexts (the level;
