@@ -63,7 +63,10 @@ def _tokenizers() -> None:
     tokens = tokenizer.fit_transform(eeg)
     tokenizer.inverse_transform(tokens)
     with tempfile.TemporaryDirectory() as folder:
-        io.read_tokens(io.write_tokens(Path(folder) / "warm.ntok", tokens))
+        io.read_tokens(io.write_tokens(Path(folder) / "warm.ntok", tokens)).load()
+        noise = np.random.default_rng(0).integers(0, 256, (1, 4200, 1))  # enough for a plan
+        tokens = xr.DataArray(noise, dims=("channel", "frame", "level"))
+        io.read_tokens(io.write_tokens(Path(folder) / "noise.ntok", tokens)).load()
 
 
 def _decoders() -> None:

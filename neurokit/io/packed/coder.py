@@ -329,12 +329,20 @@ def _mix(
 def record_choices(
     tokens: NDArray[np.int32], widths: NDArray[np.int64], modes: NDArray[np.int64], bits: int
 ) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
-    """Give start and length of each choice's interval, in 2**-15."""
+    """Give start and length of each choice's interval, in 2**-15; tokens stay as they are."""
     most = int((widths + 1)[modes > 0].sum()) * tokens.shape[0] * tokens.shape[1]
     starts, freqs = np.empty(most, np.uint16), np.empty(most, np.uint16)
     none = np.empty(0, np.uint32)
     n = _run(
-        tokens.copy(), widths, modes, bits, none, False, starts, freqs, _begin(tokens.shape, bits)
+        np.ascontiguousarray(tokens),
+        widths,
+        modes,
+        bits,
+        none,
+        False,
+        starts,
+        freqs,
+        _begin(tokens.shape, bits),
     )
     return starts[:n], freqs[:n]
 

@@ -22,7 +22,7 @@ from neurokit.io.packed.nibbles import MOST_BITS, record_nibbles
 _FEW = 4096  # tokens that are not worth a plan
 _STAYS = 0.9  # of the frames
 _FOLLOWS = 0.4  # correlation
-_LOOK = 1024  # frames that are looked at for that
+_LOOK = 256  # frames that are looked at for that
 _WORTH = 0.965  # of the bits by nibbles: mixing has to stay below
 
 
