@@ -1,6 +1,6 @@
 """Which stimulus was it: the contrastive decoder against regression, ridge and the optimum.
 
-    python benchmarks/retrieval.py [compare] [scaling] [--seeds 0 1 2 3 4]
+    python benchmarks/retrieval.py [compare] [scaling] [limit] [--seeds 0 1 2 3 4]
     python benchmarks/retrieval.py correlated --seeds 100 101 102 103 104
 
 Simulated responses whose best decoder is known (`StimulusResponses.ideal`, on trials without
@@ -12,6 +12,7 @@ import time
 
 import numpy as np
 import pandas as pd
+from sklearn.covariance import LedoitWolf
 
 from neurokit.datasets import make_speech_responses, make_stimulus_responses
 from neurokit.decoders import ContrastiveDecoder
@@ -45,8 +46,8 @@ def make(kind, seed, n=300):
     return made, test
 
 
-def fit(made, train, seed, n_epochs, **changes):
-    trainer = Trainer(n_epochs, batch_size=128, learning_rate=3e-3, device="cpu")
+def fit(made, train, seed, n_epochs, device="cpu", **changes):
+    trainer = Trainer(n_epochs, batch_size=128, learning_rate=3e-3, device=device)
     decoder = ContrastiveDecoder(trainer=trainer, random_state=seed, **SMALL, **changes)
     return decoder.fit(made.trials[train], made.embeddings[train])
 
@@ -81,9 +82,11 @@ def compare(seeds, n_epochs, kinds=tuple(KINDS)):
             made, test = make(kind, seed)
             best = made.ideal(made.clean[test], made.gallery[-N_TEST:])
             rows.append((kind, "optimum", seed, *top(best.values, made, test), np.nan))
-            rows.append(
-                (kind, "ridge of each person", seed, *top(ridge(made, test), made, test), np.nan)
-            )
+            for name, way in (
+                ("ridge of each person", ridge),
+                ("likelihood, learnt", plugged_in),
+            ):
+                rows.append((kind, name, seed, *top(way(made, test), made, test), np.nan))
             for name, changes in VARIANTS.items():
                 start = time.process_time()
                 decoder = fit(made, ~test, seed, n_epochs, **changes)
@@ -95,6 +98,42 @@ def compare(seeds, n_epochs, kinds=tuple(KINDS)):
     grouped = table.groupby(["kind", "decoder"], sort=False)
     spread = grouped[["top 1", "top 10"]].std().add_suffix(" sd")
     print(pd.concat([grouped[["top 1", "top 10", "s"]].mean(), spread], axis=1).round(3))
+
+
+def plugged_in(made, test):
+    """Log likelihood, as the optimum's, of a response model that each person's trials teach."""
+    x = np.clip(made.trials.values, -60, 60).reshape(len(made.trials), -1)
+    y = made.embeddings.values.reshape(len(x), -1)
+    gallery = made.gallery.values[-N_TEST:].reshape(N_TEST, -1)
+    table = np.empty((int(test.sum()), N_TEST))
+    who = made.trials["subject"].values
+    for person in np.unique(who):
+        own = who == person
+        model = RidgeEncoder(np.logspace(-1, 4, 6), cv=3).fit(y[own & ~test], x[own & ~test])
+        noise = LedoitWolf().fit(x[own & ~test] - model.predict(y[own & ~test])).precision_
+        apart = x[own & test][:, None] - model.predict(gallery)
+        table[own[test]] = -np.einsum("ngi,ij,ngj->ng", apart, noise, apart, optimize=True)
+    return table
+
+
+def limit(seeds, n_epochs, device="cpu", sizes=(300, 1200, 4800)):
+    """What is left of the distance to the optimum with more stimuli to learn from (pictures)."""
+    rows = []
+    for n in sizes:
+        for seed in seeds:
+            made, test = make("picture", seed, n)
+            best = made.ideal(made.clean[test], made.gallery[-N_TEST:]).values
+            tables = {"optimum": best, "ridge of each person": ridge(made, test)}
+            tables["likelihood, learnt"] = plugged_in(made, test)
+            for name, found in tables.items():
+                rows.append((n, name, seed, *top(found, made, test)))
+            decoder = fit(made, ~test, seed, n_epochs, device=device)
+            found = decoder.evaluate(made.trials[test], made.embeddings[test], k=K)
+            rows.append((n, "contrastive", seed, *found["top_k"].values))
+            print(*rows[-4:], sep="\n", flush=True)
+    table = pd.DataFrame(rows, columns=["stimuli", "decoder", "seed", "top 1", "top 10"])
+    by = table.groupby(["stimuli", "decoder"], sort=False)[["top 1", "top 10"]]
+    print(by.agg(["mean", "std"]).round(3).to_string())
 
 
 def scaling(seeds, n_epochs):
@@ -158,6 +197,5 @@ if __name__ == "__main__":
     parser.add_argument("--epochs", type=int, default=15)
     given = parser.parse_args()
     for part in given.parts:
-        {"compare": compare, "scaling": scaling, "correlated": correlated}[part](
-            given.seeds, given.epochs
-        )
+        does = {"compare": compare, "scaling": scaling, "correlated": correlated, "limit": limit}
+        does[part](given.seeds, given.epochs)

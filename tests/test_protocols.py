@@ -17,6 +17,7 @@ from sklearn.model_selection import (
     LeaveOneGroupOut,
     cross_val_predict,
     cross_val_score,
+    permutation_test_score,
 )
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -117,6 +118,24 @@ def test_shuffled_labels_give_chance(trials):
         scores.append(found.table["accuracy"].to_numpy())
     # 4 x 72 answers for each pipeline
     assert np.all(np.abs(np.mean(scores, axis=0) - 0.5) < 0.1)
+
+
+@pytest.mark.slow
+def test_a_permutation_test_finds_true_labels_and_nothing_in_shuffled_ones():
+    rng = np.random.default_rng(0)
+    one, _ = make_motor_imagery(1, 60, duration=2.0, n_channels=8, random_state=0)
+    bare, y = one.drop_vars("label"), one["label"].values
+    block = np.arange(len(y)) * 4 // len(y)
+
+    def p_of(labels, seed):
+        return permutation_test_score(
+            make_band_power(), bare, labels, groups=block, cv=LeaveOneGroupOut(),
+            n_permutations=19, random_state=seed,
+        )[2]  # fmt: skip
+
+    assert p_of(y, 0) == pytest.approx(1 / 20)
+    shuffled = [p_of(rng.permutation(y), seed) for seed in range(10)]
+    assert sum(p <= 0.1 for p in shuffled) <= 3  # one of ten is to be expected
 
 
 def test_a_coordinate_that_gives_the_answer_away_does_not_help(trials):
