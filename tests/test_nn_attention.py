@@ -182,3 +182,10 @@ def test_the_quick_gelu_and_its_gradient_are_those_of_torch():
     half = QuickGelu.apply(x.detach().bfloat16())
     assert half.dtype == torch.bfloat16
     torch.testing.assert_close(half, F.gelu(x.detach().bfloat16()))
+
+
+@pytest.mark.parametrize("kind", [AxialAttention, lambda *a: WindowAttention(*a, reach=2)])
+def test_grids_refuse_what_they_have_no_use_for(kind):
+    x = torch.zeros(1, 2, 3, 8)
+    with pytest.raises(ValueError, match="all tokens of a grid see and are told"):
+        kind(8, 2)(x, rows=torch.zeros(1, 1, dtype=torch.int64))

@@ -139,7 +139,33 @@ class SelfAttention(nn.Module):
         return (q @ k.transpose(-1, -2) * self.scale).softmax(-1)
 
 
-class AxialAttention(SelfAttention):
+class GridAttention(SelfAttention):
+    """Base of attention over tokens (batch, channel, frame, dim), all of which are there."""
+
+    def forward(
+        self,
+        x: Tensor,
+        turns: Tensor | None = None,
+        allowed: Tensor | None = None,
+        rows: Tensor | None = None,
+    ) -> Tensor:
+        """Return (batch, channel, frame, dim) from the same; ``turns`` is (2, frame, size / 2).
+
+        ``allowed`` and ``rows``, which grids have no use for, are refused.
+        """
+        if allowed is not None or rows is not None:
+            raise ValueError(
+                f"{type(self).__name__}: all tokens of a grid see and are told, got allowed or"
+                " rows; use SelfAttention."
+            )
+        return self.out(self._mix(self.project(x), turns))
+
+    def _mix(self, projected: Tensor, turns: Tensor | None) -> Tensor:
+        """Return (batch, channel, frame, dim) from queries, keys and values side by side."""
+        raise NotImplementedError
+
+
+class AxialAttention(GridAttention):
     """Half the heads look along the channels of a frame, half along the frames of a channel [1]_.
 
     It takes tokens (batch, channel, frame, dim). Its cost grows with
@@ -166,25 +192,18 @@ class AxialAttention(SelfAttention):
         if n_heads % 2:
             raise ValueError(f"AxialAttention: n_heads must be even, got {n_heads}.")
 
-    def forward(
-        self,
-        x: Tensor,
-        turns: Tensor | None = None,
-        allowed: Tensor | None = None,
-        rows: Tensor | None = None,
-    ) -> Tensor:
-        """Return (batch, channel, frame, dim) from the same; ``turns`` is (2, frame, size / 2)."""
-        heads = self.project(x).unflatten(-1, (3, 2, self.n_heads // 2, -1))
+    def _mix(self, projected: Tensor, turns: Tensor | None) -> Tensor:
+        heads = projected.unflatten(-1, (3, 2, self.n_heads // 2, -1))
         q, k, v = heads[..., 0, :, :].permute(3, 0, 2, 4, 1, 5)  # (batch, frame, head, channel)
         across = F.scaled_dot_product_attention(q, k, v).permute(0, 3, 1, 2, 4)
         q, k, v = heads[..., 1, :, :].permute(3, 0, 1, 4, 2, 5)  # (batch, channel, head, frame)
         if turns is not None:
             q, k = turn(q, turns), turn(k, turns)
         along = F.scaled_dot_product_attention(q, k, v).permute(0, 1, 3, 2, 4)
-        return self.out(torch.cat([across, along], 3).flatten(3))
+        return torch.cat([across, along], 3).flatten(3)
 
 
-class WindowAttention(SelfAttention):
+class WindowAttention(GridAttention):
     """All tokens look at those of frames at most ``reach`` frames away [1]_.
 
     It takes tokens (batch, channel, frame, dim). Frames are cut into blocks of ``reach``, each of
@@ -215,17 +234,10 @@ class WindowAttention(SelfAttention):
             raise ValueError(f"WindowAttention: reach must be at least 1 frame, got {reach}.")
         self.reach = reach
 
-    def forward(
-        self,
-        x: Tensor,
-        turns: Tensor | None = None,
-        allowed: Tensor | None = None,
-        rows: Tensor | None = None,
-    ) -> Tensor:
-        """Return (batch, channel, frame, dim) from the same; ``turns`` is (2, frame, size / 2)."""
-        n_channels, n_frames = x.shape[1:3]
+    def _mix(self, projected: Tensor, turns: Tensor | None) -> Tensor:
+        n_channels, n_frames = projected.shape[1:3]
         n_blocks = -(-n_frames // self.reach)
-        heads = self.project(x).unflatten(-1, (3, self.n_heads, -1)).permute(3, 0, 4, 1, 2, 5)
+        heads = projected.unflatten(-1, (3, self.n_heads, -1)).permute(3, 0, 4, 1, 2, 5)
         q, k = heads[:2] if turns is None else turn(heads[:2], turns)
         spare = n_blocks * self.reach - n_frames
 
@@ -239,14 +251,14 @@ class WindowAttention(SelfAttention):
             blocks = cut(part, 1)
             return torch.cat([blocks[:, :, :-2], blocks[:, :, 1:-1], blocks[:, :, 2:]], 3)
 
-        own = torch.arange(n_blocks * self.reach, device=x.device).view(n_blocks, self.reach, 1)
-        seen = torch.arange(3 * self.reach, device=x.device) - self.reach + own[:, :1]
+        own = torch.arange(n_blocks * self.reach, device=q.device).view(n_blocks, self.reach, 1)
+        seen = torch.arange(3 * self.reach, device=q.device) - self.reach + own[:, :1]
         near = ((own - seen).abs() <= self.reach) & (seen >= 0) & (seen < n_frames)
         near = near | (own >= n_frames)  # rows of zeros behind the end, which are cut off
         near = near.repeat_interleave(n_channels, 1).repeat_interleave(n_channels, 2)
         mixed = F.scaled_dot_product_attention(cut(q, 0), three(k), three(heads[2]), near)
         mixed = mixed.unflatten(3, (self.reach, n_channels)).permute(0, 4, 2, 3, 1, 5)
-        return self.out(mixed.flatten(2, 3)[:, :, :n_frames].flatten(3))
+        return mixed.flatten(2, 3)[:, :, :n_frames].flatten(3)
 
 
 def pick(x: Tensor, rows: Tensor) -> Tensor:
