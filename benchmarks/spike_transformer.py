@@ -2,11 +2,13 @@
 
     NEUROKIT_DATA=/path/to/recordings python benchmarks/spike_transformer.py bits [--out FILE]
     python benchmarks/spike_transformer.py graph
+    python benchmarks/spike_transformer.py attention
 
 ``bits``: bits per spike on contdata95 (bins of 50 ms on the 20 ms clock), first four fifths
 against the last fifth, for a generalised linear model with the same history, and for
 `SpikeTransformer(observation="count")` over five seeds. ``graph``: thirty units with sparse
 couplings and two strong common inputs, 300 s; average precision of the directed graph.
+``attention``: the same worlds for the model of events, one spike after the other, by each method.
 """
 
 import argparse
@@ -202,9 +204,27 @@ def graphs(n_epochs, common, seeds):
     return every
 
 
+def attentions(n_epochs, common, seeds):
+    every = {}
+    for seed in seeds:
+        y, graph = hard_world(seed, common=common)
+        x = counts(y.T, bin_width=0.01)
+        trainer = Trainer(
+            n_epochs, weight_decay=0.01, batch_size=16, validation_fraction=0.1, patience=3
+        )
+        sizes = {"width": 32, "depth": 1, "trainer": trainer, "random_state": seed}
+        model = SpikeTransformer(0.01, 0.05, observation="event", **sizes).fit(x)
+        for method in ("ablation", "gradient", "attention"):
+            found = precision_of(model.connectivity(x, method), graph)
+            every.setdefault(method, []).append(float(found))
+            print(f"{seed} {method} {found:.3f}", flush=True)
+    for name, values in every.items():
+        print(f"{name:40s} {np.mean(values):.3f} +- {np.std(values):.3f}")
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["bits", "graph"])
+    parser.add_argument("what", choices=["bits", "graph", "attention"])
     parser.add_argument("--counts", help="npz of counts (unit, time) instead of the recording")
     parser.add_argument("--out")
     parser.add_argument("--epochs", type=int, default=30)
@@ -214,5 +234,7 @@ if __name__ == "__main__":
     given = parser.parse_args()
     if given.what == "bits":
         bits(given.counts, given.out, given.epochs)
+    elif given.what == "attention":
+        attentions(given.epochs, given.common, range(given.first, given.first + given.seeds))
     else:
         graphs(given.epochs, given.common, range(given.first, given.first + given.seeds))
