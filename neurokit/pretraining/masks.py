@@ -310,11 +310,15 @@ class Blocks:
         """Hide so many tokens; shape (n_channels, n_frames)."""
         n_channels, n_frames = self.shape
         hidden = count = 0
+        spots: list[list[float]] = []
         while count < wanted:
+            if not spots:  # many at once: a call of the generator costs as much as ten blocks
+                spots = rng.random((32, 2)).tolist()
+            when, where = spots.pop()
             # the block may begin before the first frame, or else frames at the edges were rarer
-            first = int(rng.integers(1 - self.length, n_frames))
+            first = int(when * (n_frames + self.length - 1)) + 1 - self.length
             start, stop = max(first, 0), min(first + self.length, n_frames)
-            block = self.columns[rng.integers(n_channels)] * ((1 << stop) - (1 << start))
+            block = self.columns[int(where * n_channels)] * ((1 << stop) - (1 << start))
             new = block & ~hidden
             if count + new.bit_count() > wanted:  # the last one: some of its tokens
                 own = np.flatnonzero(self._spread(new))
