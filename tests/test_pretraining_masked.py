@@ -1,6 +1,9 @@
 """MaskedModel: any montage, gaps, order of channels, files, and an optimum that is known."""
 
+import subprocess
+import sys
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -414,3 +417,11 @@ def test_windows_that_are_held_are_those_of_the_corpus():
         for mine, theirs in zip(held.take(part), corpus.take(part), strict=True):
             assert torch.equal(mine, theirs)
     assert (len(held), held.fingerprint()) == (len(corpus), corpus.fingerprint())
+
+
+@pytest.mark.slow
+def test_a_folder_ten_times_as_large_as_memory_is_learned_from():
+    script = Path(__file__).parents[1] / "benchmarks" / "masked_memory.py"
+    command = [sys.executable, str(script), "--room", "200"]  # 2064 MB under a limit of 200
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert "28 h, 2064 MB as float32" in told
