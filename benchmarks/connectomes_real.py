@@ -1,13 +1,15 @@
 """Dynamic connectomes of four worms and a zebrafish, and of planted communities in noise.
 
-    NEUROKIT_DATA=... python benchmarks/connectomes_real.py [worms | fish | planted ...]
+    NEUROKIT_DATA=... python benchmarks/connectomes_real.py [worms | fish | planted | ...]
 
 Worms (calcium_celegans_dag2023): neurons joined by name, times laid end to end because the animals
 behave freely. Which components exceed shifted units, in how many animals, which follow a
 behaviour (circular shifts of the behaviour), and whether communities have more synapses inside
 (connectome_celegans) than rewired anatomies of the same degrees. Fish
 (calcium_zebrafish_triplett2018): overlap with the assemblies of its authors, against shuffled
-ones. Planted (make_dynamic_communities): factor match and adjusted Rand index against noise.
+ones. Planted (make_dynamic_communities): factor match and adjusted Rand index against noise, with
+the default affinity; planted_raw: products of rates of change in their own unit; planted_start:
+fits that begin at the truth.
 """
 
 import csv
@@ -27,7 +29,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
 
 import neurokit
-from neurokit.connectomes import DynamicConnectome
+from neurokit.connectomes import DynamicConnectome, NonnegativeCP, differential_affinity
 from neurokit.datasets import make_dynamic_communities
 
 STEP = 0.6  # s between frames of the worms
@@ -181,39 +183,82 @@ def fish(folder, n_components=8):
     )
 
 
-def planted(noises=(0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0), seeds=range(5)):
+def planted(kind, normalize, noises=(0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0), seeds=range(5)):
     """Ten animals, 60 units, four communities, a fifth of the units missing."""
+    print(f"affinity {kind}, normalize {normalize}, seeds {[100 + seed for seed in seeds]}")
     print("noise (dF/F) | factor match | ARI of members | ARI of all units | significant")
     for noise in noises:
         rows = []
         for seed in seeds:
             traces, truth = make_dynamic_communities(noise=noise, random_state=100 + seed)
-            model = DynamicConnectome(5, n_surrogates=19, alpha=0.05, random_state=SEED)
-            model.fit(traces)
-            rows.append(planted_scores(model, truth))
+            options = {"kind": kind, "normalize": normalize, "n_surrogates": 19, "alpha": 0.05}
+            model = DynamicConnectome(5, random_state=SEED, **options).fit(traces)
+            rows.append(planted_scores(model, truth, 2 if kind == "product" else 1))
         table = np.array(rows)
         middle, low = np.median(table, 0), table.min(0)
         cells = [f"{m:.3f} ({worst:.3f})" for m, worst in zip(middle, low, strict=True)]
         print(f"{noise:g} | " + " | ".join(cells), flush=True)
 
 
-def planted_scores(model, truth):
+def planted_factors(truth, power=1):
+    """True loadings, rates of change and strengths, as an affinity of that power has them."""
     smooth = gaussian_filter1d(truth["activity"].values, 4.0, axis=1, mode="nearest")
     slope = np.abs(np.gradient(smooth, axis=1))[:, 11:-11].T
-    wanted = [np.sqrt(truth["loading"].values), slope, truth["strength"].values]
-    found = [model.factors_[f"{name}_factor"].values for name in ("unit", "time", "animal")]
+    factors = np.sqrt(truth["loading"].values), slope, truth["strength"].values
+    return [factor**power for factor in factors]
+
+
+def matched(wanted, found):
+    """Mean product of cosines of the true components with their partners, and who those are."""
     match = 1.0
     for a, b in zip(wanted, found, strict=True):
         match = match * ((a / np.linalg.norm(a, axis=0)).T @ (b / np.linalg.norm(b, axis=0)))
     rows, columns = linear_sum_assignment(-match)
+    return match[rows, columns].mean(), columns
+
+
+def planted_scores(model, truth, power=1):
+    wanted = planted_factors(truth, power)
+    found = [model.factors_[f"{name}_factor"].values for name in ("unit", "time", "animal")]
+    match, columns = matched(wanted, found)
     labels, member = truth["community"].values, model.membership_.values
     own = labels >= 0
     return (
-        match[rows, columns].mean(),
+        match,
         adjusted_rand_score(labels[own], member[own]),
         adjusted_rand_score(labels, member),
         float(model.significant_.values[columns].sum()),
     )
+
+
+def planted_start(kind, normalize, noises=(0.1, 0.3), seeds=range(5)):
+    """Fits that begin at the truth, beside the best of eight random starts."""
+    print(f"affinity {kind}, normalize {normalize}: error and factor match, median (worst)")
+    for noise in noises:
+        rows = []
+        for seed in seeds:
+            traces, truth = make_dynamic_communities(noise=noise, random_state=100 + seed)
+            affinity = differential_affinity(traces, kind, normalize=normalize)
+            wanted = planted_factors(truth, 2 if kind == "product" else 1)
+            best = NonnegativeCP(5, n_restarts=8, random_state=SEED).fit(affinity)
+            own = NonnegativeCP(5, n_restarts=1, max_iter=1, tol=0, warm_start=True)
+            own.set_params(random_state=SEED).fit(affinity)
+            for name, factor in zip(("unit", "time", "animal"), wanted, strict=True):
+                # the fifth is everywhere: what is left of the noise
+                whole = np.concatenate([factor, np.ones((len(factor), 1))], 1)
+                own.factors_[f"{name}_factor"].values[:] = whole / np.linalg.norm(whole, axis=0)
+            own.factors_["weight"].values[:] = [1, 1, 1, 1, 0.5]
+            own.set_params(max_iter=1000, tol=1e-6).fit(affinity)
+            for model in (best, own):
+                found = [model.factors_[f"{n}_factor"].values for n in ("unit", "time", "animal")]
+                rows.append((model.error_, matched(wanted, found)[0]))
+        for name, table in (("best of 8", rows[::2]), ("from the truth", rows[1::2])):
+            error, match = np.array(table).T
+            print(
+                f"{noise:g} | {name} | {np.median(error):.4f} ({error.max():.4f}) |"
+                f" {np.median(match):.3f} ({match.min():.3f})",
+                flush=True,
+            )
 
 
 def main():
@@ -221,7 +266,12 @@ def main():
     parts = sys.argv[1:] or ["planted", "fish", "worms"]
     folder = Path(os.environ.get("NEUROKIT_DATA", "."))
     if "planted" in parts:
-        planted()
+        planted("geometric", "mad")
+    if "planted_raw" in parts:
+        planted("product", None)
+    if "planted_start" in parts:
+        planted_start("geometric", "mad")
+        planted_start("product", None)
     if "fish" in parts:
         fish(folder)
     if "worms" in parts:

@@ -122,7 +122,8 @@ def test_symmetric_components_of_any_sign_are_found(seed):
 
 @pytest.mark.parametrize("signed", [False, True])
 @pytest.mark.parametrize("kind", ["geometric", "product", "min"])
-def test_implicit_and_packed_paths_take_the_same_steps(kind, signed):
+def test_implicit_and_packed_paths_take_the_same_steps(kind, signed, monkeypatch):
+    monkeypatch.setattr("neurokit.connectomes.affinity.HELD", 0)  # minima are streamed
     affinity = affinities(kind=kind, signed=signed)
     options = {"dtype": "float64", "max_iter": 15, "tol": 0, "n_restarts": 3, "random_state": 0}
     with pytest.warns(ConvergenceWarning):
@@ -136,6 +137,18 @@ def test_implicit_and_packed_paths_take_the_same_steps(kind, signed):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
     assert implicit.factors_["unit"].values.tolist() == list("abcdefg")
     assert packed.factors_["unit"].values.tolist() == list("abcdefg")
+
+
+def test_minima_that_are_held_are_those_that_are_streamed(monkeypatch):
+    affinity, errors = affinities(kind="min"), []
+    for limit in (0, 2**25):
+        monkeypatch.setattr("neurokit.connectomes.affinity.HELD", limit)
+        operand = affinity.operand(np.dtype("f8"))
+        assert (operand.values is None) == (limit == 0)
+        starts = draw(operand.sizes, 2, 2, np.random.RandomState(0), signed=False)
+        how = Settings("hals", 0.0, 5, 0.0)
+        errors.append(fit_restarts(operand, starts, how, np.zeros(1)).errors)
+    np.testing.assert_allclose(*errors, rtol=1e-9)
 
 
 @pytest.mark.parametrize("form", ["dense", "cp", "pairs"])
@@ -345,7 +358,8 @@ def test_the_loadings_are_those_of_non_negative_least_squares():
 
 
 @pytest.mark.parametrize("form", ["dense", "cp", "pairs"])
-def test_torch_takes_the_same_steps(form):
+def test_torch_takes_the_same_steps(form, monkeypatch):
+    monkeypatch.setattr("neurokit.connectomes.affinity.HELD", 0)
     dense = affinities().to_dense()
     dense[0, 1, 3, 2] = dense[1, 0, 3, 2] = np.nan
     for X in (dense, affinities(), affinities(kind="min"), affinities(signed=True)):
@@ -415,7 +429,12 @@ ODD[2, 3] += 1
         (NonnegativeCP(2, form="cp"), X3[0], "source, target and at least one more"),
         (NonnegativeCP(2, form="tucker"), X3, "form must be one of"),
         (NonnegativeCP(0), X3, "n_components must be a whole number of at least 1, got 0"),
+        (NonnegativeCP(True), X3, "n_components must be a whole number of at least 1, got True"),
         (NonnegativeCP(2, n_restarts=0), X3, "n_restarts must be"),
+        (NonnegativeCP(2, tol="small"), X3, "tol must be between 0 and 1, got 'small'"),
+        (NonnegativeCP(2, l1=None), X3, "l1 must be 0 or more, got None"),
+        (NonnegativeCP(2), X3 * 1e-30, "around .e-30, and products of such numbers are lost"),
+        (NonnegativeCP(2), X3 * 1e30, "around .e.30, and products of such numbers are lost"),
         (NonnegativeCP(2, tol=-1), X3, "tol must be between 0 and 1"),
         (NonnegativeCP(2, l1=-1), X3, "l1 must be 0 or more"),
         (NonnegativeCP(2, dtype="int8"), X3, "dtype must be float32 or float64"),
@@ -424,6 +443,19 @@ ODD[2, 3] += 1
 def test_what_cannot_be_factorised_is_refused(model, X, match):
     with pytest.raises(ValueError, match=match):
         model.fit(X)
+
+
+def test_a_device_is_a_name():
+    with pytest.raises(TypeError, match=r"device must be a name such as .auto., .* got None"):
+        NonnegativeCP(2, device=None).fit(X3)
+
+
+def test_units_of_the_same_name_are_not_matched():
+    affinity = affinities()
+    model = NonnegativeCP(2, n_restarts=1, tol=1e-2, random_state=0).fit(affinity)
+    rates = affinity.rates.assign_coords(unit=list("aacdefg"))
+    with pytest.raises(ValueError, match=r"matched by name, and X has the same name twice"):
+        model.transform(Affinity(rates, "geometric"))
 
 
 def test_a_fit_that_was_stopped_early_says_so():

@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.exceptions import ConvergenceWarning
+import xarray as xr
 
-from neurokit.connectomes import NonnegativeCP
+from neurokit.connectomes import CP, Affinity, NonnegativeCP
 from neurokit.connectomes.tensors import restarts
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+pytestmark = [
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+]
 
 
 def _tensor(n_units, cells, rank, seed=0):
@@ -38,8 +41,7 @@ def test_kernels_take_the_same_sweeps(n_units, cells, rank, n_restarts):
     options = {"form": "cp", "max_iter": 30, "tol": 0, "n_restarts": n_restarts}
     found = []
     for device in ("cpu", "cuda", "cuda"):
-        with pytest.warns(ConvergenceWarning):
-            found.append(NonnegativeCP(rank, device=device, random_state=0, **options).fit(X))
+        found.append(NonnegativeCP(rank, device=device, random_state=0, **options).fit(X))
     cpu, cuda, again = found
     np.testing.assert_allclose(cuda.history_, cpu.history_, atol=1e-4)
     np.testing.assert_allclose(cuda.errors_, cpu.errors_, atol=1e-4)
@@ -70,9 +72,22 @@ def test_what_has_no_kernels_takes_the_same_sweeps(kind):
     found = []
     for device in ("cpu", "cuda"):
         model = NonnegativeCP(3, device=device, max_iter=20, tol=0, n_restarts=3, **options)
-        with pytest.warns(ConvergenceWarning):
-            found.append(model.set_params(random_state=0).fit(X))
+        found.append(model.set_params(random_state=0).fit(X))
     np.testing.assert_allclose(found[1].history_, found[0].history_, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["geometric", "product", "min"])
+@pytest.mark.parametrize("signed", [False, True])
+def test_affinities_take_the_same_sweeps(kind, signed):
+    x = np.random.default_rng(0).normal(size=(9, 30, 3))
+    x[2, :, 1] = x[5, :, 0] = np.nan
+    X = Affinity(xr.DataArray(x, dims=("unit", "time", "animal")), kind, signed=signed)
+    options = {"max_iter": 30, "tol": 0, "n_restarts": 3, "random_state": 0}
+    cpu, cuda = (NonnegativeCP(2, device=device, **options).fit(X) for device in ("cpu", "cuda"))
+    np.testing.assert_allclose(cuda.history_, cpu.history_, atol=1e-4)
+    fitted = {"tol": 1e-5, "max_iter": 500}  # restarts retire one after another
+    cpu, cuda = (model.set_params(**fitted).fit(X) for model in (cpu, cuda))
+    np.testing.assert_allclose(cuda.errors_, cpu.errors_, atol=1e-3)
 
 
 def test_an_interrupted_fit_goes_on_to_the_same_bits(tmp_path, monkeypatch):
@@ -95,3 +110,10 @@ def test_an_interrupted_fit_goes_on_to_the_same_bits(tmp_path, monkeypatch):
     model.fit(X)
     np.testing.assert_array_equal(model.history_, whole.history_)
     np.testing.assert_array_equal(model.errors_, whole.errors_)
+
+
+def test_factors_of_any_sign_take_the_same_steps():
+    X = _tensor(12, (20, 3), 3) - 1
+    options = {"max_iter": 20, "tol": 0, "n_restarts": 3, "random_state": 0, "dtype": "float64"}
+    cpu, cuda = (CP(2, device=device, **options).fit(X) for device in ("cpu", "cuda"))
+    np.testing.assert_allclose(cuda.errors_, cpu.errors_, atol=1e-6)

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from neurokit.connectomes.tensors.backend import Array
+from neurokit.connectomes.tensors.backend import Array, module_of
 from neurokit.connectomes.tensors.change import rates_of_change
 from neurokit.connectomes.tensors.packed import Pairs
 from neurokit.connectomes.tensors.presence import Presence
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 KINDS = ("geometric", "product", "min")
 TILE = 2**20  # entries
+HELD = 2**25  # entries of minima that are worth holding: making them costs more than reading
 
 
 def differential_affinity(
@@ -316,7 +317,12 @@ class Affinity:
         presence = Presence(known[..., None] if self.signed else known, diagonal=False)
         flat = np.where(known, rates, 0).reshape(len(rates), -1).astype(dtype)
         if self.kind == "min":
-            return Pairs(_MinTiles(_to(flat, device), signed=self.signed), sizes, presence)
+            tiles = _MinTiles(_to(flat, device), signed=self.signed)
+            n_units, n_cells = len(rates), math.prod(sizes[1:])
+            if n_units * (n_units + 1) // 2 * n_cells <= HELD:
+                rows = [values for _, values in tiles()]
+                return Pairs.held(module_of(rows[0]).concatenate(rows), sizes, presence)
+            return Pairs(tiles, sizes, presence)
         if self.kind == "geometric":
             flat = np.sign(flat) * np.sqrt(np.abs(flat))
         return Separable(_to(flat, device), sizes, presence, phases=self.signed)

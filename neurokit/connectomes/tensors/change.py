@@ -1,6 +1,7 @@
 """How fast traces change: smoothed, differentiated, each unit on a scale of its own."""
 
 import warnings
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ def rates_of_change(
     rate = sampling_rate(traces)
     if normalize not in SCALES:
         raise ValueError(f"{caller}: normalize must be one of {SCALES}, got {normalize!r}.")
-    if not 0 <= smoothing < np.inf:
+    if not isinstance(smoothing, Real) or not 0 <= smoothing < np.inf:
         raise ValueError(f"{caller}: smoothing must be 0 s or more, got {smoothing!r}.")
     width = smoothing * rate  # in samples
     margin = 1 + int(np.ceil(REACH * width))

@@ -19,6 +19,8 @@ def device_of(name: str) -> Any:
         ``"cpu"``: NumPy. ``"auto"``: CUDA where torch and a card are there, else NumPy. Any other
         name: that device of torch; ``"torch"`` is torch on the CPU, for comparison.
     """
+    if not isinstance(name, str):
+        raise TypeError(f"device must be a name such as 'auto', 'cpu' or 'cuda', got {name!r}.")
     if name == "cpu":
         return None
     if name == "torch":

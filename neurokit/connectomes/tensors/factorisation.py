@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import warnings
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -27,6 +28,7 @@ from neurokit.connectomes.tensors.restarts import (
     stationarity,
 )
 from neurokit.connectomes.tensors.sweeps import Operand, Settings
+from neurokit.connectomes.tensors.updates import TINY
 from neurokit.metrics.factors import factor_match_score
 from neurokit.persistence import Saveable
 
@@ -86,8 +88,7 @@ class Factorisation(Saveable, TransformerMixin, BaseEstimator):
         self._check(tensor)
         device = device_of(self.device)
         operand = tensor.operand(np.dtype(self.dtype), device, held_out)
-        if not operand.norm2 > 0:
-            raise ValueError(f"{self._name}: X is zero wherever it is known; nothing to explain.")
+        self._check_size(operand)
         starts = self._starts(operand)
         rule = "hals" if self._bounded else "als"
         path = None if self.checkpoint is None else Path(self.checkpoint)
@@ -215,13 +216,13 @@ class Factorisation(Saveable, TransformerMixin, BaseEstimator):
         return type(self).__name__
 
     def _check(self, tensor: Tensor) -> None:
-        whole = (int, np.integer)
+        tol, l1 = (value if isinstance(value, Real) else -1.0 for value in (self.tol, self.l1))
         wanted = {
-            "n_components": (isinstance(self.n_components, whole) and self.n_components >= 1, 1),
-            "n_restarts": (isinstance(self.n_restarts, whole) and self.n_restarts >= 1, 1),
-            "max_iter": (isinstance(self.max_iter, whole) and self.max_iter >= 1, 1),
-            "tol": (0 <= self.tol < 1, "between 0 and 1"),
-            "l1": (0 <= self.l1 < math.inf and (self._bounded or self.l1 == 0), "0 or more"),
+            "n_components": (_counts(self.n_components), 1),
+            "n_restarts": (_counts(self.n_restarts), 1),
+            "max_iter": (_counts(self.max_iter), 1),
+            "tol": (0 <= tol < 1, "between 0 and 1"),
+            "l1": (0 <= l1 < math.inf and (self._bounded or l1 == 0), "0 or more"),
             "dtype": (str(self.dtype) in ("float32", "float64"), "float32 or float64"),
         }
         for name, (fine, what) in wanted.items():
@@ -239,6 +240,20 @@ class Factorisation(Saveable, TransformerMixin, BaseEstimator):
             raise ValueError(
                 f"{self._name}: a tensor of shape {shape} has rank {most} at most, and"
                 f" n_components={self.n_components}; ask for fewer."
+            )
+
+    def _check_size(self, operand: Operand) -> None:
+        """Refuse zeros, and numbers whose products leave what floating point holds."""
+        if not operand.norm2 > 0:
+            raise ValueError(f"{self._name}: X is zero wherever it is known; nothing to explain.")
+        order = sum(operand.powers)
+        n_entries = math.prod(n**k for n, k in zip(operand.sizes, operand.powers, strict=True))
+        typical = math.sqrt(operand.norm2 / n_entries)
+        if not TINY * 100 < typical ** (2 - 2 / order) < 1 / TINY:
+            raise ValueError(
+                f"{self._name}: entries of X are around {typical:.0e}, and products of such"
+                " numbers are lost in rounding; scale X to moderate numbers, the weights scale"
+                " with it."
             )
 
     def _starts(self, operand: Operand) -> list[np.ndarray]:
@@ -383,6 +398,11 @@ class Factorisation(Saveable, TransformerMixin, BaseEstimator):
             new = tensor.coords.get(name)
             if known is not None and new is not None and name != "time":
                 a, b = known.values.tolist(), new.values.tolist()
+                if len(set(b)) < len(b):
+                    raise ValueError(
+                        f"{self._name}: {name} is matched by name, and X has the same name twice;"
+                        " give each its own."
+                    )
                 if set(a) != set(b):
                     missing = [one for one in a if one not in set(b)]
                     extra = [one for one in b if one not in set(a)]
@@ -415,6 +435,11 @@ class Factorisation(Saveable, TransformerMixin, BaseEstimator):
         whole[source, target] = values
         whole[target, source] = values
         return whole
+
+
+def _counts(value: object) -> bool:
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    return whole and value >= 1  # type: ignore[operator]
 
 
 def _unfold(pairs: np.ndarray, tensor: Tensor) -> np.ndarray:

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from neurokit.connectomes.tensors.backend import Array, like, module_of
+from neurokit.connectomes.tensors.backend import Array, like
 
 
 class Missing:
@@ -24,6 +24,7 @@ class Missing:
         self.rows = rows.astype(np.int32)
         self.columns = columns.astype(np.int32)
         self.weight = np.ones(len(known)) if weight is None else weight.astype(np.float64)
+        self._places: tuple[Array, Array, Array] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -53,12 +54,10 @@ class Missing:
             out.index_add_(0, c, model * left[r] * scale)
 
     def _on(self, other: Array) -> tuple[Array, Array, Array]:
-        torch = module_of(other)
-        rows, columns = (
-            torch.from_numpy(x.astype(np.int64)).to(other.device)
-            for x in (self.rows, self.columns)
-        )
-        return rows, columns, like(self.weight, other, np.float64)
+        if self._places is None:
+            rows, columns = (like(x, other, np.int64) for x in (self.rows, self.columns))
+            self._places = rows, columns, like(self.weight, other, np.float64)
+        return self._places
 
 
 @njit(cache=True)

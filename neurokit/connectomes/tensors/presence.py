@@ -34,6 +34,7 @@ class Presence:
         self.masks = patterns.T.astype(np.float64)  # (n_groups, n_units)
         self.group = group.reshape(known.shape[1:])  # of each cell; size 1 where modes agree
         self.full = bool(patterns.all())
+        self._there: dict[Any, tuple[list[Array], list[Any], Any]] = {}
 
     @property
     def complete(self) -> bool:
@@ -55,27 +56,27 @@ class Presence:
         own = wide[..., :, None] * wide[..., None, :] if not self.diagonal else None
         total: Any = 0.0
         flat = weight.reshape(weight.shape[0], -1, *weight.shape[-2:])
-        for k, values in enumerate(self.masks):
-            mask = like(values, wide)
-            here = np.flatnonzero(self.group.ravel() == k).tolist()
+        masks, places, _ = self._on(units)
+        for mask, here in zip(masks, places, strict=True):
             share = flat[:, here].sum(1)[:, None]
-            others = gram(units * like(values, units)[:, None])[:, None]
+            others = gram(units * mask[:, None])[:, None]
             if own is not None:
                 others = others - own
-            total = total + mask[:, None, None] * share * others
+            total = total + double(mask)[:, None, None] * share * others
         return total if xp is np else total.contiguous()
 
     def of_pairs(self, units: Array) -> Array:
         """Sum over known pairs of squares of their model: (n_restarts, *reduced cells, r, q)."""
         found = []
-        for values in self.masks:
-            present = units * like(values, units)[:, None]
+        masks, _, group = self._on(units)
+        for mask in masks:
+            present = units * mask[:, None]
             square = gram(present) ** 2
             if not self.diagonal:
                 square = square - gram(present * present)
             found.append(square)
         xp = module_of(units)
-        stacked = xp.stack(found, 1)[:, self.group.ravel().tolist()]
+        stacked = xp.stack(found, 1)[:, group]
         return stacked.reshape(stacked.shape[0], *self.group.shape, *stacked.shape[-2:])
 
     def of_cells(self, pairs: Array, cells: list[Array], mode: int) -> Array:
@@ -96,6 +97,19 @@ class Presence:
         axes = tuple(1 + k for k in range(len(cells)) if k != mode)
         found = weighted.sum(axes) if axes else weighted
         return found[:, 0] if found.shape[1] == 1 else found
+
+    def _on(self, other: Array) -> tuple[list[Array], list[Any], Any]:
+        """Masks, the cells of each, and the mask of each cell, where ``other`` lives."""
+        key = other.dtype  # an operand lives in one place
+        if key not in self._there:
+            group = self.group.ravel()
+            places = [np.flatnonzero(group == k) for k in range(len(self.masks))]
+            masks = [like(values, other) for values in self.masks]
+            if not isinstance(other, np.ndarray):
+                places = [like(place, other, np.int64) for place in places]
+                group = like(group, other, np.int64)
+            self._there[key] = masks, places, group
+        return self._there[key]
 
     def _per_cell(
         self, grams: list[Array], cells: list[Array], mode: int | None, start: Array = None

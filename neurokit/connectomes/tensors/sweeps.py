@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeGuard
 
 import numpy as np
 
-from neurokit.connectomes.tensors.backend import Array, to_host
+from neurokit.connectomes.tensors.backend import Array, module_of, to_host
 from neurokit.connectomes.tensors.dense import Dense, Update
 from neurokit.connectomes.tensors.packed import Pairs
 from neurokit.connectomes.tensors.symmetric import Symmetric
 from neurokit.connectomes.tensors.updates import balance, rule_of
 
 if TYPE_CHECKING:
+    import torch
+
     from neurokit.nn.kernels.factors_cuda import PairSweeps
 
 Operand = Dense | Symmetric
@@ -64,6 +66,58 @@ class Stepwise:
         moving, inner, square = self.operand.sweep(moving, self.update)
         moving = balance(moving, self.operand.powers, total=self.penalised)
         return Steps(moving, to_host(inner)[None], to_host(square)[None])
+
+
+class Graphed(Stepwise):
+    """The same products of torch on a CUDA device, launched as one graph for each sweep."""
+
+    pace = 25
+
+    def __init__(self, operand: Operand, settings: Settings) -> None:
+        super().__init__(operand, settings)
+        self._graph: torch.cuda.CUDAGraph | None = None
+        self._held: list[Array] = []
+        self._last: list[Array] = []
+        self._sums: Array = None
+
+    def advance(self, moving: list[Array], n_sweeps: int) -> Steps:
+        """See `Sweeps`."""
+        graph = self._graph
+        if graph is None or len(self._held[0]) != len(moving[0]):
+            graph = self._graph = self._capture(moving)
+        if moving is not self._last:
+            for held, factor in zip(self._held, moving, strict=True):
+                held.copy_(factor)
+        rows = []
+        for _ in range(n_sweeps):
+            graph.replay()
+            rows.append(self._sums.clone())
+        self._last = [held.clone() for held in self._held]
+        table = to_host(module_of(self._sums).stack(rows))
+        return Steps(self._last, table[:, 0], table[:, 1])
+
+    def _capture(self, moving: list[Array]) -> torch.cuda.CUDAGraph:
+        import torch
+
+        self._graph = None  # its buffers first
+        self._held = [factor.clone() for factor in moving]
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            self._sweep()  # what is made once, and places that libraries ask for, come first
+        torch.cuda.current_stream().wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            self._sums = self._sweep()
+        self._last = []
+        return graph
+
+    def _sweep(self) -> Array:
+        moving, inner, square = self.operand.sweep(list(self._held), self.update)
+        moving = balance(moving, self.operand.powers, total=self.penalised)
+        for held, factor in zip(self._held, moving, strict=True):
+            held.copy_(factor)
+        return module_of(inner).stack([inner, square])
 
 
 class Fused:
@@ -118,16 +172,19 @@ def sweeps_of(
     n_restarts, rank : int
         All restarts of the fit, and the number of components.
     """
+    if isinstance(like_this, np.ndarray) or like_this.device.type != "cuda":
+        return Stepwise(operand, settings)
     if _has_kernels(operand, settings, like_this, n_restarts, rank):
-        return Fused(operand, n_restarts, rank)  # type: ignore[arg-type]
+        return Fused(operand, n_restarts, rank)
+    streamed = isinstance(operand, Pairs) and operand.values is None
+    if settings.rule == "hals" and not streamed:
+        return Graphed(operand, settings)
     return Stepwise(operand, settings)
 
 
 def _has_kernels(
     operand: Operand, settings: Settings, like_this: Array, n_restarts: int, rank: int
-) -> bool:
-    if isinstance(like_this, np.ndarray) or like_this.device.type != "cuda":
-        return False
+) -> TypeGuard[Pairs]:
     if not isinstance(operand, Pairs) or operand.values is None or operand.missing is not None:
         return False
     if importlib.util.find_spec("triton") is None or operand.values.dtype != like_this.dtype:

@@ -77,8 +77,7 @@ def balance(factors: list[Array], powers: list[int], *, total: bool) -> list[Arr
     common = product ** (1 / sum(powers))
     scaled = []
     for factor, norm in zip(factors, norms, strict=True):
-        ratio = common / norm.clip(TINY)
-        ratio[common == 0] = 1.0
+        ratio = module_of(norm).where(common > 0, common / norm.clip(TINY), 1.0)
         scaled.append(factor * cast(ratio, factor)[:, None, :])
     return scaled
 

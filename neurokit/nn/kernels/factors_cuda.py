@@ -28,9 +28,9 @@ class Tiling(NamedTuple):
     n_stages: int
 
 
-TO_PAIRS = Tiling(32, 128, 4, 4, 3)
-TO_CELLS = Tiling(32, 128, 16, 4, 3)
-NARROW = 16  # columns of a product at least
+TO_PAIRS = Tiling(64, 64, 4, 4, 4)
+TO_CELLS = Tiling(32, 128, 16, 4, 4)
+NARROW, WIDE = 8, 32  # columns of a product, at least and at most
 TIMES = 4  # times of a program, for short recordings
 PRECISION = "tf32x3"  # three products of halves: as exact as float32
 
@@ -157,12 +157,13 @@ class PairSweeps:
         units, times, others = self.held
         wide, width = self.n_columns, self.padded
         few = 16 if n_others > 8 else 8 if n_others > 1 else 1
+        many = max(4, min(64, 4096 // width**2))
         rows = max(2, min(32, 2048 // width**2))
         n_blocks = len(self.towards)
         self._to_pairs()
         kernels.update_units[(n_units, self.room)](
             self.by_pair, units, self.gram, self.new_units, n_units, self.n_pairs, wide,
-            R=width, SPLITS=len(self.by_pair),
+            R=width, J=min(256, power_above(n_units)), SPLITS=len(self.by_pair),
         )  # fmt: skip
         with self._aside():
             kernels.square_units[(self.room,)](
@@ -177,11 +178,12 @@ class PairSweeps:
         self._join()
         kernels.update_times[(n_blocks, self.room)](
             self.by_cell, times, others, self.normal, self.grams, self.towards,
-            n_times, n_others, wide, R=width, T=self.times, W=few, SPLITS=len(self.by_cell),
+            n_times, n_others, wide,
+            R=width, T=self.times, W=few, SPLITS=len(self.by_cell), ONCE=n_others <= few,
         )  # fmt: skip
         kernels.update_others[(self.room,)](
             others, self.of_units, self.grams, self.towards, self.gram, self.sums, number,
-            n_others, n_blocks, wide, R=width, W=few, B=rows, LAST=self.n_modes == 3,
+            n_others, n_blocks, wide, R=width, W=few, B=many, LAST=self.n_modes == 3,
         )  # fmt: skip
         kernels.multiply_cells[(-(-max(self.n_cells, n_units) // 64), wide // self.block)](
             self.new_units, units, times, others, self.rows, n_units, self.n_cells, n_others,
@@ -191,19 +193,20 @@ class PairSweeps:
     def _to_pairs(self) -> None:
         cut, behind = self.cuts
         each = self.lane // cut.pairs
-        kernels.to_pairs[(behind.splits * each, cut.splits, self.n_columns // self.block)](
+        n_groups = self.n_columns // self.block
+        kernels.to_pairs[(behind.splits * each * n_groups, cut.splits)](
             self.values, self.rows, self.by_pair, self.n_pairs, self.n_cells, self.n_columns,
-            share_of(self.n_cells, cut.splits, cut.cells), behind.splits, each,
+            share_of(self.n_cells, cut.splits, cut.cells), behind.splits, each, n_groups,
             P=cut.pairs, C=cut.cells, N=self.block, PRECISION=PRECISION,
             num_warps=cut.n_warps, num_stages=cut.n_stages,
         )  # fmt: skip
 
     def _to_cells(self) -> None:
         cut = self.cuts[1]
-        grid = (-(-self.n_cells // cut.cells), cut.splits, self.n_columns // self.block)
-        kernels.to_cells[grid](
+        n_groups = self.n_columns // self.block
+        kernels.to_cells[(-(-self.n_cells // cut.cells) * n_groups, cut.splits)](
             self.values, self.products, self.by_cell,
-            self.n_pairs, self.n_cells, self.n_columns, self.lane,
+            self.n_pairs, self.n_cells, self.n_columns, self.lane, n_groups,
             P=cut.pairs, C=cut.cells, N=self.block, PRECISION=PRECISION,
             num_warps=cut.n_warps, num_stages=cut.n_stages,
         )  # fmt: skip
@@ -234,10 +237,15 @@ class _Here:
 
 def layout_of(n_all: int, n_restarts: int, rank: int) -> tuple[int, int, int, int]:
     """Columns of a restart, of a product, of all, and how many restarts there is room for."""
-    padded = max(2, 1 << (rank - 1).bit_length())
-    block = max(NARROW, min(128, 1 << (n_all * padded - 1).bit_length()))
+    padded = max(2, power_above(rank))
+    block = max(NARROW, padded, min(WIDE, power_above(n_all * padded)))
     n_columns = -(-n_restarts * padded // block) * block
     return padded, block, n_columns, min(n_all, n_columns // padded)
+
+
+def power_above(n: int) -> int:
+    """Return the least power of two that is not below ``n``."""
+    return 1 << (n - 1).bit_length()
 
 
 def share_of(total: int, splits: int, block: int) -> int:

@@ -15,7 +15,7 @@ TINY = tl.constexpr(1e-30)
 
 @triton.jit
 def to_pairs(
-    values, rows_of_cells, out, n_pairs, n_cells, n_columns, share, n_lanes, each,
+    values, rows_of_cells, out, n_pairs, n_cells, n_columns, share, n_lanes, each, n_groups,
     P: tl.constexpr, C: tl.constexpr, N: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """Sum ``x_pc k_c`` over the cells of one split: (splits, n_pairs, n_columns).
@@ -23,11 +23,12 @@ def to_pairs(
     Programs go through the pairs of every split of `to_cells` from the last to the first: what
     that kernel is to read first has been read last, and is still in the cache.
     """
-    number = tl.program_id(0)
+    group = tl.program_id(0) % n_groups  # those that read the same entries run side by side
+    number = tl.program_id(0) // n_groups
     block = (number % n_lanes) * each + each - 1 - number // n_lanes
     pair = block * P + tl.arange(0, P)
     split = tl.program_id(1)
-    column = tl.program_id(2) * N + tl.arange(0, N)
+    column = group * N + tl.arange(0, N)
     there = pair < n_pairs
     first = split * share
     last = tl.minimum(first + share, n_cells)
@@ -63,13 +64,14 @@ def multiply_pairs(
 
 @triton.jit
 def to_cells(
-    values, products, out, n_pairs, n_cells, n_columns, share,
+    values, products, out, n_pairs, n_cells, n_columns, share, n_groups,
     P: tl.constexpr, C: tl.constexpr, N: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """Sum ``x_pc a_i a_j`` over the pairs of one split: (splits, n_cells, n_columns)."""
-    cell = tl.program_id(0) * C + tl.arange(0, C)
+    group = tl.program_id(0) % n_groups
+    cell = tl.program_id(0) // n_groups * C + tl.arange(0, C)
     split = tl.program_id(1)
-    column = tl.program_id(2) * N + tl.arange(0, N)
+    column = group * N + tl.arange(0, N)
     there = cell < n_cells
     first = split * share
     last = tl.minimum(first + share, n_pairs)
@@ -126,7 +128,7 @@ def _hals(factor, product, gram, R: tl.constexpr):
 @triton.jit
 def update_units(
     by_pair, units, gram, out, n_units, n_pairs, n_columns,
-    R: tl.constexpr, SPLITS: tl.constexpr,
+    R: tl.constexpr, J: tl.constexpr, SPLITS: tl.constexpr,
 ):  # fmt: skip
     """Update one unit of one restart against the last copy of all, and average the two."""
     i = tl.program_id(0)
@@ -134,13 +136,13 @@ def update_units(
     number = tl.arange(0, R)
     column = restart * R + number
     total = tl.zeros((R,), tl.float32)
-    for start in range(0, n_units, 64):
-        j = start + tl.arange(0, 64)
+    for start in range(0, n_units, J):
+        j = start + tl.arange(0, J)
         there = (j < n_units)[:, None]
         low = tl.minimum(i, j)
         pair = low * n_units - (low * (low - 1)) // 2 + tl.maximum(i, j) - low
         place = pair.to(tl.int64)[:, None] * n_columns + column[None, :]
-        product = tl.zeros((64, R), tl.float32)
+        product = tl.zeros((J, R), tl.float32)
         for split in tl.static_range(SPLITS):
             shift = split * n_pairs * n_columns
             product += tl.load(by_pair + shift + place, mask=there, other=0.0)
@@ -168,9 +170,19 @@ def square_units(
 
 
 @triton.jit
+def _sum_splits(by_cell, time, w, mask, n_others, n_columns, column, size, SPLITS: tl.constexpr):
+    cell = time[:, None] * n_others + w[None, :]
+    place = cell.to(tl.int64)[:, :, None] * n_columns + column[None, None, :]
+    total = tl.load(by_cell + place, mask=mask, other=0.0)
+    for split in tl.static_range(1, SPLITS):
+        total += tl.load(by_cell + split * size + place, mask=mask, other=0.0)
+    return total
+
+
+@triton.jit
 def update_times(
     by_cell, times, others, normal, grams, towards, n_times, n_others, n_columns,
-    R: tl.constexpr, T: tl.constexpr, W: tl.constexpr, SPLITS: tl.constexpr,
+    R: tl.constexpr, T: tl.constexpr, W: tl.constexpr, SPLITS: tl.constexpr, ONCE: tl.constexpr,
 ):  # fmt: skip
     """Update a block of times; leave their share of the gram and of the next mode's product."""
     block = tl.program_id(0)
@@ -180,35 +192,38 @@ def update_times(
     time = block * T + tl.arange(0, T)
     there = time < n_times
     size = n_times * n_others * n_columns
-    product = tl.zeros((T, R), tl.float32)
-    for start in range(0, n_others, W):
-        w = start + tl.arange(0, W)
-        seen = (w < n_others)[:, None]
-        factor = tl.load(others + w[:, None] * n_columns + column[None, :], mask=seen, other=0.0)
-        cell = time[:, None] * n_others + w[None, :]
-        mask = there[:, None, None] & seen[None, :, :]
-        place = cell.to(tl.int64)[:, :, None] * n_columns + column[None, None, :]
-        y = tl.zeros((T, W, R), tl.float32)
-        for split in tl.static_range(SPLITS):
-            y += tl.load(by_cell + split * size + place, mask=mask, other=0.0)
-        product += tl.sum(y * factor[None, :, :], 1)
     square = number[:, None] * R + number[None, :]
-    gram = tl.load(normal + restart * R * R + square).to(tl.float32)
     at = time[:, None] * n_columns + column[None, :]
-    new = _hals(tl.load(times + at, mask=there[:, None], other=0.0), product, gram, R)
+    gram = tl.load(normal + restart * R * R + square).to(tl.float32)
+    old = tl.load(times + at, mask=there[:, None], other=0.0)
+    w = tl.arange(0, W)
+    seen = (w < n_others)[:, None]
+    mask = there[:, None, None] & seen[None, :, :]
+    y = _sum_splits(by_cell, time, w, mask, n_others, n_columns, column, size, SPLITS)
+    factor = tl.load(others + w[:, None] * n_columns + column[None, :], mask=seen, other=0.0)
+    product = tl.sum(y * factor[None, :, :], 1)
+    if not ONCE:
+        for start in range(W, n_others, W):
+            w = start + tl.arange(0, W)
+            seen = (w < n_others)[:, None]
+            mask = there[:, None, None] & seen[None, :, :]
+            more = _sum_splits(by_cell, time, w, mask, n_others, n_columns, column, size, SPLITS)
+            place = others + w[:, None] * n_columns + column[None, :]
+            product += tl.sum(more * tl.load(place, mask=seen, other=0.0)[None, :, :], 1)
+    new = _hals(old, product, gram, R)
     tl.store(times + at, new, mask=there[:, None])
     tl.store(grams + (block * tl.num_programs(1) + restart) * R * R + square, _outer(new))
-    for start in range(0, n_others, W):
-        w = start + tl.arange(0, W)
-        seen = (w < n_others)[:, None]
-        cell = time[:, None] * n_others + w[None, :]
-        mask = there[:, None, None] & seen[None, :, :]
-        place = cell.to(tl.int64)[:, :, None] * n_columns + column[None, None, :]
-        y = tl.zeros((T, W, R), tl.float32)
-        for split in tl.static_range(SPLITS):
-            y += tl.load(by_cell + split * size + place, mask=mask, other=0.0)
-        left = (block * n_others + w)[:, None] * n_columns + column[None, :]
-        tl.store(towards + left, tl.sum(y * new[:, None, :], 0), mask=seen)
+    w = tl.arange(0, W)
+    left = (block * n_others + w)[:, None] * n_columns + column[None, :]
+    tl.store(towards + left, tl.sum(y * new[:, None, :], 0), mask=(w < n_others)[:, None])
+    if not ONCE:
+        for start in range(W, n_others, W):
+            w = start + tl.arange(0, W)
+            seen = (w < n_others)[:, None]
+            mask = there[:, None, None] & seen[None, :, :]
+            more = _sum_splits(by_cell, time, w, mask, n_others, n_columns, column, size, SPLITS)
+            left = (block * n_others + w)[:, None] * n_columns + column[None, :]
+            tl.store(towards + left, tl.sum(more * new[:, None, :], 0), mask=seen)
 
 
 @triton.jit
@@ -238,8 +253,8 @@ def update_others(
         w = start + tl.arange(0, W)
         seen = (w < n_others)[:, None]
         product = tl.zeros((W, R), tl.float32)
-        for first in range(0, n_blocks, 16):
-            b = first + tl.arange(0, 16)
+        for first in range(0, n_blocks, B):
+            b = first + tl.arange(0, B)
             mask = (b < n_blocks)[:, None, None] & seen[None, :, :]
             row = b[:, None] * n_others + w[None, :]
             spot = row[:, :, None] * n_columns + column[None, None, :]
