@@ -8,8 +8,8 @@ behaviour (circular shifts of the behaviour), and whether communities have more 
 (connectome_celegans) than rewired anatomies of the same degrees. Fish
 (calcium_zebrafish_triplett2018): overlap with the assemblies of its authors, against shuffled
 ones. Planted (make_dynamic_communities): factor match and adjusted Rand index against noise, with
-the default affinity; planted_raw: products of rates of change in their own unit; planted_start:
-fits that begin at the truth.
+the default affinity; planted_raw: the smaller of two rates of change in their own unit;
+planted_start: fits that begin at the truth.
 """
 
 import csv
@@ -18,8 +18,6 @@ import sys
 import warnings
 from pathlib import Path
 
-import h5py
-import networkx
 import numpy as np
 from scipy.io import loadmat
 from scipy.ndimage import gaussian_filter1d
@@ -39,6 +37,8 @@ SEED = 0
 
 def read_worm(path):
     """Traces of the neurons identified with confidence 3 or more, and behaviour."""
+    import h5py
+
     with h5py.File(path) as file:
         values = file["gcamp/trace_array"][()].T
         behaviour = {name: file[f"behavior/{name}"][()] for name in BEHAVIOURS}
@@ -118,6 +118,8 @@ def worms(folder, n_components=8):
 
 def anatomy(folder, model, rng, n_null=500):
     """Synapses inside communities, and along functional edges, against rewired anatomies."""
+    import networkx
+
     names = model.membership_["unit"].values.tolist()
     wires = read_anatomy(folder / "connectome_celegans", names)
     member = model.membership_.values
@@ -268,10 +270,10 @@ def main():
     if "planted" in parts:
         planted("geometric", "mad")
     if "planted_raw" in parts:
-        planted("product", None)
+        planted("min", None)
     if "planted_start" in parts:
         planted_start("geometric", "mad")
-        planted_start("product", None)
+        planted_start("min", None)
     if "fish" in parts:
         fish(folder)
     if "worms" in parts:

@@ -21,7 +21,7 @@ from neurokit.connectomes.tensors.dense import Dense
 from neurokit.connectomes.tensors.packed import Pairs, pack
 from neurokit.connectomes.tensors.presence import Presence
 from neurokit.connectomes.tensors.restarts import draw, fit_restarts
-from neurokit.connectomes.tensors.sweeps import Settings
+from neurokit.connectomes.tensors.sweeps import Settings, sweeps_of
 
 STANDARD = {"n_units": 150, "n_times": 200, "n_animals": 10, "rank": 8}
 SMALL = {"n_units": 90, "n_times": 120, "n_animals": 8, "rank": 6}
@@ -254,39 +254,35 @@ def on_gpu(device, repeats, scale):
         sync()
         return time.perf_counter() - start
 
-    def wall(call, few, many):
-        return (clock(lambda: call(many)) - clock(lambda: call(few))) / (many - few)
-
-    def copy_rate(n_entries):
-        block = torch.empty(n_entries, device=device)
-        other = torch.empty_like(block)
-        return 8 * n_entries / min(clock(partial(other.copy_, block)) for _ in range(9))
-
-    bandwidth = copy_rate(2**28 if device != "cpu" else 2**24)
-    print(f"bandwidth of a copy: {bandwidth / 1e9:.0f} GB/s")
+    n_entries = 2**28 if device != "cpu" else 2**22
+    blocks = [torch.empty(n_entries, device=device) for _ in range(2)]
     for factor in (1, scale):
         shape = STANDARD | {"n_times": STANDARD["n_times"] * factor}
         whole, pairs, starts = make_there(device, **shape)
         everywhere = Presence(np.ones((len(whole), 1, 1), bool), diagonal=True)
         operand = Pairs.held(pairs, tuple(whole.shape[1:]), everywhere)
-        like = torch.zeros(1, device=device)
-
-        def fit(start, n_iter, operand=operand, like=like):
-            # below zero: nothing retires, not even where rounding ends the fall of the error
-            fit_restarts(operand, start, Settings("hals", 0.0, n_iter, -1.0), like)
-
-        bound = 2 * pairs.numel() * 4 / bandwidth
         name = "x".join(map(str, whole.shape))
-        few, many = (50, 1050 if factor == 1 else 300) if device != "cpu" else (1, 3)
         for n_restarts in (1, 16):
-            begin = batch(operand, 8, n_restarts)
-            fit(begin, few)
-            times = [wall(partial(fit, begin), few, many) for _ in range(repeats)]
+            settings = Settings("hals", 0.0, 1, 0.0)
+            sweeps = sweeps_of(operand, settings, pairs, n_restarts, 8)
+            moving = [torch.from_numpy(f).to(pairs) for f in batch(operand, 8, n_restarts)]
+            moving = sweeps.advance(moving, sweeps.pace).factors  # compiles, and records
+            times, copies = [], []
+            for _ in range(repeats * 10):
+                copies.append(clock(lambda: blocks[1].copy_(blocks[0])) / (8 * n_entries))
+                start = time.perf_counter()
+                moving = sweeps.advance(moving, sweeps.pace).factors  # waits for the errors
+                times.append((time.perf_counter() - start) / sweeps.pace)
             middle = say(f"{name}, {n_restarts} restarts, one sweep", times) / 1e3
-            print(f"  two reads of the packed tensor at that bandwidth: {bound * 1e3:.3f} ms")
-            print(f"  share of the bandwidth bound: {bound / middle:.2f}")
+            two_reads = 2 * 4 * pairs.numel() * np.array(copies)  # s at the rate of a copy
+            print(
+                f"  {type(sweeps).__name__}; copies at {1e-9 / np.median(copies):.0f} GB/s, at"
+                f" best {1e-9 / np.min(copies):.0f}; share of the bandwidth bound"
+                f" {np.median(two_reads) / middle:.2f} (medians),"
+                f" {np.min(two_reads) / np.min(times):.2f} (best of both)"
+            )
             flops = 2 * 2 * pairs.numel() * 8 * n_restarts
-            print(f"  {flops / middle / 1e12:.1f} TFLOP/s in the two products")
+            print(f"  {flops / middle / 1e12:.1f} TFLOP/s in the two products", flush=True)
             if n_restarts == 1:
                 alone = middle
         try:
@@ -304,7 +300,8 @@ def on_gpu(device, repeats, scale):
             non_negative_parafac_hals(there, 8, n_iter_max=n, init=start, tol=0)
 
         theirs(2)
-        times = [wall(theirs, 2, 6) for _ in range(min(repeats, 3))]
+        few, many = partial(theirs, 2), partial(theirs, 6)
+        times = [(clock(many) - clock(few)) / 4 for _ in range(min(repeats, 3))]
         other_time = say(f"{name}, tensorly on torch, one iteration", times) / 1e3
         print(f"  ours against tensorly on torch: {other_time / alone:.1f} x", flush=True)
 

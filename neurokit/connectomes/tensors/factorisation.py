@@ -99,7 +99,8 @@ class Factorisation(Saveable, TransformerMixin, BaseEstimator):
                 bar.update(sweep - bar.n)
                 bar.set_postfix(error=f"{error:.5f}", restarts=n_left)
 
-            fitted = fit_restarts(operand, starts, settings, self._like(device), report)
+            heard = report if self.verbose else None
+            fitted = fit_restarts(operand, starts, settings, self._like(device), heard)
         self._keep(tensor, operand, fitted, device)
         return self
 

@@ -28,7 +28,7 @@ class Tiling(NamedTuple):
     n_stages: int
 
 
-TO_PAIRS = Tiling(64, 64, 4, 4, 4)
+TO_PAIRS = Tiling(128, 32, 4, 4, 4)
 TO_CELLS = Tiling(32, 128, 16, 4, 4)
 NARROW, WIDE = 8, 32  # columns of a product, at least and at most
 TIMES = 4  # times of a program, for short recordings
