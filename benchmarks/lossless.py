@@ -1,6 +1,6 @@
 """Lossless compression beside zstd -19, xz and FLAC, on the same samples.
 
-    python benchmarks/lossless.py RECORDING.edf [MORE.bdf ...]
+    python benchmarks/lossless.py RECORDING.edf [MORE.bdf ...] [CHANNEL.npy ...]
 
 Prints bits per sample (lower is better) of the digital samples of each recording, and the speed
 of packing and unpacking them on one core, in MB of int16 (int24: 3 bytes) per second.
@@ -41,9 +41,16 @@ FLAC += ["--sample-rate=44100", "-c"]
 
 
 def samples(path):
-    """Digital samples of the signals that share the rate most of them have."""
+    """Digital samples of the signals that share the rate most of them have.
+
+    An array is one channel on an even grid, of which its whole multiples are taken.
+    """
     from neurokit.io.packed.lossless import _from_24
 
+    if Path(path).suffix == ".npy":
+        values = np.load(path).ravel()
+        whole = np.round(values / np.diff(np.unique(values)).min())
+        return whole.astype(np.int16)[None], 2
     edf = open_edf(Path(path))
     header = _layout(edf)
     group = max(_groups(header), key=lambda g: len(g) * header["n_samples"][g[0]])
@@ -104,6 +111,21 @@ def ours(x):
     return sum(map(len, packed)), pack, unpack
 
 
+def best_xz(x):
+    """Least bytes of xz over layouts and settings, without its header, for one channel."""
+    steps = np.diff(x, prepend=0).astype("<i2")
+    sizes = []
+    sorted_bytes = steps.view("u1").reshape(-1, 2).T
+    for data in (x.astype("<i2").tobytes(), steps.tobytes(), sorted_bytes.tobytes()):
+        for before in ([], [{"id": lzma.FILTER_DELTA, "dist": 2}]):
+            for lc, lp, pb in ((3, 0, 2), (0, 1, 1), (3, 1, 1)):
+                own = {"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME}
+                own |= {"lc": lc, "lp": lp, "pb": pb}
+                packed = lzma.compress(data, format=lzma.FORMAT_RAW, filters=[*before, own])
+                sizes.append(len(packed))
+    return min(sizes)
+
+
 def main(paths):
     peers = ["xz -6"]
     peers += ["zstd -19"] if zstandard else print("zstandard: not installed") or []
@@ -123,6 +145,9 @@ def main(paths):
             cells.append(f"zstd -19 {plain / n:.3f} ({plain / size:.2f} x) [{delta / n:.3f}]")
         plain, delta = general(x, lzma.compress)
         cells.append(f"xz {plain / n:.3f} ({plain / size:.2f} x) [{delta / n:.3f}]")
+        if len(x) == 1:
+            best = best_xz(x[0])
+            cells.append(f"xz at its best {best / n:.3f} ({best / size:.2f} x)")
         megabytes = x.size * width / 1e6
         for name, times in (("pack", pack), ("unpack", unpack)):
             rates = sorted(megabytes / t for t in times)
