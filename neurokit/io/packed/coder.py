@@ -11,7 +11,6 @@ same bytes, and the same tokens from them, on every machine.
 """
 
 import struct
-from typing import Any
 
 import numpy as np
 from numba import njit
@@ -66,7 +65,7 @@ def _settle(cell, bit):  # type: ignore[no-untyped-def]
     return (old << 10) | min(count + 1, np.int64(SETTLED))
 
 
-def _begin(shape: tuple[int, ...], bits: int) -> tuple[NDArray[Any], ...]:
+def _begin(shape: tuple[int, ...], bits: int) -> tuple[NDArray[np.generic], ...]:
     """Make what a walk remembers: here, as compiling that takes longer than the walk."""
     _, n_channels, n_levels = shape
     each = n_channels, n_levels

@@ -62,9 +62,13 @@ def _stack(network: Encoder | Decoder) -> tuple[list[Layer], Layer | None]:
     return [_layer(layer) for layer in network.layers], direct
 
 
+def _inside(layer: CausalConv1d | CausalUpsample1d) -> Any:
+    return layer.conv
+
+
 def _layer(layer: nn.Module) -> Layer:
     if isinstance(layer, CausalConv1d):
-        conv: Any = layer.conv
+        conv = _inside(layer)
         if conv.stride[0] > 1 or conv.kernel_size[0] == 1:
             return _Convolution(layer)
         return (_Taps if conv.out_channels >= conv.kernel_size[0] else _NarrowTaps)(layer)
@@ -99,7 +103,7 @@ def _after_past(x: Tensor, n: int, memory: Memory) -> Tensor:
 
 class _Convolution:
     def __init__(self, layer: CausalConv1d) -> None:
-        conv: Any = layer.conv
+        conv = _inside(layer)
         self._n_taps = conv.kernel_size[0]
         self._stride, self._dilation = conv.stride[0], conv.dilation[0]
         self._n_past = layer.n_past
@@ -120,7 +124,7 @@ class _Taps:
     """A convolution without strides, a product for each tap: no sample is copied."""
 
     def __init__(self, layer: CausalConv1d) -> None:
-        conv: Any = layer.conv
+        conv = _inside(layer)
         self._dilation, self._n_past = conv.dilation[0], layer.n_past
         self._weights = conv.weight.detach().permute(2, 1, 0).contiguous().unbind()
         self._bias = conv.bias.detach()
@@ -139,7 +143,7 @@ class _NarrowTaps:
     """A convolution to fewer channels than it has taps: one product, then shifted sums."""
 
     def __init__(self, layer: CausalConv1d) -> None:
-        conv: Any = layer.conv
+        conv = _inside(layer)
         self._dilation, self._n_past = conv.dilation[0], layer.n_past
         self._n_taps, self._n_out = conv.kernel_size[0], conv.out_channels
         weight = conv.weight.detach()  # (n_out, n_in, tap)
@@ -160,7 +164,7 @@ class _NarrowTaps:
 class _Upsampling:
     def __init__(self, layer: CausalUpsample1d) -> None:
         self._stride = layer.stride
-        conv: Any = layer.conv
+        conv = _inside(layer)
         weight = conv.weight.detach()  # (n_in, n_out, two strides)
         halves = weight.split(layer.stride, -1)
         self._now, self._then = (half.mT.flatten(1).contiguous() for half in halves)

@@ -2,8 +2,7 @@
 
 Sixteen codes lie side by side in a vector register and four residuals share every load of them, so
 that the loop over the dimensions is nothing but fused multiply-adds; the best code so far is kept
-per lane. Numba's own vectoriser does not find this form, hence the small set of vector operations
-below; LLVM maps sixteen lanes to whatever the processor has.
+per lane, by the operations of `registers`.
 
 A score is ``bias[k] + sum_d x[d] * table[k, d]``, accumulated by fused multiply-adds in the order
 of ``d``. The order depends on nothing else: neither the batch around a vector nor the machine can
@@ -14,153 +13,23 @@ change its code.
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.core import cgutils
-from numba.extending import intrinsic, models, register_model
+from numba import njit
 
-LANES = 16
+from neurokit.nn.kernels.registers import (
+    LANES,
+    _fill,
+    _fill_int,
+    _first_best,
+    _fma,
+    _larger,
+    _larger_at,
+    _load,
+    _maximum,
+    _store,
+)
+
 ROWS = 4
 _PARALLEL_WORK = 20_000_000  # multiply-adds below which a second thread does not pay
-
-_FLOAT, _INT = ir.FloatType(), ir.IntType(32)
-_FLOATS, _INTS = ir.VectorType(_FLOAT, LANES), ir.VectorType(_INT, LANES)
-
-
-class _Floats(types.Type):
-    """Sixteen float32 in one vector register."""
-
-    def __init__(self) -> None:
-        super().__init__(name="float32x16")
-
-
-class _Ints(types.Type):
-    """Sixteen int32 in one vector register."""
-
-    def __init__(self) -> None:
-        super().__init__(name="int32x16")
-
-
-@register_model(_Floats)
-class _FloatsModel(models.PrimitiveModel):
-    def __init__(self, manager, kind):
-        super().__init__(manager, kind, _FLOATS)
-
-
-@register_model(_Ints)
-class _IntsModel(models.PrimitiveModel):
-    def __init__(self, manager, kind):
-        super().__init__(manager, kind, _INTS)
-
-
-floats, ints = _Floats(), _Ints()
-
-
-def _call(builder, name, result, *args):
-    kind = ir.FunctionType(result, [arg.type for arg in args])
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), args)
-
-
-def _spread(builder, value, kind):
-    nothing = ir.Constant(kind, ir.Undefined)
-    first = builder.insert_element(nothing, value, ir.Constant(_INT, 0))
-    return builder.shuffle_vector(first, nothing, ir.Constant(_INTS, [0] * LANES))
-
-
-def _address(context, builder, signature, args):
-    array = context.make_array(signature.args[0])(context, builder, args[0])
-    return builder.bitcast(builder.gep(array.data, [args[1]]), _FLOATS.as_pointer())
-
-
-@intrinsic
-def _load(typing, array, start):
-    """Read ``array[start : start + 16]`` of a flat float32 array."""
-
-    def generate(context, builder, signature, args):
-        return builder.load(_address(context, builder, signature, args), align=4)
-
-    return floats(array, types.intp), generate
-
-
-@intrinsic
-def _store(typing, array, start, values):
-    """Write ``array[start : start + 16]``."""
-
-    def generate(context, builder, signature, args):
-        address = _address(context, builder, signature, args)
-        builder.store(args[2], address, align=4)
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp, floats), generate
-
-
-@intrinsic
-def _fill(typing, value):
-    """Copy one float32 to all lanes."""
-    return floats(types.float32), lambda c, builder, s, args: _spread(builder, args[0], _FLOATS)
-
-
-@intrinsic
-def _fill_int(typing, value):
-    """Copy one int32 to all lanes."""
-    return ints(types.int32), lambda c, builder, s, args: _spread(builder, args[0], _INTS)
-
-
-@intrinsic
-def _fma(typing, a, b, c):
-    """Compute ``a * b + c`` with one rounding."""
-
-    def generate(context, builder, signature, args):
-        return _call(builder, f"llvm.fma.v{LANES}f32", _FLOATS, *args)
-
-    return floats(floats, floats, floats), generate
-
-
-@intrinsic
-def _larger(typing, a, b):
-    """Keep ``a`` where it is larger, else ``b``."""
-
-    def generate(context, builder, signature, args):
-        return builder.select(builder.fcmp_ordered(">", args[0], args[1]), args[0], args[1])
-
-    return floats(floats, floats), generate
-
-
-@intrinsic
-def _larger_at(typing, a, b, i, j):
-    """Keep ``i`` where ``a`` is larger than ``b``, else ``j``."""
-
-    def generate(context, builder, signature, args):
-        return builder.select(builder.fcmp_ordered(">", args[0], args[1]), args[2], args[3])
-
-    return ints(floats, floats, ints, ints), generate
-
-
-@intrinsic
-def _maximum(typing, values):
-    """Find the largest lane."""
-
-    def generate(context, builder, signature, args):
-        return _call(builder, f"llvm.vector.reduce.fmax.v{LANES}f32", _FLOAT, args[0])
-
-    return types.float32(floats), generate
-
-
-@intrinsic
-def _first_best(typing, values, blocks):
-    """Find the code of the largest lane; of equals, the lowest code."""
-
-    def generate(context, builder, signature, args):
-        values, blocks = args
-        best = _call(builder, f"llvm.vector.reduce.fmax.v{LANES}f32", _FLOAT, values)
-        first = builder.mul(blocks, ir.Constant(_INTS, [LANES] * LANES))
-        codes = builder.add(first, ir.Constant(_INTS, list(range(LANES))))
-        equal = builder.fcmp_ordered("==", values, _spread(builder, best, _FLOATS))
-        none = ir.Constant(_INTS, [2**31 - 1] * LANES)
-        codes = builder.select(equal, codes, none)
-        return _call(builder, f"llvm.vector.reduce.umin.v{LANES}i32", _INT, codes)
-
-    return types.int32(floats, ints), generate
 
 
 @njit(inline="always")

@@ -19,13 +19,12 @@ from llvmlite import binding, ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-from neurokit.nn.kernels.quantize_cpu import (
+from neurokit.nn.kernels.registers import (
     _FLOAT,
     _FLOATS,
     _INT,
     _INTS,
     LANES,
-    ROWS,
     _call,
     _fill,
     _fill_int,
@@ -38,6 +37,7 @@ from neurokit.nn.kernels.quantize_cpu import (
     ints,
 )
 
+ROWS = 4
 _FEWEST_DIMS, _FEWEST_CODES, _FEWEST_VECTORS = 32, 64, 2048
 _NOWHERE, _LEAST = np.float32(-3e38), np.float32(-1e38)  # bias of codes that do not exist
 _SCANNED = 64  # scores that are compared at once
