@@ -64,6 +64,12 @@ def test_every_estimator_fits_without_torch_or_names_the_extra(tmp_path):
         assert said[name].count(".") <= 3, said[name]  # one sentence
 
 
+def test_torch_modules_name_the_extra(tmp_path):
+    done = run("from neurokit.nn import LIF", tmp_path)
+    words = 'ImportError: neurokit.nn.LIF needs torch: pip install "neurokit-brain[torch]".'
+    assert done.stderr.strip().endswith(words)
+
+
 @pytest.mark.slow
 def test_the_demo_and_the_reports_finish_without_torch(tmp_path):
     code = (

@@ -6,6 +6,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -219,10 +220,21 @@ def _demo(chosen: argparse.Namespace) -> None:
             took = time.perf_counter() - started
             print(f"First picture: {path.resolve()} ({took:.0f} s); the page grows.", flush=True)
 
-    report, table = demo(chosen.seed, show)
+    with _one_thread():
+        report, table = demo(chosen.seed, show)
     print(table)
     path = report.save(chosen.out)
     print(f"\nReport: {path.resolve()} ({time.perf_counter() - started:.0f} s)")
+
+
+def _one_thread() -> AbstractContextManager[object]:
+    """Let linear algebra use one thread: matrices are small here, and threads wait for each other.
+
+    Where others work on the machine, too, that waiting took ten times as long as the work.
+    """
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1, user_api="blas")
 
 
 def _warm(chosen: argparse.Namespace) -> None:
@@ -354,13 +366,14 @@ def _run(chosen: argparse.Namespace) -> None:
             steps.set_postfix_str(title)
             steps.update()
 
-        report = report_session(
-            session,
-            labels=chosen.labels,
-            window=chosen.window,
-            populations=chosen.populations,
-            tell=tell,
-        )
+        with _one_thread():
+            report = report_session(
+                session,
+                labels=chosen.labels,
+                window=chosen.window,
+                populations=chosen.populations,
+                tell=tell,
+            )
     path = report.save(out)
     if chosen.json:
         _print_json(session, report, path.resolve())
@@ -377,7 +390,8 @@ def _report(chosen: argparse.Namespace) -> None:
     _use_no_screen()
     from neurokit.cli.folder import report_folder
 
-    pages = report_folder(chosen.folder, out)
+    with _one_thread():
+        pages = report_folder(chosen.folder, out)
     for page in pages:
         if page.file is None:
             print(f"neurokit: warning: {page.words}", file=sys.stderr)
