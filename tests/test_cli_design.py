@@ -53,6 +53,14 @@ def test_two_names_of_one_event_are_not_told_apart(rng):
     assert {label.split("/")[-1] for label in found.labels} == {"left", "right"}
 
 
+def test_one_of_each_trial_goes_before_what_is_commoner(rng):
+    events = table(rng, 40, ["left", "right"], stages=[("start", 0.0)], every=10.0)
+    times = np.concatenate([rng.uniform(0, 400, n) for n in (42, 72)])
+    more = pd.DataFrame({"onset": times, "label": ["beep"] * 42 + ["wrong"] * 72})
+    found = choose_design(pd.concat([events, more], ignore_index=True))
+    assert sorted(found.labels) == ["left", "right"]
+
+
 def test_windows_do_not_reach_the_next_event(rng):
     onsets = np.cumsum(rng.uniform(1.0, 4.0, 200))
     start, stop = choose_window(onsets)

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from neurokit.types import Doubles
+
 LEAST = 5  # events of a label, to learn it
 MOST = 6  # labels to tell apart
 _MARKS = (
@@ -30,6 +32,7 @@ def choose_design(events: pd.DataFrame) -> Design | None:
 
     Marks that come in every trial (a cross before the cue, the end after it) are stages of the
     trial and not conditions: a condition never follows another without one of them between.
+    Labels with such a stage in front of each are taken before others that are commoner.
     Two labels that take turns are conditions only if there are no other marks, and if the time
     from the first to the second is that from the second to the first: task and rest.
 
@@ -49,17 +52,24 @@ def choose_design(events: pd.DataFrame) -> Design | None:
         frozenset(pair): _are_conditions(onsets[pair[0]], onsets[pair[1]], alone=len(usual) == 2)
         for pair in itertools.combinations(usual, 2)
     }
-    best: list[str] = []
+    groups: list[list[str]] = []
     for first in usual:  # the commonest first: a set grows by whatever fits all that it holds
-        group = [first]
-        for other in usual:
-            if other not in group and all(fits[frozenset((other, held))] for held in group):
+        for order in (
+            usual,
+            sorted(usual, key=lambda name, n=number[first]: abs(number[name] - n)),
+        ):
+            group = [first]
+            for other in order:
+                if other in group or not all(fits[frozenset((other, held))] for held in group):
+                    continue
                 group.append(other)
-        group = group[:MOST]
-        if len(group) > 1 and sum(number[group]) > sum(number[best]) if best else len(group) > 1:
-            best = group
-    if not best:
+                if order is not usual and _have_stages(group, onsets):
+                    break
+            if len(group) > 1:
+                groups.append(group[:MOST])
+    if not groups:
         return None
+    best = max(groups, key=lambda g: (_have_stages(g, onsets), sum(number[g])))
     chosen = kept[kept["label"].isin(best)]["onset"].to_numpy(float)
     window = choose_window(chosen)
     left = [name for name in number.index if name not in best]
@@ -117,6 +127,19 @@ def choose_window(onsets: np.ndarray) -> tuple[float, float]:
     gaps = np.diff(np.sort(onsets))
     gaps = gaps[gaps > 0]
     return 0.0, float(np.clip(np.quantile(gaps, 0.1) if len(gaps) else 3.0, 0.25, 3.0))
+
+
+def _have_stages(group: list[str], onsets: dict[str, Doubles]) -> bool:
+    """Say whether some other mark takes turns with the events of a group: one in every trial."""
+    own = np.concatenate([onsets[name] for name in group])
+    for name, times in onsets.items():
+        if name in group or abs(len(times) - len(own)) > 1:
+            continue
+        order = np.argsort(np.concatenate([own, times]), kind="stable")
+        theirs = order >= len(own)
+        if (theirs[1:] != theirs[:-1]).mean() >= 0.95:
+            return True
+    return False
 
 
 def _are_conditions(a: np.ndarray, b: np.ndarray, *, alone: bool) -> bool:
