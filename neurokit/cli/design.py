@@ -54,10 +54,8 @@ def choose_design(events: pd.DataFrame) -> Design | None:
     }
     groups: list[list[str]] = []
     for first in usual:  # the commonest first: a set grows by whatever fits all that it holds
-        for order in (
-            usual,
-            sorted(usual, key=lambda name, n=number[first]: abs(number[name] - n)),
-        ):
+        nearest = (number[usual] - number[first]).abs().sort_values(kind="stable")
+        for order in (usual, [str(name) for name in nearest.index]):
             group = [first]
             for other in order:
                 if other in group or not all(fits[frozenset((other, held))] for held in group):
@@ -69,7 +67,8 @@ def choose_design(events: pd.DataFrame) -> Design | None:
                 groups.append(group[:MOST])
     if not groups:
         return None
-    best = max(groups, key=lambda g: (_have_stages(g, onsets), sum(number[g])))
+    ranks = [(_have_stages(group, onsets), int(number[group].sum())) for group in groups]
+    best = groups[ranks.index(max(ranks))]
     chosen = kept[kept["label"].isin(best)]["onset"].to_numpy(float)
     window = choose_window(chosen)
     left = [name for name in number.index if name not in best]
