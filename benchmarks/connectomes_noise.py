@@ -56,13 +56,15 @@ def main():
     """Print the table, and write each recording as it is done."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--recordings", type=int, default=400)
+    parser.add_argument("--first", type=int, default=0, help="number of the first recording")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--alpha", type=float, default=0.05)
     parser.add_argument("--slow", action="store_true", help='the affinity "min" too')
     parser.add_argument("--out")
     args = parser.parse_args()
     rows = ROWS if args.slow else ROWS[:3]
-    work = [(*row, args.alpha, seed) for seed in range(args.recordings) for row in rows]
+    seeds = range(args.first, args.recordings)
+    work = [(*row, args.alpha, seed) for seed in seeds for row in rows]
     found = {row: [] for row in rows}
     where = Path(args.out).open("w", buffering=1) if args.out else nullcontext(sys.stderr)  # noqa: SIM115
     with where as file, ProcessPoolExecutor(args.jobs) as pool:

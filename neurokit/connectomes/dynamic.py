@@ -379,7 +379,7 @@ class DynamicConnectome(Saveable, TransformerMixin, BaseEstimator):
         if self.communities == "louvain":
             return louvain(graph, random_state=seed)
         symmetric = (graph.values + graph.values.T) / 2
-        labels = WeightedSBM(random_state=seed).fit(symmetric).labels_
+        labels = WeightedSBM(n_restarts=1, random_state=seed).fit(symmetric).labels_
         units = graph["source"].values if "source" in graph.coords else np.arange(len(labels))
         return xr.DataArray(labels, {"unit": units}, ("unit",), name="community")
 

@@ -85,7 +85,7 @@ def fit_blocks(
 
     alone = np.zeros(n, np.int64)
     candidates = [] if fixed > 1 else [run(alone, 1, 0, 0)]
-    numbers = [fixed] if fixed else _numbers(n, max_blocks)
+    numbers = [fixed] * 6 if fixed else _numbers(n, max_blocks)  # as many starts, about
     tries = [*(first or [])]
     numbers = [k for k in numbers if k > 1]
     if weights.nnz and numbers:
