@@ -7,8 +7,10 @@ wrong by no more than can be said beforehand. With the bias ``b``::
 
 by Cauchy and Schwarz; ``r`` bounds the rounding of both sums. The code that is best in float32 has
 a rounded score of at least the best one's less ``2 e``. Where only one code has that, it is the
-answer. The other vectors, a few in a hundred, are listed and searched in float32, as on the
-processor: the codes are the same. Both sides are scaled by powers of two, which round nothing.
+answer. Where two have it, nearly all of the other vectors, these two are compared in float32; what
+is too close for that to be certain, or has more candidates, is listed and searched in float32, as
+on the processor: the codes are the same. Both sides are scaled by powers of two, which round
+nothing.
 """
 # mypy: ignore-errors
 
@@ -73,15 +75,26 @@ def _round_table(
     tl.atomic_max(bounds + 2, error.to(tl.int32, bitcast=True))
 
 
+@triton.jit
+def _append(list_at, n_at, row, wanted):
+    """Put rows on a list, and count them."""
+    wanted = wanted.to(tl.int32)
+    first = tl.atomic_add(n_at, tl.sum(wanted, 0))
+    tl.store(list_at + first + tl.cumsum(wanted, 0) - wanted, row.to(tl.int32), mask=wanted > 0)
+
+
 @triton.jit(do_not_specialize=["level"])
 def _propose(
     from_at, to_at, coarse_at, bias_at, words_at, project_at, offset_at, bounds_at, listed_at,
-    n_listed_at, codes_at, n_vectors, n_dims, n_codes, level, n_levels,
+    pairs_at, n_listed_at, codes_at, n_vectors, n_dims, n_codes, level, n_levels,
     padded_codes: tl.constexpr, padded: tl.constexpr, padded_dims: tl.constexpr,
     factorised: tl.constexpr, last: tl.constexpr, ROUNDING: tl.constexpr, ROWS: tl.constexpr,
     BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """Do a stage for the vectors that are sure of their code, and list the others."""
+    """Do a stage for the vectors that are sure of their code, and list the others.
+
+    Those between two codes have a list of their own, and both in place of their code.
+    """
     n_blocks: tl.constexpr = padded_codes // BLOCK
     row = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
     dim = tl.arange(0, padded_dims)
@@ -124,13 +137,21 @@ def _propose(
     column = tl.min(tl.where(best == top[:, None], lane[None, :], BLOCK - 1), 1)
     chosen = (top.to(tl.int32, bitcast=True) & (n_blocks - 1)) * BLOCK + column
     other = tl.where(lane[None, :] == column[:, None], second, best)
-    sure = squares_hold & (tl.max(other, 1) < top - 2.0 * slack)  # false where one is no number
+    runner = tl.max(other, 1)
+    limit = top - 2.0 * slack
+    sure = squares_hold & (runner < limit)  # false where one is no number
+    next_column = tl.min(tl.where(other == runner[:, None], lane[None, :], BLOCK - 1), 1)
+    # a third code of the column of the best would not be known
+    hidden = tl.where(next_column == column, float("inf"), float("-inf"))
+    other = tl.where(lane[None, :] == next_column[:, None], second, other)
+    third = tl.maximum(tl.max(other, 1), hidden)
+    pair = squares_hold & (sure == 0) & (third < limit)
+    next_code = (runner.to(tl.int32, bitcast=True) & (n_blocks - 1)) * BLOCK + next_column
     there = row < n_vectors
-    unsure = (there & (sure == 0)).to(tl.int32)
-    first = tl.atomic_add(n_listed_at + level, tl.sum(unsure, 0))
-    at = listed_at + first + tl.cumsum(unsure, 0) - unsure
-    tl.store(at, row.to(tl.int32), mask=unsure > 0)
-    tl.store(codes_at + row * n_levels + level, chosen.to(tl.int64), mask=there & sure)
+    _append(listed_at, n_listed_at + level, row, there & (sure == 0) & (pair == 0))
+    _append(pairs_at, n_listed_at + n_levels + 1 + level, row, there & pair)
+    value = tl.where(pair, chosen | (next_code << 16), chosen)
+    tl.store(codes_at + row * n_levels + level, value.to(tl.int64), mask=there & (sure | pair))
     if not last:
         for first_dim in tl.static_range(0, padded_dims, 16):  # in parts, for want of registers
             dim = first_dim + tl.arange(0, 16)
@@ -140,6 +161,50 @@ def _propose(
             value = tl.load(from_at + at, mask=inside, other=0.0)
             value -= tl.load(words, mask=inside, other=0.0)
             tl.store(to_at + at, value, mask=inside)
+
+
+@triton.jit(do_not_specialize=["level"])
+def _settle(
+    from_at, to_at, rows_at, bias_at, words_at, project_at, offset_at, bounds_at, listed_at,
+    pairs_at, n_listed_at, codes_at, n_dims, n_searched, level, n_levels, padded: tl.constexpr,
+    padded_dims: tl.constexpr, factorised: tl.constexpr, last: tl.constexpr,
+    CERTAIN: tl.constexpr, ROWS: tl.constexpr,
+):  # fmt: skip
+    """Do a stage for vectors between two codes; list those where rounding could decide."""
+    dim = tl.arange(0, padded_dims)
+    searched = tl.arange(0, padded)
+    n_pairs = tl.load(n_listed_at + n_levels + 1 + level)
+    longest = tl.load(bounds_at + level * 3).to(tl.float32, bitcast=True)
+    heaviest = tl.load(bounds_at + level * 3 + 1).to(tl.float32, bitcast=True)
+    for tile in tl.range(tl.program_id(0), tl.cdiv(n_pairs, ROWS), tl.num_programs(0)):
+        place = tile * ROWS + tl.arange(0, ROWS)
+        there = place < n_pairs
+        row = tl.load(pairs_at + place, mask=there, other=0).to(tl.int64)
+        both = tl.load(codes_at + row * n_levels + level, mask=there, other=0).to(tl.int32)
+        one = both & 0xFFFF
+        other = both >> 16
+        inside = there[:, None] & (dim[None, :] < n_dims)
+        rest = tl.load(from_at + row[:, None] * n_dims + dim[None, :], mask=inside, other=0.0)
+        y = rest
+        if factorised:
+            y = project_rows(rest, project_at, offset_at, dim, ROWS, padded)
+        known = there[:, None] & (searched[None, :] < n_searched)
+        at = rows_at + searched[None, :]
+        gap = tl.load(at + one[:, None] * n_searched, mask=known, other=0.0)
+        gap -= tl.load(at + other[:, None] * n_searched, mask=known, other=0.0)
+        lead = tl.load(bias_at + one, mask=there, other=0.0)
+        lead -= tl.load(bias_at + other, mask=there, other=0.0)
+        lead += tl.sum(y * gap, 1)
+        margin = CERTAIN * (tl.sqrt(tl.sum(y * y, 1)) * longest + heaviest)
+        sure = there & (tl.abs(lead) > margin)  # false where one is no number
+        _append(listed_at, n_listed_at + level, row, there & (sure == 0))
+        chosen = tl.where(lead > 0, one, other)
+        tl.store(codes_at + row * n_levels + level, chosen.to(tl.int64), mask=sure)
+        if not last:
+            words = words_at + chosen[:, None] * n_dims + dim[None, :]
+            inside = sure[:, None] & (dim[None, :] < n_dims)
+            rest -= tl.load(words, mask=inside, other=0.0)
+            tl.store(to_at + row[:, None] * n_dims + dim[None, :], rest, mask=inside)
 
 
 @triton.jit(do_not_specialize=["level"])
@@ -189,6 +254,7 @@ class Ready(NamedTuple):
 
     coarse: Tensor  # (level, searched, code), in float16
     bounds: Tensor  # (level, 3): longest word, largest bias, largest error of a rounded word
+    rows: Tensor  # (level, code, searched)
     table: Tensor  # (level, searched, code)
     table_bias: Tensor  # (level, code), minus infinity where there is none
     bias: Tensor
@@ -225,6 +291,7 @@ def prepare(table, bias, words, project=None, project_bias=None):
     return Ready(
         coarse,
         bounds,
+        table,
         pad(table, padded_codes, padded).mT.contiguous(),
         pad(bias, padded_codes, value=float("-inf")),
         bias,
@@ -246,12 +313,14 @@ def find(x, ready):
     # The fastest on an H200: what is left of a narrow tile's registers holds more rows.
     rows, block = (128, 32) if padded <= 32 else (64, 64)
     exact_rows, exact_block = min(64, 2048 // padded_dims), min(64, 8192 // padded_dims)
-    numbers = torch.zeros(n_levels + 1, dtype=torch.int32, device=x.device)
+    # how many are listed in each stage; whether one is not finite; how many are between two codes
+    numbers = torch.zeros(2 * n_levels + 1, dtype=torch.int32, device=x.device)
     unfit = numbers[n_levels:]
-    listed = torch.empty(n_vectors, dtype=torch.int32, device=x.device)
+    listed, pairs = torch.empty(2, n_vectors, dtype=torch.int32, device=x.device).unbind(0)
     rest = torch.empty_like(x)
     # Both sums, whose terms are cut at 23 bits of the largest; the numbers of blocks; the limit.
     rounding = (padded + 8) * 2.0**-22 + padded_codes // block * 2.0**-22
+    certain = (padded + 8) * 2.0**-22  # what both sums may err by, here and in float32
     n_programs = 4  # as many as run at once
     if x.is_cuda:
         n_programs *= torch.cuda.get_device_properties(x.device).multi_processor_count
@@ -263,9 +332,14 @@ def find(x, ready):
             words, project, offset = ready.words[s], ready.project[s], ready.project_bias[s]
             _propose[(triton.cdiv(n_vectors, rows),)](
                 source, rest, ready.coarse[s], ready.bias[s], words, project, offset,
-                ready.bounds, listed, numbers, codes, n_vectors, n_dims, ready.n_codes, s,
+                ready.bounds, listed, pairs, numbers, codes, n_vectors, n_dims, ready.n_codes, s,
                 n_levels, padded_codes=padded_codes, ROUNDING=rounding, ROWS=rows, BLOCK=block,
                 num_warps=4, **({"maxnreg": 128} if padded <= 32 else {}), **shape,
+            )  # fmt: skip
+            _settle[(n_programs,)](
+                source, rest, ready.rows[s], ready.bias[s], words, project, offset, ready.bounds,
+                listed, pairs, numbers, codes, n_dims, ready.n_searched, s, n_levels,
+                CERTAIN=certain, ROWS=exact_rows, num_warps=4, **shape,
             )  # fmt: skip
             _decide[(n_programs,)](
                 source, rest, ready.table[s], ready.table_bias[s], words, project, offset,
