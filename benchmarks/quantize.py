@@ -153,12 +153,15 @@ def search_parts(n_vectors, n_dims, n_codes, n_levels, repeats):
         print(f"    {name:16s} queued {spread(queued(call, repeats))} ms", end="")
         print(f"   waited for {spread(seconds, 1e3)} ms")
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
-        calls["short lists"]()
+        for _ in range(5):
+            calls["short lists"]()
         torch.cuda.synchronize()
-    for event in sorted(profile.key_averages(), key=lambda e: -e.device_time_total)[:5]:
-        print(
-            f"    {event.key[:40]:40s} {event.count:3d} x, {event.device_time_total / 1e3:.3f} ms"
-        )
+    times = {}
+    for event in profile.events():
+        times.setdefault(event.name, []).append(event.device_time / 1e3)
+    for name in ("_propose", "_settle", "_decide"):
+        launches = np.reshape(times.get(name, [np.nan] * 5 * n_levels), (5, n_levels))
+        print(f"    {name:10s} {np.median(launches, axis=0).sum():.3f} ms in {n_levels} launches")
 
 
 @torch.no_grad()

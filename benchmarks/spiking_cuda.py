@@ -1,6 +1,6 @@
 """Spiking layers on a GPU beside plain torch, SpikingJelly and snnTorch, and against the bound.
 
-    python benchmarks/spiking_cuda.py [--repeats 15]
+    python benchmarks/spiking_cuda.py [--repeats 15] [--parts large small recurrent]
 
 Forward and backward, medians [range] in ms. "Queued": nobody waits between calls, as in training,
 so that a call takes what its kernels take, or what launching them takes if that is longer; "waited
@@ -45,7 +45,7 @@ def queued(calls, repeats):
 def waited(calls, repeats):
     """Return the milliseconds of each call and of waiting for the device, by name, in turns."""
     times = {name: [] for name in calls}
-    for turn in range(3 * repeats + 2):
+    for turn in range(2 * repeats + 2):
         for name, call in calls.items():
             torch.cuda.synchronize()
             start = time.perf_counter()
@@ -221,16 +221,21 @@ def recurrent(n_units, repeats):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=15)
-    repeats = parser.parse_args().repeats
+    parser.add_argument("--parts", nargs="+", default=["large", "small", "recurrent"])
+    given = parser.parse_args()
+    repeats = given.repeats
     print(torch.__version__, torch.cuda.get_device_name())
     rate = copy_rate()
     print(f"a large copy: {rate / 1e9:.2f} TB/s")
-    for dtype, n_bytes in ((torch.float32, 24), (torch.float16, 12)):
-        shape = (32, 64, 65536)
-        layers(shape, dtype, repeats, n_bytes * math.prod(shape) / rate)
-    layers((200, 64, 128), torch.float32, 3 * repeats, 24 * 200 * 64 * 128 / rate)
-    for n_units in (64, 128, 256, 512, 1024):
-        recurrent(n_units, max(2, repeats // 5))
+    if "recurrent" in given.parts:
+        for n_units in (64, 128, 256, 512, 1024):
+            recurrent(n_units, max(2, repeats // 5))
+    if "small" in given.parts:
+        layers((200, 64, 128), torch.float32, 2 * repeats, 24 * 200 * 64 * 128 / rate)
+    if "large" in given.parts:
+        for dtype, n_bytes in ((torch.float32, 24), (torch.float16, 12)):
+            shape = (32, 64, 65536)
+            layers(shape, dtype, repeats, n_bytes * math.prod(shape) / rate)
 
 
 if __name__ == "__main__":

@@ -167,21 +167,21 @@ def test_few_vectors_are_unsure_of_their_code(monkeypatch):
     """A few in a hundred are between two codes, and hardly any is searched in float32."""
     torch.manual_seed(2)
     tables = _tables("plain", 16, 256, 1.0)
-    pairs, asked, decide = [], [], quantize_short_cuda._decide
+    listed, asked, decide = [], [], quantize_short_cuda._decide
 
     class Spy:
         def __getitem__(self, grid):
             def launch(*arguments, **options):
                 numbers, stage = arguments[8], len(asked)
-                asked.append(int(numbers[stage]))
-                pairs.append(int(numbers[2 + 1 + stage]))
+                listed.append(int(numbers[stage]))
+                asked.append(int(numbers[2 + 1 + stage]))
                 return decide[grid](*arguments, **options)
 
             return launch
 
     monkeypatch.setattr(quantize_short_cuda, "_decide", Spy())
     quantize_short_cuda.encode(torch.randn(512, 16), *tables)
-    assert [0 < n < 0.06 * 512 for n in pairs] == [True, True]
+    assert [0 < n < 0.06 * 512 for n in listed] == [True, True]
     assert max(asked) < 0.01 * 512
 
 

@@ -76,35 +76,18 @@ def _round_table(
 
 
 @triton.jit
-def _append(list_at, n_at, row, wanted):
-    """Put rows on a list, and count them."""
-    wanted = wanted.to(tl.int32)
-    first = tl.atomic_add(n_at, tl.sum(wanted, 0))
-    tl.store(list_at + first + tl.cumsum(wanted, 0) - wanted, row.to(tl.int32), mask=wanted > 0)
-
-
-@triton.jit(do_not_specialize=["level"])
-def _propose(
-    from_at, to_at, coarse_at, bias_at, words_at, project_at, offset_at, bounds_at, listed_at,
-    pairs_at, n_listed_at, codes_at, n_vectors, n_dims, n_codes, level, n_levels,
-    padded_codes: tl.constexpr, padded: tl.constexpr, padded_dims: tl.constexpr,
-    factorised: tl.constexpr, last: tl.constexpr, ROUNDING: tl.constexpr, ROWS: tl.constexpr,
-    BLOCK: tl.constexpr,
+def _scan(
+    y, coarse_at, bias_at, bounds, n_codes, padded_codes: tl.constexpr, padded: tl.constexpr,
+    ROUNDING: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """Do a stage for the vectors that are sure of their code, and list the others.
+    """Return the two best scores per column of the blocks of codes, and the limit of candidates.
 
-    Those between two codes have a list of their own, and both in place of their code.
+    The number of the block stands in the last bits of a score. Then the best score of a row, its
+    column, what a candidate's score is above, and whether the bound holds.
     """
     n_blocks: tl.constexpr = padded_codes // BLOCK
-    row = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
-    dim = tl.arange(0, padded_dims)
     lane = tl.arange(0, BLOCK)
-    inside = (row[:, None] < n_vectors) & (dim[None, :] < n_dims)
-    y = tl.load(from_at + row[:, None] * n_dims + dim[None, :], mask=inside, other=0.0)
-    if factorised:
-        y = project_rows(y, project_at, offset_at, dim, ROWS, padded)
     length = tl.sqrt(tl.sum(y * y, 1))
-    bounds = bounds_at + level * 3
     longest = tl.load(bounds).to(tl.float32, bitcast=True)
     heaviest = tl.load(bounds + 1).to(tl.float32, bitcast=True)
     coarsest = tl.load(bounds + 2).to(tl.float32, bitcast=True)
@@ -119,8 +102,6 @@ def _propose(
     longest *= table_down
     slack = tl.sqrt(tl.sum(gap * gap, 1)) * (longest + coarsest) + length * coarsest
     slack = up * (1.001 * slack + ROUNDING * length * longest) + ROUNDING * heaviest
-
-    # The two best per column of the block, the number of the block in their last bits.
     best = tl.full((ROWS, BLOCK), float("-inf"), tl.float32)
     second = best
     searched = tl.arange(0, padded)[:, None]
@@ -135,76 +116,130 @@ def _propose(
         best = tl.maximum(best, score)
     top = tl.max(best, 1)
     column = tl.min(tl.where(best == top[:, None], lane[None, :], BLOCK - 1), 1)
+    return best, second, top, column, top - 2.0 * slack, squares_hold
+
+
+@triton.jit
+def _append(list_at, n_at, row, wanted):
+    """Put rows on a list, and count them."""
+    wanted = wanted.to(tl.int32)
+    first = tl.atomic_add(n_at, tl.sum(wanted, 0))
+    tl.store(list_at + first + tl.cumsum(wanted, 0) - wanted, row.to(tl.int32), mask=wanted > 0)
+
+
+@triton.jit
+def _take_off(
+    from_at, to_at, words_at, row, chosen, wanted, n_dims, padded_dims: tl.constexpr,
+):  # fmt: skip
+    """Take the chosen words off residuals, in parts for want of registers."""
+    for first_dim in tl.static_range(0, padded_dims, 16):
+        dim = first_dim + tl.arange(0, 16)
+        inside = wanted[:, None] & (dim[None, :] < n_dims)
+        at = row[:, None] * n_dims + dim[None, :]
+        words = words_at + chosen[:, None] * n_dims + dim[None, :]
+        value = tl.load(from_at + at, mask=inside, other=0.0)
+        value -= tl.load(words, mask=inside, other=0.0)
+        tl.store(to_at + at, value, mask=inside)
+
+
+@triton.jit(do_not_specialize=["level"])
+def _propose(
+    from_at, to_at, coarse_at, bias_at, words_at, project_at, offset_at, bounds_at, listed_at,
+    n_listed_at, codes_at, n_vectors, n_dims, n_codes, level, n_levels,
+    padded_codes: tl.constexpr, padded: tl.constexpr, padded_dims: tl.constexpr,
+    factorised: tl.constexpr, last: tl.constexpr, ROUNDING: tl.constexpr, ROWS: tl.constexpr,
+    BLOCK: tl.constexpr,
+):  # fmt: skip
+    """Do a stage for the vectors that are sure of their code, and list the others."""
+    n_blocks: tl.constexpr = padded_codes // BLOCK
+    row = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
+    dim = tl.arange(0, padded_dims)
+    inside = (row[:, None] < n_vectors) & (dim[None, :] < n_dims)
+    y = tl.load(from_at + row[:, None] * n_dims + dim[None, :], mask=inside, other=0.0)
+    if factorised:
+        y = project_rows(y, project_at, offset_at, dim, ROWS, padded)
+    best, second, top, column, limit, squares_hold = _scan(
+        y, coarse_at, bias_at, bounds_at + level * 3, n_codes, padded_codes, padded, ROUNDING,
+        ROWS, BLOCK,
+    )  # fmt: skip
     chosen = (top.to(tl.int32, bitcast=True) & (n_blocks - 1)) * BLOCK + column
+    lane = tl.arange(0, BLOCK)
     other = tl.where(lane[None, :] == column[:, None], second, best)
-    runner = tl.max(other, 1)
-    limit = top - 2.0 * slack
-    sure = squares_hold & (runner < limit)  # false where one is no number
-    next_column = tl.min(tl.where(other == runner[:, None], lane[None, :], BLOCK - 1), 1)
-    # a third code of the column of the best would not be known
-    hidden = tl.where(next_column == column, float("inf"), float("-inf"))
-    other = tl.where(lane[None, :] == next_column[:, None], second, other)
-    third = tl.maximum(tl.max(other, 1), hidden)
-    pair = squares_hold & (sure == 0) & (third < limit)
-    next_code = (runner.to(tl.int32, bitcast=True) & (n_blocks - 1)) * BLOCK + next_column
+    sure = squares_hold & (tl.max(other, 1) < limit)  # false where one is no number
     there = row < n_vectors
-    _append(listed_at, n_listed_at + level, row, there & (sure == 0) & (pair == 0))
-    _append(pairs_at, n_listed_at + n_levels + 1 + level, row, there & pair)
-    value = tl.where(pair, chosen | (next_code << 16), chosen)
-    tl.store(codes_at + row * n_levels + level, value.to(tl.int64), mask=there & (sure | pair))
+    _append(listed_at, n_listed_at + level, row, there & (sure == 0))
+    tl.store(codes_at + row * n_levels + level, chosen.to(tl.int64), mask=there & sure)
     if not last:
-        for first_dim in tl.static_range(0, padded_dims, 16):  # in parts, for want of registers
-            dim = first_dim + tl.arange(0, 16)
-            inside = (there & sure)[:, None] & (dim[None, :] < n_dims)
-            at = row[:, None] * n_dims + dim[None, :]
-            words = words_at + chosen[:, None] * n_dims + dim[None, :]
-            value = tl.load(from_at + at, mask=inside, other=0.0)
-            value -= tl.load(words, mask=inside, other=0.0)
-            tl.store(to_at + at, value, mask=inside)
+        _take_off(from_at, to_at, words_at, row, chosen, there & sure, n_dims, padded_dims)
 
 
 @triton.jit(do_not_specialize=["level"])
 def _settle(
-    from_at, to_at, rows_at, bias_at, words_at, project_at, offset_at, bounds_at, listed_at,
-    pairs_at, n_listed_at, codes_at, n_dims, n_searched, level, n_levels, padded: tl.constexpr,
-    padded_dims: tl.constexpr, factorised: tl.constexpr, last: tl.constexpr,
-    CERTAIN: tl.constexpr, ROWS: tl.constexpr,
+    from_at, to_at, coarse_at, rows_at, bias_at, words_at, project_at, offset_at, bounds_at,
+    listed_at, left_at, n_listed_at, codes_at, n_dims, n_searched, n_codes, level, n_levels,
+    padded_codes: tl.constexpr, padded: tl.constexpr, padded_dims: tl.constexpr,
+    factorised: tl.constexpr, last: tl.constexpr, ROUNDING: tl.constexpr, CERTAIN: tl.constexpr,
+    ROWS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """Do a stage for vectors between two codes; list those where rounding could decide."""
+    """Do a stage for listed vectors between two codes; list those where rounding could decide."""
+    n_blocks: tl.constexpr = padded_codes // BLOCK
     dim = tl.arange(0, padded_dims)
-    searched = tl.arange(0, padded)
-    n_pairs = tl.load(n_listed_at + n_levels + 1 + level)
+    lane = tl.arange(0, BLOCK)
+    n_listed = tl.load(n_listed_at + level)
     longest = tl.load(bounds_at + level * 3).to(tl.float32, bitcast=True)
     heaviest = tl.load(bounds_at + level * 3 + 1).to(tl.float32, bitcast=True)
-    for tile in tl.range(tl.program_id(0), tl.cdiv(n_pairs, ROWS), tl.num_programs(0)):
+    for tile in tl.range(
+        tl.program_id(0), tl.cdiv(n_listed, ROWS), tl.num_programs(0), num_stages=1
+    ):
         place = tile * ROWS + tl.arange(0, ROWS)
-        there = place < n_pairs
-        row = tl.load(pairs_at + place, mask=there, other=0).to(tl.int64)
-        both = tl.load(codes_at + row * n_levels + level, mask=there, other=0).to(tl.int32)
-        one = both & 0xFFFF
-        other = both >> 16
+        there = place < n_listed
+        row = tl.load(listed_at + place, mask=there, other=0).to(tl.int64)
         inside = there[:, None] & (dim[None, :] < n_dims)
-        rest = tl.load(from_at + row[:, None] * n_dims + dim[None, :], mask=inside, other=0.0)
-        y = rest
+        y = tl.load(from_at + row[:, None] * n_dims + dim[None, :], mask=inside, other=0.0)
         if factorised:
-            y = project_rows(rest, project_at, offset_at, dim, ROWS, padded)
-        known = there[:, None] & (searched[None, :] < n_searched)
-        at = rows_at + searched[None, :]
-        gap = tl.load(at + one[:, None] * n_searched, mask=known, other=0.0)
-        gap -= tl.load(at + other[:, None] * n_searched, mask=known, other=0.0)
-        lead = tl.load(bias_at + one, mask=there, other=0.0)
-        lead -= tl.load(bias_at + other, mask=there, other=0.0)
-        lead += tl.sum(y * gap, 1)
+            y = project_rows(y, project_at, offset_at, dim, ROWS, padded)
         margin = CERTAIN * (tl.sqrt(tl.sum(y * y, 1)) * longest + heaviest)
-        sure = there & (tl.abs(lead) > margin)  # false where one is no number
-        _append(listed_at, n_listed_at + level, row, there & (sure == 0))
+        best, second, top, column, limit, squares_hold = _scan(
+            y, coarse_at, bias_at, bounds_at + level * 3, n_codes, padded_codes, padded,
+            ROUNDING, ROWS, BLOCK,
+        )  # fmt: skip
+        one = (top.to(tl.int32, bitcast=True) & (n_blocks - 1)) * BLOCK + column
+        rest = tl.where(lane[None, :] == column[:, None], second, best)
+        runner = tl.max(rest, 1)
+        where = tl.min(tl.where(rest == runner[:, None], lane[None, :], BLOCK - 1), 1)
+        other = (runner.to(tl.int32, bitcast=True) & (n_blocks - 1)) * BLOCK + where
+        rest = tl.where(lane[None, :] == where[:, None], second, rest)
+        # a third code of the column of the best would not be known
+        pair = there & squares_hold & (where != column) & (tl.max(rest, 1) < limit)
+        lead = tl.load(bias_at + one, mask=pair, other=0.0)
+        lead -= tl.load(bias_at + other, mask=pair, other=0.0)
+        if factorised:
+            searched = tl.arange(0, padded)
+            known = pair[:, None] & (searched[None, :] < n_searched)
+            gap = tl.load(
+                rows_at + one[:, None] * n_searched + searched[None, :], mask=known, other=0.0
+            )
+            gap -= tl.load(
+                rows_at + other[:, None] * n_searched + searched[None, :], mask=known, other=0.0
+            )
+            lead += tl.sum(y * gap, 1)
+        else:
+            for first_dim in tl.static_range(0, padded_dims, 16):
+                some = first_dim + tl.arange(0, 16)
+                known = pair[:, None] & (some[None, :] < n_dims)
+                value = tl.load(
+                    from_at + row[:, None] * n_dims + some[None, :], mask=known, other=0.0
+                )
+                at = rows_at + some[None, :]
+                gap = tl.load(at + one[:, None] * n_dims, mask=known, other=0.0)
+                gap -= tl.load(at + other[:, None] * n_dims, mask=known, other=0.0)
+                lead += tl.sum(value * gap, 1)
+        sure = pair & (tl.abs(lead) > margin)  # false where one is no number
         chosen = tl.where(lead > 0, one, other)
+        _append(left_at, n_listed_at + n_levels + 1 + level, row, there & (sure == 0))
         tl.store(codes_at + row * n_levels + level, chosen.to(tl.int64), mask=sure)
         if not last:
-            words = words_at + chosen[:, None] * n_dims + dim[None, :]
-            inside = sure[:, None] & (dim[None, :] < n_dims)
-            rest -= tl.load(words, mask=inside, other=0.0)
-            tl.store(to_at + row[:, None] * n_dims + dim[None, :], rest, mask=inside)
+            _take_off(from_at, to_at, words_at, row, chosen, sure, n_dims, padded_dims)
 
 
 @triton.jit(do_not_specialize=["level"])
@@ -214,12 +249,12 @@ def _decide(
     padded_dims: tl.constexpr, factorised: tl.constexpr, last: tl.constexpr, ROWS: tl.constexpr,
     BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """Do a stage in float32 for the vectors that were listed; say whether all were finite.
+    """Do a stage in float32 for the vectors that are left; say whether all were finite.
 
-    Vectors with NaN or infinity are never sure of their code, so that all of them are listed.
+    Vectors with NaN or infinity are never sure of their code, so that all of them are left.
     """
     dim = tl.arange(0, padded_dims)
-    n_listed = tl.load(n_listed_at + level)
+    n_listed = tl.load(n_listed_at + n_levels + 1 + level)
     n_tiles = tl.cdiv(n_listed, ROWS)
     for tile in tl.range(tl.program_id(0), n_tiles, tl.num_programs(0), num_stages=1):
         place = tile * ROWS + tl.arange(0, ROWS)
@@ -313,10 +348,10 @@ def find(x, ready):
     # The fastest on an H200: what is left of a narrow tile's registers holds more rows.
     rows, block = (128, 32) if padded <= 32 else (64, 64)
     exact_rows, exact_block = min(64, 2048 // padded_dims), min(64, 8192 // padded_dims)
-    # how many are listed in each stage; whether one is not finite; how many are between two codes
+    # how many are listed in each stage; whether one is not finite; how many are left for float32
     numbers = torch.zeros(2 * n_levels + 1, dtype=torch.int32, device=x.device)
     unfit = numbers[n_levels:]
-    listed, pairs = torch.empty(2, n_vectors, dtype=torch.int32, device=x.device).unbind(0)
+    listed, left = torch.empty(2, n_vectors, dtype=torch.int32, device=x.device).unbind(0)
     rest = torch.empty_like(x)
     # Both sums, whose terms are cut at 23 bits of the largest; the numbers of blocks; the limit.
     rounding = (padded + 8) * 2.0**-22 + padded_codes // block * 2.0**-22
@@ -330,20 +365,21 @@ def find(x, ready):
             shape["last"] = s == n_levels - 1
             source = rest if s else x
             words, project, offset = ready.words[s], ready.project[s], ready.project_bias[s]
+            scan = {"padded_codes": padded_codes, "ROUNDING": rounding, "ROWS": rows}
+            scan |= {"BLOCK": block, "num_warps": 4} | ({"maxnreg": 128} if padded <= 32 else {})
             _propose[(triton.cdiv(n_vectors, rows),)](
                 source, rest, ready.coarse[s], ready.bias[s], words, project, offset,
-                ready.bounds, listed, pairs, numbers, codes, n_vectors, n_dims, ready.n_codes, s,
-                n_levels, padded_codes=padded_codes, ROUNDING=rounding, ROWS=rows, BLOCK=block,
-                num_warps=4, **({"maxnreg": 128} if padded <= 32 else {}), **shape,
+                ready.bounds, listed, numbers, codes, n_vectors, n_dims, ready.n_codes, s,
+                n_levels, **scan, **shape,
             )  # fmt: skip
             _settle[(n_programs,)](
-                source, rest, ready.rows[s], ready.bias[s], words, project, offset, ready.bounds,
-                listed, pairs, numbers, codes, n_dims, ready.n_searched, s, n_levels,
-                CERTAIN=certain, ROWS=exact_rows, num_warps=4, **shape,
+                source, rest, ready.coarse[s], ready.rows[s], ready.bias[s], words, project,
+                offset, ready.bounds, listed, left, numbers, codes, n_dims, ready.n_searched,
+                ready.n_codes, s, n_levels, CERTAIN=certain, **scan, **shape,
             )  # fmt: skip
             _decide[(n_programs,)](
-                source, rest, ready.table[s], ready.table_bias[s], words, project, offset,
-                listed, numbers, unfit, codes, n_dims, s, n_levels, n_codes=padded_codes,
+                source, rest, ready.table[s], ready.table_bias[s], words, project, offset, left,
+                numbers, unfit, codes, n_dims, s, n_levels, n_codes=padded_codes,
                 ROWS=exact_rows, BLOCK=exact_block, num_warps=4, **shape,
             )  # fmt: skip
     return codes, unfit
