@@ -152,8 +152,12 @@ def _tables(kind, n_dims, n_codes, size):
         ("twins", 16, 128, 1.0),
     ],
 )
-def test_short_lists_find_the_codes_of_the_processor(kind, n_dims, n_codes, size):
+@pytest.mark.parametrize("settled", [0, 64])
+def test_short_lists_find_the_codes_of_the_processor(
+    kind, n_dims, n_codes, size, settled, monkeypatch
+):
     torch.manual_seed(1)
+    monkeypatch.setattr(quantize_short_cuda, "_SETTLED", settled)
     tables = _tables(kind, n_dims, n_codes, size)
     x = size * torch.randn(70, n_dims)
     x[3], x[4] = 0, 1e3 * x[4]
@@ -168,13 +172,14 @@ def test_few_vectors_are_unsure_of_their_code(monkeypatch):
     torch.manual_seed(2)
     tables = _tables("plain", 16, 256, 1.0)
     listed, asked, decide = [], [], quantize_short_cuda._decide
+    monkeypatch.setattr(quantize_short_cuda, "_SETTLED", 0)
 
     class Spy:
         def __getitem__(self, grid):
             def launch(*arguments, **options):
-                numbers, stage = arguments[8], len(asked)
-                listed.append(int(numbers[stage]))
-                asked.append(int(numbers[2 + 1 + stage]))
+                left, stage = arguments[8], len(asked)
+                listed.append(int(left._base[stage]))
+                asked.append(int(left[stage]))
                 return decide[grid](*arguments, **options)
 
             return launch

@@ -7,10 +7,10 @@ wrong by no more than can be said beforehand. With the bias ``b``::
 
 by Cauchy and Schwarz; ``r`` bounds the rounding of both sums. The code that is best in float32 has
 a rounded score of at least the best one's less ``2 e``. Where only one code has that, it is the
-answer. Where two have it, nearly all of the other vectors, these two are compared in float32; what
-is too close for that to be certain, or has more candidates, is listed and searched in float32, as
-on the processor: the codes are the same. Both sides are scaled by powers of two, which round
-nothing.
+answer. The other vectors, a few in a hundred, are listed. In wide codebooks nearly all of them lie
+between two codes, which are then compared in float32. What is left, where that is too close to be
+certain or there are more candidates, is searched in float32, as on the processor: the codes are
+the same. Both sides are scaled by powers of two, which round nothing.
 """
 # mypy: ignore-errors
 
@@ -25,6 +25,7 @@ from neurokit.nn.kernels.quantize_cuda import choose, pad, project_rows
 
 _FEWEST_CODES, _MOST_CODES = 128, 4096
 _LEAST_WORK = 10**10  # products, below which launches cost more than the search
+_SETTLED = 64  # dimensions beyond which comparing two codes pays: else the search is cheap
 _NOWHERE = tl.constexpr(-3e38)  # bias of codes that do not exist
 
 
@@ -244,7 +245,7 @@ def _settle(
 
 @triton.jit(do_not_specialize=["level"])
 def _decide(
-    from_at, to_at, table_at, bias_at, words_at, project_at, offset_at, listed_at, n_listed_at,
+    from_at, to_at, table_at, bias_at, words_at, project_at, offset_at, left_at, n_left_at,
     unfit_at, codes_at, n_dims, level, n_levels, n_codes: tl.constexpr, padded: tl.constexpr,
     padded_dims: tl.constexpr, factorised: tl.constexpr, last: tl.constexpr, ROWS: tl.constexpr,
     BLOCK: tl.constexpr,
@@ -254,12 +255,12 @@ def _decide(
     Vectors with NaN or infinity are never sure of their code, so that all of them are left.
     """
     dim = tl.arange(0, padded_dims)
-    n_listed = tl.load(n_listed_at + n_levels + 1 + level)
-    n_tiles = tl.cdiv(n_listed, ROWS)
+    n_left = tl.load(n_left_at + level)
+    n_tiles = tl.cdiv(n_left, ROWS)
     for tile in tl.range(tl.program_id(0), n_tiles, tl.num_programs(0), num_stages=1):
         place = tile * ROWS + tl.arange(0, ROWS)
-        there = place < n_listed
-        row = tl.load(listed_at + place, mask=there, other=0).to(tl.int64)
+        there = place < n_left
+        row = tl.load(left_at + place, mask=there, other=0).to(tl.int64)
         inside = there[:, None] & (dim[None, :] < n_dims)
         rest = tl.load(from_at + row[:, None] * n_dims + dim[None, :], mask=inside, other=0.0)
         y = rest
@@ -351,7 +352,9 @@ def find(x, ready):
     # how many are listed in each stage; whether one is not finite; how many are left for float32
     numbers = torch.zeros(2 * n_levels + 1, dtype=torch.int32, device=x.device)
     unfit = numbers[n_levels:]
-    listed, left = torch.empty(2, n_vectors, dtype=torch.int32, device=x.device).unbind(0)
+    listed = torch.empty(n_vectors, dtype=torch.int32, device=x.device)
+    settles = padded > _SETTLED
+    left, n_left = (torch.empty_like(listed), unfit[1:]) if settles else (listed, numbers)
     rest = torch.empty_like(x)
     # Both sums, whose terms are cut at 23 bits of the largest; the numbers of blocks; the limit.
     rounding = (padded + 8) * 2.0**-22 + padded_codes // block * 2.0**-22
@@ -372,14 +375,16 @@ def find(x, ready):
                 ready.bounds, listed, numbers, codes, n_vectors, n_dims, ready.n_codes, s,
                 n_levels, **scan, **shape,
             )  # fmt: skip
-            _settle[(n_programs,)](
-                source, rest, ready.coarse[s], ready.rows[s], ready.bias[s], words, project,
-                offset, ready.bounds, listed, left, numbers, codes, n_dims, ready.n_searched,
-                ready.n_codes, s, n_levels, CERTAIN=certain, **scan, **shape,
-            )  # fmt: skip
+            if settles:
+                _settle[(n_programs,)](
+                    source, rest, ready.coarse[s], ready.rows[s], ready.bias[s], words, project,
+                    offset, ready.bounds, listed, left, numbers, codes, n_dims,
+                    ready.n_searched, ready.n_codes, s, n_levels, CERTAIN=certain, **scan,
+                    **shape,
+                )  # fmt: skip
             _decide[(n_programs,)](
                 source, rest, ready.table[s], ready.table_bias[s], words, project, offset, left,
-                numbers, unfit, codes, n_dims, s, n_levels, n_codes=padded_codes,
+                n_left, unfit, codes, n_dims, s, n_levels, n_codes=padded_codes,
                 ROWS=exact_rows, BLOCK=exact_block, num_warps=4, **shape,
             )  # fmt: skip
     return codes, unfit
