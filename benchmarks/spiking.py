@@ -1,6 +1,6 @@
 """Spiking layers beside snnTorch, SpikingJelly and Norse: time, memory, gradients.
 
-    OMP_NUM_THREADS=1 python benchmarks/spiking.py [--repeats 21]
+    OMP_NUM_THREADS=1 python benchmarks/spiking.py [--repeats 21] [--parts feedforward] [--dense]
 
 One CPU thread, 96 inputs - 128 units - 2 units, batch 64, 200 steps. All networks hold the same
 weights and are timed in turn, round by round, so that a busy machine slows them alike; ratios are
@@ -23,14 +23,20 @@ T, B, N_IN, N_HIDDEN, N_OUT, DECAY = 200, 64, 96, 128, 2, 0.9
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=21)
-    repeats = parser.parse_args().repeats
+    parser.add_argument("--parts", nargs="+", default=["feedforward", "recurrent", "credit"])
+    parser.add_argument("--dense", action="store_true", help="inputs that are mostly numbers")
+    given = parser.parse_args()
+    repeats = given.repeats
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     for reset in ("zero", "subtract"):
-        feedforward(reset, repeats)
+        if "feedforward" in given.parts:
+            feedforward(reset, repeats, dense=given.dense)
     for n_units in (64, 128, 1024):
-        recurrent(n_units, max(5, repeats // (4 if n_units == 1024 else 1)))
-    credit()
+        if "recurrent" in given.parts:
+            recurrent(n_units, max(5, repeats // (4 if n_units == 1024 else 1)))
+    if "credit" in given.parts:
+        credit()
 
 
 def timed(calls, repeats):
@@ -115,9 +121,11 @@ class Network(nn.Module):
         return self.run(self, x)
 
 
-def feedforward(reset, repeats):
+def feedforward(reset, repeats, dense):
     g = torch.Generator().manual_seed(0)
     x = (torch.rand(T, B, N_IN, generator=g) < 0.1).float()
+    if dense:  # of the same power
+        x = torch.randn(T, B, N_IN, generator=g) * math.sqrt(0.1)
     y = (torch.rand(T, B, N_OUT, generator=g) < 0.1).float()
     weights = [
         torch.randn(N_HIDDEN, N_IN, generator=g) * 1.2 / math.sqrt(N_IN * 0.1) * 0.35,
@@ -202,7 +210,13 @@ def feedforward(reset, repeats):
             networks["Norse LIFBoxCell"] = Network(weights, boxes, cells, scale=10.0)
         except ImportError:
             print("Norse: not installed")
-    compare(f"96-128-2, batch 64, 200 steps, reset {reset}", networks, x, y, repeats)
+    compare(
+        f"96-128-2, batch 64, 200 steps, reset {reset}, {'dense' if dense else 'sparse'} input",
+        networks,
+        x,
+        y,
+        repeats,
+    )
 
 
 def recurrent(n_units, repeats):
