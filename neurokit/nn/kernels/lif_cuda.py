@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from neurokit.nn.neurons import Neuron
 
 Number: TypeAlias = Tensor | float | None  # one for each unit, one for all, or none
+Context: TypeAlias = Any  # what autograd keeps between forward and backward; torch says no type
+Kernel: TypeAlias = Any  # of Triton, compiled or not, which says none either
 
 _FILL = 132 * 4 * 128  # columns that keep the multiprocessors of a large device busy
 _SAVED = object()  # stands for a tensor that autograd keeps
@@ -51,7 +53,7 @@ class _Layer(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, call: tuple[Plan, tuple[Any, ...], list[int]], *wanted: Tensor
+        ctx: Context, call: tuple[Plan, tuple[Any, ...], list[int]], *wanted: Tensor
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         plan, given, places = call
         x, *parameters, v, i = given
@@ -64,7 +66,7 @@ class _Layer(torch.autograd.Function):
         return spikes, v_last, i_last
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Context, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         marks, *given = ctx.saved_tensors
         places = ctx.places
         parameters = [
@@ -156,7 +158,7 @@ class Plan:
         return gx, *(by_column if learned else (None, None, None)), gv, gi
 
     def _launch(
-        self, kernel: Any, options: tuple[object, ...], pointers: tuple[object, ...]
+        self, kernel: Kernel, options: tuple[object, ...], pointers: tuple[object, ...]
     ) -> None:
         """Launch a kernel over all columns. Pointers are new tensors or those of `lay_out`."""
         if self.device.index != torch.cuda.current_device():
@@ -189,7 +191,7 @@ class Launch:
     """
 
     def __init__(
-        self, compiled: Any, grid: tuple[int, int, int], rest: tuple[object, ...]
+        self, compiled: Kernel, grid: tuple[int, int, int], rest: tuple[object, ...]
     ) -> None:
         self.compiled, self.grid, self.rest = compiled, grid, rest
         self.head: tuple[object, ...] | None = None
@@ -263,13 +265,13 @@ def as_single(x: Tensor | None) -> Tensor | None:
     return lay_out(x if x.dtype == torch.float32 else x.float())
 
 
-def save(ctx: Any, values: tuple[object, ...]) -> None:
+def save(ctx: Context, values: tuple[object, ...]) -> None:
     """Save the tensors among `values` for backward, and the rest beside them."""
     ctx.save_for_backward(*[x for x in values if isinstance(x, Tensor)])
     ctx.rest = [_SAVED if isinstance(x, Tensor) else x for x in values]
 
 
-def read_saved(ctx: Any) -> list[Any]:
+def read_saved(ctx: Context) -> list[Any]:
     """Return what `save` was given."""
     tensors = iter(ctx.saved_tensors)
     return [next(tensors) if x is _SAVED else x for x in ctx.rest]
