@@ -36,7 +36,7 @@ from neurokit.inputs.units import match_units
 from neurokit.persistence import Saveable
 from neurokit.recording.make import traces as label_traces
 from neurokit.recording.rate import sampling_rate
-from neurokit.types import Recording
+from neurokit.types import Labelled, Recording
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
@@ -235,7 +235,7 @@ class DynamicConnectome(Saveable, TransformerMixin, BaseEstimator):
         self._join()
         return self
 
-    def transform(self, X: Recording) -> Any:
+    def transform(self, X: Recording) -> Labelled:
         """Find how strongly each component is active at each moment of a recording.
 
         Parameters

@@ -1,6 +1,6 @@
 """Communities, cores and opposites: a stochastic block model of a weighted graph."""
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -13,6 +13,9 @@ from neurokit.connectomes.blocks.fit import Partition, fit_blocks, hierarchy
 from neurokit.connectomes.blocks.likelihood import EXPONENTIAL, GAUSSIAN, NO_WEIGHTS
 from neurokit.inputs.ranges import check_at_least
 from neurokit.persistence import Saveable
+
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
 
 WEIGHTS = {
     "exponential": EXPONENTIAL,
@@ -123,7 +126,7 @@ class WeightedSBM(ClusterMixin, Saveable, BaseEstimator):
         self.n_restarts = n_restarts
         self.random_state = random_state
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> "Tags":
         """Tell scikit-learn that X is a matrix of pairs, not negative."""
         tags = super().__sklearn_tags__()
         tags.input_tags.pairwise = True

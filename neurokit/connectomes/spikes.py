@@ -1,6 +1,6 @@
 """Who drives whom: couplings between spike trains, with intervals and surrogates."""
 
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import xarray as xr
@@ -15,6 +15,7 @@ from neurokit.inputs.rates import require_rate
 from neurokit.inputs.series import series
 from neurokit.persistence import Saveable
 from neurokit.solvers.membranes import integrate_and_fire
+from neurokit.types import Recording
 
 METHODS = ("glm", "correlogram", "pspm")
 PARTS = ("both", "local", "homeostatic")
@@ -126,7 +127,7 @@ class SpikeConnectivity(Saveable, BaseEstimator):
         self.slack = slack
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Recording, y: Recording | None = None) -> Self:
         """Estimate all couplings.
 
         Parameters
@@ -243,7 +244,7 @@ class SpikeConnectivity(Saveable, BaseEstimator):
         return couplings.glm_couplings(counts, runs, keep, self.precision)
 
     def _teach(
-        self, wanted: NDArray[np.bool_], y: Any, rate: float, rng: np.random.Generator
+        self, wanted: NDArray[np.bool_], y: Recording | None, rate: float, rng: np.random.Generator
     ) -> None:
         """Run and teach the network, epoch after epoch, with steps that shrink."""
         n_units, n_times = wanted.shape
