@@ -211,12 +211,13 @@ def encode(x, table, bias, words, project, project_bias, *, beam, n_threads):
     if beam == 1 and not project.size:
         from neurokit.nn.kernels import quantize_short_cpu as short
 
-        if short.pays(len(x), *table.shape[1:]):
+        if short.pays(len(x), *table.shape[1:], len(table)):
             lists = short.round_tables(table, bias)
 
     def run(part):
         if lists is not None:
-            short.search(x[part], tables, biases, words, *lists, codes[part])
+            room = short.make_room(*table.shape[1:])  # of a thread's own
+            short.search(x[part], tables, biases, words, *lists, codes[part], room)
         elif beam == 1:
             _greedy(x[part], tables, biases, words, project, project_bias, codes[part])
         else:

@@ -39,6 +39,8 @@ from neurokit.nn.kernels.registers import (
 
 ROWS = 4
 _FEWEST_DIMS, _FEWEST_CODES, _FEWEST_VECTORS = 32, 64, 2048
+_WORK = 70_000_000_000  # multiply-adds
+_seen = []  # of each call, until the lists are compiled
 _NOWHERE, _LEAST = np.float32(-3e38), np.float32(-1e38)  # bias of codes that do not exist
 _SCANNED = 64  # scores that are compared at once
 _BYTE = ir.IntType(8)
@@ -51,14 +53,23 @@ def has_byte_products() -> bool:
     return bool(binding.get_host_cpu_features().get("avx512vnni"))
 
 
-def pays(n_vectors, n_codes, n_dims):
-    """Tell whether short lists are worth their preparation."""
-    return (
-        n_dims >= _FEWEST_DIMS
-        and n_codes >= _FEWEST_CODES
-        and n_vectors >= max(_FEWEST_VECTORS, n_codes)
-        and has_byte_products()
-    )
+def pays(n_vectors, n_codes, n_dims, n_levels):
+    """Tell whether short lists are worth their preparation.
+
+    Compiling them takes a second more than the long search: no call waits for that before as
+    much work has come by as saves it again.
+    """
+    if (
+        n_dims < _FEWEST_DIMS
+        or n_codes < _FEWEST_CODES
+        or n_vectors < max(_FEWEST_VECTORS, n_codes)
+        or not has_byte_products()
+    ):
+        return False
+    if search.signatures:
+        return True
+    _seen.append(n_vectors * n_codes * n_dims * n_levels)
+    return sum(_seen) >= _WORK
 
 
 @intrinsic
@@ -253,19 +264,13 @@ def _decide(listed, bias, table, rows, rest, at, n_padded, n_dims, doubt):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def search(x, tables, biases, words, coarse, rows, bounds, codes):
+def search(x, tables, biases, words, coarse, rows, bounds, codes, room):
     n_vectors, n_dims = x.shape
     n_levels, n_blocks = tables.shape[:2]
     n_padded = -(-n_dims // LANES) * LANES
     n_fours = -(-n_dims // 4)
-    rest = np.zeros(ROWS * n_padded, np.float32)
-    small = np.zeros(ROWS * n_padded, np.int8)
-    n_scores = -(-n_blocks * LANES // _SCANNED) * _SCANNED
-    scores = np.full(ROWS * n_scores, _NOWHERE)
-    listed = np.empty(n_scores, np.int64)
-    scale, slack = np.empty(ROWS, np.float32), np.empty(ROWS, np.float32)
-    doubt, top = np.empty(ROWS, np.float32), np.empty(ROWS, np.float32)
-    offset = np.empty(ROWS, np.int32)
+    rest, small, scores, listed, scale, slack, doubt, top, offset = room
+    n_scores = scores.size // ROWS
     rounding = np.float32((n_dims + 16) * 2.0**-23)
     for n in range(0, n_vectors, ROWS):
         n_rows = min(ROWS, n_vectors - n)
@@ -328,6 +333,21 @@ def search(x, tables, biases, words, coarse, rows, bounds, codes):
                 codes[n + j, s] = code
                 for d in range(n_dims):
                     rest[j * n_padded + d] -= words[s, code, d]
+
+
+def make_room(n_codes, n_dims):
+    """Make what a search works in: here, as compiling that takes longer than all else."""
+    n_padded = -(-n_dims // LANES) * LANES
+    n_scores = -(-n_codes // _SCANNED) * _SCANNED
+    four = (np.zeros(ROWS, np.float32) for _ in range(4))
+    return (
+        np.zeros(ROWS * n_padded, np.float32),  # what is left of four vectors
+        np.zeros(ROWS * n_padded, np.int8),  # and in bytes
+        np.full(ROWS * n_scores, _NOWHERE),
+        np.zeros(n_scores, np.int64),
+        *four,
+        np.zeros(ROWS, np.int32),
+    )
 
 
 def round_tables(table, bias):
