@@ -171,7 +171,7 @@ class Run:
         try:
             for part, weight in cut_batch(batch, self.settings.accumulate):
                 one, others = self._evaluate(part)
-                with in_order() if self.orderly else nullcontext():
+                with in_order() if self.orderly else nullcontext(), self._alone_on_device():
                     (one * (share * weight)).backward()
                 for name, mean in {"loss": one, **others}.items():
                     term = mean.detach() * (share * weight)
@@ -185,6 +185,12 @@ class Run:
             self.draws.restore(draws, self.device)
             return self._differentiate(batch, share)
         return found
+
+    def _alone_on_device(self) -> AbstractContextManager[object]:
+        """Run backward in this thread: another one is woken for CUDA, which takes longer."""
+        if self.device.type != "cuda" or self.processes is not None:
+            return nullcontext()
+        return torch.autograd.set_multithreading_enabled(False)
 
     def _means(self, n: int) -> dict[str, float]:
         """Return the means over the ``n`` examples of this epoch so far."""
