@@ -1,5 +1,7 @@
 """The command line, ``neurokit COMMAND``: one function for each command."""
 
+from __future__ import annotations
+
 import argparse
 import os
 import sys
@@ -8,11 +10,16 @@ import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import neurokit
 from neurokit.cli.bench.words import BENCH
 from neurokit.cli.paths import as_place, check_writable
+
+if TYPE_CHECKING:
+    from neurokit.cli.contents import Session
+    from neurokit.cli.report import Report
+    from neurokit.types import Json
 
 # Nothing that takes long is imported before a command runs: --help answers at once.
 
@@ -62,7 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"neurokit {neurokit.__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    def add(name: str, run: Callable[[argparse.Namespace], None], words: str) -> Any:
+    def add(
+        name: str, run: Callable[[argparse.Namespace], None], words: str
+    ) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=words, description=f"{words.capitalize()}.")
         command.set_defaults(command=run)
         return command
@@ -214,7 +223,7 @@ def _demo(chosen: argparse.Namespace) -> None:
     _use_no_screen()
     from neurokit.cli.demo import demo
 
-    def show(report: Any) -> None:  # the first picture at once, the others as they come
+    def show(report: Report) -> None:  # the first picture at once, the others as they come
         path = report.save(chosen.out)
         if len(report.titles) == 1:
             took = time.perf_counter() - started
@@ -259,10 +268,10 @@ def _info(chosen: argparse.Namespace) -> None:
         print(line)
 
 
-def _print_json(session: Any, report: Any = None, path: Path | None = None) -> None:
+def _print_json(session: Session, report: Report | None = None, path: Path | None = None) -> None:
     import json
 
-    held: dict[str, Any] = {
+    held: Json = {
         "path": str(session.path),
         "warnings": session.warned,
         "parts": [part._asdict() for part in session.held],
