@@ -2,17 +2,20 @@
 
     NEUROKIT_DATA=/path/to/recordings python benchmarks/pretrained_probes.py [--seeds 5]
     NEUROKIT_DATA=/path/to/recordings python benchmarks/pretrained_probes.py --curves
+    NEUROKIT_DATA=/path/to/recordings python benchmarks/pretrained_probes.py --tuned
 
 mi_peterson2020 (right hand against rest, 4 subjects, 15 channels, runs 2 to 5), which the weights
 have not seen: balanced accuracy with one subject left out, few shots of the left-out subject, and
 channels removed at test and training alike; whether the subject can be told from first-order
 embeddings, and what shuffled labels give. ``--curves`` has band power beside the few shots and the
 removed channels, channels removed at test alone and filled in, and rates that training has not
-seen. Nothing is chosen on the data.
+seen. ``--tuned`` has the last block, low-rank additions or all of the network learning with the
+map, in one seed. Nothing is chosen on the data.
 """
 
 import argparse
 import os
+import time
 import warnings
 from itertools import pairwise
 from pathlib import Path
@@ -175,6 +178,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--curves", action="store_true")
+    parser.add_argument("--tuned", action="store_true")
     given = parser.parse_args()
     x = read(Path(os.environ["NEUROKIT_DATA"]))
     if given.curves:
@@ -203,6 +207,14 @@ def main():
     def row(name, scores):
         per = " ".join(f"{s:.3f}" for s in scores)
         print(f"{name:48s} {scores.mean():.3f}  ({per})", flush=True)
+
+    if given.tuned:
+        for tune in ("frozen", "head", "lora", "full"):
+            start = time.process_time()
+            scores = left_out(PretrainedClassifier(tune=tune, random_state=0), x)
+            row(f"eeg-small, {tune}", scores)
+            print(f"  {time.process_time() - start:.0f} s of the processor", flush=True)
+        return
 
     for pool in ("covariance", "mean"):
         ours = left_out(PretrainedClassifier(pool=pool), x)

@@ -8,6 +8,7 @@ import inspect
 import json
 import pickle
 import re
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -716,7 +717,13 @@ def test_another_unit_is_put_right_and_another_quantity_refused(name, estimator,
         for a, b in zip(found, expected, strict=True):
             assert np.allclose(values(a), values(b), rtol=1e-4, atol=1e-5)
             assert not isinstance(a, xr.DataArray) or a.attrs == b.attrs
-    outputs(estimator, X.drop_attrs())  # a unit that is not told passes
+    # a unit that is lost is told where it is one of several scales, and taken as that of fit
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        outputs(estimator, X.drop_attrs())
+    lost = [one for one in told if "does not say its unit" in str(one.message)]
+    assert len(lost) == len(told)
+    assert bool(lost) == (X.attrs["units"] == "uV")
 
 
 # Those that take no signals of channels, or all channels, whatever these are, for a reason.

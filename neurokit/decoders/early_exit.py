@@ -282,6 +282,11 @@ class EarlyExitClassifier(MetaEstimatorMixin, TrialClassifier):
         x = x.assign_coords(time_coordinates(0, rate, windows.shape[2]))
         if (names := getattr(self, "channels_", None)) is not None:
             x = x.assign_coords({self.space_: names})
+        unit = getattr(self, "quantity_", None)
+        if isinstance(unit, str):
+            x.attrs["units"] = unit
+        elif unit is not None:
+            x = x.assign_coords(units=(self.space_, unit))
         return Trials(windows, rate, x, self.space_, single=False)
 
     def _probabilities(self, seen: Trials) -> Floats:
