@@ -199,9 +199,10 @@ def _encoding(variable: xr.Variable, to_zarr: bool) -> dict[str, object]:
     text, empty = variable.dtype.kind == "O", 0 in variable.shape
     chunks: dict[str, object] = {"_FillValue": None} if not text else {}
     if to_zarr:
-        from zarr.codecs import Crc32cCodec, ZstdCodec
+        from zarr.codecs import ZstdCodec
 
-        chunks["compressors"] = [ZstdCodec(level=1), Crc32cCodec()]
+        # its own sum, of what is packed: another codec for a sum of the bytes costs a copy
+        chunks["compressors"] = [ZstdCodec(level=1, checksum=True)]
         if variable.ndim and not empty:
             chunks["chunks"] = chunk_shape(variable)
     elif variable.ndim and not empty and not text:

@@ -21,7 +21,7 @@ KEY = "neurokit"  # the one attribute, JSON, that holds what zarr and netCDF can
 _SHOWN = ("units", "long_name", "description", "sample_dimension")  # also left readable to others
 _FRACTION = re.compile(r"-?\d{1,700}(/\d{1,700})?", re.ASCII)
 _BLOCK = 2**22  # bytes of one chunk on disk
-_LARGE = 2**26  # bytes from which an array is written block by block, never loaded whole
+_LARGE = 2**26  # bytes from which an array on disk is copied block by block, never loaded whole
 
 
 def pack(node: xr.Dataset, to_zarr: bool) -> xr.Dataset:
@@ -43,8 +43,8 @@ def pack(node: xr.Dataset, to_zarr: bool) -> xr.Dataset:
         if name not in clocks
     }
     coords = {name: variables.pop(name) for name in map(str, node.coords) if name in variables}
-    packed = xr.Dataset(variables)
-    packed = packed.assign_coords(coords)
+    # a file holds no indexes: making them would take longer than the rest of this
+    packed = xr.Dataset(variables, coords=xr.Coordinates(coords, indexes={}))
     packed.attrs = _shown(node.attrs) | {
         KEY: write_note({"attrs": to_json(node.attrs, "dataset"), "clocks": clocks})
     }
@@ -76,7 +76,7 @@ def _pack_variable(variable: xr.Variable, name: str, to_zarr: bool) -> xr.Variab
     packed = packed.copy(deep=False)
     packed.attrs = _shown(variable.attrs) | {KEY: write_note(held)}
     packed.encoding = {}
-    if packed.nbytes > _LARGE or packed.chunks is not None:
+    if packed.chunks is not None or (packed.nbytes > _LARGE and not packed._in_memory):
         blocks = dict(zip(packed.dims, chunk_shape(packed), strict=True))
         packed = packed.chunk(blocks, name=f"{name}-{uuid.uuid4().hex}")
     return packed

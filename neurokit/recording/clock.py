@@ -31,7 +31,9 @@ def exact(value: float | Fraction) -> Fraction:
         decimals of up to six places, then among the samples of clocks (the simplest with a
         denominator up to 1,000,000: 1/30000, 13/44100), then among all decimals.
     """
-    if isinstance(value, Fraction | int):
+    if isinstance(value, Fraction):
+        return value
+    if isinstance(value, int):
         return Fraction(value)
     number = float(value)
     simple = Fraction(number).limit_denominator(10_000)
@@ -91,6 +93,7 @@ class _Clock(CoordinateTransform):
         self.rate = rate
         self.size = size
         self.dim = dim
+        self.hertz, self.offset = float(rate), float(first)  # a division of integers, once
 
     def forward(self, dim_positions: dict[str, Any]) -> dict[Hashable, Any]:
         """Return times in seconds, each the float nearest to an exact quotient."""
@@ -102,7 +105,7 @@ class _Clock(CoordinateTransform):
             samples = first_numerator + positions * first_denominator
             times: np.ndarray = samples * numerator / denominator
         else:  # beyond 64-bit integers: the float nearest to the first sample, plus whole steps
-            times = (float(self.first) + positions) / float(self.rate)
+            times = (self.offset + positions) / self.hertz
         return {self.coord_names[0]: times}
 
     @property
@@ -113,7 +116,7 @@ class _Clock(CoordinateTransform):
     def reverse(self, coord_labels: dict[Hashable, Any]) -> dict[str, Any]:
         """Return positions in samples, not rounded."""
         times = np.asarray(coord_labels[self.coord_names[0]], dtype=np.float64)
-        return {self.dim: times * float(self.rate) - float(self.first)}
+        return {self.dim: times * self.hertz - self.offset}
 
     def equals(
         self, other: CoordinateTransform, exclude: frozenset[Hashable] | None = None
@@ -162,12 +165,13 @@ class SampleIndex(CoordinateTransformIndex):
         dim: str = "time",
     ) -> None:
         rate = exact(rate)
-        if rate == 0 or size < 0:
+        if not rate or size < 0:
             raise ValueError(
                 f"SampleIndex takes a rate other than 0 Hz and a size of 0 or more, got"
                 f" {rate} Hz and {size}."
             )
-        super().__init__(_Clock(Fraction(first), rate, int(size), name, dim))
+        first = first if type(first) is Fraction else Fraction(first)
+        super().__init__(_Clock(first, rate, int(size), name, dim))
 
     @property
     def first(self) -> Fraction:
@@ -275,7 +279,7 @@ class SampleIndex(CoordinateTransformIndex):
         found = np.clip(found, low, high)
         allowed = np.inf if method is not None else 0.0
         if tolerance is not None:
-            allowed = float(tolerance) * abs(float(self.rate))
+            allowed = float(tolerance) * abs(self.transform.hertz)
         missed = (np.abs(found - positions) > allowed) | (found < 0) | (found >= self.size)
         if missed.any() or self.size == 0:
             raise KeyError(
@@ -388,20 +392,22 @@ class SampleIndex(CoordinateTransformIndex):
 
     def _stride(self, chosen: range) -> Self:
         start = self.first + chosen.start if len(chosen) else self.first
+        if chosen.step == 1:  # fractions are slow, and every window comes through here
+            return self._like(start, self.rate, len(chosen))
         return self._like(start / chosen.step, self.rate / chosen.step, len(chosen))
 
     def _nearby(self, times: np.ndarray) -> np.ndarray:
         """Positions of ``times``; whole where only a float's rounding keeps them from it."""
-        positions = times * float(self.rate) - float(self.first)
+        positions = times * self.transform.hertz - self.transform.offset
         whole = np.round(positions)
-        near = np.maximum(EDGE, 8 * np.spacing(np.abs(times))) * abs(float(self.rate))
+        near = np.maximum(EDGE, 8 * np.spacing(np.abs(times))) * abs(self.transform.hertz)
         near = np.minimum(near + 4e-16 * np.abs(positions), 0.25)
         return np.where(np.abs(positions - whole) < near, whole, positions)
 
     def _near(self, time: float) -> float:
         """Return what `_nearby` does, of one time, without arrays."""
-        rate = float(self.rate)
-        position = time * rate - float(self.first)
+        rate = self.transform.hertz
+        position = time * rate - self.transform.offset
         near = max(EDGE, 8 * math.ulp(time)) * abs(rate)
         whole = float(round(position))
         return (
@@ -414,7 +420,7 @@ class SampleIndex(CoordinateTransformIndex):
         first, last = (label.stop, label.start) if back else (label.start, label.stop)
         low = 0.0 if first is None else self._edge(first)
         high = self.size - 1.0 if last is None else self._edge(last)
-        if self.rate < 0 and low > high and first is not None and last is not None:
+        if self.transform.hertz < 0 and low > high and first is not None and last is not None:
             low, high = high, low  # on a clock that runs backwards: what lies between, either way
         start, stop = max(math.ceil(low), 0), min(math.floor(high) + 1, self.size)
         if start >= stop:

@@ -242,25 +242,42 @@ class _Columns:
     def __init__(self, data: h5py.Dataset, gain: np.ndarray, offset: float) -> None:
         self.manager = CachingFileManager(open_either, data.file.filename, mode="r")
         self.name, self.gain, self.offset = data.name, gain, offset
-        self.n_times, self.n_channels = data.shape[0], len(gain)
+        self.n_times, self.n_channels, self.n_dims = data.shape[0], len(gain), data.ndim
+        self.as_stored = bool((gain == 1).all()) and not offset
+        self._held: tuple[h5py.File, h5py.Dataset] | None = None
+
+    def __getstate__(self) -> dict[str, object]:
+        return self.__dict__ | {"_held": None}
+
+    def _find(self) -> h5py.Dataset:
+        """Return the data, the same object as long as the file is: its first read is slow."""
+        file, held = self.manager.acquire(), self._held
+        if held is None or held[0] is not file:
+            held = self._held = (file, file[self.name])
+        return held[1]
 
     def read(self, channels: np.ndarray, start: int, stop: int) -> np.ndarray:
         """Return samples as float32 of shape (n_channels, stop - start)."""
         if not len(channels):
             return np.empty((0, stop - start), np.float32)
-        data = self.manager.acquire()[self.name]
-        if data.ndim == 1:
+        data = self._find()
+        if self.n_dims == 1:
             raw = data[start:stop][None].repeat(len(channels), axis=0)
         else:
-            low, high = int(channels.min()), int(channels.max()) + 1
-            raw = data[start:stop, low:high].T
-            if len(channels) != high - low or (np.diff(channels) != 1).any():
-                raw = raw[channels - low]
+            low, high = int(channels[0]), int(channels[-1]) + 1
+            if len(channels) == high - low and (channels[1:] > channels[:-1]).all():
+                raw = data[start:stop, low:high].T
+            else:
+                low, high = int(channels.min()), int(channels.max()) + 1
+                raw = data[start:stop, low:high].T[channels - low]
+        if self.as_stored:
+            return raw.astype(np.float32, copy=False)  # laid out as in the file
         exact_enough = raw.dtype.itemsize <= (2 if raw.dtype.kind in "iu" else 4)
         gain = self.gain[channels, None].astype(np.float32 if exact_enough else np.float64)
-        if (gain == 1).all() and not self.offset:
-            return raw.astype(np.float32, copy=False)  # laid out as in the file
-        return (raw * gain + gain.dtype.type(self.offset)).astype(np.float32, copy=False)
+        values = raw * gain
+        if self.offset:
+            values += gain.dtype.type(self.offset)
+        return values.astype(np.float32, copy=False)
 
 
 def read_lazily(series: h5py.Group) -> tuple[xr.Variable, str]:
