@@ -30,7 +30,7 @@ class Labels(Protocol):
     """What a stream knows of the recording that ``fit`` has seen."""
 
     def __call__(self, chunk: Any) -> Doubles:
-        """Read a labelled chunk as ``predict`` does."""
+        """Read a labelled chunk, or a table, as ``predict`` does; others as they are."""
 
     def fill(self, chunk: Any) -> Any:
         """Put numbers where a past is not known, as ``predict`` does."""
@@ -61,7 +61,7 @@ def check_chunk(
     allow_nan : bool, default=False
         Whether NaN means a value that is missing; infinity is refused all the same.
     """
-    if labels is not None and not isinstance(chunk, np.ndarray) and hasattr(chunk, "dims"):
+    if labels is not None and not isinstance(chunk, np.ndarray):
         chunk = labels(chunk)
     chunk = np.asarray(chunk)
     if chunk.ndim != 2 or chunk.shape[1] != n_columns:

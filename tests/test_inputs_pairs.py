@@ -3,13 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 import neurokit
 from neurokit.decoders import BesselFilter, KalmanRegressor, TRCAClassifier, WienerRegressor
 from neurokit.encoding import RidgeEncoder
-from neurokit.features import BandPower, LagWindow
+from neurokit.features import BandPower, EuclideanAlignment, LagWindow
 from neurokit.metrics.regression import decoding_r2
 
 
@@ -120,6 +121,51 @@ def test_a_stream_tells_where_its_chunks_leave_time_out(rng, estimator):
     for start in (0, 40, 80):
         chunk = x[:, start : start + 40]
         own.push(neurokit.counts(chunk.values, bin_width=0.02, ids=list("abcd")))
+
+
+@pytest.mark.parametrize(
+    "estimator", [WienerRegressor(3), BesselFilter(1.0), KalmanRegressor(), LagWindow(3)]
+)
+def test_a_stream_finds_the_columns_of_tables_by_name(rng, estimator):
+    x, y = recording(rng)
+    table = pd.DataFrame(x.T.values, columns=list("abcd"))
+    twin = clone(estimator)
+    if "sampling_rate" in twin.get_params():
+        twin.set_params(sampling_rate=50)
+    for fitted in (estimator.fit(x, y), twin.fit(table, y.values)):
+        whole = fitted.stream().push(table.values)
+        np.testing.assert_array_equal(fitted.stream().push(table[list("dbca")]), whole)
+        with pytest.raises(ValueError, match=r"fitted on \['a', .* got a chunk of \['a', 'b'\]"):
+            fitted.stream().push(table[["a", "b"]])
+    unnamed = pd.DataFrame(x.T.values)
+    np.testing.assert_array_equal(fitted.stream().push(unnamed), whole)
+
+
+@pytest.mark.parametrize("mode", ["causal", "block_middle"])
+def test_a_live_filter_refuses_nan_and_goes_on_as_if_it_had_not_come(rng, mode):
+    x = rng.normal(size=(60, 2))
+    smoother = BesselFilter(5.0, mode=mode, sampling_rate=50).fit(x)
+    live, broken = smoother.stream(), x.copy()
+    broken[20, 1] = np.inf
+    first = live.push(x[:10])
+    for bad in (np.nan, np.inf):
+        broken[20, 1] = bad
+        with pytest.raises(ValueError, match=r"BesselFilter.stream: the values hold NaN or inf"):
+            live.push(broken[10:30])
+    found = np.concatenate([first, live.push(x[10:])])
+    np.testing.assert_array_equal(found, smoother.transform(x))
+
+
+def test_trials_that_leave_time_out_are_refused_where_time_counts(rng):
+    x = neurokit.signal(rng.normal(size=(3, 2, 300)), sampling_rate=100)
+    gap = x.isel(time=np.r_[0:100, 200:300])
+    said = "the clock of X jumps, so that each trial falls into 2 pieces; cut trials between"
+    for estimator in (BandPower(), TRCAClassifier()):
+        with pytest.raises(ValueError, match=f"{type(estimator).__name__}: {said}"):
+            estimator.fit(gap, [8, 8, 9])
+    with pytest.raises(ValueError, match="so that X falls into 2 pieces"):
+        BandPower().fit(x[0]).transform(gap[0])
+    assert EuclideanAlignment().fit_transform(gap).shape == gap.shape  # no sample has neighbours
 
 
 def test_what_cannot_be_is_refused_in_a_sentence(rng, tmp_path):

@@ -364,6 +364,10 @@ def test_live_frames_are_those_of_the_whole_recording(sizes):
         at += size
     joined = np.concatenate([*parts, stream.flush()], 1)
     np.testing.assert_allclose(joined, whole.values, atol=1e-5)
+    turned = (X.T[:, ::-1] / 1000).assign_attrs(units="mV")  # labels are read, not places
+    named = model.stream(X)
+    parts = [named.push(turned[k : k + 400]) for k in range(0, X.sizes["time"], 400)]
+    np.testing.assert_allclose(np.concatenate(parts, 1), joined, atol=1e-4)
     # nothing that comes later changes a frame, and what is older than all contexts neither
     late = X.copy(data=np.where(np.arange(X.sizes["time"]) < 640, X.values, 0.0))
     other = model.stream(X)

@@ -83,9 +83,16 @@ def convolve_next(
     Returns
     -------
     int
-        Where the sample after ``chunk`` goes.
+        Where the sample after ``chunk`` goes; -1, and nothing has changed, if NaN or infinity
+        is in it.
     """
     past, n, columns = taps.size - 1, len(chunk), chunk.shape[1]
+    total = 0.0
+    for i in range(n):
+        for j in range(columns):
+            total += 0.0 * chunk[i, j]
+    if total != 0.0:
+        return -1
     if end + n > len(rows):
         for i in range(past):
             for j in range(columns):

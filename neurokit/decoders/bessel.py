@@ -4,7 +4,6 @@ import warnings
 from typing import Any, Self
 
 import numpy as np
-import xarray as xr
 from scipy.optimize import brentq
 from scipy.signal import bessel, sosfilt, sosfilt_zi, sosfiltfilt, sosfreqz
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
@@ -368,7 +367,10 @@ class _Stream:
             self._rows = np.empty((past + _ROOM, n_features))
             self._rows[:past] = chunk[0]
         if n <= _ROOM:
-            self._end = self._convolve_next(self._rows, self._end, chunk, self._taps, out)
+            end = self._convolve_next(self._rows, self._end, chunk, self._taps, out)
+            if end < 0:
+                raise ValueError("BesselFilter.stream: the values hold NaN or infinity.")
+            self._end = end
         else:
             for start in range(0, n, _ROOM):
                 out[start : start + _ROOM] = self.push(chunk[start : start + _ROOM])
@@ -379,9 +381,7 @@ class _Stream:
 
 
 def _as_chunk(chunk: Recording, labels: ChunkLabels) -> Doubles:
-    if isinstance(chunk, xr.DataArray):
-        chunk = labels(chunk)
-    chunk = np.asarray(chunk)
+    chunk = chunk if isinstance(chunk, np.ndarray) else labels(chunk)
     if chunk.ndim != 2:
         raise ValueError(
             f"BesselFilter: a chunk must have the shape (n_times, n_features), got {chunk.shape}."

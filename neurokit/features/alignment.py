@@ -130,7 +130,7 @@ class EuclideanAlignment(  # type: ignore[call-arg]
         -------
         self
         """
-        trials(self, first_trial(X), reset=True)
+        trials(self, first_trial(X), reset=True, any_clock=True)
         if self.unseen not in _UNSEEN:
             raise ValueError(
                 f"EuclideanAlignment: unseen must be one of {_UNSEEN}, got {self.unseen!r}."
@@ -148,7 +148,7 @@ class EuclideanAlignment(  # type: ignore[call-arg]
         counts: dict[str, int] = {}
         at, given = 0, None if groups is None else np.asarray(groups)
         for part in blocks_of_trials(X):
-            seen = trials(self, part, reset=False)
+            seen = trials(self, part, reset=False, any_clock=True)
             if given is not None and has_lazy_trials(X):
                 _check_groups(given, X.sizes["trial"])
                 groups, at = given[at : at + len(seen.values)], at + len(seen.values)
@@ -207,7 +207,7 @@ class EuclideanAlignment(  # type: ignore[call-arg]
         self, X: Recording, groups: ArrayLike | None, past: dict[str, Past], *, live: bool = False
     ) -> Any:
         """Align trials; ``past`` holds what came before of unseen domains, and is carried on."""
-        source = trials(self, X, reset=False)
+        source = trials(self, X, reset=False, any_clock=True)
         names = self._domains(source, groups)
         own = self._refuse_unseen(names, live=live)
         out = np.empty_like(source.values)
@@ -310,7 +310,7 @@ class EuclideanAlignment(  # type: ignore[call-arg]
             One matrix on every sample; the root of an unseen domain is not counted.
         """
         check_is_fitted(self)
-        _, n_channels, n_times = trials(self, X, reset=False).values.shape
+        _, n_channels, n_times = trials(self, X, reset=False, any_clock=True).values.shape
         return multiply(n_channels**2 * n_times, n_parameters=n_channels**2)
 
     def get_feature_names_out(self, input_features: object = None) -> Names:

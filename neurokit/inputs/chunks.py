@@ -20,7 +20,7 @@ from neurokit.recording.units import (
     scale_units,
     unit_of_each,
 )
-from neurokit.types import Doubles
+from neurokit.types import Doubles, Recording
 
 
 class ChunkLabels:
@@ -73,7 +73,7 @@ class ChunkLabels:
         """Copy what a fitted estimator has seen, so that a later fit changes no stream."""
         return cls(
             name_of(estimator),
-            getattr(estimator, "channels_", None),
+            getattr(estimator, "channels_", _columns_of_fit(estimator)),
             getattr(estimator, "left_out_", ()),
             getattr(estimator, "quantity_", None),
             getattr(estimator, "sampling_rate_", None),
@@ -81,18 +81,20 @@ class ChunkLabels:
         )
 
     @classmethod
-    def of_first(cls, name: str, chunk: xr.DataArray, space: str) -> Self:
+    def of_first(
+        cls, name: str, chunk: xr.DataArray, space: str, rate: float | None = None
+    ) -> Self:
         """Take what the first chunk of a recording says, where any channels and unit will do."""
         channels = chunk[space].values.tolist() if space in chunk.coords else None
-        return cls(name, channels, quantity=read_units(chunk, space))
+        return cls(name, channels, quantity=read_units(chunk, space), rate=rate)
 
-    def __call__(self, chunk: xr.DataArray) -> Doubles:
+    def __call__(self, chunk: Recording) -> Doubles:
         """Return the chunk as rows of samples, columns in the order and the unit of ``fit``.
 
         Parameters
         ----------
-        chunk : xarray.DataArray of dims time and one more, in any order
-            Without names along that dim its order is believed.
+        chunk : xarray.DataArray of dims time and one more, in any order; or pandas.DataFrame
+            Without names along that dim, or of columns, its order is believed.
 
         Returns
         -------
@@ -109,6 +111,12 @@ class ChunkLabels:
             If it does not begin where the one before has ended. Chunks that all begin at one time
             have a clock of their own.
         """
+        if not isinstance(chunk, xr.DataArray):
+            names, rows = getattr(chunk, "columns", None), np.asarray(chunk)
+            if names is None or not set(self._channels or ()) & set(names):
+                return rows
+            table = xr.DataArray(rows, {"feature": list(names)}, ("time", "feature"))
+            return self._match_channels(table, "feature").values
         spaces = [str(name) for name in chunk.dims if name != "time"]
         if "time" not in chunk.dims or len(spaces) != 1:
             raise ValueError(
@@ -205,3 +213,9 @@ class ChunkLabels:
                 f"{self._name}.stream: fitted at {float(self._rate):g} Hz, got a chunk at"
                 f" {rate:g} Hz; resample or bin it as for fit, or fit again."
             )
+
+
+def _columns_of_fit(estimator: BaseEstimator) -> list[Any] | None:
+    """Return the names of the columns of the table that ``fit`` has seen, if it was one."""
+    names = getattr(estimator, "feature_names_in_", None)
+    return None if names is None else names.tolist()

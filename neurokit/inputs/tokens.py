@@ -107,6 +107,7 @@ def take_codes(
             f"{name}: X must hold integers from 0 on, got {values.dtype}; use a"
             " tokenizer's transform."
         )
+    values = values.astype(np.int64) if values.dtype == np.uint64 else values  # it adds to floats
     n_channels = values.shape[-3]
     if reset:
         estimator.n_features_in_ = n_channels

@@ -18,6 +18,7 @@ from neurokit.inputs.labels import (
 )
 from neurokit.inputs.matching import match_labels
 from neurokit.inputs.rates import given_rate, match_rate, rate_of
+from neurokit.recording.rate import contiguous_runs
 from neurokit.types import Recording
 
 
@@ -43,7 +44,12 @@ class Trials(NamedTuple):
 
 
 def trials(
-    estimator: BaseEstimator, X: Recording, *, reset: bool, allow_nan: bool = False
+    estimator: BaseEstimator,
+    X: Recording,
+    *,
+    reset: bool,
+    allow_nan: bool = False,
+    any_clock: bool = False,
 ) -> Trials:
     """Read ``X`` as trials of channels over time.
 
@@ -59,6 +65,8 @@ def trials(
         True in ``fit``: what is seen is remembered. False elsewhere: it is compared.
     allow_nan : bool, default=False
         NaN stands for a sample that is missing, and passes; infinity never does.
+    any_clock : bool, default=False
+        The order of samples is nothing to the caller, and the clock may jump.
 
     Returns
     -------
@@ -67,8 +75,8 @@ def trials(
     Raises
     ------
     TypeError, ValueError
-        If ``X`` is of another kind or shape, holds NaN or infinity, or does not fit what ``fit``
-        has seen.
+        If ``X`` is of another kind or shape, holds NaN or infinity, leaves time out, or does not
+        fit what ``fit`` has seen.
     """
     kinds: dict[str, Any] = {
         "allow_nd": True,
@@ -99,4 +107,10 @@ def trials(
     values = check_values(estimator, X, X.values, reset=reset, **kinds)
     rate = rate_of(estimator, X, reset=reset)
     match_rate(estimator, rate, reset=reset)
+    if not any_clock and rate is not None and (n := len(contiguous_runs(X))) > 1:
+        what = "X" if single else "each trial"
+        raise ValueError(
+            f"{name_of(estimator)}: the clock of X jumps, so that {what} falls into {n} pieces;"
+            " cut trials between the jumps, as neurokit.epoch does."
+        )
     return Trials(values, rate, X, space, single)

@@ -181,7 +181,7 @@ class HubEncoder(Saveable, TransformerMixin, BaseEstimator):
         found = []
         with torch.no_grad():
             for start in range(0, len(flat), _BATCH):
-                part = np.ascontiguousarray(flat[start : start + _BATCH], np.float32)
+                part = np.require(flat[start : start + _BATCH], np.float32, ["C", "W"])
                 x = torch.from_numpy(part)
                 found.append(self._features(x).numpy())
         latent = np.concatenate(found).reshape(n, n_windows, -1)

@@ -6,11 +6,14 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+import xarray as xr
 
+from neurokit.inputs.chunks import ChunkLabels
 from neurokit.pretraining.design import sizes_of
 from neurokit.pretraining.patches import bring_to_level, cut_patches
+from neurokit.recording.rate import sampling_rate
 from neurokit.streaming import check_chunk
-from neurokit.types import Floats, Json
+from neurokit.types import Floats, Json, Recording
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -77,19 +80,31 @@ class EmbeddingStream:
     frames : Frames
     design : dict
     mean, level : ndarray of shape (n_channels,)
+    source : xarray.DataArray, optional
+        The recording that came before, whose labels hold for all chunks.
     """
 
-    def __init__(self, frames: Frames, design: Json, mean: Floats, level: Floats) -> None:
-        self.frames, self.mean, self.level = frames, mean, level
+    def __init__(
+        self,
+        frames: Frames,
+        design: Json,
+        mean: Floats,
+        level: Floats,
+        source: xr.DataArray | None = None,
+    ) -> None:
+        self.frames, self.mean, self.level, self.labels = frames, mean, level, None
+        if source is not None:
+            rate = sampling_rate(source)
+            self.labels = ChunkLabels.of_first("MaskedModel", source, "channel", rate)
         self.sizes = sizes_of(design)
         self.waiting = np.zeros((len(mean), 0))
 
-    def push(self, chunk: Floats) -> Floats:
+    def push(self, chunk: Recording) -> Floats:
         """Take the next samples.
 
         Parameters
         ----------
-        chunk : ndarray of shape (n_channels, n_times)
+        chunk : ndarray of shape (n_channels, n_times), or xarray.DataArray
             NaN is a gap: the patch is not seen, and its latents are NaN.
 
         Returns
@@ -97,9 +112,9 @@ class EmbeddingStream:
         ndarray of float32, shape (n_channels, n_frames, latent)
             Frames that are now complete.
         """
-        values = check_chunk(
-            "MaskedModel", np.asarray(chunk).T, len(self.mean), "samples", allow_nan=True
-        ).T
+        labelled = self.labels is not None and hasattr(chunk, "dims")
+        rows = self.labels(chunk) if self.labels and labelled else np.asarray(chunk).T
+        values = check_chunk("MaskedModel", rows, len(self.mean), "samples", allow_nan=True).T
         x = np.concatenate([self.waiting, values], 1)
         patches = cut_patches(bring_to_level(x, self.mean, self.level), self.sizes)
         self.waiting = x[:, patches.shape[1] * self.sizes.hop :]

@@ -367,8 +367,9 @@ class MaskedModel(  # type: ignore[call-arg]
         Returns
         -------
         EmbeddingStream
-            ``push`` takes (n_channels, n_times) and gives the frames that are complete; joined,
-            they are what `transform` gives for a recording of these levels.
+            ``push`` takes (n_channels, n_times), or labelled chunks, whose channels it finds by
+            name, and gives the frames that are complete; joined, they are what `transform` gives
+            for a recording of these levels.
         """
         check_is_fitted(self, "module_")
         signal = self._read(X)
@@ -379,9 +380,8 @@ class MaskedModel(  # type: ignore[call-arg]
                 f" {float(signal.rate):g} Hz; resample it before, causally."
             )
         _, places, _, (mean, level) = cut_signal(signal, self.design_)
-        return EmbeddingStream(
-            Frames(self.module_, self.design_, places), self.design_, mean, level
-        )
+        frames = Frames(self.module_, self.design_, places)
+        return EmbeddingStream(frames, self.design_, mean, level, signal.source)
 
     def score(self, X: Recordings, y: object = None) -> float:
         """Return minus the mean squared error of hidden samples, in levels squared.

@@ -226,7 +226,7 @@ class NetworkClassifier(Saveable, TrialClassifier):
         """Return trials as the network takes them."""
         if self._standardised:
             values = (values - self.mean_[:, None]) / self.scale_[:, None]
-        return np.ascontiguousarray(values, np.float32)
+        return np.require(values, np.float32, ["C", "W"])  # torch wants it writable
 
     def _decisions(self, seen: Trials) -> Floats:
         return self._decide(seen.values)
