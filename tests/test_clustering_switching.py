@@ -305,3 +305,33 @@ def test_a_stream_takes_missing_counts_and_a_unit_may_be_missing_throughout(simu
     np.testing.assert_array_equal(np.concatenate(parts), model.predict_proba(y))
     with pytest.raises(ValueError, match="hold NaN or infinity"):
         live.push(np.full((1, y.shape[1]), np.inf))
+
+
+def test_slopes_are_those_of_loops_and_faint_rows_leave_curvatures_as_they_are():
+    rng = np.random.default_rng(0)
+    Z = np.column_stack([np.ones(300), rng.standard_normal((300, 2))])
+    Y, seen = rng.poisson(1.0, (300, 2)).astype(float), rng.random((300, 2)) > 0.2
+    problem = core.Problem(Z, Y * seen, np.array([0, 300]), "softplus", 3, 1 / 3, 2.0, seen)
+    coef, gamma = 0.3 * rng.standard_normal((3, 2, 3)), rng.dirichlet([0.1] * 3, 300)
+    gradient, hessian = core.expand(problem, coef, gamma)
+    slopes, bends = np.zeros(gradient.shape), np.zeros(hessian.shape)
+    for t, s, i in np.ndindex(300, 3, 2):
+        if seen[t, i]:
+            slope, curvature = core.bends((coef[s, i] @ Z[t])[None], Y[t, i], "softplus")
+            slopes[s, i] += gamma[t, s] * slope[0] * Z[t]
+            bends[s, i] += gamma[t, s] * curvature[0] * np.outer(Z[t], Z[t])
+    np.testing.assert_allclose(gradient, slopes, atol=1e-10)
+    np.testing.assert_allclose(hessian, bends, atol=0.05)
+    assert (gamma < core._FAINT).mean() > 0.2
+
+
+def test_first_guesses_see_stretches_spread_over_all_bins():
+    rows = np.arange(100_000.0)[:, None]
+    starts = np.array([0, 40_000, 100_000])
+    problem = core.Problem(rows, rows, starts, "softplus", 2, 1 / 3, 2.0)
+    sample = core.thin_out(problem)
+    assert len(sample.Y) == core._LEAST
+    assert sample.Y.min() < 20_000
+    assert sample.Y.max() > 90_000
+    jumps = np.flatnonzero(np.diff(sample.Y[:, 0]) != 1) + 1
+    assert set(jumps) <= set(sample.starts.tolist())  # no transition across what was left out

@@ -13,7 +13,8 @@ from scipy.special import gammaln
 
 Floats = NDArray[np.float64]
 LINKS = ("exp", "softplus", "sigmoid")
-_ROWS = 2048  # at a time: what is made of them stays in the cache
+_ENTRIES = 12_000  # of an array made for a while: below 128 kB its memory is used again
+_ROWS = 512  # whose products of pairs are laid out at a time
 _PAIRS = 48  # columns up to which products of pairs are laid out
 _HIGHEST = 700.0  # of a predictor, before its exponential overflows
 
@@ -50,14 +51,19 @@ def rates(eta: Floats, link: str) -> tuple[Floats, Floats]:
     if link == "exp":
         eta = np.minimum(eta, _HIGHEST)
         return np.exp(eta), eta
-    small = np.exp(-np.abs(eta))
+    # both curves bend towards lines that no rounding may cross, hence minimum and maximum
     if link == "sigmoid":
-        log_rate = np.minimum(eta, 0.0) - np.log1p(small)
-        return np.where(eta > 0, 1.0, small) / (1.0 + small), log_rate
-    rate = np.maximum(eta, 0.0) + np.log1p(small)
-    # far below zero the softplus is the exponential, and its logarithm the predictor
-    log_rate = np.where(eta < -30.0, eta, np.log(np.maximum(rate, 1e-300)))
-    return rate, log_rate
+        against = np.exp(-np.maximum(eta, -_HIGHEST))
+        log_rate = np.log1p(against)
+        np.negative(log_rate, out=log_rate)
+        np.minimum(log_rate, eta, out=log_rate)
+        against += 1.0
+        return np.reciprocal(against, out=against), log_rate
+    rate = np.exp(np.clip(eta, -_HIGHEST, _HIGHEST))
+    np.log1p(rate, out=rate)
+    np.maximum(rate, eta, out=rate)
+    log_rate = np.log(rate)
+    return rate, np.minimum(log_rate, eta, out=log_rate)
 
 
 def derivatives(eta: Floats, y: Floats, link: str) -> tuple[Floats, Floats, Floats]:
@@ -87,18 +93,21 @@ def bends(eta: Floats, y: Floats, link: str) -> tuple[Floats, Floats]:
     if link == "exp":
         rate = np.exp(np.minimum(eta, _HIGHEST))
         return y - rate, rate
-    small = np.exp(-np.abs(eta))
-    logistic = np.where(eta > 0, 1.0, small) / (1.0 + small)
-    rest = 1.0 - logistic
+    odds = np.exp(np.clip(eta, -_HIGHEST, _HIGHEST))
+    rest = 1.0 / (1.0 + odds)
+    logistic = odds * rest
     if link == "sigmoid":
         # the expectation, `logistic * rest**2`, is never negative either, but misses what large
         # counts bend, and needs three times as many steps
-        return rest * (y - logistic), np.maximum(logistic * rest * (y + rest - logistic), 0.0)
-    rate = np.maximum(eta, 0.0) + np.log1p(small)
-    relative = np.where(eta < -30.0, 1.0, logistic / np.maximum(rate, 1e-300))  # f' / f
+        error = y - logistic
+        curvature = (error + rest) * rest
+        curvature *= logistic
+        error *= rest
+        return error, np.maximum(curvature, 0.0, out=curvature)
+    relative = logistic / np.maximum(np.log1p(odds), eta)  # f' / f
     # f'' (1 - y / f) + y (f' / f)^2, where f'' / f = (f' / f) (1 - f')
     curvature = logistic * rest + y * relative * (relative - rest)
-    return y * relative - logistic, np.maximum(curvature, 0.0)
+    return y * relative - logistic, np.maximum(curvature, 0.0, out=curvature)
 
 
 def weighted_grams(X: Floats, weights: Floats) -> Floats:
@@ -115,7 +124,12 @@ def weighted_grams(X: Floats, weights: Floats) -> Floats:
     """
     n, d = X.shape
     if d > _PAIRS:
-        return np.stack([(X.T * w) @ X for w in weights])
+        out, made = np.zeros((len(weights), d, d)), np.empty((min(n, _ROWS), d))
+        for k in range(0, n, _ROWS):
+            rows = X[k : k + _ROWS]
+            for gram, w in zip(out, weights[:, k : k + _ROWS], strict=True):
+                gram += np.multiply(rows, w[:, None], out=made[: len(rows)]).T @ rows
+        return out
     one, other = np.triu_indices(d)
     packed = np.zeros((len(weights), len(one)))
     pairs = np.empty((len(one), min(n, _ROWS)))
@@ -130,6 +144,26 @@ def weighted_grams(X: Floats, weights: Floats) -> Floats:
     out[:, one, other] = packed
     out[:, other, one] = packed
     return out
+
+
+def blocks(n_rows: int, n_columns: int) -> list[slice]:
+    """Return rows in turn, as many at a time as make arrays of that many columns cheap.
+
+    Parameters
+    ----------
+    n_rows, n_columns : int
+
+    Returns
+    -------
+    list of slice
+
+    Examples
+    --------
+    >>> blocks(2500, 10)
+    [slice(0, 1200, None), slice(1200, 2400, None), slice(2400, 3600, None)]
+    """
+    size = max(16, _ENTRIES // max(n_columns, 1))
+    return [slice(k, k + size) for k in range(0, n_rows, size)]
 
 
 def poisson_objective(
@@ -369,7 +403,6 @@ def poisson_constant(Y: Floats) -> Floats:
 
 def _blocks(X: Floats, Y: Floats, weights: Floats | None):  # type: ignore[no-untyped-def]
     """Yield rows in turn: which, of X, of Y and of the weights, the last two turned."""
-    for k in range(0, len(X), _ROWS):
-        part = slice(k, k + _ROWS)
+    for part in blocks(len(X), max(Y.shape[1], X.shape[1])):
         w = None if weights is None else weights[part].T
         yield part, X[part], Y[part].T, w
