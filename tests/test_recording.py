@@ -330,6 +330,22 @@ def test_sampling_rate_refuses_reversed_time_and_other_kinds():
         neurokit.sampling_rate(np.zeros(5))
 
 
+@pytest.mark.filterwarnings("ignore:epoch")
+def test_windows_around_gaps_hold_the_samples_of_their_own_time(rng):
+    for _ in range(40):
+        there = np.flatnonzero(rng.random(400) < 0.05)[:, None] + np.arange(30)
+        there = np.unique(there[there < 400])  # stretches of 30 samples and more
+        x = neurokit.signal(np.arange(400.0)[None], sampling_rate=50).isel(time=there)
+        before, size = int(rng.integers(-9, 9)), int(rng.integers(1, 20))
+        onsets = np.arange(400)
+        trials = neurokit.epoch(
+            x, neurokit.events(onsets / 50), tmin=before / 50, tmax=(before + size) / 50
+        )
+        wanted = onsets[:, None] + before + np.arange(size)
+        kept = np.isin(wanted, there).all(1)
+        np.testing.assert_array_equal(trials.values[:, 0], wanted[kept])
+
+
 def test_contiguous_runs_end_at_jumps_of_the_clock():
     x = neurokit.signal(np.zeros((1, 100)), sampling_rate=10)
     assert contiguous_runs(x) == [slice(0, 100)]

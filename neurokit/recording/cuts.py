@@ -41,8 +41,12 @@ class SignalCut:
         rate = exact(sampling_rate(x))
         clock = clock_of(x, "epoch")
         near = slack(float(np.abs(onsets).max(initial=0)))
+        first, last = np.array([(run.start, run.stop) for run in contiguous_runs(x)]).T
+        of_run = np.zeros(len(onsets), dtype=np.intp)  # where each window begins
+        rate = clock.rate if isinstance(clock, SampleIndex) else rate
+        self.before = round(exact(tmin) * rate)
+        self.size = round(exact(tmax) * rate) - self.before
         if isinstance(clock, SampleIndex):
-            rate = clock.rate
             position = onsets * float(rate) - float(clock.first)
             centres = round_to_sample(position, near * float(rate))
         else:
@@ -54,15 +58,16 @@ class SignalCut:
                 )
             nearest = np.clip(np.searchsorted(clock, onsets), 1, len(clock) - 1)
             nearest -= onsets - clock[nearest - 1] <= clock[nearest] - onsets + near
+            # samples are counted on the clock of that stretch, wherever the onset lies
+            edges = clock[first[1:]] - 0.5 / float(rate)
+            of_run = np.searchsorted(edges, onsets + self.before / float(rate))
+            nearest = np.clip(nearest, first[of_run], last[of_run] - 1)
             centres = nearest + round_to_sample(
                 (onsets - clock[nearest]) * float(rate), near * float(rate)
             )
-        self.before = round(exact(tmin) * rate)
-        self.size = round(exact(tmax) * rate) - self.before
         self.starts = centres.astype(np.int64) + self.before
-        self.inside: Flags = np.zeros(len(self.starts), dtype=bool)
-        for run in contiguous_runs(x):
-            self.inside |= (self.starts >= run.start) & (self.starts + self.size <= run.stop)
+        self.inside: Flags = self.starts >= first[of_run]
+        self.inside &= self.starts + self.size <= last[of_run]
         if self.size < 1:
             raise ValueError(
                 f"epoch: a window of {tmin:g} to {tmax:g} s holds no sample at {float(rate):g} Hz."

@@ -38,7 +38,8 @@ def resample(x: xr.DataArray, rate: float | Fraction | None = None) -> xr.DataAr
     Returns
     -------
     xarray.DataArray
-        Floats, on an exact clock, with all coordinates that do not lie along ``time``.
+        Floats, on an exact clock, with all coordinates that do not lie along ``time``; dims as
+        they came.
 
     Raises
     ------
@@ -59,17 +60,18 @@ def resample(x: xr.DataArray, rate: float | Fraction | None = None) -> xr.DataAr
     wanted = None if rate is None else exact(rate)
     if wanted is not None and wanted <= 0:
         raise ValueError(f"resample: rate must be positive, got {rate!r} Hz.")
+    dims = x.dims
     x = chunk_if_on_disk(x).transpose(..., "time")
     try:
         own = exact(sampling_rate(x))
         index = clock_of(x, "resample")
         own = index.rate if isinstance(index, SampleIndex) else own
     except ValueError:
-        return _even(x, wanted)
+        return _even(x, wanted).transpose(*dims)
     if wanted is None or wanted == own:
         wanted = own
     pieces = [_polyphase(x.isel(time=run), own, wanted) for run in contiguous_runs(x)]
-    return _one_after_the_other(pieces)
+    return _one_after_the_other(pieces).transpose(*dims)
 
 
 def _one_after_the_other(pieces: list[xr.DataArray]) -> xr.DataArray:
