@@ -37,7 +37,8 @@ def band_coherence(
     Returns
     -------
     DataArray with ``band``, or ndarray of shape (..., n_bands)
-        Mean over the bins with low <= f < high, 0 to 1. NaN for a band without bins.
+        Mean over the bins with low <= f < high, 0 to 1. NaN for a band without bins, and of a
+        flat channel.
 
     Raises
     ------
@@ -64,7 +65,8 @@ def band_coherence(
             f"band_coherence: a window of {window:g} s must fit into the signal of"
             f" {a.shape[-1] / rate:g} s at least twice, half overlapping; shorten it."
         )
-    f, c = signal.coherence(a, b, fs=rate, nperseg=length)
+    with np.errstate(invalid="ignore"):  # of a flat channel, NaN
+        f, c = signal.coherence(a, b, fs=rate, nperseg=length)
     out = np.full((*a.shape[:-1], len(bands)), np.nan)
     for i, (low, high) in enumerate(bands.values()):
         keep = (f >= low) & (f < high)

@@ -4,6 +4,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from neurokit.metrics.alike import make_alike
+
 Array = NDArray[np.float64]
 
 
@@ -157,6 +159,12 @@ def noise_ceiling(repeats: ArrayLike) -> xr.DataArray:
 
 
 def _read_pair(caller: str, measured: ArrayLike, predicted: ArrayLike) -> tuple[Array, Array]:
+    if (
+        isinstance(measured, xr.DataArray)
+        and isinstance(predicted, xr.DataArray)
+        and set(measured.dims) == set(predicted.dims)
+    ):
+        predicted = make_alike(caller, measured, predicted, ("measured", "predicted"))
     a, b = np.asarray(measured, float), np.asarray(predicted, float)
     if a.ndim != 2 or a.shape != b.shape:
         raise ValueError(

@@ -8,6 +8,7 @@ import xarray as xr
 from scipy import fft
 
 from neurokit import recording
+from neurokit.metrics.alike import make_alike
 from neurokit.types import Labelled, Recording
 
 BANDS: dict[str, tuple[float, float]] = {
@@ -39,7 +40,7 @@ def nmse(x: Recording, y: Recording) -> Labelled:
     Raises
     ------
     ValueError
-        If dims or shapes differ, or a value is not finite.
+        If dims, shapes, names of channels, quantities or clocks differ, or a value is not finite.
 
     Examples
     --------
@@ -283,7 +284,10 @@ def boundary_nmse_ratio(
 
 
 def pair(x: Recording, y: Recording, caller: str) -> tuple[np.ndarray, np.ndarray, Wrap]:
-    """Return two signals as floats, time last, and what labels a result without time."""
+    """Return two signals as floats, time last, and what labels a result without time.
+
+    Labelled signals are paired by the names of their channels and compared in the unit of ``x``.
+    """
     if isinstance(x, xr.DataArray) != isinstance(y, xr.DataArray):
         raise TypeError(
             f"{caller}: expects two labelled or two plain arrays, got {type(x).__name__} and"
@@ -297,7 +301,7 @@ def pair(x: Recording, y: Recording, caller: str) -> tuple[np.ndarray, np.ndarra
                 f" {y.dims}."
             )
         x = x.transpose(..., "time")
-        y = y.transpose(*x.dims)
+        y = y if y is x else make_alike(caller, x, y)
         rest = x.isel(time=0, drop=True)
         wrap = _make_labeller(rest)
         x, y = x.values, y.values
@@ -314,8 +318,13 @@ def pair(x: Recording, y: Recording, caller: str) -> tuple[np.ndarray, np.ndarra
 
 
 def rate_of(x: Recording, sampling_rate: float | None, caller: str) -> float:
-    """Return the sampling rate in Hz, off the labels or as given."""
+    """Return the sampling rate in Hz, off the labels or as given; refuse a clock that jumps."""
     if isinstance(x, xr.DataArray):
+        if (n := len(recording.contiguous_runs(x))) > 1:
+            raise ValueError(
+                f"{caller}: the clock of x jumps and x falls into {n} pieces; pass each on its"
+                " own, as neurokit.recording.contiguous_runs cuts them."
+            )
         return recording.sampling_rate(x)
     if sampling_rate is None or not 0 < sampling_rate < np.inf:
         raise ValueError(

@@ -7,7 +7,7 @@ import xarray as xr
 from sklearn.metrics import r2_score
 
 from neurokit import recording
-from neurokit.recording.labels import in_order_of
+from neurokit.metrics.alike import make_alike
 from neurokit.types import Labelled, Targets
 
 
@@ -111,20 +111,7 @@ def _like(y: Targets, other: Targets) -> Targets:
         return y
     if set(y.dims) != set(other.dims):
         return y
-    for dim in map(str, other.dims):
-        if dim in ("trial", "time") or dim not in y.coords or dim not in other.coords:
-            continue
-        y = in_order_of("decoding_r2", "y_pred", y, dim, other[dim].values.tolist())
-    n = other.sizes.get("time", 0)
-    if n > 1 and y.sizes["time"] == n and "time" in y.coords and "time" in other.coords:
-        apart = np.abs(y["time"].values - other["time"].values).max()
-        if apart > 0.5 / recording.sampling_rate(other):
-            raise ValueError(
-                f"decoding_r2: the times of y_true and y_pred are up to {apart:g} s apart, more"
-                " than half a step; align them first, for example with xarray.align, and give a"
-                " delay as delay=."
-            )
-    return y.transpose(*other.dims)
+    return make_alike("decoding_r2", other, y, ("y_true", "y_pred"))
 
 
 def _clock(y: Targets, given: float | None) -> tuple[float | None, list[slice] | None]:
