@@ -2,9 +2,11 @@ import numpy as np
 import pytest
 import xarray as xr
 from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
 
 import neurokit
 from neurokit import io
+from neurokit.inputs.data import check_data
 from neurokit.inputs.series import series
 from neurokit.inputs.targets import target
 from neurokit.inputs.trials import trials
@@ -327,3 +329,43 @@ def test_missing_samples_pass_where_they_are_allowed_and_infinity_never(cut, rea
     for x in (holed, holed.values[0]):
         with pytest.raises(ValueError, match="infinity"):
             read(Reader(100), x, reset=True, allow_nan=True)
+
+
+@pytest.mark.parametrize("finite", [True, "allow-nan"])
+@pytest.mark.parametrize(
+    "x",
+    [
+        np.ones((4, 3), np.float32),
+        np.asfortranarray(np.ones((4, 3, 5))),
+        np.ones((8, 3, 5))[::2],
+        np.full((4, 3), 1e30, np.float32),  # its squares are infinite
+        np.full((4, 3), np.nan),
+        np.full((4, 3, 5), np.inf, np.float32),
+        np.array([[np.inf, 1.0, 0.0]]),
+        np.ones((4, 3), int),
+        np.ones((4, 3), ">f8"),
+        np.ones((4, 3), complex),
+        np.ones((0, 3)),
+        np.ones((4, 0)),
+        np.ones(4),
+        np.ones((4, 3, 2, 2)),
+        np.ones((4, 2)),  # a feature less than before
+        [[1.0, 2.0, 3.0]],
+    ],
+)
+def test_numbers_are_checked_as_scikit_learn_does(x, finite):
+    options = {
+        "dtype": [np.float64, np.float32], "ensure_all_finite": finite, "allow_nd": True,
+    }  # fmt: skip
+
+    def outcome(check, reset):
+        reader = Reader()
+        check(reader, np.ones((2, 3)), reset=True, **options)
+        try:
+            found = check(reader, x, reset=reset, **options)
+        except ValueError as error:
+            return str(error)
+        return found.dtype, found.tobytes(), found.shape, reader.n_features_in_, found is x
+
+    for reset in (True, False):
+        assert outcome(check_data, reset) == outcome(validate_data, reset)

@@ -24,7 +24,8 @@ from neurokit.inputs.lazily import (
 from neurokit.inputs.matching import match_labels
 from neurokit.inputs.rates import match_rate, rate_of
 from neurokit.inputs.seen import tell
-from neurokit.inputs.trials import Trials, trials
+from neurokit.inputs.trials import Trials
+from neurokit.inputs.trials import trials as read_trials
 from neurokit.metrics.cost import Cost, multiply
 from neurokit.persistence import Saveable
 from neurokit.types import Doubles, Flags, Floats, Names, Recording
@@ -130,35 +131,37 @@ class EuclideanAlignment(  # type: ignore[call-arg]
         -------
         self
         """
-        trials(self, first_trial(X), reset=True, any_clock=True)
+        self._learn(X, groups)
+        return self
+
+    def _learn(self, X: Recording, groups: ArrayLike | None) -> Trials:
+        """Fit, and return the trials as they were read; of lazy ones the first."""
+        source = read_trials(self, first_trial(X), reset=True, any_clock=True)
         if self.unseen not in _UNSEEN:
             raise ValueError(
                 f"EuclideanAlignment: unseen must be one of {_UNSEEN}, got {self.unseen!r}."
             )
         self._keep_plan()
-        references = self._references(X, groups)
+        if has_lazy_trials(X):
+            references = self._references(X, groups)
+        else:
+            references = _Sums().add(source.values, self._domains(source, groups)).means()
         self.domains_, self.references_ = list(references), np.stack([*references.values()])
-        return self
+        return source
 
     def _references(
-        self, X: Recording, groups: ArrayLike | None, without: Sequence[str] = ()
+        self, X: xr.DataArray, groups: ArrayLike | None, without: Sequence[str] = ()
     ) -> dict[str, Doubles]:
-        """Return the mean covariance of each domain, of lazy trials block by block."""
-        totals: dict[str, Doubles] = {}
-        counts: dict[str, int] = {}
+        """Return the mean covariance of each domain of lazy trials, block by block."""
+        sums = _Sums()
         at, given = 0, None if groups is None else np.asarray(groups)
         for part in blocks_of_trials(X):
-            seen = trials(self, part, reset=False, any_clock=True)
-            if given is not None and has_lazy_trials(X):
+            seen = read_trials(self, part, reset=False, any_clock=True)
+            if given is not None:
                 _check_groups(given, X.sizes["trial"])
                 groups, at = given[at : at + len(seen.values)], at + len(seen.values)
-            names = self._domains(seen, groups)
-            for name in np.unique(names[~np.isin(names, list(without))]).tolist():
-                here = _choose(seen.values, names == name)
-                total = _sum_products(here)
-                totals[name] = totals[name] + total if name in totals else total
-                counts[name] = counts.get(name, 0) + here.shape[0] * here.shape[2]
-        return {name: _refuse_zero(totals[name] / counts[name], name) for name in sorted(totals)}
+            sums.add(seen.values, self._domains(seen, groups), without)
+        return sums.means()
 
     def _plan(self) -> dict[str, object]:
         return {"by_": list(self.by), "unseen_": self.unseen}
@@ -180,7 +183,7 @@ class EuclideanAlignment(  # type: ignore[call-arg]
         check_is_fitted(self)
         if has_lazy_trials(X):
             return self._align_lazily(X, groups)
-        return self._align(X, groups, {})
+        return self._align(X, read_trials(self, X, reset=False, any_clock=True), groups, {})
 
     def stream(self, domain: str | None = None) -> AlignmentStream:
         """Begin live use: trials come one by one or several at a time.
@@ -204,14 +207,19 @@ class EuclideanAlignment(  # type: ignore[call-arg]
         return AlignmentStream(self, domain)
 
     def _align(
-        self, X: Recording, groups: ArrayLike | None, past: dict[str, Past], *, live: bool = False
+        self,
+        X: Recording,
+        source: Trials,
+        groups: ArrayLike | None,
+        past: dict[str, Past],
+        *,
+        live: bool = False,
     ) -> Any:
         """Align trials; ``past`` holds what came before of unseen domains, and is carried on."""
-        source = trials(self, X, reset=False, any_clock=True)
         names = self._domains(source, groups)
         own = self._refuse_unseen(names, live=live)
         out = np.empty_like(source.values)
-        for name in np.unique(names).tolist():
+        for name in sorted({*names.tolist()}):
             chosen = names == name
             here = _choose(source.values, chosen)
             if name not in own:
@@ -295,7 +303,10 @@ class EuclideanAlignment(  # type: ignore[call-arg]
         -------
         xarray.DataArray or ndarray
         """
-        return self.fit(X, y, groups=groups).transform(X, groups=groups)
+        source = self._learn(X, groups)
+        if has_lazy_trials(X):
+            return self._align_lazily(X, groups)
+        return self._align(X, source, groups, {})
 
     def cost(self, X: Recording) -> Cost:
         """Return what the fitted estimator costs for each trial.
@@ -310,7 +321,7 @@ class EuclideanAlignment(  # type: ignore[call-arg]
             One matrix on every sample; the root of an unseen domain is not counted.
         """
         check_is_fitted(self)
-        _, n_channels, n_times = trials(self, X, reset=False, any_clock=True).values.shape
+        _, n_channels, n_times = read_trials(self, X, reset=False, any_clock=True).values.shape
         return multiply(n_channels**2 * n_times, n_parameters=n_channels**2)
 
     def get_feature_names_out(self, input_features: object = None) -> Names:
@@ -396,13 +407,38 @@ class AlignmentStream:
         groups = None
         if self._domain is not None:
             groups = np.full(len(trials), self._domain)  # type: ignore[arg-type]
-        out = self._alignment._align(trials, groups, self._past, live=True)
+        source = read_trials(self._alignment, trials, reset=False, any_clock=True)
+        out = self._alignment._align(trials, source, groups, self._past, live=True)
         self._shape = (0, *np.shape(out)[1:])
         return out
 
     def flush(self) -> Any:
         """Return no trial: none waits."""
         return np.empty(self._shape)
+
+
+class _Sums:
+    """Sums of the products of channels, domain by domain."""
+
+    def __init__(self) -> None:
+        self.totals: dict[str, Doubles] = {}
+        self.counts: dict[str, int] = {}
+
+    def add(self, x: Floats, names: Floats, without: Sequence[str] = ()) -> Self:
+        """Add trials (trial, channel, time), but those of the domains ``without``."""
+        for name in sorted({*names.tolist()} - {*without}):
+            here = _choose(x, names == name)
+            total = _sum_products(here)
+            self.totals[name] = self.totals[name] + total if name in self.totals else total
+            self.counts[name] = self.counts.get(name, 0) + here.shape[0] * here.shape[2]
+        return self
+
+    def means(self) -> dict[str, Doubles]:
+        """Return the mean covariance of each domain, by name."""
+        return {
+            name: _refuse_zero(self.totals[name] / self.counts[name], name)
+            for name in sorted(self.totals)
+        }
 
 
 def _mean_covariance(x: Floats, domain: str) -> Floats:
@@ -472,11 +508,14 @@ def _whiten_on(
 
 def _inverse_root(covariance: Floats) -> Floats:
     """Inverse square root on the directions that have variance; what is flat stays exactly so."""
-    live = np.ix_(*2 * (covariance.any(axis=0),))  # a solver may leak rounding into the others
-    values, vectors = np.linalg.eigh(covariance[live])
+    some = covariance.any(axis=0)
+    if not some.all():  # a solver may leak rounding into the others
+        live = np.ix_(some, some)
+        inverse = np.zeros_like(covariance)
+        inverse[live] = _inverse_root(covariance[live])
+        return inverse
+    values, vectors = np.linalg.eigh(covariance)
     kept = values > values[-1] * len(covariance) * np.finfo(np.float64).eps
     root = np.zeros_like(values)
     root[kept] = values[kept] ** -0.5
-    inverse = np.zeros_like(covariance)
-    inverse[live] = (vectors * root) @ vectors.T
-    return inverse
+    return (vectors * root) @ vectors.T

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import validate_data
 
+from neurokit.inputs.data import check_data
 from neurokit.types import Recording
 
 SPACES = ("channel", "unit", "feature")  # the dim that estimators see as features
@@ -149,10 +149,10 @@ def check_values(estimator: BaseEstimator, X: xr.DataArray, values: Any, **optio
         Whose values they are.
     values : ndarray
     **options
-        As for ``sklearn.utils.validation.validate_data``.
+        As for `check_data`.
     """
     try:
-        return validate_data(estimator, values, **options)
+        return check_data(estimator, values, **options)
     except ValueError as error:
         if "contains NaN" not in str(error):
             raise

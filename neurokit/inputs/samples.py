@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import validate_data
 
+from neurokit.inputs.data import check_data
 from neurokit.inputs.gaps import fill_past
 from neurokit.inputs.labels import (
     SPACES,
@@ -100,7 +100,7 @@ def samples(
     options: dict[str, Any] = {"reset": reset, "dtype": np.float64}
     options["ensure_all_finite"] = "allow-nan" if allow_nan else True
     if not isinstance(X, xr.DataArray):
-        values = validate_data(estimator, X, **options)
+        values = check_data(estimator, X, **options)
         remember_channels(estimator, None, reset=reset)
         match_rate(estimator, given_rate(estimator, reset=reset), reset=reset)
         return Samples(values, None, ("row",))
@@ -117,7 +117,7 @@ def samples(
     X = match_labels(estimator, X.transpose(*rows, *spaces), spaces[0], reset=reset)
     flat = X.values.reshape(-1, X.shape[-1])
     if "time" not in rows:
-        values = validate_data(estimator, flat, **options)
+        values = check_data(estimator, flat, **options)
         match_rate(estimator, None, reset=reset)
         return Samples(values, X, rows)
     values = check_values(estimator, X, flat, **options)

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import validate_data
 
+from neurokit.inputs.data import check_data
 from neurokit.inputs.gaps import fill_past
 from neurokit.inputs.labels import (
     check_values,
@@ -100,7 +100,7 @@ def series(
     finite: Any = "allow-nan" if allow_nan else True
     X = labelled_or_plain(X)
     if not isinstance(X, xr.DataArray):
-        values = validate_data(
+        values = check_data(
             estimator, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite=finite
         )
         remember_channels(estimator, None, reset=reset)

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import validate_data
 
+from neurokit.inputs.data import check_data
 from neurokit.inputs.labels import (
     check_values,
     find_space,
@@ -85,7 +85,7 @@ def trials(
     }
     X = labelled_or_plain(X)
     if not isinstance(X, xr.DataArray):
-        values = validate_data(estimator, X, reset=reset, **kinds)
+        values = check_data(estimator, X, reset=reset, **kinds)
         if values.ndim > 3:
             raise ValueError(
                 f"{name_of(estimator)}: X must have dims (trial, channel, time), got shape"
