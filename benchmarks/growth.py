@@ -5,7 +5,11 @@ a fit and the calls after it take `LEAST` seconds; then once more by ten. What i
 ratio of the processor seconds, fit and calls apart: 10 is proportional, and above 12 asks for a
 reason. A dim that an example lacks, or along which it cannot be enlarged, has no row.
 
+With ``--start`` the first enlargement is another one (3: thrice the example, then 6, 12, ...),
+so that sizes are met that nobody chose.
+
 Run: OMP_NUM_THREADS=1 python benchmarks/growth.py [NAME ...] [--limit SECONDS] [--dims length]
+     [--start TIMES] [--least SECONDS] [--jobs N]
 """
 
 import argparse
@@ -14,6 +18,7 @@ import subprocess
 import sys
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +84,7 @@ def measure(made, methods, x, y):
     return fitted - start, time.process_time() - fitted
 
 
-def grow(name, what):
+def grow(name, what, start, least):
     """Print the ratios of one estimator along one dim."""
     warnings.simplefilter("ignore")
     sys.path.insert(0, str(ROOT / "tests"))
@@ -96,8 +101,8 @@ def grow(name, what):
         return measure(made, (*contract.METHODS, "tokenize"), big, target)
 
     at(1), at(2)  # loops are compiled
-    times = 1
-    while sum(at(times)) < LEAST and times < LARGEST[what]:
+    times = start
+    while sum(at(times)) < least and times < LARGEST[what]:
         times *= 2
     small = np.min([at(times) for _ in range(3)], axis=0)
     large = np.min([at(10 * times) for _ in range(2)], axis=0)  # the first meets fresh memory
@@ -111,30 +116,42 @@ def main():
     parser.add_argument("names", nargs="*")
     parser.add_argument("--limit", type=float, default=120.0, help="seconds for one row")
     parser.add_argument("--dims", nargs="+", default=list(DIMS), choices=list(DIMS))
+    parser.add_argument("--start", type=int, default=1, help="times the example")
+    parser.add_argument("--least", type=float, default=LEAST, help="seconds before ten times more")
+    parser.add_argument("--jobs", type=int, default=1, help="rows measured side by side")
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
-        grow(*given.one)
+        grow(*given.one, given.start, given.least)
         return
     sys.path.insert(0, str(ROOT / "tests"))
     import test_contract as contract
 
-    print("estimator,dim,times the example,fit at 10 x,calls at 10 x,fit (s),calls (s)")
-    for name in given.names or sorted(contract.EXAMPLES):
-        for what in given.dims:
-            command = [sys.executable, __file__, "--one", name, what]
-            try:
-                done = subprocess.run(command, capture_output=True, text=True, timeout=given.limit)
-            except subprocess.TimeoutExpired:
-                print(f"{name},{what},,longer than {given.limit:g} s,,,", flush=True)
-                continue
-            found = [line for line in done.stdout.splitlines() if line.startswith("RATIO")]
-            if found:
-                times, fit, call, a, b = json.loads(found[0].removeprefix("RATIO"))
-                print(f"{name},{what},{times},{fit:.1f},{call:.1f},{a:.3f},{b:.3f}", flush=True)
-            elif done.returncode:
-                said = (done.stderr.strip().splitlines() or ["?"])[-1].replace(",", ";")[:60]
-                print(f"{name},{what},,refused: {said},,,", flush=True)
+    def row(one):
+        sizes = ["--start", str(given.start), "--least", str(given.least)]
+        command = [sys.executable, __file__, *sizes, "--one", *one]
+        name, what = one
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=given.limit)
+        except subprocess.TimeoutExpired:
+            return f"{name},{what},,longer than {given.limit:g} s,,,"
+        found = [line for line in done.stdout.splitlines() if line.startswith("RATIO")]
+        if found:
+            times, fit, call, a, b = json.loads(found[0].removeprefix("RATIO"))
+            return f"{name},{what},{times},{fit:.1f},{call:.1f},{a:.3f},{b:.3f}"
+        if done.returncode:
+            said = (done.stderr.strip().splitlines() or ["?"])[-1].replace(",", ";")[:60]
+            return f"{name},{what},,refused: {said},,,"
+        return None
+
+    print(
+        "estimator,dim,times the example,fit at 10 x,calls at 10 x,fit (s),calls (s)", flush=True
+    )
+    names = given.names or sorted(contract.EXAMPLES)
+    with ThreadPoolExecutor(given.jobs) as pool:
+        for line in pool.map(row, [(name, what) for name in names for what in given.dims]):
+            if line is not None:
+                print(line, flush=True)
 
 
 if __name__ == "__main__":

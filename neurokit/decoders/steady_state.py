@@ -11,6 +11,8 @@ from scipy.optimize import minimize_scalar
 from scipy.signal import cheby1, sosfiltfilt
 from scipy.sparse import csr_array
 
+from neurokit.solvers.covariances import whiten
+
 Array = NDArray[np.float64]
 SLOWEST = 3.0  # Hz: labels below are no flickers, but codes such as 1, 2 and 3
 LOWEST = 8.0  # Hz, of targets whose frequencies nobody tells
@@ -114,21 +116,6 @@ def make_references(frequencies: ArrayLike, n_harmonics: int, rate: float, n_tim
     waves *= np.tile(hz < rate / 2, 2)[:, None, :]
     left, values, _ = np.linalg.svd(waves, full_matrices=False)
     return left * (values > 1e-6 * values.max(axis=1, keepdims=True))[:, None, :]
-
-
-def whiten(gram: Array) -> Array:
-    """Return W with W'GW = 1 on the range of G; directions without power become zero."""
-    try:
-        root = np.linalg.cholesky(gram)
-        power = np.diagonal(root, axis1=-2, axis2=-1)
-        if np.all(power.min(axis=-1) > 1e-5 * power.max(axis=-1)):
-            return np.linalg.inv(root).swapaxes(-1, -2)
-    except np.linalg.LinAlgError:
-        pass  # some direction has no power
-    values, vectors = np.linalg.eigh(gram)
-    floor = 1e-10 * np.maximum(values[..., -1:], np.finfo(float).tiny)
-    scale = np.where(values > floor, 1 / np.sqrt(np.maximum(values, floor)), 0.0)
-    return vectors * scale[..., None, :]
 
 
 def correlate_canonically(x: Array, references: Array) -> Array:

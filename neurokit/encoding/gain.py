@@ -15,6 +15,7 @@ from neurokit.inputs.classes import read_labels
 from neurokit.inputs.lazily import by_trials, has_lazy_trials
 from neurokit.inputs.trials import Trials, trials
 from neurokit.persistence import Saveable
+from neurokit.solvers.covariances import lift
 from neurokit.types import Doubles, Floats, Recording, Targets
 
 if TYPE_CHECKING:
@@ -207,7 +208,7 @@ def find_connections(rest: Floats) -> Doubles:
     values, vectors = np.linalg.eigh(covariance)
     if values.max() <= 0:
         return np.zeros_like(covariance)
-    root = (vectors / np.sqrt(np.maximum(values, 1e-9 * values.max()))) @ vectors.T
+    root = (vectors / np.sqrt(lift(values))) @ vectors.T
     return np.eye(len(root)) - root * len(root) / np.trace(root)
 
 

@@ -28,13 +28,13 @@ from neurokit.inputs.trials import Trials
 from neurokit.inputs.trials import trials as read_trials
 from neurokit.metrics.cost import Cost, multiply
 from neurokit.persistence import Saveable
+from neurokit.solvers.covariances import inverse_root, sum_products
 from neurokit.types import Doubles, Flags, Floats, Names, Recording
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
 
 _UNSEEN = ("own", "online", "error")
-_AT_ONCE = 2**17  # samples whose products are summed in one: 1 MB stays in the cache
 
 
 class EuclideanAlignment(  # type: ignore[call-arg]
@@ -223,12 +223,12 @@ class EuclideanAlignment(  # type: ignore[call-arg]
             chosen = names == name
             here = _choose(source.values, chosen)
             if name not in own:
-                root = _inverse_root(self.references_[self.domains_.index(name)])
+                root = inverse_root(self.references_[self.domains_.index(name)])
             elif self.unseen_ == "online":
                 out[chosen] = past.setdefault(name, Past(here.shape[1])).align(here)
                 continue
             else:
-                root = _inverse_root(_mean_covariance(here, name))
+                root = inverse_root(_mean_covariance(here, name))
             if here is source.values:
                 np.matmul(_in_type_of(here, root), here, out=out)
             else:
@@ -254,7 +254,7 @@ class EuclideanAlignment(  # type: ignore[call-arg]
         online = self.unseen_ == "online"
         found |= self._references(X, groups, self.domains_) if own and not online else {}
         here = np.unique(names).tolist()
-        roots = {name: _inverse_root(found[name]) for name in here if name in found}
+        roots = {name: inverse_root(found[name]) for name in here if name in found}
         if own and online:
             data = carry_trials(_whiten_on, {}, X.data, names, roots)
         else:
@@ -380,7 +380,7 @@ class Past:
             self.total += trial @ trial.T / trial.shape[1]
             self.count += 1
             if self.total.any():
-                out[k] = _inverse_root(self.total / self.count) @ trial
+                out[k] = inverse_root(self.total / self.count) @ trial
         return out
 
 
@@ -428,7 +428,7 @@ class _Sums:
         """Add trials (trial, channel, time), but those of the domains ``without``."""
         for name in sorted({*names.tolist()} - {*without}):
             here = _choose(x, names == name)
-            total = _sum_products(here)
+            total = sum_products(here)
             self.totals[name] = self.totals[name] + total if name in self.totals else total
             self.counts[name] = self.counts.get(name, 0) + here.shape[0] * here.shape[2]
         return self
@@ -443,20 +443,7 @@ class _Sums:
 
 def _mean_covariance(x: Floats, domain: str) -> Floats:
     """Return the mean of ``X X' / T`` over trials, in float64."""
-    return _refuse_zero(_sum_products(x) / (x.shape[0] * x.shape[2]), domain)
-
-
-def _sum_products(x: Floats) -> Doubles:
-    """Return the sum of ``X X'`` over trials, in float64."""
-    n_trials, n_channels, n_times = x.shape
-    total = np.zeros((n_channels, n_channels))
-    step = max(1, _AT_ONCE // max(1, n_channels * n_times))
-    for start in range(0, n_trials, step):
-        # trials one after the other: one product of a wide matrix with itself
-        some = x[start : start + step].transpose(1, 0, 2)
-        wide = some.astype(np.float64, order="C").reshape(n_channels, -1)
-        total += wide @ wide.T
-    return total
+    return _refuse_zero(sum_products(x) / (x.shape[0] * x.shape[2]), domain)
 
 
 def _choose(x: Floats, chosen: Flags) -> Floats:
@@ -504,18 +491,3 @@ def _whiten_on(
         else:
             out[chosen] = past.setdefault(name, Past(x.shape[1])).align(x[chosen])
     return past, out
-
-
-def _inverse_root(covariance: Floats) -> Floats:
-    """Inverse square root on the directions that have variance; what is flat stays exactly so."""
-    some = covariance.any(axis=0)
-    if not some.all():  # a solver may leak rounding into the others
-        live = np.ix_(some, some)
-        inverse = np.zeros_like(covariance)
-        inverse[live] = _inverse_root(covariance[live])
-        return inverse
-    values, vectors = np.linalg.eigh(covariance)
-    kept = values > values[-1] * len(covariance) * np.finfo(np.float64).eps
-    root = np.zeros_like(values)
-    root[kept] = values[kept] ** -0.5
-    return (vectors * root) @ vectors.T

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from neurokit.solvers.covariances import lift
 from neurokit.types import Floats
 
 
@@ -75,6 +76,6 @@ def vectorise(matrices: Floats) -> Floats:
 
 def _apply(matrices: Floats, function: Callable[[Floats], Floats]) -> Floats:
     values, vectors = np.linalg.eigh(matrices)
-    values = function(np.maximum(values, 1e-12 * values.max(-1, keepdims=True)))
+    values = function(lift(values))
     found: Floats = (vectors * values[..., None, :]) @ vectors.swapaxes(-1, -2)
     return found
