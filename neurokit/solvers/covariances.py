@@ -66,7 +66,7 @@ def scale_to_one(values: Floats) -> Floats:
     return found
 
 
-def inverse_root(covariance: Doubles) -> Doubles:
+def inverse_root(covariance: Floats) -> Floats:
     """Return the symmetric inverse square root on the directions that have power.
 
     Parameters
@@ -87,7 +87,8 @@ def inverse_root(covariance: Doubles) -> Doubles:
             inverse[live] = inverse_root(covariance[live])
         return inverse
     values, vectors = np.linalg.eigh(covariance)
-    return (vectors * scale_to_one(values)) @ vectors.T
+    root: Floats = (vectors * scale_to_one(values)) @ vectors.T
+    return root
 
 
 def whiten(gram: Floats) -> Floats:
