@@ -1,5 +1,6 @@
 """Token files: exact, small, random access, and closed to damage."""
 
+import base64
 import struct
 import zlib
 
@@ -138,20 +139,46 @@ def test_the_coder_gives_today_what_it_gave_when_the_format_was_fixed():
     data = encode_tokens(np.ascontiguousarray(tokens.transpose(2, 0, 1)), np.array([7, 3]))
     assert data[:1] == b"M"
     assert (len(data), zlib.crc32(data)) == FIXED
-    plans = {"nibbles": [8, 3], "numbers": [5, 1], "stays": [7, 3]}
+    plans = {"nibbles": [8, 3], "numbers": [5, 1], "stays": [7, 3], "shares": [16, 16]}
     for name, plan in plans.items():
         data = encode_tokens(
             np.ascontiguousarray(tokens.transpose(2, 0, 1)), np.array([7, 3]), np.array(plan)
         )
-        assert data[:1] == b"N"
+        assert data[:1] == b"T"
         assert (name, len(data), zlib.crc32(data)) in PLANNED
 
 
 FIXED = (2177, 946768108)
 PLANNED = [
-    ("nibbles", 4840, 2988526198),
-    ("numbers", 2300, 3185507198),
-    ("stays", 2092, 845575226),
+    ("nibbles", 4840, 2574938373),
+    ("numbers", 2292, 2884922604),
+    ("stays", 2084, 1293405661),
+    ("shares", 6494, 1324742250),
+]
+
+
+@pytest.mark.parametrize("block", range(3))
+def test_blocks_of_version_4_are_read(block):
+    t = np.arange(120)
+    wave = 60 + t * t // 50 % 61 * (t // 40 % 2) - t * 7 % 29
+    tokens = np.stack([[wave, (t // 7) % 5], [wave // 2 + t % 3, t % 5]]).transpose(2, 0, 1)
+    data = base64.b85decode(OLD_BLOCKS[block])
+    assert data[:1] == b"N"
+    np.testing.assert_array_equal(decode_tokens(data, np.array([7, 3]), tokens.shape), tokens)
+
+
+OLD_BLOCKS = [  # by nibbles and whether tokens stay; predicted and by nibbles; all of it and mixed
+    b"P7VkI1^@s66951J5uaB8;K#q>==T!ao^rG|yacBGxxSR#AO!&cOqk%iDw+O;e%2@1!eLjrY;bAPB^E?wUHFS2"
+    b"wO`O;I9f2qd;8Uf-_$#bf-NaCxN}VtokES=mZyUqXekh|8X?~$M5C!}EsiY>j$*G#w1&#Ajw&iJQqq9)Kw9+>"
+    b"Ezju!n4y^RlX#o!CLO!L;iehO3q%^4WJ&9ReO@Yc&y2Pt93}tp<K5BhA^D@e#la+qukb8b04mzOf0I6};e^Nl"
+    b"dn-JK;Ip`zS@o+m)^1gmkY7M#NA5nR7<_D-MDjL<1bmVnFooQT",
+    b"P7VbKA^-pY3jhEBpG5tAgGu=ElCpnp5=9kV5>}Wp4KpcQP0vvLbTU@(b}$pm7Mt^=e7SL^bT{MFgVmo9A&vvD"
+    b"mH(?T-ObqO{nG`y&(b9O#uzNIA!&0D!1Nq=A8_=A;xrIL>@$urjAqLzpozL`-}xnRYEYg*b0mB93puvYZ+3K8"
+    b"-!tq$5jhGoLe1{pLjV8(W(UYQ?1y_uWI=8a%xtLztpd<nBuJ4#f9bPI6(c_#4cxl19+FLep6x>bIgg@K3&#Qo"
+    b"&$XgUG0#Q5n=J&?PkL3d3CCJG^Ou>pH0k4~P{YXc",
+    b"P7VhFD*ylh00000#=HOkK3Vu$Eq?xm_>x@In>Z6tn*Ad%T-P+0NV>*yd|(v;0m-H`?nVA#M9+Fj2QdD>Mum~%"
+    b"DYKm&QOfd=4>xDYKJG?X+2qikr{U_LcVPQR*&jBd8j5k7fh@!AzSlVkoFWKG=vYmsdmMh7C^ENBMuc%HUIiUj"
+    b"(<)@J-YXKvaw$gNrB(!dc%#9~p|4OVY)JiAGR-5cWzJUgmo=-fflHkqH-$vK",
 ]
 
 
@@ -268,14 +295,12 @@ def test_a_file_cut_short_gives_its_whole_blocks(path, tokens):
 def test_other_versions_and_other_files_are_refused(path, tmp_path):
     whole = bytearray(path.read_bytes())
     length = struct.unpack_from("<I", whole, 8)[0]
-    for version, way_out in [(5, "update neurokit"), (2, "write it again")]:
+    for version, way_out in [(6, "update neurokit"), (2, "write it again")]:
         struct.pack_into("<H", whole, 4, version)
         crc = zlib.crc32(whole[16 : 16 + length], zlib.crc32(whole[:12]))
         struct.pack_into("<I", whole, 12, crc)
         path.write_bytes(whole)
-        with pytest.raises(
-            OSError, match=f"version {version}, and .* versions 3 and 4; {way_out}"
-        ):
+        with pytest.raises(OSError, match=f"version {version}, and .* versions 3 to 5; {way_out}"):
             read_tokens(path)
     (tmp_path / "b.ntok").write_bytes(b"\x80\x04K\x01.")
     with pytest.raises(OSError, match=r"is not an \.ntok file"):

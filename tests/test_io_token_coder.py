@@ -1,5 +1,7 @@
 """The coder of token blocks: digits apart and together, what comes back, what contexts save."""
 
+import zlib
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -8,24 +10,21 @@ from hypothesis import strategies as st
 from numba import njit
 
 from neurokit.io.packed.blocks import _pack_levels, _unpack_levels
+from neurokit.io.packed.choices import _STRETCH, MIX, PREDICT, STAYS, record_choices
 from neurokit.io.packed.coder import (
-    _STRETCH,
-    MIX,
     NIBBLES,
-    PREDICT,
-    STAYS,
+    SHARES,
     _encode_planned,
     decode_tokens,
     encode_tokens,
-    join_digits,
-    record_choices,
-    split_digits,
 )
+from neurokit.io.packed.digits import join_digits, split_digits
 from neurokit.io.packed.entropy import rans_encode
 from neurokit.io.packed.mixing import SETTLED, teach, weigh
 from neurokit.io.packed.nibbles import encode_nibbles
 from neurokit.io.packed.ntok import read_tokens, token_info, write_tokens
 from neurokit.io.packed.plans import choose_plan
+from neurokit.io.packed.shares import decode_shares, encode_shares
 
 
 def test_a_block_of_no_known_kind_is_refused():
@@ -158,8 +157,9 @@ def _run_back(tokens, width):
     starts, freqs = record_choices(tokens, width, modes, 16)
     data = b"M" + rans_encode(starts, freqs, len(starts)).astype("<u4").tobytes()
     np.testing.assert_array_equal(decode_tokens(data, width, tokens.shape), tokens)
-    plan = np.resize([MIX | STAYS, NIBBLES, MIX, MIX | PREDICT | STAYS, 0], 9)[width % 5]
-    data = b"N" + _encode_planned(tokens, width, plan)
+    plan = np.resize([SHARES, MIX | STAYS, NIBBLES, MIX, SHARES, MIX | PREDICT | STAYS, 0], 9)
+    plan = plan[width % 7]
+    data = b"T" + _encode_planned(tokens, width, plan)
     np.testing.assert_array_equal(decode_tokens(data, width, tokens.shape), tokens)
 
 
@@ -183,7 +183,7 @@ def test_a_choice_in_registers_is_the_choice_in_python():
         bit = int(rng.integers(2))
         found = []
         for run in (compiled, compiled.py_func):
-            held, odds = np.empty(8, np.uint32), np.empty(8, np.int64)
+            held, odds = np.empty(8, np.uint32), np.empty(8, np.int32)
             mine, theirs = cells.copy(), weights.copy()
             said = run(mine, places, at, held, odds, theirs, both, misses, bit)
             found.append([np.array(said), held, odds, mine, theirs])
@@ -207,9 +207,9 @@ def test_each_level_goes_its_own_way():
     tokens = mixed_kinds()
     width = np.array([5, 8, 9, 8])
     plan = choose_plan(tokens, width)
-    assert plan.tolist() == [MIX | STAYS, MIX, MIX | PREDICT, NIBBLES]
+    assert plan.tolist() == [MIX | STAYS, MIX, MIX | PREDICT, SHARES]
     data = encode_tokens(tokens, width, plan)
-    assert data[:1] == b"N"
+    assert data[:1] == b"T"
     np.testing.assert_array_equal(decode_tokens(data, width, tokens.shape), tokens)
     assert len(data) <= 1.01 * len(encode_tokens(tokens, width))
 
@@ -231,6 +231,48 @@ def test_noise_by_nibbles_costs_its_entropy():
     assert -(share * np.log2(share)).sum() < bits < -(share * np.log2(share)).sum() + 0.1
 
 
+def test_noise_by_shares_costs_its_entropy_and_what_tells_of_it():
+    rng = np.random.default_rng(0)
+    share = rng.dirichlet(np.ones(200))
+    tokens = rng.choice(200, (10_000, 1, 2), p=share).astype(np.int32)
+    both, width = np.array([0, 1]), np.array([8, 8])
+    side, words = encode_shares(tokens, both, width)
+    entropy = -(share * np.log2(share)).sum()
+    assert 8 * len(side) / 400 < 5  # bits for each value of either level
+    assert 0.995 * entropy < 32 * words.size / tokens.size < entropy + 0.03
+    found = np.zeros_like(tokens)
+    assert decode_shares(found, both, width, side, words)
+    np.testing.assert_array_equal(found, tokens)
+    assert not decode_shares(found, both, width, side, words[:-9])
+    assert not decode_shares(found, both, width, side[:-9], words)
+    assert not decode_shares(found, both, width, b"no deflate", words)
+
+
+def test_shares_in_plain_python_give_the_same_tokens():
+    """The format, from its description: roots of counts, shares of 4096, four coders in turns."""
+    tokens = np.minimum(np.random.default_rng(1).geometric(0.2, (50, 3, 1)), 15).astype(np.int32)
+    side, words = encode_shares(tokens, np.array([0]), np.array([4]))
+    roots = list(zlib.decompress(side, wbits=-15))
+    used, squares = np.cumsum([r > 0 for r in roots]), np.cumsum([r * r for r in roots])
+    ends = [
+        int(u + s * (4096 - used[-1]) // squares[-1]) for u, s in zip(used, squares, strict=True)
+    ]
+    starts = [0, *ends[:-1]]
+    rest = [int(w) for w in words]
+    states = [(rest.pop(0) << 32) | rest.pop(0) for _ in range(4)]
+    found = []
+    for i in range(tokens.size):
+        x = states[i % 4]
+        slot = (x % 32768) // 8
+        token = sum(end <= slot for end in ends)
+        found.append(token)
+        x = 8 * (ends[token] - starts[token]) * (x >> 15) + x % 32768 - 8 * starts[token]
+        states[i % 4] = x if x >= 1 << 31 else (x << 32) | rest.pop(0)
+    assert found == tokens.ravel().tolist()
+    assert states == [1 << 31] * 4
+    assert not rest
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -241,10 +283,12 @@ def test_noise_by_nibbles_costs_its_entropy():
         (lambda d: d[:-1], "of no known kind"),
         (lambda d: d[:-400], "ends early"),
         (lambda d: d[:6] + b"\xff\xff\xff\x7f" + d[10:], "ends early"),
+        (lambda d: d[:10] + b"\xff\xff\xff\x7f" + d[14:], "ends early"),
+        (lambda d: b"N" + d[1:], "of no known kind"),
     ],
 )
 def test_planned_blocks_that_no_one_wrote_are_refused(change, said):
     tokens, width = mixed_kinds(200), np.array([5, 8, 9, 8])
-    data = encode_tokens(tokens, width, np.array([MIX | STAYS, MIX, MIX | PREDICT, NIBBLES]))
+    data = encode_tokens(tokens, width, np.array([NIBBLES, MIX | STAYS, MIX | PREDICT, SHARES]))
     with pytest.raises(ValueError, match=said):
         decode_tokens(change(data), width, tokens.shape)

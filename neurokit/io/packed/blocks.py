@@ -73,7 +73,8 @@ def payloads(
     digits: list[list[int]] | None = None,
 ) -> Iterator[tuple[int, bytes]]:
     """Yield the bytes of every block of tokens."""
-    from neurokit.io.packed.coder import encode_tokens, join_digits, split_digits
+    from neurokit.io.packed.coder import encode_tokens
+    from neurokit.io.packed.digits import join_digits, split_digits
     from neurokit.io.packed.plans import choose_plan
 
     yield 0, b"".join(struct.pack("<I", len(part)) + part for part in sections)
@@ -154,15 +155,19 @@ def _decode_block(
     dtype: np.dtype[Any],
     digits: list[list[int]] | None = None,
 ) -> np.ndarray:
-    from neurokit.io.packed.coder import decode_tokens, join_digits
+    from neurokit.io.packed.coder import decode_tokens
+    from neurokit.io.packed.digits import join_digits
 
     n_columns = shape[2]
     if digits:
         n_columns = sum(not d for d in digits) + len({i for entries in digits for i in entries})
     low, widths, size = _unpack_levels(payload, n_columns)
     small = decode_tokens(payload[size:], widths, (shape[0], shape[1], n_columns))
-    values = small.astype(np.int64) + low
-    return (join_digits(values, digits) if digits else values).astype(dtype)
+    if digits:
+        return join_digits(small + low, digits).astype(dtype)
+    if dtype.itemsize < 4:  # wraps as the sum of larger numbers does
+        return small.astype(dtype) + low.astype(dtype)
+    return (small + low).astype(dtype)
 
 
 def _pack_levels(low: list[int], widths: list[int]) -> bytes:
@@ -288,6 +293,18 @@ class StoredTokens(BackendArray):
                 for w, b, n in zip(axes, begin, extent, strict=True)
             ]
             local = [w[k] - b for w, k, b in zip(axes, inside, begin, strict=True)]
-            out[np.ix_(*inside, np.arange(len(levels)))] = block[np.ix_(*local, levels)]
+            if all(map(_follow, [*inside, *local, levels])):  # slices, ten times as quick
+                there = *map(_span, inside), slice(None)
+                out[there] = block[tuple(map(_span, [*local, levels]))]
+            else:
+                out[np.ix_(*inside, np.arange(len(levels)))] = block[np.ix_(*local, levels)]
         drop = tuple(0 if isinstance(k, int | np.integer) else slice(None) for k in key)
         return out[drop]
+
+
+def _follow(numbers: np.ndarray) -> bool:
+    return len(numbers) > 0 and bool((np.diff(numbers) == 1).all())
+
+
+def _span(numbers: np.ndarray) -> slice:
+    return slice(int(numbers[0]), int(numbers[-1]) + 1)

@@ -1,13 +1,7 @@
-# mypy: disable-error-code="assignment"
-"""Entropy coding of token blocks by mixing what several contexts expect.
+"""Entropy coding of blocks of tokens, each level in the way that its plan says.
 
-A token is a path of yes-or-no choices, high bit first. For each choice eight contexts (the level;
-the token before; the level above; the channel beside; the run of equal tokens; and three of a
-linear prediction, learnt on the way, from the channels before and the channel's own past: with
-weights of the channel, with weights of the channel and level, and the mean of both beside their
-usual error) hold an adaptive probability. Two small logistic mixers weigh them, one for each level
-and one for each channel, and rANS codes the bit by the mean of both. Integer arithmetic only: the
-same bytes, and the same tokens from them, on every machine.
+What contexts tell of goes by mixed choices (`choices`), what they tell nothing of by the shares of
+its values (`shares`) or, where those are too many, by nibbles.
 """
 
 import struct
@@ -16,252 +10,16 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from neurokit.io.packed.choices import MIX, PREDICT, decode_choices, record_choices
 from neurokit.io.packed.entropy import rans_encode
-from neurokit.io.packed.mixing import CONTEXTS, SETTLED, teach, weigh
 from neurokit.io.packed.nibbles import MOST_BITS, decode_nibbles, encode_nibbles
+from neurokit.io.packed.shares import MOST_BITS as MOST_SHARED
+from neurokit.io.packed.shares import decode_shares, encode_shares
 
-_LOW, _WORD, _PROB, _SLOT = np.uint64(1 << 31), np.uint64(32), np.uint64(15), np.uint64(32767)
-_RUN = 4  # this context asks whether a token repeats the one before
-_WEIGHT = 11500  # of each context at first, in 2**-16
-# How a level is coded: choice by choice, after one whether the token stays, with predictions.
-# Levels by nibbles are not mixed.
-MIX, STAYS, PREDICT, NIBBLES = 1, 2, 4, 8
+NIBBLES, SHARES = 8, 16  # levels that are not mixed
 MOST_LEVELS = 1024  # of a block that is planned
 MAX_WIDTH = 16  # bits of a token that is still worth modelling
 _MOST_BITS = 31  # of a packed token
-_MIX = np.uint64(0x9E3779B97F4A7C15)
-
-# Log odds in 1/256 and probabilities in 2**-15; no entry lies near a half, so rounding is safe.
-_SQUASH = np.round(32768 / (1 + np.exp(-np.arange(-2047, 2048) / 256))).astype(np.int64)
-_SQUASH = np.clip(_SQUASH, 8, 32760)
-# Its inverse, for probabilities in 2**-12.
-_STRETCH = np.searchsorted(_SQUASH, np.arange(4096) * 8 + 4).clip(0, 4094).astype(np.int64) - 2047
-
-# Predictions are in 1/16 of a token, from the mean token, cut at 512; their weights, in 2**-16,
-# learn by normalised least mean squares in steps of 1/16 (of a channel) and 1/8 (of a level).
-_CUT = np.int64(512 * 16)
-_STEP, _STEP_OF_LEVEL = 12, 13
-_LEAST_POWER = 64
-# Usual errors, in 1/256, from which they count as one class more: thirds of an octave, about.
-_BLURS = np.array([9, 12, 16, 22, 30, 40, 54, 72, 96, 128, 171, 228, 304, 406, 542])
-
-
-@njit(inline="always")
-def _cut(x):  # type: ignore[no-untyped-def]
-    return min(max(x, -_CUT), _CUT)
-
-
-@njit(inline="always")
-def _chance(odds):  # type: ignore[no-untyped-def]
-    return _SQUASH[max(min(odds + 2047, np.int64(4094)), np.int64(0))]
-
-
-@njit(inline="always")
-def _settle(cell, bit):  # type: ignore[no-untyped-def]
-    """Move a cell towards a bit, as `teach` does."""
-    count = cell & 1023
-    old = cell >> 10
-    old += ((((1 << 22) - 1) * bit - old) * (131072 // (2 * count + 3))) >> 16
-    return (old << 10) | min(count + 1, np.int64(SETTLED))
-
-
-def _begin(shape: tuple[int, ...], bits: int) -> tuple[NDArray[np.generic], ...]:
-    """Make what a walk remembers: here, as compiling that takes longer than the walk."""
-    _, n_channels, n_levels = shape
-    each = n_channels, n_levels
-    # channels before, then two frames of a channel's own past; as many as fill registers
-    n_seen = -(-(n_channels + 1) // 8) * 8
-    return (
-        # Cells of 22 bits of probability and 10 of use count. The 15 nodes of four choices in a
-        # row share 64 bytes: memory is fetched once for them.
-        np.full(CONTEXTS << bits, 1 << 31, np.uint32),
-        np.full(n_levels * 1024, 1 << 31, np.int64),  # whether a token stays
-        # A level's weights for its bits, then a channel's; a level's row is read once a token, so
-        # that in the largest block no weight leaves 31 bits.
-        np.full((n_levels * 32 + n_channels * 16) * CONTEXTS, _WEIGHT, np.int32),
-        np.zeros(CONTEXTS, np.uint64),  # contexts
-        np.zeros(CONTEXTS + 1, np.int64),  # and where their cells are
-        np.zeros(CONTEXTS, np.uint32),
-        np.zeros(CONTEXTS, np.int64),
-        np.zeros(each, np.int64),  # runs
-        np.zeros(each, np.int64),  # means, in 1/256
-        np.full(each, 64, np.int64),  # errors of the better prediction, in 1/256
-        np.zeros((n_channels, n_seen), np.int64),  # weights of a channel
-        np.zeros((*each, n_seen), np.int64),  # and of a channel's level
-        np.zeros(each[::-1], np.int64),  # the latest of each channel, from its mean
-        np.zeros(n_seen, np.int64),
-    )
-
-
-@njit(cache=True, error_model="numpy")
-def _run(tokens, widths, modes, bits, words, decoding, starts, freqs, memory):  # type: ignore[no-untyped-def]
-    """Walk over `tokens` (n_frames, n_channels, n_levels) and code or decode choice by choice.
-
-    Tables have ``2**bits`` cells for each context. Levels of mode 0 are known and stay.
-    """
-    n_frames, n_channels, n_levels = tokens.shape
-    down = np.uint64(68 - bits)
-    (
-        cells,
-        same,
-        weights,
-        keys,
-        places,
-        held,
-        odds,
-        runs,
-        means,
-        errors,
-        shared,
-        own,
-        near,
-        seen,
-    ) = memory
-    of_channels = n_levels * 32 * CONTEXTS
-    n_seen = seen.size
-    n = 0
-    x = _LOW
-    word = 2
-    if decoding:
-        x = (np.uint64(words[0]) << _WORD) | np.uint64(words[1])
-    for i in range(n_frames):
-        for c in range(n_channels):
-            for k in range(n_levels):
-                mode, width = modes[k], widths[k]
-                if mode == 0:
-                    continue
-                last = tokens[i - 1, c, k] if i > 0 else 0
-                value = tokens[i, c, k]
-                run = min(runs[c, k], 15)
-                # one choice in front of the others: does the token stay?
-                if mode & STAYS and i > 0:
-                    at = (k * 256 + min(runs[c, k], 255)) * 4
-                    if c > 0 and runs[c - 1, k] > 0:
-                        at += 1
-                    if k > 0 and runs[c, k - 1] > 0:
-                        at += 2
-                    p = min(max(same[at] >> 17, 8), 32760)
-                    if decoding:
-                        low = np.int64(x & _SLOT)
-                        keeps = np.int64(low < p)
-                        start = 0 if keeps else p
-                        f = p if keeps else 32768 - p
-                        x = np.uint64(f) * (x >> _PROB) + np.uint64(low - start)
-                        if x < _LOW:
-                            if word >= words.size:
-                                return -1
-                            x = (x << _WORD) | np.uint64(words[word])
-                            word += 1
-                    else:
-                        keeps = np.int64(value == last)
-                        starts[n] = 0 if keeps else p
-                        freqs[n] = p if keeps else 32768 - p
-                        n += 1
-                    same[at] = _settle(same[at], keeps)
-                    if keeps:
-                        tokens[i, c, k] = last
-                        runs[c, k] += 1
-                        continue
-                above = tokens[i, c, k - 1] if k > 0 else 0
-                beside = tokens[i, c - 1, k] if c > 0 else 0
-                one = two = 0
-                power = _LEAST_POWER
-                keys[0] = 0
-                keys[1] = last + 1
-                keys[2] = above + 1
-                keys[3] = beside + 1
-                keys[_RUN] = 0
-                if mode & PREDICT:
-                    for j in range(n_seen):
-                        seen[j] = near[k, j] if j < c else 0
-                    if i > 0:
-                        seen[c] = near[k, c]
-                    if i > 1:
-                        seen[c + 1] = _cut(((tokens[i - 2, c, k] << 8) - means[c, k]) >> 4)
-                    for j in range(n_seen):
-                        power += seen[j] * seen[j]
-                        one += shared[c, j] * seen[j]
-                        two += own[c, k, j] * seen[j]
-                    one, two = _cut(one >> 16), _cut(two >> 16)
-                    most = ((1 << width) - 1) << 4
-                    mean = means[c, k] >> 4
-                    like_channel = min(max(mean + one, 0), most)
-                    like_level = min(max(mean + two, 0), most)
-                    like_both = (like_channel + like_level) >> 1
-                    blur = 0
-                    for j in range(_BLURS.size):
-                        blur += np.int64(errors[c, k] >= _BLURS[j])
-                    keys[5] = ((like_channel + 8) >> 4) + 1
-                    keys[6] = ((like_level + 8) >> 4) + 1
-                    keys[7] = ((like_both + 4) >> 3) * 16 + blur + 1
-                else:
-                    keys[5] = (tokens[i, c - 2, k] if c > 1 else 0) + 1
-                    keys[6] = (tokens[i, c, k - 2] if k > 1 else 0) + 1
-                    keys[7] = (beside << 16) + above + 1
-                for j in range(CONTEXTS):
-                    keys[j] = (keys[j] * np.uint64(64) + np.uint64(k)) * _MIX
-                node = 1
-                follows = True
-                leaf = 0  # node among the four choices at hand
-                of_level = (k * 32 + (16 if run > 0 else 0)) * CONTEXTS
-                for b in range(width - 1, -1, -1):
-                    hint = (last >> b) & 1
-                    if leaf == 0 or leaf >= 8:
-                        for j in range(CONTEXTS):
-                            key = (keys[j] ^ np.uint64(node)) * _MIX
-                            places[j] = (np.int64(key >> down) << 4) + (j << bits)
-                        leaf = 1
-                    else:
-                        leaf = 2 * leaf + (node & 1)
-                    place = ((k * 32 + b) * 64 + run * 4) & ((1 << bits) - 1)
-                    places[_RUN] = place + (_RUN << bits)
-                    hinted = 2 + hint if follows else 0
-                    row = (of_level if follows else k * 32 * CONTEXTS) + b * CONTEXTS
-                    other = of_channels + (c * 16 + b) * CONTEXTS
-                    total, further = weigh(
-                        cells, places, leaf, hinted, _STRETCH, held, odds, weights, row, other
-                    )
-                    total, further = total >> 16, further >> 16
-                    p = _chance((total + further) >> 1)
-                    if decoding:
-                        low = np.int64(x & _SLOT)
-                        bit = np.int64(low < p)
-                        start = 0 if bit else p
-                        f = p if bit else 32768 - p
-                        x = np.uint64(f) * (x >> _PROB) + np.uint64(low - start)
-                        if x < _LOW:
-                            if word >= words.size:
-                                return -1
-                            x = (x << _WORD) | np.uint64(words[word])
-                            word += 1
-                    else:
-                        bit = (value >> b) & 1
-                        starts[n] = 0 if bit else p
-                        freqs[n] = p if bit else 32768 - p
-                        n += 1
-                    misses = (bit << 15) - _chance(total), (bit << 15) - _chance(further)
-                    teach(
-                        cells, places, leaf, hinted, held, odds, weights, row, other, misses, bit
-                    )
-                    node = 2 * node + bit
-                    follows = follows and bit == hint
-                value = node - (1 << width)
-                tokens[i, c, k] = value
-                runs[c, k] = runs[c, k] + 1 if i > 0 and value == last else 0
-                if mode & PREDICT:
-                    off = _cut(((value << 8) - means[c, k]) >> 4)
-                    # quotients below 2**40, which float64 rounds down exactly
-                    for j in range(n_seen):
-                        change = np.float64(((off - one) * seen[j]) << _STEP) / power
-                        shared[c, j] += np.int64(np.floor(change))
-                        change = np.float64(((off - two) * seen[j]) << _STEP_OF_LEVEL) / power
-                        own[c, k, j] += np.int64(np.floor(change))
-                    wrong = 16 * min(abs(off - one), abs(off - two))
-                    errors[c, k] += (wrong - errors[c, k]) >> 4
-                    change = (value << 8) - means[c, k]
-                    means[c, k] += change >> 6 if i >= 63 else change // (i + 1)
-                    near[k, c] = _cut(((value << 8) - means[c, k]) >> 4)
-    return n
 
 
 @njit(cache=True)
@@ -295,16 +53,16 @@ def encode_tokens(
 ) -> bytes:
     """Code tokens (n_frames, n_channels, n_levels) of ``widths[level]`` bits each.
 
-    One byte says how: ``P`` packed, ``M`` all levels mixed and predicted, ``N`` each as ``plan``
+    One byte says how: ``P`` packed, ``M`` all levels mixed and predicted, ``T`` each as ``plan``
     says (`choose_plan`); packed where that came out smaller.
     """
     n_bits = int(widths.sum()) * tokens.shape[0] * tokens.shape[1]
     if widths.max(initial=0) <= MAX_WIDTH:
         if plan is None:
-            modes, bits = np.where(widths > 0, MIX | PREDICT, 0), _bits_of_old(tokens.size)
-            coded = b"M" + _mix(tokens, widths, modes, bits).astype("<u4").tobytes()
+            modes, bits = np.where(widths > 0, MIX | PREDICT, 0), _bits_of_small(tokens.size)
+            coded = b"M" + _mix(tokens, widths, modes, bits)
         else:
-            coded = b"N" + _encode_planned(tokens, widths, plan)
+            coded = b"T" + _encode_planned(tokens, widths, plan)
         if len(coded) <= -(-n_bits // 8):
             return coded
     packed = np.zeros(-(-n_bits // 8), np.uint8)
@@ -312,54 +70,48 @@ def encode_tokens(
     return b"P" + packed.tobytes()
 
 
-def _bits_of_old(size: int) -> int:
+def _bits_of_small(size: int) -> int:
     """Size of the tables of ``M``, as a power of two."""
     return min(max((4 * size - 1).bit_length(), 16), 22)
 
 
 def _mix(
-    tokens: NDArray[np.int32], widths: NDArray[np.int64], modes: NDArray[np.int64], bits: int
-) -> NDArray[np.uint32]:
+    tokens: NDArray[np.int32],
+    widths: NDArray[np.int64],
+    modes: NDArray[np.int64],
+    bits: int,
+) -> bytes:
     """Code the levels that are mixed."""
     starts, freqs = record_choices(tokens, widths, modes, bits)
-    return rans_encode(starts, freqs, len(starts))
-
-
-def record_choices(
-    tokens: NDArray[np.int32], widths: NDArray[np.int64], modes: NDArray[np.int64], bits: int
-) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
-    """Give start and length of each choice's interval, in 2**-15; tokens stay as they are."""
-    most = int((widths + 1)[modes > 0].sum()) * tokens.shape[0] * tokens.shape[1]
-    starts, freqs = np.empty(most, np.uint16), np.empty(most, np.uint16)
-    none = np.empty(0, np.uint32)
-    n = _run(
-        np.ascontiguousarray(tokens),
-        widths,
-        modes,
-        bits,
-        none,
-        False,
-        starts,
-        freqs,
-        _begin(tokens.shape, bits),
-    )
-    return starts[:n], freqs[:n]
+    return rans_encode(starts, freqs, len(starts)).astype("<u4").tobytes()
 
 
 def _encode_planned(
     tokens: NDArray[np.int32], widths: NDArray[np.int64], plan: NDArray[np.int64]
 ) -> bytes:
-    """Size of the tables, mode of each level, two lengths, and the words of three coders."""
+    """Size of the tables, mode of each level, then levels by shares, by nibbles, and mixed ones.
+
+    The first two, where there are any, begin with their lengths.
+    """
+    by_shares = (plan == SHARES) & (widths > 0) & (widths <= MOST_SHARED)
     by_nibbles = (plan == NIBBLES) & (widths > 0) & (widths <= MOST_BITS)
-    modes = np.where(by_nibbles | (plan % NIBBLES > 0), plan, MIX)  # others are told from noise
+    known = by_shares | by_nibbles | (plan % NIBBLES > 0)
+    modes = np.where(known, plan, MIX)  # others are told from noise
     modes[widths == 0] = 0
-    mixed = np.where(by_nibbles, 0, modes)
+    mixed = np.where(by_shares | by_nibbles, 0, modes)
     n_mixed = int(np.count_nonzero(mixed)) * tokens.shape[0] * tokens.shape[1]
     bits = min(max((4 * n_mixed).bit_length(), 14), 16)
-    choices = _mix(tokens, widths, mixed, bits) if n_mixed else np.empty(0, np.uint32)
-    first, second = encode_nibbles(tokens, np.flatnonzero(by_nibbles), widths)
-    head = bytes([bits, *modes.tolist()]) + struct.pack("<II", choices.size, first.size)
-    return head + np.concatenate([choices, first, second]).astype("<u4").tobytes()
+    parts = [bytes([bits, *modes.tolist()])]
+    if by_shares.any():
+        side, words = encode_shares(tokens, np.flatnonzero(by_shares), widths)
+        parts += [struct.pack("<II", len(side), words.size), side, words.astype("<u4").tobytes()]
+    if by_nibbles.any():
+        first, second = encode_nibbles(tokens, np.flatnonzero(by_nibbles), widths)
+        parts.append(struct.pack("<II", first.size, second.size))
+        parts.append(np.concatenate([first, second]).astype("<u4").tobytes())
+    if n_mixed:
+        parts.append(_mix(tokens, widths, mixed, bits))
+    return b"".join(parts)
 
 
 def decode_tokens(
@@ -381,17 +133,18 @@ def decode_tokens(
             raise ValueError("a block of tokens ends early")
         _unpack(packed, widths, tokens)
         return tokens
-    if data[:1] not in (b"M", b"N") or widths.max(initial=0) > MAX_WIDTH:
+    if data[:1] not in (b"M", b"N", b"T") or widths.max(initial=0) > MAX_WIDTH:
         raise ValueError("a block of tokens is of no known kind")
     if data[:1] == b"M":
-        words = _words(data[1:])
-        modes, bits = np.where(widths > 0, MIX | PREDICT, 0), _bits_of_old(tokens.size)
+        modes, bits = np.where(widths > 0, MIX | PREDICT, 0), _bits_of_small(tokens.size)
+        sound, rest = True, data[1:]
     else:
-        words, modes, bits = _decode_nibbles_first(data, widths, tokens)
-    none = np.empty(0, np.uint16)
-    if modes.any() and (
-        words.size < 2
-        or _run(tokens, widths, modes, bits, words, True, none, none, _begin(shape, bits)) < 0
+        bits, modes = _read_modes(data, widths)
+        fill = _fill_first if data[:1] == b"T" else _fill_first_of_old
+        sound, rest = fill(tokens, widths, modes, data[2 + widths.size :])
+    mixed = np.where(modes < NIBBLES, modes, 0)
+    if not sound or (
+        mixed.any() and not decode_choices(tokens, widths, mixed, bits, _words(rest))
     ):
         raise ValueError("a block of tokens ends early")
     return tokens
@@ -403,80 +156,55 @@ def _words(data: bytes) -> NDArray[np.uint32]:
     return np.frombuffer(data, "<u4").astype(np.uint32)
 
 
-def _decode_nibbles_first(
-    data: bytes, widths: NDArray[np.int64], tokens: NDArray[np.int32]
-) -> tuple[NDArray[np.uint32], NDArray[np.int64], int]:
-    """Fill the levels that go by nibbles; give words, modes and table size of those mixed."""
-    at = 2 + widths.size
-    if len(data) < at + 8:
+def _read_modes(data: bytes, widths: NDArray[np.int64]) -> tuple[int, NDArray[np.int64]]:
+    """Give table size and modes, or refuse what no plan has."""
+    if len(data) < 2 + widths.size:
         raise ValueError("a block of tokens ends early")
     bits, modes = data[1], np.frombuffer(data, np.uint8, widths.size, 2).astype(np.int64)
-    n_mixed, n_first = struct.unpack_from("<II", data, at)
-    words = _words(data[at + 8 :])
-    by_nibbles = modes == NIBBLES
-    known = (modes <= NIBBLES) & ((modes == 0) == (widths == 0))
-    if (
-        not all(known)
-        or widths.size > MOST_LEVELS
-        or not 10 <= bits <= 22
-        or widths[by_nibbles].max(initial=0) > MOST_BITS
-    ):
+    known = (modes <= NIBBLES) | ((modes == SHARES) & (data[:1] == b"T"))
+    known &= (modes == 0) == (widths == 0)
+    known &= (modes != NIBBLES) | (widths <= MOST_BITS)
+    known &= (modes != SHARES) | (widths <= MOST_SHARED)
+    if not known.all() or widths.size > MOST_LEVELS or not 10 <= bits <= 22:
         raise ValueError("a block of tokens is of no known kind")
+    return bits, modes
+
+
+def _fill_first(
+    tokens: NDArray[np.int32], widths: NDArray[np.int64], modes: NDArray[np.int64], data: bytes
+) -> tuple[bool, bytes]:
+    """Fill the levels that are not mixed; say whether that went well, and give what is left."""
+    if (levels := np.flatnonzero(modes == SHARES)).size:
+        n_side, n_words = struct.unpack_from("<II", data.ljust(8, b"\xff"))
+        end = 8 + n_side + 4 * n_words
+        if end > len(data):
+            return False, b""
+        side, words = data[8 : 8 + n_side], _words(data[8 + n_side : end])
+        if not decode_shares(tokens, levels, widths, side, words):
+            return False, b""
+        data = data[end:]
+    if (levels := np.flatnonzero(modes == NIBBLES)).size:
+        n_first, n_second = struct.unpack_from("<II", data.ljust(8, b"\xff"))
+        end = 8 + 4 * (n_first + n_second)
+        if end > len(data) or not decode_nibbles(
+            tokens, levels, widths, _words(data[8:end]), n_first
+        ):
+            return False, b""
+        data = data[end:]
+    return True, data
+
+
+def _fill_first_of_old(
+    tokens: NDArray[np.int32], widths: NDArray[np.int64], modes: NDArray[np.int64], data: bytes
+) -> tuple[bool, bytes]:
+    """Fill the levels by nibbles of ``N``, as version 4 has them: mixed words stand first."""
+    if len(data) < 8:
+        return False, b""
+    n_mixed, n_first = struct.unpack_from("<II", data)
+    words = _words(data[8:])
+    levels = np.flatnonzero(modes == NIBBLES)
     if n_mixed + n_first > words.size or (
-        by_nibbles.any()
-        and not decode_nibbles(
-            tokens, np.flatnonzero(by_nibbles), widths, words[n_mixed:], n_first
-        )
+        levels.size and not decode_nibbles(tokens, levels, widths, words[n_mixed:], n_first)
     ):
-        raise ValueError("a block of tokens ends early")
-    return words[:n_mixed], np.where(by_nibbles, 0, modes), bits
-
-
-def split_digits(tokens: NDArray[np.int64], digits: list[list[int]]) -> NDArray[np.int64]:
-    """Put together the digits that tell of one entry of a vector, wherever their levels are.
-
-    An `EmbeddedScalarQuantizer` packs digits of base three, of several entries, into each token.
-    What is likely shows in the entries: in the frame before, in the channel beside.
-
-    Parameters
-    ----------
-    tokens : ndarray of shape (n_frames, n_channels, n_levels)
-    digits : list of list of int
-        Entry that each digit of a level belongs to, the most significant first; none for levels
-        that stay as they are.
-
-    Returns
-    -------
-    ndarray of shape (n_frames, n_channels, n_columns)
-        The levels without digits, then one column per entry.
-    """
-    plain = [tokens[..., k] for k, entries in enumerate(digits) if not entries]
-    numbers = {i: np.zeros(tokens.shape[:2], np.int64) for i in _entries(digits)}
-    for k, entries in enumerate(digits):
-        for j, i in enumerate(entries):
-            numbers[i] = 3 * numbers[i] + tokens[..., k] // 3 ** (len(entries) - 1 - j) % 3
-    return np.stack([*plain, *numbers.values()], -1)
-
-
-def join_digits(columns: NDArray[np.int64], digits: list[list[int]]) -> NDArray[np.int64]:
-    """Undo `split_digits`."""
-    flat = [i for entries in digits for i in entries]
-    left = {i: flat.count(i) for i in _entries(digits)}
-    n_plain = sum(not entries for entries in digits)
-    number = {i: columns[..., n_plain + j] for j, i in enumerate(left)}
-    plain = iter(range(n_plain))
-    levels = []
-    for entries in digits:
-        if not entries:
-            levels.append(columns[..., next(plain)])
-            continue
-        token = np.zeros(columns.shape[:2], np.int64)
-        for i in entries:
-            left[i] -= 1
-            token = 3 * token + number[i] // 3 ** left[i] % 3
-        levels.append(token)
-    return np.stack(levels, -1)
-
-
-def _entries(digits: list[list[int]]) -> list[int]:
-    return sorted({i for entries in digits for i in entries})
+        return False, b""
+    return True, data[8 : 8 + 4 * n_mixed]

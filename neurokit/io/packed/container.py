@@ -9,8 +9,9 @@ All numbers are little-endian::
     u64 offset of the index  u32 blocks  u32 crc32 (of the index and these 12 bytes)  "KOTN"
 
 Nothing in a file is executed on reading. Each block can be read without the others. Versions 1 and
-2 were never released; in version 4 levels of tokens are coded each in its own way, and lossless
-files are still of version 3.
+2 were never released. From version 4 on levels of tokens are coded each in its own way; in version
+5 those that are as good as noise by the shares of their values. Lossless files are still of
+version 3.
 """
 
 import contextlib
@@ -27,7 +28,7 @@ from neurokit.io.readers.damage import refuse_special
 from neurokit.types import Json
 
 MAGIC, END = b"NTOK", b"KOTN"
-VERSION, OLDER = 4, 3  # of tokens; of lossless files, and of tokens before
+VERSION, OLDER = 5, 3  # of tokens; of lossless files, and the oldest that is read
 _HEAD = struct.Struct("<4sHHII")
 _BLOCK = struct.Struct("<IIQ")
 _ENTRY = struct.Struct("<QQII")
@@ -142,13 +143,13 @@ class Container:
             if version > VERSION and len(text) == length:
                 raise OSError(
                     f"{self.path}: is of version {version} or damaged, and this release reads"
-                    f" versions {OLDER} and {VERSION}; update neurokit or get another copy."
+                    f" versions {OLDER} to {VERSION}; update neurokit or get another copy."
                 )
             raise OSError(f"{self.path}: its header is damaged; get another copy.")
-        if version not in (OLDER, VERSION):
+        if not OLDER <= version <= VERSION:
             raise OSError(
                 f"{self.path}: is of version {version}, and this release reads versions {OLDER}"
-                f" and {VERSION};"
+                f" to {VERSION};"
                 + (" update neurokit." if version > VERSION else " write it again.")
             )
         most = _longest(length)

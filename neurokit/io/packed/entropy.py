@@ -80,19 +80,26 @@ _SHARE = np.append(np.uint64(0), np.uint64(2**64 - 1) // np.arange(1, _PROB + 1,
 
 
 def rans_encode(
-    starts: NDArray[np.uint16], freqs: NDArray[np.uint16], n: int
+    starts: NDArray[np.uint16], freqs: NDArray[np.uint16], n: int, n_coders: int = 1
 ) -> NDArray[np.uint32]:
-    """Code `n` recorded intervals; returns 32-bit words in the order the decoder reads them."""
-    words = np.empty(n + 4, np.uint32)
-    return words[_rans_encode(starts, freqs, n, _SHARE, words) :].copy()
+    """Code `n` recorded intervals; returns 32-bit words in the order the decoder reads them.
+
+    Interval ``i`` belongs to coder ``i % n_coders``, a power of two; they share one stream, which
+    begins with the state of each, high word first.
+    """
+    words = np.empty(n + 2 * n_coders + 2, np.uint32)
+    states = np.full(n_coders, _LOW)
+    return words[_rans_encode(starts, freqs, n, _SHARE, words, states) :].copy()
 
 
 @njit(cache=True, error_model="numpy")
-def _rans_encode(starts, freqs, n, share, words):  # type: ignore[no-untyped-def]
-    at = n + 4
-    x = np.uint64(1 << 31)
-    for i in range(n - 1, -1, -1):
-        f = np.uint64(freqs[np.uint64(i)])
+def _rans_encode(starts, freqs, n, share, words, states):  # type: ignore[no-untyped-def]
+    at = words.size
+    turns = np.uint64(states.size - 1)
+    for j in range(n - 1, -1, -1):
+        i = np.uint64(j)
+        f = np.uint64(freqs[i])
+        x = states[i & turns]
         # Leave room: x * 2**15 / f must stay under 2**63.
         words[np.uint64(at - 1)] = np.uint32(x & np.uint64(0xFFFFFFFF))
         full = np.uint64(x >= f << np.uint64(48))
@@ -101,10 +108,13 @@ def _rans_encode(starts, freqs, n, share, words):  # type: ignore[no-untyped-def
         q = multiply_high(x, share[f])
         left = x - q * f
         more = np.uint64(left >= f)
-        x = ((q + more) << np.uint64(15)) + (left - more * f) + np.uint64(starts[np.uint64(i)])
-    words[at - 1] = np.uint32(x & np.uint64(0xFFFFFFFF))
-    words[at - 2] = np.uint32(x >> np.uint64(32))
-    return at - 2
+        x = ((q + more) << np.uint64(15)) + (left - more * f) + np.uint64(starts[i])
+        states[i & turns] = x
+    for j in range(states.size - 1, -1, -1):
+        words[at - 1] = np.uint32(states[j] & np.uint64(0xFFFFFFFF))
+        words[at - 2] = np.uint32(states[j] >> np.uint64(32))
+        at -= 2
+    return at
 
 
 def encode_residuals(r: NDArray[np.int32]) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:

@@ -8,22 +8,18 @@ that the mixer hardly tells from noise go by nibbles, ten times as fast.
 import numpy as np
 from numpy.typing import NDArray
 
-from neurokit.io.packed.coder import (
-    MAX_WIDTH,
-    MIX,
-    MOST_LEVELS,
-    NIBBLES,
-    PREDICT,
-    STAYS,
-    record_choices,
-)
-from neurokit.io.packed.nibbles import MOST_BITS, record_nibbles
+from neurokit.io.packed.choices import MIX, PREDICT, STAYS, record_choices
+from neurokit.io.packed.coder import MAX_WIDTH, MOST_LEVELS, NIBBLES, SHARES
+from neurokit.io.packed.nibbles import MOST_BITS
+from neurokit.io.packed.shares import MOST_BITS as MOST_SHARED
 
 _FEW = 4096  # tokens that are not worth a plan
 _STAYS = 0.9  # of the frames
 _FOLLOWS = 0.4  # correlation
 _LOOK = 256  # frames that are looked at for that
-_WORTH = 0.965  # of the bits by nibbles: mixing has to stay below
+_WORTH = 0.965  # of the bits by shares: mixing has to stay below
+_GLANCE = 6  # a part of the frames that tells noise from what is clearly none
+_TELL = 3  # bits that tell how often a value comes
 
 
 def choose_plan(tokens: NDArray[np.int32], widths: NDArray[np.int64]) -> NDArray[np.int64] | None:
@@ -50,11 +46,17 @@ def choose_plan(tokens: NDArray[np.int32], widths: NDArray[np.int64]) -> NDArray
     follows = _correlation(part[1:], part[:-1]) > _FOLLOWS
     follows |= _correlation(part[:, 1:], part[:, :-1]) > _FOLLOWS
     plan = np.where(stays, MIX | STAYS, np.where(follows, MIX | PREDICT, MIX))
-    open_ones = np.flatnonzero((plan == MIX) & (widths > 4) & (widths <= MOST_BITS))
-    if open_ones.size:
-        half = np.ascontiguousarray(tokens[: (n_frames + 1) // 2, :, open_ones])
-        mixed, plain = _costs(half, widths[open_ones])
-        plan[open_ones[mixed > _WORTH * plain]] = NIBBLES
+    unsure = np.flatnonzero((plan == MIX) & (widths > 4) & (widths <= MOST_BITS))
+    for part_of in (_GLANCE, 2):
+        if not unsure.size:
+            break
+        few = np.ascontiguousarray(tokens[: (n_frames + 1) // part_of, :, unsure])
+        ratio = _cost_mixed(few, widths[unsure]) / _cost_by_shares(tokens[..., unsure])
+        # what is clear at a glance stays so
+        noise = ratio > (_WORTH if part_of == 2 else 1.01)
+        by = np.where(widths[unsure] <= MOST_SHARED, SHARES, NIBBLES)
+        plan[unsure[noise]] = by[noise]
+        unsure = unsure[~noise & (ratio > 0.9 * _WORTH)]
     return plan
 
 
@@ -68,18 +70,20 @@ def _correlation(a: NDArray[np.int32], b: NDArray[np.int32]) -> NDArray[np.float
     return np.abs((x * y).sum(0)) / np.sqrt((x * x).sum(0) * (y * y).sum(0) + 1e-9)
 
 
-def _costs(
-    tokens: NDArray[np.int32], widths: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Count the bits of each level in the second half of the frames, mixed and by nibbles."""
-    levels = np.arange(widths.size)
-    _, freqs = record_choices(tokens, widths, np.full(widths.size, MIX), 14)
-    _, pairs = record_nibbles(tokens, levels, widths)
-    return _sum_late(freqs, widths), _sum_late(pairs.T.ravel(), (widths + 3) // 4)
+def _cost_mixed(tokens: NDArray[np.int32], widths: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Bits a token of each level in the second half of the frames, when they are mixed."""
+    _, freqs = record_choices(tokens, widths, np.full(widths.size, MIX), 16)
+    rows = freqs.reshape(-1, int(widths.sum()))
+    bits = (15 - np.log2(rows[len(rows) // 2 :])).mean(0)
+    return np.add.reduceat(bits, np.cumsum(widths) - widths)
 
 
-def _sum_late(freqs: NDArray[np.uint16], steps: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Sum up by level what intervals of the second half cost; each token makes ``steps``."""
-    rows = freqs[: len(freqs) // int(steps.sum()) * int(steps.sum())].reshape(-1, steps.sum())
-    bits = (15 - np.log2(rows[len(rows) // 2 :])).sum(0)
-    return np.add.reduceat(bits, np.cumsum(steps) - steps)
+def _cost_by_shares(tokens: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Bits a token of each level by the shares of its values, and to tell of those."""
+    cost = []
+    for level in np.moveaxis(tokens, -1, 0):
+        counts = np.bincount(level.ravel())
+        counts = counts[counts > 0]
+        told = np.log2(level.size) * level.size + _TELL * counts.size
+        cost.append((told - (counts * np.log2(counts)).sum()) / level.size)
+    return np.array(cost)
