@@ -16,6 +16,7 @@ step leaves the posterior exactly as it is; approximations by a Gaussian only pr
 trajectories; ``dynamics`` trajectories given states and the reverse; ``latents`` trajectories
 given counts; ``states`` the hidden chain; ``partition_prior`` the mixture of finite mixtures;
 ``frames`` moves along what the data do not fix; ``splits`` clusters that open and close;
+``state_splits`` states that do;
 ``transfers`` units that change clusters with both trajectories (``sides``: one of the two);
 ``sweep`` all of it in turn; ``inference`` new counts under draws that are kept.
 """

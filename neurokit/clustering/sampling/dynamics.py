@@ -42,16 +42,25 @@ def moments(
     latents: Array, xi: NDArray[np.int64], first: NDArray[np.bool_], n_states: int
 ) -> Moments:
     """Sum up the steps of trajectories (K, T, q), state by state."""
-    n_clusters, _, q = latents.shape
     steps = np.flatnonzero(~first[1:]) + 1
-    governed = (xi[steps] == np.arange(n_states)[:, None]).astype(float)
-    ones = np.ones((n_clusters, len(steps), 1))
+    return sum_up(products(latents, steps), xi[steps], n_states)
+
+
+def products(latents: Array, steps: NDArray[np.int64]) -> Array:
+    """Return what some steps add to `Moments`: (K, n, 2 q + 1, 2 q + 1)."""
+    ones = np.ones((len(latents), len(steps), 1))
     both = np.concatenate([latents[:, steps - 1], ones, latents[:, steps]], axis=-1)
-    width = 2 * q + 1
-    pairs = (both[..., :, None] * both[..., None, :]).reshape(n_clusters, len(steps), width**2)
-    sums = (governed @ pairs).reshape(n_clusters, n_states, width, width)
+    return np.asarray(both[..., :, None] * both[..., None, :])
+
+
+def sum_up(pairs: Array, labels: NDArray[np.int64], n_states: int) -> Moments:
+    """Sum what steps add, by the state that governs each; -1 governs none."""
+    governed = (labels == np.arange(n_states)[:, None]).astype(float)
+    n_clusters, n_steps, width, _ = pairs.shape
+    sums = governed @ pairs.reshape(n_clusters, n_steps, width**2)
+    sums = sums.reshape(n_clusters, n_states, width, width)
     n = np.broadcast_to(governed.sum(1), (n_clusters, n_states))
-    past, own = slice(q + 1), slice(q + 1, None)
+    past, own = slice(width // 2 + 1), slice(width // 2 + 1, None)
     return Moments(n, sums[..., past, past], sums[..., past, own], sums[..., own, own])
 
 

@@ -20,11 +20,13 @@ from neurokit.clustering.sampling.loadings import fit_loadings, log_theta, reass
 from neurokit.clustering.sampling.model import Chain, Counts, Prior
 from neurokit.clustering.sampling.partition_prior import log_block
 from neurokit.clustering.sampling.splits import split_or_merge
+from neurokit.clustering.sampling.state_splits import relabel_stretch, split_or_merge_states
 from neurokit.clustering.sampling.together import draw_windows, laws_of
 from neurokit.clustering.sampling.transfers import transfer
 
 N_SPLITS = 1  # splits or merges tried in a sweep
 N_TRANSFERS = 1  # units tried
+N_STATES = 1  # states parted or joined, and stretches relabelled
 
 
 def sweep(chain: Chain, counts: Counts, prior: Prior, rng: np.random.Generator) -> None:
@@ -46,6 +48,10 @@ def sweep_within(
     """
     draw_latents(chain, counts, prior, rng, hold)
     draw_frames_and_dynamics(chain, counts, prior, rng)
+    if not hold and prior.n_states > 1:
+        n_done = sum(split_or_merge_states(chain, counts, prior, rng) for _ in range(N_STATES))
+        n_done += sum(relabel_stretch(chain, counts, prior, rng) for _ in range(N_STATES))
+        chain.tallies["states"] = n_done / max(1, 2 * N_STATES)
     draw_state_chain(chain, counts, prior, rng, hold)
     if prior.negbin:
         eta = log_rates(chain.theta, chain.z, chain.latents)
