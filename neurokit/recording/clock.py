@@ -95,6 +95,9 @@ class _Clock(CoordinateTransform):
         self.dim = dim
         self.hertz, self.offset = float(rate), float(first)  # a division of integers, once
 
+    def __deepcopy__(self, memo: object) -> Self:
+        return self  # nothing in it changes, and xarray copies the coordinates of every new array
+
     def forward(self, dim_positions: dict[str, Any]) -> dict[Hashable, Any]:
         """Return times in seconds, each the float nearest to an exact quotient."""
         numerator, denominator = self.integers
@@ -474,6 +477,6 @@ def time_coordinates(
         One coordinate, in seconds, that costs no memory.
     """
     index = SampleIndex(first, rate, size, dim, dim)
-    coordinates = xr.Coordinates.from_xindex(index)
-    coordinates[dim].attrs["units"] = "s"
-    return coordinates
+    variables = index.create_variables()
+    variables[dim].attrs["units"] = "s"
+    return xr.Coordinates(variables, indexes={dim: index})

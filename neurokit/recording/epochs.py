@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neurokit.recording.cuts import SignalCut, SpikesCut
-from neurokit.recording.marks import Marks, find_marks, touch_marks
+from neurokit.recording.marks import Marks, find_marks, texts_in, touch_marks
 from neurokit.recording.seconds import in_seconds, second
 from neurokit.types import Flags, Floats
 
@@ -122,6 +122,8 @@ def _as_values(column: pd.Series) -> np.ndarray:
         values = column.to_numpy()  # whole numbers that may be missing come as objects
         return values if values.dtype != object else column.to_numpy(np.float64, na_value=np.nan)
     values = column.to_numpy(object)
+    if texts_in(column) is not None:  # none is missing, and none has to be written out
+        return np.array(values.tolist(), dtype=str)
     missing = pd.isna(values).tolist()
     named = [_UNKNOWN if gone else str(v) for v, gone in zip(values, missing, strict=True)]
     return np.array(named, dtype=str)
@@ -163,8 +165,9 @@ def _choose(
     if labels is not None:
         wanted = columns["label"].isin(list(labels)).to_numpy()
     elif "label" in columns:
-        names = columns["label"]
-        wanted = ~(names.isna().to_numpy() | (names == _UNKNOWN).to_numpy(bool, na_value=True))
+        names, texts = columns["label"], texts_in(columns["label"])
+        if texts is None or _UNKNOWN in texts:
+            wanted = ~(names.isna().to_numpy() | (names == _UNKNOWN).to_numpy(bool, na_value=True))
         if not wanted.all():
             warnings.warn(
                 f"epoch: {(~wanted).sum()} of {len(wanted)} events have no label and are left out;"

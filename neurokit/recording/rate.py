@@ -71,19 +71,21 @@ def contiguous_runs(x: xr.DataArray | xr.Dataset) -> list[slice]:
 
 def clock_of(x: xr.DataArray | xr.Dataset, caller: str) -> SampleIndex | np.ndarray:
     """Return the exact index of ``time``, or its floats."""
+    index = x.xindexes.get("time") if isinstance(x, xr.DataArray | xr.Dataset) else None
+    if isinstance(index, SampleIndex):
+        return index
     if not isinstance(x, xr.DataArray | xr.Dataset) or "time" not in x.coords:
         raise TypeError(
             f"{caller}: expected an xarray object with a time coordinate, got"
             f" {type(x).__name__}; neurokit.signal() makes one from an array."
         )
-    index = x.xindexes.get("time")
     if (kind := x["time"].dtype.kind) in "mM":
         what, start = ("dates", ' - x["time"][0]') if kind == "M" else ("durations", "")
         raise ValueError(
             f"{caller}: time holds {what} and must hold seconds as floats; write"
             f' x.assign_coords(time=(x["time"]{start}) / np.timedelta64(1, "s")).'
         )
-    return index if isinstance(index, SampleIndex) else np.atleast_1d(x["time"].values)
+    return np.atleast_1d(x["time"].values)
 
 
 def rate_of_bins(caller: str, bin_width: float | Fraction) -> Fraction:
