@@ -218,13 +218,13 @@ def test_amounts_have_no_unit_and_need_no_whole_numbers():
     rng = np.random.default_rng(0)
     block = np.arange(60) % 3
     graph = planted(3, 1, block, rng, (0.6, 0.3))
-    sbm = WeightedSBM("amount", n_restarts=1, random_state=0).fit(graph)
-    other = WeightedSBM("amount", n_restarts=1, random_state=0).fit(7.3 * graph)
+    sbm = WeightedSBM("amount", n_restarts=0, random_state=0).fit(graph)
+    other = WeightedSBM("amount", n_restarts=0, random_state=0).fit(7.3 * graph)
     assert adjusted_rand_score(block, sbm.labels_) > 0.95
     assert sbm.degree_corrected_
     np.testing.assert_array_equal(sbm.labels_, other.labels_)
     nothing = planted(1, 1, 0 * block, rng, (0.3, 0.3))
-    assert WeightedSBM("amount", n_restarts=1, random_state=0).fit(nothing).n_blocks_ == 1
+    assert WeightedSBM("amount", n_restarts=0, random_state=0).fit(nothing).n_blocks_ == 1
 
 
 def test_strong_nodes_do_not_make_a_block_where_degrees_are_corrected():
@@ -234,7 +234,7 @@ def test_strong_nodes_do_not_make_a_block_where_degrees_are_corrected():
     rate = np.where(block[:, None] == block, 0.6, 0.2)
     mask = np.triu(rng.random((60, 60)) < rate, 1)
     graph = mask * rng.exponential(np.outer(strength, strength))
-    sbm = WeightedSBM(degree_corrected=True, random_state=0).fit(graph + graph.T)
+    sbm = WeightedSBM(degree_corrected=True, n_restarts=0, random_state=0).fit(graph + graph.T)
     assert adjusted_rand_score(block, sbm.labels_) == 1
 
 
@@ -280,7 +280,7 @@ def test_planted_blocks_are_found(case, seed):
     rng = np.random.default_rng(seed)
     block = rng.permutation(np.arange(60) % 3)
     graph = planted(block=block, rng=rng, **CASES[case])
-    sbm = WeightedSBM(n_restarts=1, random_state=seed).fit(graph)
+    sbm = WeightedSBM(n_restarts=0, random_state=seed).fit(graph)
     assert adjusted_rand_score(block, sbm.labels_) > 0.94
     assert (np.bincount(sbm.labels_) > 1).sum() == 3  # a node alone may be shorter to tell
 
@@ -289,7 +289,7 @@ def test_planted_blocks_are_found(case, seed):
 def test_where_there_is_nothing_there_is_one_block(seed):
     rng = np.random.default_rng(seed)
     graph = planted(1, 1, np.zeros(40, int), rng, (0.3, 0.3))
-    assert WeightedSBM(n_restarts=1, random_state=seed).fit(graph).n_blocks_ == 1
+    assert WeightedSBM(n_restarts=0, random_state=seed).fit(graph).n_blocks_ == 1
 
 
 def test_hubs_do_not_make_blocks_where_degrees_are_corrected():
@@ -317,37 +317,35 @@ def test_other_laws_of_weights(weight):
     values = rng.normal(np.where(same, 1, -1), 1.5) if weight == "gaussian" else None
     values = rng.poisson(np.where(same, 3, 1)).astype(float) if values is None else values
     graph = np.triu(values, 1)
-    sbm = WeightedSBM(weight, random_state=0).fit(graph + graph.T)
+    sbm = WeightedSBM(weight, n_restarts=0, random_state=0).fit(graph + graph.T)
     assert adjusted_rand_score(block, sbm.labels_) == 1
 
 
 def test_levels_nest_and_n_blocks_is_kept():
     rng = np.random.default_rng(0)
-    fine = np.arange(180) // 15
-    near = fine[:, None] // 4 == fine // 4
+    fine = np.arange(108) // 12
+    near = fine[:, None] // 3 == fine // 3
     rate = np.where(fine[:, None] == fine, 0.9, np.where(near, 0.4, 0.02))
     graph = np.triu(rng.random(rate.shape) < rate, 1).astype(float)
-    sbm = WeightedSBM(None, nested=True, n_restarts=1, random_state=0).fit(graph + graph.T)
+    quick = {"degree_corrected": False, "n_restarts": 0, "random_state": 0}
+    sbm = WeightedSBM(None, nested=True, **quick).fit(graph + graph.T)
     assert adjusted_rand_score(fine, sbm.labels_) > 0.9
     for lower, upper in zip(sbm.levels_, sbm.levels_[1:], strict=False):
         assert all(len(np.unique(upper[lower == k])) == 1 for k in np.unique(lower))
-    assert adjusted_rand_score(fine // 4, sbm.levels_[1]) > 0.9
-    flat = WeightedSBM(None, n_restarts=1, random_state=0).fit(graph + graph.T)
-    assert sbm.description_length_ <= flat.description_length_ + 1e-6
-    assert (
-        WeightedSBM(None, n_blocks=4, n_restarts=1, random_state=0).fit(graph + graph.T).n_blocks_
-        == 4
-    )
+    assert adjusted_rand_score(fine // 3, sbm.levels_[1]) > 0.9
+    flat = WeightedSBM(None, **quick).fit(graph + graph.T)
+    assert sbm.description_length_ < flat.description_length_
+    assert WeightedSBM(None, n_blocks=4, **quick).fit(graph + graph.T).n_blocks_ == 4
 
 
 def test_units_of_weights_labels_and_sparse_matrices_change_nothing():
     rng = np.random.default_rng(0)
     graph = planted(4.0, 1.0, np.arange(30) % 2, rng, (0.6, 0.4))
-    expected = WeightedSBM(random_state=0).fit(graph)
+    expected = WeightedSBM(n_restarts=0, random_state=0).fit(graph)
     labelled = xr.DataArray(graph * 1e6, dims=("source", "target"))
     np.fill_diagonal(labelled.values, np.nan)
     for other in (labelled, sp.csr_matrix(graph)):
-        sbm = WeightedSBM(random_state=0).fit(other)
+        sbm = WeightedSBM(n_restarts=0, random_state=0).fit(other)
         assert sbm.labels_.tolist() == expected.labels_.tolist()
         assert sbm.description_length_ == pytest.approx(expected.description_length_)
 

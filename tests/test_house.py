@@ -11,6 +11,7 @@ import neurokit
 ROOT = Path(neurokit.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 TREES = {file: ast.parse(file.read_text()) for file in FILES}
+NODES = {file: list(ast.walk(tree)) for file, tree in TREES.items()}
 FEELERS = ("hasattr", "getattr")
 REFUSALS = [
     r"needs to know the sampling rate",
@@ -33,7 +34,7 @@ MODULES = {module_of(file): file for file in FILES}
 
 def imported(file, *, everywhere):
     """Modules of the package that a file imports, and the names it takes from them."""
-    nodes = ast.walk(TREES[file]) if everywhere else TREES[file].body
+    nodes = NODES[file] if everywhere else TREES[file].body
     for node in nodes:
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "neurokit":
             for alias in node.names:
@@ -113,9 +114,9 @@ def test_only_the_doors_are_called_as_doors():
     doors = {"read_signal", "read_events", "read_tokens", "read_spikes", "read_session"}
     found = [
         f"{name_of(file)}: {node.name}"
-        for file, tree in TREES.items()
+        for file, nodes in NODES.items()
         if "io" not in file.relative_to(ROOT).parts
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.FunctionDef) and node.name in doors
     ]
     assert found == []
@@ -125,7 +126,7 @@ def test_only_the_doors_are_called_as_doors():
 def test_nobody_feels_an_estimator_over_from_outside(folder):
     found = []
     for file in sorted((ROOT / folder).rglob("*.py")):
-        for node in ast.walk(TREES[file]):
+        for node in NODES[file]:
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") in (
                 "hasattr",
                 "getattr",
@@ -144,8 +145,8 @@ def test_a_refusal_is_written_once(words):
 
 def test_docstrings_have_a_subject():
     found = []
-    for file, tree in TREES.items():
-        for node in ast.walk(tree):
+    for file, nodes in NODES.items():
+        for node in nodes:
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
                 lines = (ast.get_docstring(node) or "").splitlines()
                 found += [
@@ -155,5 +156,5 @@ def test_docstrings_have_a_subject():
 
 
 def test_types_say_more_than_anything():
-    names = (node for tree in TREES.values() for node in ast.walk(tree))
+    names = (node for nodes in NODES.values() for node in nodes)
     assert sum(isinstance(node, ast.Name) and node.id == "Any" for node in names) <= 600
