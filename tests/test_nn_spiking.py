@@ -193,7 +193,6 @@ def test_single_precision_agrees_where_no_potential_is_at_its_threshold():
 )
 def test_products_are_those_of_numpy(n_rows, n_steps, n_columns, dtype):
     from neurokit.nn.kernels import products
-    from neurokit.nn.kernels.vectors import ROWS
 
     rng = np.random.default_rng(0)
     a, b, c = (
@@ -201,12 +200,11 @@ def test_products_are_those_of_numpy(n_rows, n_steps, n_columns, dtype):
         for shape in ((n_rows, n_steps), (n_steps, n_columns), (n_rows, n_columns))
     )
     width = products.panel_width(a.dtype)
-    edge = np.zeros(ROWS * width, dtype)
     for offset in (0, 3):
         out = np.concatenate((np.full(offset, 7.0, dtype), c.ravel(), np.full(2, 7.0, dtype)))
         flat = np.concatenate((np.full(offset, np.nan, dtype), a.ravel()))
         products.add_product(
-            flat, offset, n_rows, n_steps, products.panels(b), out, offset, n_columns, edge
+            flat[offset:], n_rows, n_steps, products.panels(b), out[offset:], n_columns
         )
         np.testing.assert_allclose(
             out[offset:-2].reshape(c.shape), c + a @ b, rtol=1e-4, atol=1e-4
@@ -214,17 +212,8 @@ def test_products_are_those_of_numpy(n_rows, n_steps, n_columns, dtype):
         assert (out[:offset] == 7).all()
         assert (out[-2:] == 7).all()
     out, beyond = c.T.flatten(), np.full(width, np.nan, dtype)
-    products.add_transposed_product(
-        b.ravel(),
-        0,
-        n_columns,
-        n_steps,
-        np.concatenate((a.T.ravel(), beyond)),
-        0,
-        out,
-        n_rows,
-        edge,
-    )
+    other = np.concatenate((a.T.ravel(), beyond))
+    products.add_product(b, n_columns, n_steps, other, out, n_rows, products.TRANSPOSED)
     np.testing.assert_allclose(out.reshape(n_columns, n_rows), (c + a @ b).T, rtol=1e-4, atol=1e-4)
 
 
@@ -257,19 +246,17 @@ def test_products_of_spikes_are_those_of_numbers_to_the_bit(
             rng.normal(size=(n_rows + 1, n_columns)),
         )
     )
-    edge, listed = np.zeros(ROWS * width, dtype), np.zeros(n_steps, np.uint32)
-    laid = products.panels(b.reshape(n_steps, n_columns))
+    a, laid = a[3:], products.panels(b.reshape(n_steps, n_columns))
     sparse, dense = c.copy(), c.copy()
-    sizes = n_rows, n_steps, laid
-    products.add_sparse_product(a, 3, *sizes, sparse, 0, n_columns, edge, listed)
-    products.add_product(a, 3, *sizes, dense, 0, n_columns, edge)
+    products.add_product(a, n_rows, n_steps, laid, sparse, n_columns, products.SPARSE)
+    products.add_product(a, n_rows, n_steps, laid, dense, n_columns)
     tiles = n_rows // ROWS * products.ROWS * n_columns  # what is left is summed apart
     np.testing.assert_array_equal(sparse[:tiles], dense[:tiles])
     np.testing.assert_allclose(sparse, dense, rtol=1e-5, atol=1e-5)
     sparse, dense = b.copy(), b.copy()
-    sizes = n_steps, n_rows, d, 0
-    products.add_sparse_transposed_product(a, 3, *sizes, sparse, n_columns, edge, listed)
-    products.add_transposed_product(a, 3, *sizes, dense, n_columns, edge)
+    sizes = n_steps, n_rows, d
+    products.add_product(a, *sizes, sparse, n_columns, products.SPARSE_TRANSPOSED)
+    products.add_product(a, *sizes, dense, n_columns, products.TRANSPOSED)
     tiles = n_steps // ROWS * products.ROWS * n_columns
     np.testing.assert_array_equal(sparse[:tiles], dense[:tiles])
     np.testing.assert_allclose(sparse, dense, rtol=1e-5, atol=1e-5)
@@ -437,7 +424,7 @@ def test_without_gradients_nothing_is_kept(monkeypatch):
 
     kept, forward = [], lif_cpu.forward
     monkeypatch.setattr(  # the potentials: all steps, or one to work in
-        lif_cpu, "forward", lambda *a: kept.append(a[14].size) or forward(*a)
+        lif_cpu, "forward", lambda *a: kept.append(a[16].size) or forward(*a)
     )
     layer = LIF(3, learn_decay=True)
     with torch.no_grad():

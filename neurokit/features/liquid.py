@@ -234,12 +234,10 @@ class _Stream:
 
     def __init__(self, liquid: LiquidState) -> None:
         from neurokit.features._liquid import run_liquid
-        from neurokit.nn.kernels.products import add_product, panel_width, panels
-        from neurokit.nn.kernels.vectors import ROWS
+        from neurokit.nn.kernels.products import add_product, panels
 
         self._run: Any = run_liquid
         self._add_product: Any = add_product
-        self._edge = np.zeros(ROWS * panel_width(liquid.input_weight_.dtype))
         self._inward = panels(np.ascontiguousarray(liquid.input_weight_.T))
         self._liquid = liquid
         self._weight = np.ascontiguousarray(liquid.recurrent_weight_.T)
@@ -261,16 +259,7 @@ class _Stream:
         # each sum in one order, so that a chunk of any length gives the same bits
         scaled = np.ascontiguousarray(scaled)
         current = np.zeros(out.shape)
-        self._add_product(
-            scaled.reshape(-1),
-            0,
-            *scaled.shape,
-            self._inward,
-            current.reshape(-1),
-            0,
-            len(self._weight),
-            self._edge,
-        )
+        self._add_product(scaled, *scaled.shape, self._inward, current, len(self._weight))
         self.n_passed += self._run(
             current, self._weight, self._decay, self._keep, *self._state, out
         )

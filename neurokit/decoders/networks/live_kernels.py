@@ -11,8 +11,6 @@ import math
 import numpy as np
 from numba import njit
 
-from neurokit.nn.kernels.lif_loops import copy_row
-
 
 @njit(cache=True, error_model="numpy")
 def spiking_layer(
@@ -27,31 +25,35 @@ def spiking_layer(
     n_units = v.size
     for t in range(len(x)):
         if every > 0 and t % every == 0:
-            v[:] = 0.0
-            i[:] = 0.0
-            s[:] = 0.0
-        now = out[t]
-        copy_row(bias, now)
+            for n in range(n_units):
+                v[n] = 0.0
+            for n in range(i.size):
+                i[n] = 0.0
+            for n in range(s.size):
+                s[n] = 0.0
+        for n in range(n_units):
+            out[t, n] = bias[n]
         for k in range(x.shape[1]):
             a = x[t, k]
             if a != 0.0:
                 for n in range(n_units):
-                    now[n] += a * weight[k, n]
+                    out[t, n] += a * weight[k, n]
         for k in range(len(recurrent)):
-            if s[k] != 0.0:
+            a = s[k]
+            if a != 0.0:
                 for n in range(n_units):
-                    now[n] += s[k] * recurrent[k, n]
+                    out[t, n] += a * recurrent[k, n]
         for n in range(n_units):
-            current = now[n]
+            current = out[t, n]
             if synaptic.size > 0:
                 i[n] = current = synaptic[n] * i[n] + current
             h = decay[n] * v[n] + current
             if fires:
                 s[n] = 1.0 if h >= threshold[n] else 0.0
                 v[n] = h - s[n] * (zero * h + subtract * threshold[n])
-                now[n] = s[n]
+                out[t, n] = s[n]
             else:
-                v[n] = now[n] = h
+                v[n] = out[t, n] = h
 
 
 @njit(cache=True)
@@ -65,9 +67,16 @@ def delayed(rows, delay, every, out):
 
 
 @njit(cache=True, error_model="numpy")
+def _copy_row(row, out):
+    # Assigning to a slice would compile the making of an error message: three seconds.
+    for n in range(row.size):
+        out[n] = row[n]
+
+
+@njit(cache=True, error_model="numpy")
 def _affine(x, weight, bias, out):
     """Write ``x @ weight + bias`` for one row, a row of `weight` per source."""
-    copy_row(bias, out)
+    _copy_row(bias, out)
     for k in range(x.size):
         a = x[k]
         if a != 0.0:
@@ -92,7 +101,7 @@ def gru_layer(x, w_in, b_in, w_hidden, b_hidden, h, gates, kept, out):
             update = _logistic(gates[n_units + n] + kept[n_units + n])
             new = math.tanh(gates[2 * n_units + n] + reset * kept[2 * n_units + n])
             h[n] = (1.0 - update) * new + update * h[n]
-        copy_row(h, out[t])
+        _copy_row(h, out[t])
 
 
 @njit(cache=True, error_model="numpy")
@@ -109,7 +118,7 @@ def lstm_layer(x, w_in, b_in, w_hidden, b_hidden, h, c, gates, kept, out):
             leave = _logistic(gates[3 * n_units + n] + kept[3 * n_units + n])
             c[n] = forget * c[n] + enter * new
             h[n] = leave * math.tanh(c[n])
-        copy_row(h, out[t])
+        _copy_row(h, out[t])
 
 
 @njit(cache=True, error_model="numpy")
@@ -132,7 +141,7 @@ def elm_layer(
         _affine(hidden, w_memory, b_memory, change)
         for n in range(n_memories):
             m[n] += take[n] * math.tanh(change[n])
-        copy_row(m, out[t])
+        _copy_row(m, out[t])
 
 
 @njit(cache=True, error_model="numpy")

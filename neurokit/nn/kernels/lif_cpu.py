@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from neurokit.nn.kernels.lif_loops import CHUNK, backward, forward
-from neurokit.nn.kernels.products import panel_width, panels
+from neurokit.nn.kernels.products import multiplier, panel_width, panels
 from neurokit.nn.kernels.vectors import ROWS
 
 _FORWARD = "scale", "top", "zero", "subtract"
@@ -71,7 +71,7 @@ class _Layer(torch.autograd.Function):
         def block(first, last):
             forward(
                 flat_x, plan.ahead, sources, plan.n_inputs, constant, recurrent,
-                plan.zeros(plan.edge_size), plan.sizes(first, last), *arrays, *numbers,
+                *plan.product(), plan.sizes(first, last), *arrays, *numbers,
                 neuron.firing,
             )  # fmt: skip
 
@@ -117,9 +117,17 @@ class _Layer(torch.autograd.Function):
 
         def block(first, last):
             sums = [plan.zeros(*shape) for shape in shapes]
+            width = (last - first) * plan.n_units
+            recurrent = width * (w_rec is not None)
+            room = (
+                plan.zeros(max(2, plan.ahead) * width + plan.edge_size),
+                plan.zeros(recurrent),
+                plan.zeros(width if any(for_parameters) else recurrent),
+                plan.zeros(3 * tile),
+            )
             backward(
-                *arrays, plan.zeros(plan.edge_size), plan.sizes(first, last), *shared,
-                *(a.reshape(-1) for a in sums), *numbers, ctx.neuron.firing,
+                *arrays, *plan.product(), plan.sizes(first, last), *shared,
+                *(a.reshape(-1) for a in sums), *room, *numbers, ctx.neuron.firing,
             )  # fmt: skip
             return sums
 
@@ -154,6 +162,8 @@ class _Plan:
         repeats = min(max(1, CHUNK // self.n_units), self.n_entries)
         self.parameters = [self._repeated(values, repeats) for values in parameters]
         self.edge_size = ROWS * panel_width(self.dtype)
+        connected = self.n_inputs or w_rec is not None
+        self.multiplier = multiplier(self.dtype) if connected else 0
         n_connections = self.n_inputs + (0 if w_rec is None else self.n_units)
         per_block = max(_TOGETHER if n_connections else 1, _CACHED // self.n_units)
         work = self.n_times * self.n_entries * self.n_units * (n_connections + 10)
@@ -181,6 +191,11 @@ class _Plan:
     def sizes(self, first, last):
         return self.n_times, self.n_entries, first, last, self.n_units
 
+    def product(self):
+        """Return what adds products, and room for four rows of a panel and the items of a row."""
+        listed = np.empty(max(self.n_inputs, self.n_units), np.uint32)
+        return self.multiplier, self.zeros(self.edge_size), listed
+
     def zeros(self, *shape):
         return np.zeros(shape, self.dtype)
 
@@ -189,8 +204,13 @@ class _Plan:
         return values.detach().to(_TORCH[self.dtype.char]).numpy()
 
     def flat(self, values):
-        """Return the values of a tensor in one row, to be read; nothing for None."""
-        return self.zeros(0) if values is None else self.array(values).reshape(-1)
+        """Return the values of a tensor in one row, to be read; nothing for None.
+
+        Passes want contiguous rows: an expanded tensor, as a sum's gradient is, is written out.
+        """
+        if values is None:
+            return self.zeros(0)
+        return np.ascontiguousarray(self.array(values)).reshape(-1)
 
     def panels(self, weight):
         """Lay out a weight (source, unit) for products; nothing for None."""

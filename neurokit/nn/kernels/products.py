@@ -5,13 +5,20 @@ A tile of the result, four rows by a panel of columns, stays in vector registers
 runs. Loops that the compiler vectorises by itself reach a fifth of this speed; library products
 reach half on some processors, and cannot be called step by step without paying for it each time.
 
-Spikes are mostly zeros. Where few items are not, `add_sparse_product` lists these and adds them
+Spikes are mostly zeros. Where few items are not, sparse forms list these and add them
 alone, in the same order: as zeros add nothing, the sums of whole tiles are the same to the bit.
 """
 
-import numpy as np
-from numba import njit
+import ctypes
+from functools import cache
 
+import numpy as np
+from llvmlite import ir
+from numba import cfunc, types
+from numba.extending import intrinsic
+from numba.np.numpy_support import from_dtype
+
+from neurokit.nn.kernels.columns import add, clear
 from neurokit.nn.kernels.vectors import (
     ROWS,
     VECTOR,
@@ -24,18 +31,13 @@ from neurokit.nn.kernels.vectors import (
     count_ones,
     lowest_one,
     nonzero,
+    panel_columns,
+    place,
 )
 
 _FAST = {"contract"}
+PLAIN, SPARSE, TRANSPOSED, SPARSE_TRANSPOSED = range(4)  # forms of a product
 _SPARSE = 4  # one item in so many: adding a listed one takes about twice as long
-
-
-def inside(function):
-    """Compile a loop that only other loops call: a door for Python takes a seventh of the time."""
-    options = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    return njit(  # type: ignore[call-overload]
-        cache=True, fastmath=_FAST, error_model="numpy", **options
-    )(function)
 
 
 def panel_width(dtype):
@@ -57,137 +59,114 @@ def panels(matrix):
     return out.reshape(-1)
 
 
-@inside
-def _panel(
-    a, a_at, a_row, a_step, b, b_at, b_step, out, out_at, out_row, n_rows, n_columns, n_steps, edge
-):
-    """Add a product to one panel of `out`, of which only `n_columns` may be touched."""
-    width = edge.size // ROWS
-    r = 0
-    while r < n_rows:
-        # The last rows are too few for a tile: each fills one with copies of itself.
-        count = ROWS if n_rows - r >= ROWS else 1
-        inside = count == ROWS and n_columns == width
-        target, at, row = edge, 0, width
-        if inside:
-            target, at, row = out, out_at + r * out_row, out_row
-        else:
-            edge[:] = 0
-        add_tile(
-            a, a_at + r * a_row, a_row if count == ROWS else 0, a_step, b, b_at, b_step,
-            target, at, row, n_steps,
-        )  # fmt: skip
-        if not inside:
-            for q in range(count):
-                to = out[out_at + (r + q) * out_row :]
-                for n in range(n_columns):
-                    to[n] += edge[q * width + n]
-        r += count
+def _multiply(a, n_rows, n_steps, b, out, n_columns, edge, listed, form):
+    """Do `add_product`, with places in memory for arrays."""
+    width = panel_columns(a)
+    lanes, transposed = width // VECTORS, form >= TRANSPOSED
+    length, lines = (n_rows, n_steps) if transposed else (n_steps, n_rows)
+    a_row, a_step = (1, n_rows) if transposed else (n_steps, 1)
+    b_panel, b_step = (width, n_columns) if transposed else (width * n_steps, width)
+    whole = 0  # panels that only items that are not zero are added to
+    if form in (SPARSE, SPARSE_TRANSPOSED):
+        there = 0  # the last part of a vector is not looked at
+        for first in range(0, n_rows * n_steps - lanes + 1, lanes):
+            there += count_ones(nonzero(a, first))
+        if _SPARSE * there <= n_rows * n_steps:
+            whole = n_columns // width
+    for p in range(whole, (n_columns + width - 1) // width):
+        to, n_here = place(out, p * width), min(width, n_columns - p * width)
+        r = 0
+        while r < n_rows:
+            # The last rows are too few for a tile: each fills one with copies of itself.
+            count = ROWS if n_rows - r >= ROWS else 1
+            apart = count < ROWS or n_here < width
+            if apart:
+                clear(ROWS * width, edge, 0)
+            add_tile(
+                place(a, r * a_row), a_row if count == ROWS else 0, a_step,
+                place(b, p * b_panel), b_step,
+                edge if apart else place(to, r * n_columns), width if apart else n_columns,
+                n_steps,
+            )  # fmt: skip
+            if apart:
+                for q in range(count):
+                    add(n_here, edge, q * width, to, (r + q) * n_columns)
+            r += count
+    for line in range(lines if whole > 0 else 0):
+        row = place(a, line * length)
+        n, in_vectors = 0, length - length % lanes  # how many items are listed
+        for first in range(0, in_vectors, 64):
+            bits = np.uint64(0)  # of up to 64 items at once: each end of the loop is a wrong guess
+            for k in range(first, min(first + 64, in_vectors), lanes):
+                bits |= nonzero(row, k) << np.uint64(k - first)
+            while bits:
+                listed[n] = first + lowest_one(bits)
+                bits &= bits - np.uint64(1)
+                n += 1
+        for k in range(in_vectors, length):
+            if row[k] != 0:
+                listed[n] = k
+                n += 1
+        for p in range(0, whole, 2):
+            twice = p + 1 < whole
+            if transposed:
+                columns, to = place(b, line * n_columns + p * width), place(out, p * width)
+                if twice:
+                    add_outer_twice(row, listed, n, columns, to, n_columns)
+                else:
+                    add_outer(row, listed, n, columns, to, n_columns)
+            else:
+                columns, to = place(b, p * b_panel), place(out, line * n_columns + p * width)
+                if twice:
+                    add_listed_twice(row, listed, n, columns, width, b_panel, to)
+                else:
+                    add_listed(row, listed, n, columns, width, b_panel, to)
 
 
-@inside
-def _rest(a, a_at, n_rows, n_steps, b, out, out_at, n_columns, edge, done):
-    """Do `add_product` for the panels from number `done` on."""
-    width, one = edge.size // ROWS, np.intp(1)
-    for first in range(done * width, n_columns, width):
-        _panel(
-            a, a_at, n_steps, one, b, first * n_steps, width, out, out_at + first, n_columns,
-            n_rows, min(width, n_columns - first), n_steps, edge,
-        )  # fmt: skip
+@cache
+def multiplier(dtype):
+    """Return the address of `_multiply` for a floating type of NumPy, compiled when first asked.
 
-
-@inside
-def _transposed_rest(a, a_at, n_rows, n_steps, b, b_at, out, n_columns, edge, done):
-    """Do `add_transposed_product` for the panels from number `done` on."""
-    width, one = edge.size // ROWS, np.intp(1)
-    for first in range(done * width, n_columns, width):
-        _panel(
-            a, a_at, one, n_rows, b, b_at + first, n_columns, out, first, n_columns,
-            n_rows, min(width, n_columns - first), n_steps, edge,
-        )  # fmt: skip
-
-
-@njit(cache=True, fastmath=_FAST, error_model="numpy", nogil=True)
-def add_product(a, a_at, n_rows, n_steps, b, out, out_at, n_columns, edge):
-    """Add ``a @ b`` to `out`: flat arrays of rows, from the places `a_at` and `out_at` on.
-
-    `b` is laid out by `panels`; `edge` is four rows of one panel to work in.
+    The passes call it there: whatever they would link is optimised anew in each of them.
     """
-    _rest(a, a_at, n_rows, n_steps, b, out, out_at, n_columns, edge, np.intp(0))
+    number, size = types.CPointer(from_dtype(dtype)), types.intp
+    listed = types.CPointer(types.uint32)
+    kinds = number, size, size, number, number, size, number, listed, size
+    compiled = cfunc(types.void(*kinds), cache=True, fastmath=_FAST, error_model="numpy")
+    return compiled(_multiply).address
 
 
-@njit(cache=True, fastmath=_FAST, error_model="numpy", nogil=True)
-def add_transposed_product(a, a_at, n_rows, n_steps, b, b_at, out, n_columns, edge):
-    """Add ``a.T @ b`` to `out`, for `a` of (step, row) and `b` of (step, column).
+@intrinsic
+def multiply(_, address, a, n_rows, n_steps, b, out, n_columns, edge, listed, form):
+    """Call what `multiplier` returns, with places for arrays."""
+    size = types.intp
+    kinds = size, a, size, size, b, out, size, edge, listed, size
+    signature = types.void(*kinds)
 
-    Reads up to one panel past the end of `b`.
+    def generate(context, builder, signature, given):
+        kind = ir.FunctionType(ir.VoidType(), [value.type for value in given[1:]])
+        builder.call(builder.inttoptr(given[0], kind.as_pointer()), given[1:])
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+_PLACE, _SIZE = ctypes.c_void_p, ctypes.c_ssize_t
+_CALL = ctypes.CFUNCTYPE(
+    None, _PLACE, _SIZE, _SIZE, _PLACE, _PLACE, _SIZE, _PLACE, _PLACE, _SIZE
+)  # fmt: skip
+
+
+def add_product(a, n_rows, n_steps, b, out, n_columns, form=PLAIN):
+    """Add ``a @ b`` to `out`: contiguous arrays of one floating type, whatever their shapes.
+
+    In the plain forms `b` is laid out by `panels`; in the transposed ones ``a.T`` is meant, of
+    (step, row), `b` is of (step, column), and up to one panel past its end is read. In the sparse
+    forms `a` may hold mostly zeros.
     """
-    _transposed_rest(a, a_at, n_rows, n_steps, b, b_at, out, n_columns, edge, np.intp(0))
-
-
-@inside
-def _list(a, a_at, n, edge, listed):
-    """List the items of a row that are not zero; return how many there are."""
-    lanes = edge.size // (ROWS * VECTORS)
-    at, whole = np.intp(0), n - n % lanes
-    for first in range(0, whole, 64):
-        bits = np.uint64(0)  # of up to 64 items at once: each end of the loop is a wrong guess
-        for k in range(first, min(first + 64, whole), lanes):
-            bits |= nonzero(a, a_at + k) << np.uint64(k - first)
-        while bits:
-            listed[at] = first + lowest_one(bits)
-            bits &= bits - np.uint64(1)
-            at += 1
-    for k in range(whole, n):
-        if a[a_at + k] != 0:
-            listed[at] = k
-            at += 1
-    return at
-
-
-@inside
-def _sparse(a, a_at, n, edge):
-    """Tell whether few of `n` items are not zero; the last part of a vector is not looked at."""
-    lanes = edge.size // (ROWS * VECTORS)
-    there = np.intp(0)
-    for first in range(0, n - lanes + 1, lanes):
-        there += count_ones(nonzero(a, a_at + first))
-    return _SPARSE * there <= n
-
-
-@njit(cache=True, fastmath=_FAST, error_model="numpy", nogil=True)
-def add_sparse_product(a, a_at, n_rows, n_steps, b, out, out_at, n_columns, edge, listed):
-    """Do `add_product` where `a` may hold mostly zeros; `listed` has room for a row of it."""
-    width = edge.size // ROWS
-    panel, whole = width * n_steps, n_columns // width
-    if not _sparse(a, a_at, n_rows * n_steps, edge):
-        whole = 0
-    _rest(a, a_at, n_rows, n_steps, b, out, out_at, n_columns, edge, whole)
-    for r in range(n_rows if whole else 0):
-        row_at, to = a_at + r * n_steps, out_at + r * n_columns
-        n = _list(a, row_at, n_steps, edge, listed)
-        for p in range(0, whole - 1, 2):
-            at = to + p * width
-            add_listed_twice(a, row_at, listed, n, b, p * panel, width, panel, out, at)
-        if whole % 2:
-            p = whole - 1
-            at = to + p * width
-            add_listed(a, row_at, listed, n, b, p * panel, width, panel, out, at)
-
-
-@njit(cache=True, fastmath=_FAST, error_model="numpy", nogil=True)
-def add_sparse_transposed_product(a, a_at, n_rows, n_steps, b, b_at, out, n_columns, edge, listed):
-    """Do `add_transposed_product` where `a` may hold mostly zeros."""
-    width = edge.size // ROWS
-    whole = n_columns // width
-    if not _sparse(a, a_at, n_rows * n_steps, edge):
-        whole = 0
-    _transposed_rest(a, a_at, n_rows, n_steps, b, b_at, out, n_columns, edge, whole)
-    for k in range(n_steps if whole else 0):
-        row_at, at = a_at + k * n_rows, b_at + k * n_columns
-        n = _list(a, row_at, n_rows, edge, listed)
-        for to in range(0, (whole - 1) * width, 2 * width):
-            add_outer_twice(a, row_at, listed, n, b, at + to, out, to, n_columns)
-        if whole % 2:
-            to = (whole - 1) * width
-            add_outer(a, row_at, listed, n, b, at + to, out, to, n_columns)
+    edge = np.empty(ROWS * panel_width(a.dtype), a.dtype)  # four rows of one panel to work in
+    listed = np.empty(max(n_rows, n_steps), np.uint32)
+    places = [x.ctypes.data for x in (a, b, out, edge, listed)]
+    at_a, at_b, at_out, *room = places
+    call = _CALL(multiplier(edge.dtype))
+    call(at_a, n_rows, n_steps, at_b, at_out, n_columns, *room, form)

@@ -15,64 +15,119 @@ VECTORS = 4 if _WIDE else 2  # in a row of the tile: 16 or 8 registers hold its 
 ROWS = 4
 
 
-class _Tools:
+class Tools:
     """What the intrinsics share: vectors of one floating type in memory and in registers."""
 
     def __init__(self, context, builder, dtype):
-        number = context.get_value_type(dtype)
-        self.bits = 64 if isinstance(number, ir.DoubleType) else 32
+        self.number = context.get_value_type(dtype)
+        self.bits = 64 if isinstance(self.number, ir.DoubleType) else 32
         self.lanes = 8 * VECTOR // self.bits
-        self.vector = ir.VectorType(number, self.lanes)
-        self._builder = builder
+        self.vector = ir.VectorType(self.number, self.lanes)
+        self.builder = builder
 
     def place(self, array, at, vector):
         """Return where the vector of that number lies, from item `at` on."""
-        at = self._builder.add(at, ir.Constant(at.type, vector * self.lanes))
-        return self._builder.bitcast(self._builder.gep(array, [at]), self.vector.as_pointer())
+        at = self.builder.add(at, ir.Constant(at.type, vector * self.lanes))
+        return self.builder.bitcast(self.builder.gep(array, [at]), self.vector.as_pointer())
 
     def load(self, place):
-        value = self._builder.load(place)
+        value = self.builder.load(place)
         value.align = self.bits // 8
         return value
 
     def store(self, value, place):
-        self._builder.store(value, place).align = self.bits // 8
+        self.builder.store(value, place).align = self.bits // 8
 
     def spread(self, number):
         """Return a vector of one number."""
         lane, none = ir.IntType(32), ir.Constant(self.vector, ir.Undefined)
-        one = self._builder.insert_element(none, number, ir.Constant(lane, 0))
+        one = self.builder.insert_element(none, number, ir.Constant(lane, 0))
         same = ir.Constant(ir.VectorType(lane, self.lanes), [0] * self.lanes)
-        return self._builder.shuffle_vector(one, none, same)
+        return self.builder.shuffle_vector(one, none, same)
 
     def add(self, one, column, total):
         """Return ``one * column + total``, rounded once where the processor can."""
-        product = self._builder.fmul(one, column, flags=["contract"])
-        return self._builder.fadd(product, total, flags=["contract"])
+        product = self.builder.fmul(one, column, flags=["contract"])
+        return self.builder.fadd(product, total, flags=["contract"])
+
+    def loop(self, first, end, by, body):
+        """Write a loop from `first` to `end` that calls `body` with each place.
+
+        LLVM is told to leave it as it stands: it has been written in vectors.
+        """
+        builder = self.builder
+        before = builder.block
+        loop, after = builder.append_basic_block("columns"), builder.append_basic_block("row")
+        builder.cbranch(builder.icmp_signed("<", first, end), loop, after)
+        builder.position_at_end(loop)
+        at = builder.phi(first.type)
+        body(at)
+        following = builder.add(at, ir.Constant(at.type, by))
+        at.add_incoming(first, before)
+        at.add_incoming(following, loop)
+        branch = builder.cbranch(builder.icmp_signed("<", following, end), loop, after)
+        branch.set_metadata("llvm.loop", _as_it_stands(builder.module))
+        builder.position_at_end(after)
+
+
+def _as_it_stands(module):
+    """Make the name of a loop that is neither vectorised nor unrolled; each has its own."""
+    no = ir.Constant(ir.IntType(1), 0)
+    kept = [
+        module.add_metadata([ir.MetaDataString(module, "llvm.loop.vectorize.enable"), no]),
+        module.add_metadata([ir.MetaDataString(module, "llvm.loop.unroll.disable")]),
+    ]
+    count = len(module.metadata)
+    name = module.add_metadata([ir.Constant(ir.IntType(64), count), *kept])
+    name.operands = (name, *kept)
+    return name
 
 
 @intrinsic
-def add_tile(_, a, a_at, a_row, a_step, b, b_at, b_step, out, out_at, out_row, n_steps):
-    """Add ``a @ b`` to `ROWS` rows of one panel; the arguments after an array place its items."""
-    size = types.intp
-    signature = types.void(a, size, size, size, b, size, size, out, size, size, size)
+def place(_, array, at):
+    """Return where an item of an array lies, so many items from where it begins."""
+    result = array if isinstance(array, types.CPointer) else types.CPointer(array.dtype)
+    signature = result(array, types.intp)
 
     def generate(context, builder, signature, arguments):
-        a, b, out = (
-            context.make_array(signature.args[k])(context, builder, arguments[k]).data
-            for k in (0, 4, 7)
-        )
-        a_at, a_row, a_step = arguments[1:4]
-        b_at, b_step = arguments[5:7]
-        out_at, out_row, n_steps = arguments[8:]
-        tools = _Tools(context, builder, signature.args[0].dtype)
+        return builder.gep(begin(context, builder, signature.args[0], arguments[0]), arguments[1:])
 
-        def row(at, step, r):
-            return builder.add(at, builder.mul(step, ir.Constant(step.type, r)))
+    return signature, generate
+
+
+def begin(context, builder, kind, value):
+    """Return where a contiguous array begins; or the place itself, where one is given."""
+    if isinstance(kind, types.CPointer):
+        return value
+    return context.make_array(kind)(context, builder, value).data
+
+
+@intrinsic
+def panel_columns(_, a):
+    """Return the number of columns of a panel; the compiler knows it."""
+
+    def generate(context, builder, signature, arguments):
+        tools = Tools(context, builder, signature.args[0].dtype)
+        return ir.Constant(ir.IntType(64), tools.lanes * VECTORS)
+
+    return types.intp(a), generate
+
+
+@intrinsic
+def add_tile(_, a, a_row, a_step, b, b_step, out, out_row, n_steps):
+    """Add ``a @ b`` to `ROWS` rows of one panel: places, and the steps from item to item."""
+    size = types.intp
+    signature = types.void(a, size, size, b, size, out, size, size)
+
+    def generate(context, builder, signature, arguments):
+        a, a_row, a_step, b, b_step, out, out_row, n_steps = arguments
+        tools = Tools(context, builder, signature.args[0].dtype)
+
+        def row(step, r):
+            return builder.mul(step, ir.Constant(step.type, r))
 
         tile = [
-            [tools.place(out, row(out_at, out_row, r), c) for c in range(VECTORS)]
-            for r in range(ROWS)
+            [tools.place(out, row(out_row, r), c) for c in range(VECTORS)] for r in range(ROWS)
         ]
         start = [[tools.load(p) for p in places] for places in tile]
         before = builder.block
@@ -82,12 +137,13 @@ def add_tile(_, a, a_at, a_row, a_step, b, b_at, b_step, out, out_at, out_row, n
         builder.position_at_end(loop)
         step = builder.phi(n_steps.type)
         sums = [[builder.phi(tools.vector) for _ in places] for places in tile]
-        now = builder.add(b_at, builder.mul(step, b_step))
+        now = builder.mul(step, b_step)
         columns = [tools.load(tools.place(b, now, c)) for c in range(VECTORS)]
-        now = builder.add(a_at, builder.mul(step, a_step))
+        now = builder.mul(step, a_step)
         added = []
         for r in range(ROWS):
-            one = tools.spread(builder.load(builder.gep(a, [row(now, a_row, r)])))
+            item = builder.add(now, row(a_row, r))
+            one = tools.spread(builder.load(builder.gep(a, [item])))
             pairs = zip(columns, sums[r], strict=True)
             added.append([tools.add(one, column, total) for column, total in pairs])
         following = builder.add(step, ir.Constant(step.type, 1))
@@ -131,24 +187,21 @@ def _listed_adder(n_panels):
     """Make what adds listed items of a row of `a`, times their rows of `b`, to some panels."""
 
     @intrinsic
-    def add(_, a, a_at, listed, n, b, b_at, b_step, b_panel, out, out_at):
+    def add(_, a, listed, n, b, b_step, b_panel, out):
         size = types.intp
-        signature = types.void(a, size, listed, size, b, size, size, size, out, size)
+        signature = types.void(a, listed, size, b, size, size, out)
 
         def generate(context, builder, signature, arguments):
-            a, listed, b, out = (
-                context.make_array(signature.args[k])(context, builder, arguments[k]).data
-                for k in (0, 2, 4, 8)
-            )
-            a_at, n, b_at, b_step, b_panel, out_at = (arguments[k] for k in (1, 3, 5, 6, 7, 9))
-            tools = _Tools(context, builder, signature.args[0].dtype)
-            places = [tools.place(out, out_at, c) for c in range(n_panels * VECTORS)]
+            a, listed, n, b, b_step, b_panel, out = arguments
+            tools = Tools(context, builder, signature.args[0].dtype)
+            nothing = ir.Constant(n.type, 0)
+            places = [tools.place(out, nothing, c) for c in range(n_panels * VECTORS)]
             start = [tools.load(p) for p in places]
             k, end = _loop(builder, listed, n)
             sums = [builder.phi(tools.vector) for _ in places]
             item = builder.zext(builder.load(builder.gep(listed, [k])), n.type)
-            one = tools.spread(builder.load(builder.gep(a, [builder.add(a_at, item)])))
-            at = builder.add(b_at, builder.mul(item, b_step))
+            one = tools.spread(builder.load(builder.gep(a, [item])))
+            at = builder.mul(item, b_step)
             columns = []
             for _ in range(n_panels):
                 columns += [tools.load(tools.place(b, at, c)) for c in range(VECTORS)]
@@ -174,23 +227,19 @@ def _outer_adder(n_panels):
     """Make what adds some panels of a row of `b`, times listed items of `a`, to rows of `out`."""
 
     @intrinsic
-    def add(_, a, a_at, listed, n, b, b_at, out, out_at, out_step):
+    def add(_, a, listed, n, b, out, out_step):
         size = types.intp
-        signature = types.void(a, size, listed, size, b, size, out, size, size)
+        signature = types.void(a, listed, size, b, out, size)
 
         def generate(context, builder, signature, arguments):
-            a, listed, b, out = (
-                context.make_array(signature.args[k])(context, builder, arguments[k]).data
-                for k in (0, 2, 4, 6)
-            )
-            a_at, n, b_at, out_at, out_step = (arguments[k] for k in (1, 3, 5, 7, 8))
-            tools = _Tools(context, builder, signature.args[0].dtype)
-            n_vectors = range(n_panels * VECTORS)
-            columns = [tools.load(tools.place(b, b_at, c)) for c in n_vectors]
+            a, listed, n, b, out, out_step = arguments
+            tools = Tools(context, builder, signature.args[0].dtype)
+            n_vectors, nothing = range(n_panels * VECTORS), ir.Constant(n.type, 0)
+            columns = [tools.load(tools.place(b, nothing, c)) for c in n_vectors]
             k, end = _loop(builder, listed, n)
             item = builder.zext(builder.load(builder.gep(listed, [k])), n.type)
-            one = tools.spread(builder.load(builder.gep(a, [builder.add(a_at, item)])))
-            at = builder.add(out_at, builder.mul(item, out_step))
+            one = tools.spread(builder.load(builder.gep(a, [item])))
+            at = builder.mul(item, out_step)
             for c in n_vectors:
                 p = tools.place(out, at, c)
                 tools.store(tools.add(one, columns[c], tools.load(p)), p)
@@ -213,8 +262,8 @@ def nonzero(_, a, at):
     signature = types.uint64(a, types.intp)
 
     def generate(context, builder, signature, arguments):
-        a = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-        tools = _Tools(context, builder, signature.args[0].dtype)
+        a = arguments[0]
+        tools = Tools(context, builder, signature.args[0].dtype)
         items = tools.load(tools.place(a, arguments[1], 0))
         zeros = ir.Constant(tools.vector, [0.0] * tools.lanes)
         bits = builder.fcmp_unordered("!=", items, zeros)
