@@ -1,4 +1,4 @@
-# mypy: allow-untyped-defs, disable-error-code="call-arg"
+# mypy: allow-untyped-defs, disable-error-code="call-arg, var-annotated"
 """Leaky integrate-and-fire over time on the CPU: one pass forward, one pass backward.
 
 Arrays are flat, (time, batch entry, unit) in memory. A pass walks through time with some batch

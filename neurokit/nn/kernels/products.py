@@ -1,4 +1,4 @@
-# mypy: allow-untyped-defs, disable-error-code="call-arg"
+# mypy: allow-untyped-defs, disable-error-code="call-arg, import-untyped, var-annotated"
 """Matrix products that run inside the passes over time, where rows still lie in the cache.
 
 A tile of the result, four rows by a panel of columns, stays in vector registers while the sum
