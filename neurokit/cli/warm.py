@@ -116,7 +116,7 @@ def _networks() -> None:
         fitted = network(hidden=4, trainer=trainer, random_state=0).fit(counts, velocity)
         fitted.predict(counts)
         fitted.stream().push(counts[:, :2])
-    eeg = datasets.make_eeg(4.0, random_state=0).signal
+    eeg = datasets.make_eeg(10.0, random_state=0).signal  # enough to be decoded as many frames
     codec = tokenizers.CodecTokenizer.from_pretrained("eeg-small")
     codec.inverse_transform(codec.transform(eeg))
 

@@ -99,12 +99,12 @@ class NetworkDecoder:
         self._quantizer = module.quantizer
         self._decoder: Callable[[Tensor, Memory], Tensor]
         self._decoder = decoder = deepcopy(module.decoder).to(self._device)
-        self._n_frames = 1 << 30
+        self._n_frames = self._whole = 1 << 30
         if self._device.type == "cpu":
-            from neurokit.nn.kernels.codec_cpu import as_products
+            from neurokit.nn.kernels.codec_cpu import WHOLE, as_products
 
             self._decoder = as_products(decoder)
-            self._n_frames = _DECODED
+            self._n_frames, self._whole = _DECODED, WHOLE
         self._memory = Memory()
 
     def __call__(self, codes: Codes) -> Floats:
@@ -115,7 +115,10 @@ class NetworkDecoder:
         parts = []
         with torch.inference_mode():
             vectors = torch.from_numpy(look_up(self._quantizer, codes, self._n_levels))
-            for first, last in cut_spans(n, max(self._n_frames // n_rows, 1)):
+            size = -(-self._n_frames // (n_rows * self._whole)) * self._whole
+            whole = n - n % self._whole if n > self._whole else 0  # what is left goes alone
+            spans = [*cut_spans(whole, size), (whole, n)]
+            for first, last in (span for span in spans if span[0] < span[1]):
                 x = vectors[:, first:last].to(self._device)
                 parts.append(self._decoder(x, self._memory).double().cpu().numpy())
         return np.concatenate(parts, 1).reshape(n_rows, n, -1)

@@ -6,7 +6,7 @@ Weights are laid out once. Rounding aside, a network gives what its module gives
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -25,6 +25,7 @@ from neurokit.nn.multiscale import MultiScaleDecoder, MultiScaleEncoder
 
 Layer = Callable[[Tensor, Memory], Tensor]  # (time, batch, n_in) to (time, batch, n_out)
 Network = Callable[[Tensor, Memory], Tensor]  # what the module takes to what it gives
+MANY_FRAMES, WHOLE = 1024, 16  # of all rows, of each: what `codec_large` is for
 
 
 def as_products(network: nn.Module) -> Network:
@@ -32,7 +33,7 @@ def as_products(network: nn.Module) -> Network:
     if isinstance(network, Encoder):
         return partial(_encode, *_stack(network))
     if isinstance(network, Decoder):
-        return partial(_decode, *_stack(network))
+        return partial(_decode, *_stack(network), _large(network))
     if isinstance(network, MultiScaleEncoder):
         return partial(_encode_parts, [as_products(branch) for branch in network.branches])
     if isinstance(network, MultiScaleDecoder):
@@ -44,7 +45,16 @@ def _encode(layers: list[Layer], direct: Layer | None, x: Tensor, memory: Memory
     return _through(layers, direct, x.mT[..., None], memory).transpose(0, 1)
 
 
-def _decode(layers: list[Layer], direct: Layer | None, x: Tensor, memory: Memory) -> Tensor:
+def _decode(
+    layers: list[Layer],
+    direct: Layer | None,
+    large: Callable[[], list[Layer]] | None,
+    x: Tensor,
+    memory: Memory,
+) -> Tensor:
+    many = x.shape[:2].numel() >= MANY_FRAMES and x.shape[1] % WHOLE == 0
+    if large is not None and many:
+        layers = large()
     return _through(layers, direct, x.transpose(0, 1), memory)[..., 0].mT
 
 
@@ -60,6 +70,20 @@ def _decode_parts(branches: list[Network], x: Tensor, memory: Memory) -> Tensor:
 def _stack(network: Encoder | Decoder) -> tuple[list[Layer], Layer | None]:
     direct = None if network.direct is None else _layer(network.direct)
     return [_layer(layer) for layer in network.layers], direct
+
+
+def _large(network: Decoder) -> Callable[[], list[Layer]] | None:
+    """Lay out a decoder for many frames, once it has many; None where it is not for that."""
+    if next(network.parameters()).dtype != torch.float32:
+        return None
+
+    @cache
+    def lay_out() -> list[Layer]:
+        from neurokit.nn.kernels.codec_large import join
+
+        return join(network.layers, [_layer(layer) for layer in network.layers])
+
+    return lay_out
 
 
 def _inside(layer: CausalConv1d | CausalUpsample1d) -> Any:
