@@ -2,8 +2,9 @@
 
     NEUROKIT_DATA=/path/to/recordings python benchmarks/biclustering_real.py [--sweeps 600]
 
-States: the part of the variance of speed between states (eta squared), of every draw of the
-posterior: mean and interval of 90 %, against the same of 500 circular shifts of the speed.
+States: the part of the variance of speed (or of whether a clip is on the screen) between states
+(eta squared), of every draw of the posterior: mean and interval of 90 %, against the same of 500
+circular shifts of the speed.
 Populations: adjusted Rand index of the units' partition with what the recording names (region, or
 the tetrode they were recorded with), of every draw, against 500 permutations of the names. Two
 chains; the first 1,000 bins in which the animal was tracked, the 40 busiest units.
@@ -28,7 +29,7 @@ N_BINS, N_UNITS = 1000, 40
 
 
 def recordings():
-    """Yield name, counts (unit, time), speed (time,) or None, names of units or None."""
+    """Yield name, counts (unit, time), speed (time,), names of units or None."""
     file = loadmat(ROOT / "spikes_m1_reach_contdata95" / "contdata95.mat")
     yield "contdata95", file["Y"].T[:, :N_BINS], np.hypot(*file["X"][:N_BINS, 2:4].T), None
     file = np.load(ROOT / "hippocampus_tracks_nelpy" / "linear-track.npz")
@@ -41,10 +42,15 @@ def recordings():
     edges = file["time"][0] + 0.5 * np.arange(N_BINS + 1)
     y = np.array([np.histogram(n.spikeTimes, edges)[0] for n in file["neuron"]])
     yield "place cells", y, speed_at(edges, file["time"], file["x"], file["y"]), None
-    spikes = io.read_spikes(ROOT / "nwb_units" / "human_mtl_sub-4_ses-4.nwb")
+    path = ROOT / "nwb_units" / "human_mtl_sub-4_ses-4.nwb"
+    spikes, events = io.read_spikes(path), io.read_events(path)
     start = float(spikes["start"])
     counts = recording.bin_spikes(spikes, 0.5, start=start, stop=start + 0.5 * N_BINS)
-    yield "human MTL", counts.values, None, spikes["region"].values
+    fine = start + 0.01 * np.arange(50 * N_BINS)
+    on = np.zeros(len(fine))  # whether a clip is on the screen
+    for _, row in events[events["label"] == "encoding_table"].iterrows():
+        on[(fine >= row["onset"]) & (fine < row["onset"] + row["duration"])] = 1
+    yield "human MTL", counts.values, on.reshape(-1, 50).mean(1), spikes["region"].values
 
 
 def speed_at(edges, time, x, y):

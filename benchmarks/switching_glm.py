@@ -1,6 +1,6 @@
 """SwitchingGLM on the simulation of the one-hot paper: six draws, every rung, time and truth.
 
-    python benchmarks/switching_glm.py [--trials 6] [--out CSV]
+    python benchmarks/switching_glm.py [--trials 6] [--first 0] [--out CSV]
 
 Thirty sequences of 2,000 bins to fit, twenty to test. Log-likelihoods are per bin, all twenty
 units together; weights and signs are compared after the best matching of states. Nothing is tuned
@@ -60,10 +60,11 @@ def judge(model, test, truth):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=6)
+    parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     rows = []
-    for seed in range(options.trials):
+    for seed in range(options.first, options.first + options.trials):
         x, truth = make_onehot_glm(random_state=seed)
         train, test = x[:30], x[30:]
         for prior in ("none", "gaussian", "onehot"):

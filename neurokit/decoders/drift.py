@@ -14,16 +14,20 @@ from neurokit.inputs.rates import match_rate
 from neurokit.inputs.series import series
 from neurokit.metrics.cost import Cost, multiply
 from neurokit.persistence import Saveable
+from neurokit.solvers.resampling import draw_alike
 from neurokit.streaming import check_chunk
+
+_COUNTED = 600  # false alarms of drawn recordings: their number is known to 4 %
+_HELD = 50_000_000  # values of drawn recordings, 400 MB
 
 
 class DriftDetector(Saveable, BaseEstimator):
     r"""Raise an alarm when what a decoder sees, or what it fails to predict, has changed.
 
     Meant for innovations, latents or features: several dims at once, along time. ``fit`` learns
-    what is usual, and sets the threshold by drawing stretches of the usual with replacement, so
-    that false alarms come at the stated rate although samples depend on each other. After an alarm
-    the statistic begins anew.
+    what is usual, and sets the threshold by drawing recordings like it, so that false alarms come
+    at the stated rate although samples depend on each other: what depends linearly on the past is
+    modelled, of the rest stretches are drawn. After an alarm the statistic begins anew.
 
     Parameters
     ----------
@@ -36,17 +40,17 @@ class DriftDetector(Saveable, BaseEstimator):
         population stability index over ten bins, each of the worst dim, and the squared distance
         of kernel means of all dims together.
     false_alarm_rate : float, default=0.001
-        False alarms per sample, on average. Fit on samples that hold a hundred of them: with
-        twenty the rate of one fit may be a third off.
+        False alarms per sample, on average. Fit on samples that hold ten of them or more.
     window : int, default=100
         Samples that windowed methods look at.
     shift : float, default=0.5
         Change to be found, in standard deviations, ``"cusum"`` and ``"sprt"``.
     block : int, default=200
-        Length of the stretches that are drawn: many times as long as samples depend on each
-        other, since every joint of two hides some of it, and with it false alarms.
-    n_bootstrap : int, default=20
-        Recordings as long as that of ``fit`` that are drawn for the threshold.
+        Longest stretch that is drawn at once: ten samples, or four times as many as those over
+        which the size of what the past does not explain depends on itself, but no more than this.
+    n_bootstrap : int, optional
+        Recordings as long as that of ``fit`` that are drawn for the threshold. Default: enough for
+        600 false alarms, between 4 and 100, and fewer of very many dims.
     random_state : int, Generator or None
 
     Attributes
@@ -76,8 +80,7 @@ class DriftDetector(Saveable, BaseEstimator):
     ----------
     .. [1] Wald (1945), Sequential tests of statistical hypotheses, Ann. Math. Stat. 16(2).
     .. [2] Page (1954), Continuous inspection schemes, Biometrika 41.
-    .. [3] Künsch (1989), The jackknife and the bootstrap for general stationary observations,
-       Ann. Stat. 17(3).
+    .. [3] Davison and Hinkley (1997), Bootstrap Methods and their Application, section 8.2.3.
     .. [4] Bandyopadhyay, Bose and Roy Chowdhury (2025), arXiv:2504.18599.
 
     Examples
@@ -99,7 +102,7 @@ class DriftDetector(Saveable, BaseEstimator):
         window: int = 100,
         shift: float = 0.5,
         block: int = 200,
-        n_bootstrap: int = 20,
+        n_bootstrap: int | None = None,
         random_state: int | np.random.Generator | None = None,
     ) -> None:
         self.method = method
@@ -141,7 +144,11 @@ class DriftDetector(Saveable, BaseEstimator):
         usual = (values - self.mean_) / self.scale_
         rng = np.random.default_rng(self.random_state)
         self.reference_ = RULES[self.method_].learn(usual, self.window_, rng)
-        drawn = self._draw(usual, rows.runs, rng)
+        n_draws = self.n_bootstrap
+        if n_draws is None:
+            n_draws = int(np.clip(_COUNTED / (self.false_alarm_rate * len(usual)), 4, 100))
+            n_draws = min(n_draws, max(4, _HELD // usual.size))
+        drawn = draw_alike(usual, rows.runs, n_draws, self.block, rng)
         self.threshold_, self.false_alarm_rate_ = self._calibrate(drawn)
         return self
 
@@ -216,7 +223,7 @@ class DriftDetector(Saveable, BaseEstimator):
     def _check(self) -> None:
         check_at_least(
             "DriftDetector", window=(self.window, 2), block=(self.block, 1),
-            n_bootstrap=(self.n_bootstrap, 1),
+            n_bootstrap=(1 if self.n_bootstrap is None else self.n_bootstrap, 1),
         )  # fmt: skip
         check_positive("DriftDetector", shift=self.shift, false_alarm_rate=self.false_alarm_rate)
         if self.method not in RULES or self.false_alarm_rate >= 0.5:
@@ -230,21 +237,6 @@ class DriftDetector(Saveable, BaseEstimator):
 
     def _standardise(self, values: NDArray[Any]) -> NDArray[np.float64]:
         return (values - self.mean_) / self.scale_
-
-    def _draw(
-        self, usual: NDArray[np.float64], runs: list[slice], rng: np.random.Generator
-    ) -> list[NDArray[np.float64]]:
-        """Draw recordings of stretches of the usual; none reaches over a jump of the clock."""
-        block = min(self.block, max(run.stop - run.start for run in runs))
-        starts = np.concatenate(
-            [np.arange(r.start, max(r.stop - block + 1, r.start)) for r in runs]
-        )
-        n_blocks = -(-len(usual) // block)
-        within = np.arange(block)
-        return [
-            usual[(rng.choice(starts, n_blocks)[:, None] + within).ravel()[: len(usual)]]
-            for _ in range(self.n_bootstrap)
-        ]
 
     def _calibrate(self, drawn: list[NDArray[np.float64]]) -> tuple[float, float]:
         """Find the threshold at which drawn recordings alarm at the stated rate, by halving."""
