@@ -62,11 +62,22 @@ def _tokenizers() -> None:
     tokenizer = tokenizers.LinearRVQTokenizer(n_levels=2, codebook_size=8, random_state=0)
     tokens = tokenizer.fit_transform(eeg)
     tokenizer.inverse_transform(tokens)
+    _search()
     with tempfile.TemporaryDirectory() as folder:
         io.read_tokens(io.write_tokens(Path(folder) / "warm.ntok", tokens)).load()
         noise = np.random.default_rng(0).integers(0, 256, (1, 4200, 1))  # enough for a plan
         tokens = xr.DataArray(noise, dims=("channel", "frame", "level"))
         io.read_tokens(io.write_tokens(Path(folder) / "noise.ntok", tokens)).load()
+
+
+def _search() -> None:
+    from neurokit.nn.kernels import quantize_quick_cpu as quick
+    from neurokit.nn.kernels.quantize_cpu import lay_out
+
+    for n_dims in (16, 128) if quick.has_short_products() else ():
+        table = np.ones((1, 64, n_dims), np.float32)
+        bias, codes = table[..., 0].copy(), np.zeros((4, 1), np.int64)
+        quick.prepare(table, bias, table, *lay_out(table, bias))(table[0, :4].copy(), codes)
 
 
 def _decoders() -> None:

@@ -161,7 +161,7 @@ def _beam(x, tables, biases, words, width, codes):
             codes[n, s] = path[old, 0, s]
 
 
-def _by_lanes(table, bias):
+def lay_out(table, bias):
     """Lay ``table`` (..., K, D) out as (..., block, D, 16); codes that fill up never win."""
     n_codes, n_dims = table.shape[-2:]
     n_blocks = -(-n_codes // LANES)
@@ -201,23 +201,22 @@ def encode(x, table, bias, words, project, project_bias, *, beam, n_threads):
         The codes; of equally good ones the lowest.
     """
     codes = np.empty((len(x), len(words)), np.int64)
-    tables, biases = _by_lanes(table, bias)
+    tables, biases = lay_out(table, bias)
     if project is None:
         project, project_bias = np.empty((0, 0, 0, 0), np.float32), np.empty((0, 0), np.float32)
     else:
-        project, project_bias = _by_lanes(project, project_bias)
+        project, project_bias = lay_out(project, project_bias)
 
-    lists = None
+    search = None
     if beam == 1 and not project.size:
-        from neurokit.nn.kernels import quantize_short_cpu as short
+        from neurokit.nn.kernels import quantize_quick_cpu as quick
 
-        if short.pays(len(x), *table.shape[1:], len(table)):
-            lists = short.round_tables(table, bias)
+        if quick.pays(len(x), *table.shape[1:], len(table)):
+            search = quick.prepare(table, bias, words, tables, biases)
 
     def run(part):
-        if lists is not None:
-            room = short.make_room(*table.shape[1:])  # of a thread's own
-            short.search(x[part], tables, biases, words, *lists, codes[part], room)
+        if search is not None:
+            search(x[part], codes[part])
         elif beam == 1:
             _greedy(x[part], tables, biases, words, project, project_bias, codes[part])
         else:

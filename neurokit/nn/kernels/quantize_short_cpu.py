@@ -12,10 +12,8 @@ cannot tell either, by the scores of `quantize_cpu`. So the codes are the same.
 """
 # mypy: ignore-errors
 
-from functools import cache
-
 import numpy as np
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
@@ -38,38 +36,10 @@ from neurokit.nn.kernels.registers import (
 )
 
 ROWS = 4
-_FEWEST_DIMS, _FEWEST_CODES, _FEWEST_VECTORS = 32, 64, 2048
-_WORK = 70_000_000_000  # multiply-adds
-_seen = []  # of each call, until the lists are compiled
 _NOWHERE, _LEAST = np.float32(-3e38), np.float32(-1e38)  # bias of codes that do not exist
 _SCANNED = 64  # scores that are compared at once
 _BYTE = ir.IntType(8)
 _BYTES = ir.VectorType(_BYTE, LANES)
-
-
-@cache
-def has_byte_products() -> bool:
-    """Tell whether the processor adds up four products of bytes in one step."""
-    return bool(binding.get_host_cpu_features().get("avx512vnni"))
-
-
-def pays(n_vectors, n_codes, n_dims, n_levels):
-    """Tell whether short lists are worth their preparation.
-
-    Compiling them takes a second more than the long search: no call waits for that before as
-    much work has come by as saves it again.
-    """
-    if (
-        n_dims < _FEWEST_DIMS
-        or n_codes < _FEWEST_CODES
-        or n_vectors < max(_FEWEST_VECTORS, n_codes)
-        or not has_byte_products()
-    ):
-        return False
-    if search.signatures:
-        return True
-    _seen.append(n_vectors * n_codes * n_dims * n_levels)
-    return sum(_seen) >= _WORK
 
 
 @intrinsic
