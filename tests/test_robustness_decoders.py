@@ -252,7 +252,7 @@ def test_what_a_stream_has_said_stays(fitted, name):
     np.testing.assert_array_equal(first, kept)
 
 
-@pytest.mark.parametrize("name", [n for n in (*DECODERS, *STEPS) if n != "Bessel"])
+@each_stream
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_a_stream_refuses_nan_and_goes_on(fitted, name, bad):
     """Else it would stay in the state for good."""
@@ -265,16 +265,6 @@ def test_a_stream_refuses_nan_and_goes_on(fitted, name, bad):
         stream.push(odd)
     seen += [stream.push(rows[5:]), stream.flush()]
     np.testing.assert_allclose(np.concatenate(seen), whole, atol=1e-9)
-
-
-def test_nan_leaves_a_block_filter_with_its_block(fitted):
-    """Its memory is that long, and its live step is too short for a look at every number."""
-    estimator, rows, whole = fitted("Bessel")
-    stream = estimator.stream()
-    stream.push(np.full((1, N_UNITS), np.nan))
-    found = stream.push(rows)
-    assert np.isnan(found[0]).all()
-    np.testing.assert_allclose(found[32:], whole[32:], atol=1e-9)
 
 
 @each_stream

@@ -197,7 +197,8 @@ class BesselFilter(Saveable, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         stream
             ``push(chunk)`` takes an array of shape (n, n_features) with the next ``n`` samples
             and returns as many outputs, those of `transform` for the whole recording, to the
-            bit. ``flush()`` returns no more: nothing waits.
+            bit. ``flush()`` returns no more: nothing waits. NaN and infinity are refused, and the
+            stream goes on as if they had not come.
 
         Raises
         ------
