@@ -17,58 +17,26 @@ from numba import njit
 
 from neurokit.nn.kernels.registers import (
     LANES,
+    ROWS,
     _fill,
     _fill_int,
     _first_best,
-    _fma,
     _larger,
     _larger_at,
-    _load,
     _maximum,
+    _scores,
     _store,
 )
 
-ROWS = 4
 _PARALLEL_WORK = 20_000_000  # multiply-adds below which a second thread does not pay
 
 
-@njit(inline="always")
-def _scores(bias, block, table, rows, n_dims):
-    """Score sixteen codes for the four vectors that stand interleaved in ``rows``."""
-    s0 = _load(bias, block * LANES)
-    s1, s2, s3 = s0, s0, s0
-    at = block * n_dims * LANES
-    for d in range(n_dims):
-        codes = _load(table, at + d * LANES)
-        s0 = _fma(_fill(rows[ROWS * d]), codes, s0)
-        s1 = _fma(_fill(rows[ROWS * d + 1]), codes, s1)
-        s2 = _fma(_fill(rows[ROWS * d + 2]), codes, s2)
-        s3 = _fma(_fill(rows[ROWS * d + 3]), codes, s3)
-    return s0, s1, s2, s3
-
-
-@njit(inline="always")
-def _project(bias, table, rows, n_dims, lanes, out):
-    """Map the four vectors in ``rows`` by the matrix in ``table`` into ``out``."""
-    for block in range(bias.size // LANES):
-        s0, s1, s2, s3 = _scores(bias, block, table, rows, n_dims)
-        _store(lanes, 0, s0)
-        _store(lanes, LANES, s1)
-        _store(lanes, 2 * LANES, s2)
-        _store(lanes, 3 * LANES, s3)
-        for lane in range(LANES):
-            for j in range(ROWS):
-                out[ROWS * (block * LANES + lane) + j] = lanes[j * LANES + lane]
-
-
 @njit(cache=True, nogil=True, error_model="numpy")
-def _greedy(x, tables, biases, words, project, project_bias, codes):
+def _greedy(x, tables, biases, words, project, project_bias, room, codes):
     n_vectors, n_dims = x.shape
-    n_levels, n_searched = words.shape[0], tables.shape[2]
+    n_levels, n_blocks, n_searched = tables.shape[:3]
+    rows, projected, lanes = room
     factorised = project.size > 0
-    rows = np.zeros(ROWS * n_dims, np.float32)
-    projected = np.empty(ROWS * project_bias.shape[1], np.float32)
-    lanes = np.empty(ROWS * LANES, np.float32)
     for n in range(0, n_vectors, ROWS):
         n_rows = min(ROWS, n_vectors - n)
         for j in range(n_rows):
@@ -76,16 +44,30 @@ def _greedy(x, tables, biases, words, project, project_bias, codes):
                 rows[ROWS * d + j] = x[n + j, d]
         for s in range(n_levels):
             searched = rows
-            if factorised:
-                _project(project_bias[s], project[s].reshape(-1), rows, n_dims, lanes, projected)
+            if factorised:  # map the four vectors by the matrix of this stage
+                n_mapped = project_bias.shape[1] // LANES
+                for k in range(s * n_mapped, (s + 1) * n_mapped):
+                    s0, s1, s2, s3 = _scores(
+                        project_bias, k * LANES, project, k * n_dims * LANES, rows, 0, n_dims
+                    )
+                    _store(lanes, 0, s0)
+                    _store(lanes, LANES, s1)
+                    _store(lanes, 2 * LANES, s2)
+                    _store(lanes, 3 * LANES, s3)
+                    at = (k - s * n_mapped) * LANES * ROWS
+                    for lane in range(LANES):
+                        for j in range(ROWS):
+                            projected[at + ROWS * lane + j] = lanes[j * LANES + lane]
                 searched = projected
-            bias, table = biases[s], tables[s].reshape(-1)
             b0 = _fill(np.float32(-np.inf))
             b1, b2, b3 = b0, b0, b0
             i0 = _fill_int(np.int32(0))
             i1, i2, i3 = i0, i0, i0
-            for block in range(bias.size // LANES):
-                s0, s1, s2, s3 = _scores(bias, block, table, searched, n_searched)
+            for block in range(n_blocks):
+                k = s * n_blocks + block
+                s0, s1, s2, s3 = _scores(
+                    biases, k * LANES, tables, k * n_searched * LANES, searched, 0, n_searched
+                )
                 here = _fill_int(np.int32(block))
                 i0, b0 = _larger_at(s0, b0, here, i0), _larger(s0, b0)
                 i1, b1 = _larger_at(s1, b1, here, i1), _larger(s1, b1)
@@ -103,28 +85,34 @@ def _greedy(x, tables, biases, words, project, project_bias, codes):
                     rows[ROWS * d + j] -= words[s, best[j], d]
 
 
+def _greedy_room(n_dims, n_mapped):
+    """Make what `_greedy` works in: four vectors, what they are mapped to, and their scores."""
+    sizes = ROWS * n_dims, ROWS * n_mapped, ROWS * LANES
+    return tuple(np.zeros(size, np.float32) for size in sizes)
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
-def _beam(x, tables, biases, words, width, codes):
+def _beam(x, tables, biases, words, room, codes):
     n_vectors, n_dims = x.shape
-    n_levels = words.shape[0]
-    n_groups = (width + ROWS - 1) // ROWS
+    n_levels, n_blocks = tables.shape[:2]
     # the paths kept, best first: what each leaves over, the codes behind it, what it has gained
-    rest = np.zeros((2, n_groups, ROWS * n_dims), np.float32)
-    path = np.zeros((2, width, n_levels), np.int64)
-    gain = np.empty((2, width), np.float32)
-    parent, code = np.empty(width, np.int64), np.empty(width, np.int64)
-    lanes = np.empty(ROWS * LANES, np.float32)
+    rest, path, gain, parent, code, lanes = room
+    width, group_size = parent.size, ROWS * n_dims
+    n_groups = (width + ROWS - 1) // ROWS
     for n in range(n_vectors):
         old, new, n_paths = 0, 1, 1
         gain[old, 0] = 0.0
         for d in range(n_dims):
-            rest[old, 0, ROWS * d] = x[n, d]
+            rest[ROWS * d] = x[n, d]
         for s in range(n_levels):
-            bias, table = biases[s], tables[s].reshape(-1)
             n_found = 0
             for group in range((n_paths + ROWS - 1) // ROWS):
-                for block in range(bias.size // LANES):
-                    s0, s1, s2, s3 = _scores(bias, block, table, rest[old, group], n_dims)
+                rows_at = (old * n_groups + group) * group_size
+                for block in range(n_blocks):
+                    at = s * n_blocks + block
+                    s0, s1, s2, s3 = _scores(
+                        biases, at * LANES, tables, at * n_dims * LANES, rest, rows_at, n_dims
+                    )
                     _store(lanes, 0, s0)
                     _store(lanes, LANES, s1)
                     _store(lanes, 2 * LANES, s2)
@@ -153,12 +141,26 @@ def _beam(x, tables, biases, words, width, codes):
                 for t in range(s):
                     path[new, b, t] = path[old, p, t]
                 path[new, b, s] = k
+                of = (old * n_groups + p // ROWS) * group_size + p % ROWS
+                to = (new * n_groups + b // ROWS) * group_size + b % ROWS
                 for d in range(n_dims):
-                    left = rest[old, p // ROWS, ROWS * d + p % ROWS] - words[s, k, d]
-                    rest[new, b // ROWS, ROWS * d + b % ROWS] = left
+                    rest[to + ROWS * d] = rest[of + ROWS * d] - words[s, k, d]
             old, new, n_paths = new, old, n_found
         for s in range(n_levels):
             codes[n, s] = path[old, 0, s]
+
+
+def _beam_room(n_dims, n_levels, width):
+    """Make what `_beam` works in; to make it inside would take .4 s more to compile."""
+    n_groups = (width + ROWS - 1) // ROWS
+    return (
+        np.zeros(2 * n_groups * ROWS * n_dims, np.float32),
+        np.zeros((2, width, n_levels), np.int64),
+        np.empty((2, width), np.float32),
+        np.empty(width, np.int64),
+        np.empty(width, np.int64),
+        np.empty(ROWS * LANES, np.float32),
+    )
 
 
 def lay_out(table, bias):
@@ -218,9 +220,11 @@ def encode(x, table, bias, words, project, project_bias, *, beam, n_threads):
         if search is not None:
             search(x[part], codes[part])
         elif beam == 1:
-            _greedy(x[part], tables, biases, words, project, project_bias, codes[part])
+            room = _greedy_room(x.shape[1], project_bias.shape[1])
+            _greedy(x[part], tables, biases, words, project, project_bias, room, codes[part])
         else:
-            _beam(x[part], tables, biases, words, beam, codes[part])
+            room = _beam_room(x.shape[1], len(words), beam)
+            _beam(x[part], tables, biases, words, room, codes[part])
 
     n_threads = max(1, min(n_threads, len(x) * table.size * beam // _PARALLEL_WORK))
     if n_threads == 1:

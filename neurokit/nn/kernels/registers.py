@@ -11,6 +11,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
 LANES = 16
+ROWS = 4  # vectors that share each load of the codes
 _FLOAT, _INT = ir.FloatType(), ir.IntType(32)
 _FLOATS, _INTS = ir.VectorType(_FLOAT, LANES), ir.VectorType(_INT, LANES)
 
@@ -149,3 +150,54 @@ def _first_best(typing, values, blocks):
         return _call(builder, f"llvm.vector.reduce.umin.v{LANES}i32", _INT, codes)
 
     return types.int32(floats, ints), generate
+
+
+@intrinsic
+def _scores(typing, bias, bias_at, table, table_at, rows, rows_at, n_dims):
+    """Score sixteen codes for four vectors: ``bias + sum_d rows[4 d + j] * table[16 d :]``.
+
+    Fused multiply-adds in the order of ``d``; the items of an array begin at the place after it.
+    """
+    size = types.intp
+    result = types.UniTuple(floats, ROWS)
+    signature = result(bias, size, table, size, rows, size, size)
+
+    def generate(context, builder, signature, args):
+        bias, table, rows = (
+            builder.gep(
+                context.make_array(signature.args[k])(context, builder, args[k]).data, [args[k + 1]]
+            )
+            for k in (0, 2, 4)
+        )
+        begin = builder.load(builder.bitcast(bias, _FLOATS.as_pointer()), align=4)
+        n_dims = args[6]
+        before = builder.block
+        loop, after = builder.append_basic_block("dims"), builder.append_basic_block("scored")
+        none = ir.Constant(n_dims.type, 0)
+        builder.cbranch(builder.icmp_signed("<", none, n_dims), loop, after)
+        builder.position_at_end(loop)
+        d = builder.phi(n_dims.type)
+        sums = [builder.phi(_FLOATS) for _ in range(ROWS)]
+        codes = builder.gep(table, [builder.mul(d, ir.Constant(d.type, LANES))])
+        codes = builder.load(builder.bitcast(codes, _FLOATS.as_pointer()), align=4)
+        first = builder.mul(d, ir.Constant(d.type, ROWS))
+        added = []
+        for j, total in enumerate(sums):
+            at = builder.add(first, ir.Constant(d.type, j))
+            one = _spread(builder, builder.load(builder.gep(rows, [at])), _FLOATS)
+            added.append(_call(builder, f"llvm.fma.v{LANES}f32", _FLOATS, one, codes, total))
+        following = builder.add(d, ir.Constant(d.type, 1))
+        d.add_incoming(none, before)
+        d.add_incoming(following, loop)
+        for total, more in zip(sums, added, strict=True):
+            total.add_incoming(begin, before)
+            total.add_incoming(more, loop)
+        builder.cbranch(builder.icmp_signed("<", following, n_dims), loop, after)
+        builder.position_at_end(after)
+        totals = [builder.phi(_FLOATS) for _ in sums]
+        for total, more in zip(totals, added, strict=True):
+            total.add_incoming(begin, before)
+            total.add_incoming(more, loop)
+        return context.make_tuple(builder, signature.return_type, totals)
+
+    return signature, generate
