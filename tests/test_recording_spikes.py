@@ -1,7 +1,10 @@
 """Spikes that stay with their units, whatever xarray does to the units."""
 
 import pickle
+import subprocess
+import sys
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -18,6 +21,7 @@ from neurokit.recording import (
     select_units,
     shift_time,
 )
+from neurokit.recording.clock import SampleIndex
 
 WIDTH, STOP = 0.25, 2.0
 
@@ -441,3 +445,46 @@ def test_a_span_is_asked_for():
         neurokit.spikes([[0.5]])
     with pytest.raises(ValueError, match="unobserved must be 'nan' or 'drop'"):
         neurokit.bin_spikes(example(), 0.5, unobserved="zero")
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    number=st.lists(st.integers(0, 9), min_size=1, max_size=4),
+    onsets=st.lists(st.sampled_from([0.0, 0.5, 1e6, -0.3, 1 / 3]), min_size=1, max_size=3),
+    first=st.sampled_from(["0", "-7", "12/7", "250"]),
+    rate=st.sampled_from(["10", "30000", "50/3", "1/4"]),
+    size=st.integers(1, 40),
+    seed=st.integers(0, 99),
+)
+def test_spikes_are_counted_alike_before_and_after_anything_is_compiled(
+    number, onsets, first, rate, size, seed
+):
+    from neurokit.recording import bin_counts
+    from neurokit.recording.bin_kernels import count
+
+    rng, rate, first = np.random.default_rng(seed), Fraction(rate), Fraction(first)
+    bins = SampleIndex(first, rate, size)
+    ends = [float((first + k) / rate) for k in range(-1, size + 2)]
+    edges = np.array(onsets)[:, None] + ends  # times at edges, just beside them, and anywhere
+    beside = np.concatenate([np.nextafter(edges, -np.inf), edges, edges + 1e-10, edges - 1e-10])
+    some = np.concatenate([beside.ravel(), rng.uniform(edges.min(), edges.max(), 50)])
+    times = np.concatenate([np.sort(rng.choice(some, n)) for n in number])
+    stops = np.cumsum(number)
+    compiled = np.zeros((len(onsets), len(number), size), np.int32)
+    plain = compiled.copy()
+    for slack in (0.0, 1e-9):
+        count(times, stops, np.array(onsets), *bin_counts._edges(bins), slack, compiled)
+        bin_counts._count_plainly(
+            times, stops, np.array(onsets), bin_counts._edges(bins), slack, plain
+        )
+        np.testing.assert_array_equal(plain, compiled)
+
+
+def test_a_few_spikes_are_counted_without_the_compiler():
+    code = (
+        "import sys, neurokit\n"
+        "x = neurokit.spikes([[0.0, 0.1, 0.19], [0.25]], stop=0.4)\n"
+        "print(neurokit.bin_spikes(x, 0.1).values.tolist(), 'numba' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[[1, 2, 0, 0], [0, 0, 1, 0]] False"

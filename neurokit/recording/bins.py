@@ -63,7 +63,7 @@ def bin_spikes(
     >>> neurokit.bin_spikes(x, 0.1).values.tolist()
     [[1.0, 1.0, nan, 1.0]]
     """
-    from neurokit.recording.bin_kernels import count_spikes
+    from neurokit.recording.bin_counts import count_spikes
 
     x = check_spikes(x, "bin_spikes")
     if unobserved not in ("nan", "drop"):

@@ -166,7 +166,7 @@ class SpikesCut:
 
     def take(self, kept: np.ndarray, about: dict[str, Any]) -> xr.DataArray:
         """Count the spikes in the windows that are ``kept``, labelled with ``about``."""
-        from neurokit.recording.bin_kernels import count_around
+        from neurokit.recording.bin_counts import count_around
 
         x, bins = self.x, self.bins
         check_room(

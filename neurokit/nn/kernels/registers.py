@@ -165,7 +165,8 @@ def _scores(typing, bias, bias_at, table, table_at, rows, rows_at, n_dims):
     def generate(context, builder, signature, args):
         bias, table, rows = (
             builder.gep(
-                context.make_array(signature.args[k])(context, builder, args[k]).data, [args[k + 1]]
+                context.make_array(signature.args[k])(context, builder, args[k]).data,
+                [args[k + 1]],
             )
             for k in (0, 2, 4)
         )
