@@ -16,7 +16,7 @@ def both(x, table, bias, monkeypatch, many_dims):
     """Codes by a quick search, bytes from so many dimensions on, and by the long search."""
     words = table[:, :, : x.shape[1]]
     found = []
-    monkeypatch.setattr(quantize_quick_cpu, "_MANY_DIMS", many_dims)
+    monkeypatch.setattr(quantize_quick_cpu, "MANY_DIMS", many_dims)
     for quick in (True, False):
         monkeypatch.setattr(quantize_quick_cpu, "pays", lambda *_, quick=quick: quick)
         found.append(quantize_cpu.encode(x, table, bias, words, None, None, beam=1, n_threads=1))

@@ -15,6 +15,7 @@ import llvmlite.binding
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from neurokit.nn.kernels.registers import (
@@ -34,6 +35,9 @@ from neurokit.nn.kernels.registers import (
 GROUPS = 32  # that are taken through together
 ROWS = 8 if llvmlite.binding.get_host_cpu_features().get("avx512f") else 2  # of a tile
 _LEAST = -87.0  # exp of less is no normal number
+# Two to the power of -.5 to .5, to 8e-8 of it in float32, exact at 0.
+_POWERS = (1.0, 0.6931471824645996, 0.24022647738456726, 0.055503323674201965)
+_POWERS += (0.00961843691766262, 0.0013398875016719103, 0.00015353361959569156)
 _P0, _P2, _P4, _P8 = np.float32(0), np.float32(2), np.float32(4), np.float32(8)
 _M2, _M3, _M4, _M5 = np.float32(-2), np.float32(-3), np.float32(-4), np.float32(-5)
 
@@ -139,17 +143,22 @@ def _elu(typing, values):
         held = builder.select(builder.fcmp_ordered(">", x, each(_LEAST)), x, each(_LEAST))
         halves = builder.fmul(held, each(1 / math.log(2)))
         whole = _call(builder, f"llvm.rint.v{LANES}f32", _FLOATS, halves)
-        high = 0.693359375  # log(2) in two parts, the first exact in products
-        rest = fma(whole, each(-high), held)
-        rest = fma(whole, each(high - math.log(2)), rest)
-        series = each(1 / math.factorial(7))
-        for k in range(6, 1, -1):
-            series = fma(series, rest, each(1 / math.factorial(k)))
-        series = fma(builder.fmul(series, rest), rest, rest)  # exp(rest) - 1
-        exponent = builder.add(builder.fptosi(whole, _INTS), ir.Constant(_INTS, [127] * LANES))
-        power = builder.shl(exponent, ir.Constant(_INTS, [23] * LANES))
-        power = builder.bitcast(power, _FLOATS)
-        below = fma(power, series, builder.fsub(power, each(1.0)))
+        rest = builder.fsub(halves, whole)
+        series = each(_POWERS[-1])
+        for factor in reversed(_POWERS[:-1]):
+            series = fma(series, rest, each(factor))
+        if ROWS > 2:
+            kinds = [_FLOATS, _FLOATS, _FLOATS, ir.IntType(LANES), _INT]
+            kind = ir.FunctionType(_FLOATS, kinds)
+            name = "llvm.x86.avx512.mask.scalef.ps.512"
+            scale = cgutils.get_or_insert_function(builder.module, kind, name)
+            every, rounding = ir.Constant(ir.IntType(LANES), -1), ir.Constant(_INT, 4)
+            power = builder.call(scale, [series, whole, series, every, rounding])
+        else:
+            exponent = builder.shl(builder.fptosi(whole, _INTS), ir.Constant(_INTS, [23] * LANES))
+            power = builder.add(builder.bitcast(series, _INTS), exponent)
+            power = builder.bitcast(power, _FLOATS)
+        below = builder.fsub(power, each(1.0))
         return builder.select(builder.fcmp_ordered("<", x, each(0.0)), below, x)
 
     return floats(floats), generate
@@ -308,10 +317,25 @@ def convolve_two(e, y, n_rows, width, n_in, wide, stride, n_vectors, first, last
 @njit(cache=True, nogil=True, error_model="numpy")
 def convolve_to_one(e, y, n_rows, width, first, last, w, bias):
     """Write the items ``first`` to ``last`` of ``y``: all taps of ``w`` (tap, width)."""
-    for n in range(first, last):
-        total = _fill(_P0)
+    for start in range(first, last, 4):
+        n = min(start, last - 4)  # the last four begin earlier; less than four are left alone
+        if n < first:
+            for n in range(first, last):
+                total = _fill(_P0)
+                for k in range(w.size // width):
+                    at = (n + k * n_rows) * width
+                    for v in range(0, width, LANES):
+                        total = _fma(_load(e, at + v), _load(w, k * width + v), total)
+                y[n] = _total(total) + bias
+            return
+        s0 = s1 = s2 = s3 = _fill(_P0)
         for k in range(w.size // width):
             at = (n + k * n_rows) * width
             for v in range(0, width, LANES):
-                total = _fma(_load(e, at + v), _load(w, k * width + v), total)
-        y[n] = _total(total) + bias
+                tap = _load(w, k * width + v)
+                s0 = _fma(_load(e, at + v), tap, s0)
+                s1 = _fma(_load(e, at + width + v), tap, s1)
+                s2 = _fma(_load(e, at + 2 * width + v), tap, s2)
+                s3 = _fma(_load(e, at + 3 * width + v), tap, s3)
+        y[n], y[n + 1] = _total(s0) + bias, _total(s1) + bias
+        y[n + 2], y[n + 3] = _total(s2) + bias, _total(s3) + bias

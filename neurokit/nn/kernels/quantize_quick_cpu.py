@@ -13,7 +13,7 @@ from neurokit.nn.kernels import quantize_pairs_cpu as pairs
 from neurokit.nn.kernels import quantize_short_cpu as short
 
 _FEWEST_DIMS, _FEWEST_CODES, _FEWEST_VECTORS = 8, 64, 2048
-_MANY_DIMS = 96  # from here on bytes are quicker, as few vectors are left to be searched again
+MANY_DIMS = 96  # from here on bytes are quicker, as few vectors are left to be searched again
 _WORK = 10_000_000_000  # multiply-adds
 _seen = []  # of each call, until a search is compiled
 
@@ -37,7 +37,7 @@ def pays(n_vectors, n_codes, n_dims, n_levels):
         or not has_short_products()
     ):
         return False
-    if (short if n_dims >= _MANY_DIMS else pairs).search.signatures:
+    if (short if n_dims >= MANY_DIMS else pairs).search.signatures:
         return True
     _seen.append(n_vectors * n_codes * n_dims * n_levels)
     return sum(_seen) >= _WORK
@@ -59,7 +59,7 @@ def prepare(table, bias, words, tables, biases):
         Takes vectors (n_vectors, n_dims) and codes (n_vectors, n_levels) to be written.
     """
     n_codes, n_dims = table.shape[1:]
-    if n_dims >= _MANY_DIMS:
+    if n_dims >= MANY_DIMS:
         lists = short.round_tables(table, bias)
 
         def run(x, codes):
