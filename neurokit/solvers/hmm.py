@@ -79,7 +79,9 @@ def filter_states(
     logs = _as_floats(log_likelihood)
     carried = before is not None
     begun = _as_floats(before) if before is not None else first
-    bad = _forward(scaled, shift, logs, P, first, rows, carried, begun, out, evidence)
+    bad = _forward(
+        scaled, shift, logs, P, first, rows, carried, begun, np.empty((2, len(P))), out, evidence
+    )
     _refuse_impossible(bad)
     np.log(evidence, out=evidence)
     evidence += shift
@@ -122,10 +124,11 @@ def smooth_states(
     scaled, shift, P, first, rows = _prepare(log_likelihood, transition, initial, starts)
     out, evidence = np.empty_like(scaled), np.empty(len(scaled))
     logs = _as_floats(log_likelihood)
-    bad = _forward(scaled, shift, logs, P, first, rows, False, first, out, evidence)
+    space = np.empty((2, len(P)))
+    bad = _forward(scaled, shift, logs, P, first, rows, False, first, space, out, evidence)
     _refuse_impossible(bad)
     pairs = np.zeros_like(P)
-    _backward(scaled, P, np.ascontiguousarray(P.T), rows, evidence, out, pairs)
+    _backward(scaled, P, np.ascontiguousarray(P.T), rows, evidence, space, out, pairs)
     np.log(evidence, out=evidence)
     evidence += shift
     summed = np.add.reduceat(evidence, rows[:-1]) if len(evidence) else np.empty(0)
@@ -205,9 +208,9 @@ def draw_paths(
     found = filter_states(log_likelihood, transition, initial, starts).probability
     into = np.ascontiguousarray(_as_floats(transition).T)
     rows = _as_starts(starts, len(found))
-    paths = np.empty((n_draws, len(found)), np.int64)
+    paths, space = np.empty((n_draws, len(found)), np.int64), np.empty(len(into))
     for path in paths:
-        _sample(found, into, rows, rng.random(len(found)), path)
+        _sample(found, into, rows, rng.random(len(found)), space, path)
     return paths
 
 
@@ -295,14 +298,14 @@ def _shift(logs, scaled, shift):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, fastmath=_EXACT)
 def _forward(  # type: ignore[no-untyped-def]
-    scaled, shift, logs, transition, initial, starts, carried, before, out, evidence
+    scaled, shift, logs, transition, initial, starts, carried, before, space, out, evidence
 ):
     """Fill ``out`` with filtered probabilities; return a row that is impossible, or -1.
 
     The evidence of a row is that of its scaled likelihoods.
     """
     k = scaled.shape[1]
-    last, ahead = np.empty(k), np.empty(k)
+    last, ahead = space[0], space[1]  # to ask for memory here would take half a second to compile
     for s in range(len(starts) - 1):
         for t in range(starts[s], starts[s + 1]):
             if t == starts[s] and not (carried and s == 0):
@@ -342,10 +345,10 @@ def _forward(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, fastmath=_EXACT)
-def _backward(scaled, transition, into, starts, evidence, out, pairs):  # type: ignore[no-untyped-def]
+def _backward(scaled, transition, into, starts, evidence, space, out, pairs):  # type: ignore[no-untyped-def]
     """Turn filtered into smoothed probabilities, and sum the expected transitions."""
     k = scaled.shape[1]
-    message, ahead = np.empty(k), np.empty(k)
+    message, ahead = space[0], space[1]
     for s in range(len(starts) - 1):
         for j in range(k):
             message[j] = 1.0
@@ -409,9 +412,8 @@ def _viterbi(logs, log_p, log_first, starts, path, best):  # type: ignore[no-unt
 
 
 @njit(cache=True, nogil=True)
-def _sample(filtered, into, starts, uniform, path):  # type: ignore[no-untyped-def]
+def _sample(filtered, into, starts, uniform, sums, path):  # type: ignore[no-untyped-def]
     k = filtered.shape[1]
-    sums = np.empty(k)
     for s in range(len(starts) - 1):
         for t in range(starts[s + 1] - 1, starts[s] - 1, -1):
             total = 0.0

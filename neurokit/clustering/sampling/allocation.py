@@ -51,7 +51,8 @@ def search(
 ) -> NDArray[np.int64]:
     """Move items in ``order`` to their best cluster until no move helps; -1: not yet placed."""
     labels = start.astype(np.int64).copy()
-    _sweep(labels, order.astype(np.int64), similarity, LOSSES.index(loss), most)
+    near, sizes = np.zeros((len(labels), most)), np.zeros(most)
+    _sweep(labels, order.astype(np.int64), similarity, LOSSES.index(loss), near, sizes)
     names = np.unique(labels, return_inverse=True)[1]
     return np.asarray(names, np.int64)
 
@@ -68,10 +69,9 @@ def _pear(together, pairs, total, n_pairs):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _sweep(labels, order, similarity, loss, most):  # type: ignore[no-untyped-def]
-    n_items = len(labels)
-    near = np.zeros((n_items, most))  # summed similarity of every item to every cluster
-    sizes = np.zeros(most)
+def _sweep(labels, order, similarity, loss, near, sizes):  # type: ignore[no-untyped-def]
+    """Move items; ``near`` is the summed similarity of every item to every cluster."""
+    n_items, most = near.shape
     together, pairs, total = 0.0, 0.0, 0.0
     for i in range(n_items):
         if labels[i] >= 0:

@@ -15,7 +15,14 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from neurokit.clustering.sampling.filters import log_mass, observe, root_of, step_back, step_on
+from neurokit.clustering.sampling.filters import (
+    INSIDE,
+    log_mass,
+    observe,
+    root_of,
+    step_back,
+    step_on,
+)
 
 Array = NDArray[np.float64]
 _ON, _BACK, _DRAW = 0, 1, 2
@@ -127,7 +134,7 @@ def _follow(  # type: ignore[no-untyped-def]
             _choose(s, first, log_pi, xi, score, chance[s], True)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(**INSIDE)
 def _choose(s, first, log_pi, xi, score, u, seen):  # type: ignore[no-untyped-def]
     """Draw the state of a bin by log weights and its neighbours; leave it where none is finite."""
     top = -np.inf

@@ -11,8 +11,19 @@ called that NumPy offers: either takes long to compile.
 import numpy as np
 from numba import njit
 
+from neurokit.types import State
 
-@njit(cache=True, error_model="numpy", nogil=True)
+# nothing but compiled loops calls what is marked so: making it callable from Python costs as much
+# time as compiling it
+INSIDE: State = {
+    "cache": True,
+    "error_model": "numpy",
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
+
+
+@njit(**INSIDE)
 def root_of(a, root):  # type: ignore[no-untyped-def]
     """Fill the lower Cholesky factor; False where there is none."""
     q = len(a)
@@ -31,7 +42,7 @@ def root_of(a, root):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(**INSIDE)
 def factor_within(half, lam, wide, part, root):  # type: ignore[no-untyped-def]
     """Factor I + half' lam half into ``root``; ``wide`` is filled with lam half."""
     q = len(half)
@@ -50,7 +61,7 @@ def factor_within(half, lam, wide, part, root):  # type: ignore[no-untyped-def]
     return root_of(part, root)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(**INSIDE)
 def whiten(half, root, x, v):  # type: ignore[no-untyped-def]
     """Fill v = root^-1 half' x."""
     q = len(half)
@@ -63,7 +74,7 @@ def whiten(half, root, x, v):  # type: ignore[no-untyped-def]
         v[a] = s / root[a, a]
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(**INSIDE)
 def step_on(mean, cover, weight, noise, ahead, spread):  # type: ignore[no-untyped-def]
     """Fill mean and covariance one bin on, before its observation."""
     q = len(mean)
@@ -82,7 +93,7 @@ def step_on(mean, cover, weight, noise, ahead, spread):  # type: ignore[no-untyp
             spread[a, b] = s
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(**INSIDE)
 def log_mass(mean, half, lam, eta, wide, part, root):  # type: ignore[no-untyped-def]
     """Log of the integral of N(x; mean, half half') exp(-x' lam x / 2 + eta' x)."""
     q = len(mean)
@@ -102,7 +113,7 @@ def log_mass(mean, half, lam, eta, wide, part, root):  # type: ignore[no-untyped
     return total
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(**INSIDE)
 def observe(mean, half, lam, eta, wide, part, root, cover):  # type: ignore[no-untyped-def]
     """Put an observation into ``mean``; fill ``cover``. The covariance before is half half'."""
     q = len(mean)
@@ -130,7 +141,7 @@ def observe(mean, half, lam, eta, wide, part, root, cover):  # type: ignore[no-u
             mean[a] += cover[a, b] * away[b]
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(**INSIDE)
 def step_back(lam, eta, weight, half, wide, part, root, own, later, pull):  # type: ignore[no-untyped-def]
     """Add what a bin says of the one before to ``later`` (q, q) and ``pull`` (q,)."""
     q = len(eta)
