@@ -207,3 +207,30 @@ def test_long_recordings_are_thinned():
 def test_plots_refuse_what_they_cannot_draw(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+def test_pictures_leave_a_gap_of_the_clock_blank_and_no_spectrum_reaches_over_it(rng):
+    hum = 10 * np.sin(2 * np.pi * 10.25 * np.arange(4000) / 200)
+    whole = neurokit.signal((hum + rng.normal(size=4000))[None], sampling_rate=200)
+    x = whole.isel(time=np.r_[0:1000, 2110:4000])
+    line = plotting.plot_signal(x).lines[0]
+    at, height = line.get_xdata(), line.get_ydata()
+    gaps = np.flatnonzero(np.isnan(at))
+    assert len(gaps) == 1
+    assert np.isnan(height[gaps]).all()
+    assert at[gaps - 1] < 5
+    assert at[gaps + 1] == pytest.approx(2110 / 200)
+    shown = plotting.plot_psd(x).lines[-1].get_ydata()
+    runs = [
+        plotting.plot_psd(x[:, run]).lines[-1].get_ydata()
+        for run in (slice(1000), slice(1000, None))
+    ]
+    np.testing.assert_allclose(shown, (4 * runs[0] + 8 * runs[1]) / 12)
+    image = plotting.plot_spectrogram(x).collections[0]
+    middles = image.get_coordinates()[0, :, 0]
+    colours = image.get_array()
+    inside = np.abs((middles[:-1] + middles[1:]) / 2 - 7.8) < 2.6
+    assert inside.any()
+    assert np.ma.getmaskarray(colours)[:, inside].all()
+    whole_run = plotting.plot_spectrogram(x[:, :1000]).collections[0].get_array()
+    np.testing.assert_allclose(colours[:, : whole_run.shape[1]], whole_run)

@@ -21,7 +21,7 @@ from neurokit.plotting._style import (
     thinning,
 )
 from neurokit.recording.checks import check_dims
-from neurokit.recording.rate import sampling_rate
+from neurokit.recording.rate import contiguous_runs, sampling_rate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,7 +84,10 @@ def plot_signal(
         )
         scale = round_125(2.5 * float(np.median(spread))) if len(spread) else 1.0
     below = -scale * np.arange(len(values))
-    ax.plot(times[keep], (values + below[:, None]).T[keep], color="0.15", linewidth=0.5)
+    kept, rows = times[keep], (values + below[:, None]).T[keep]
+    cuts = np.searchsorted(kept, _jumps(x))
+    kept, rows = np.insert(kept, cuts, np.nan), np.insert(rows, cuts, np.nan, axis=0)
+    ax.plot(kept, rows, color="0.15", linewidth=0.5)  # no line where nothing was recorded
     ax.set_yticks(below, [str(name) for name in x["channel"].values])
     ax.tick_params(axis="y", length=0)
     ax.set(xlabel="Time (s)", xlim=(times[0], times[-1]))
@@ -137,14 +140,20 @@ def plot_psd(
     dims = ("trial", "channel", "time") if "trial" in x.dims else ("channel", "time")
     x = check_dims(x, dims, caller="plot_psd")
     ax = new_axes(ax, (6.0, 3.6))
-    rate, n_times = sampling_rate(x), x.sizes["time"]
+    rate = sampling_rate(x)
     values = np.moveaxis(
         np.atleast_3d(np.asarray(x.values, float).T), 1, 0
     )  # channel, time, trial
     good = np.isfinite(values).all(axis=(1, 2)) & (values != values[:, :1]).any(axis=(1, 2))
-    nperseg = min(n_times, max(8, round(rate / resolution)))
-    frequency, power = welch(values[good], rate, nperseg=nperseg, axis=1)
-    power = power.mean(axis=2)
+    runs = contiguous_runs(x)
+    nperseg = min(max(run.stop - run.start for run in runs), max(8, round(rate / resolution)))
+    sums, counts = [], []  # no window reaches over a jump of the clock
+    for run in runs:
+        if (n := (run.stop - run.start - nperseg) // max(1, nperseg // 2) + 1) > 0:
+            frequency, power = welch(values[good][:, run], rate, nperseg=nperseg, axis=1)
+            sums.append(n * power.mean(axis=2))
+            counts.append(n)
+    power = np.sum(sums, axis=0) / sum(counts)
     shown = (frequency > 0) & (frequency <= (fmax or min(80.0, rate / 2)))
     units = say_power(x.attrs.get("units"))
     ax.set(xlabel="Frequency (Hz)", ylabel=f"Power ({units})")
@@ -209,16 +218,23 @@ def plot_spectrogram(
     if channel not in names and not (isinstance(channel, int) and channel < len(names)):
         raise KeyError(f"plot_spectrogram: there is no channel {channel!r} among {names[:12]}.")
     one = x.isel(channel=names.index(channel) if channel in names else int(channel))
-    rate, n_times = sampling_rate(x), x.sizes["time"]
-    size = round(window * rate)
+    rate, runs = sampling_rate(x), contiguous_runs(x)
+    size, n_times = round(window * rate), max(run.stop - run.start for run in runs)
     if not 4 <= size <= n_times:
         raise ValueError(
             f"plot_spectrogram: a window of {window:g} s is {size} samples at {rate:g} Hz, of"
             f" {n_times}; it takes 4 or more, and no more than there are."
         )
-    frequency, at, power = spectrogram(
-        np.asarray(one.values, float), rate, window="hann", nperseg=size, noverlap=size // 2
-    )
+    values, ways = np.asarray(one.values, float), {"window": "hann", "nperseg": size}
+    pieces, middles = [], []
+    for run in runs:  # no window reaches over a jump of the clock, where the picture stays blank
+        if run.stop - run.start >= size:
+            found = spectrogram(values[run], rate, noverlap=size // 2, **ways)
+            frequency, at, power = found
+            step = (size - size // 2) / rate
+            middles.append(float(x["time"][run.start]) + np.r_[at[0] - step, at, at[-1] + step])
+            pieces.append(np.pad(power, [(0, 0), (1, 1)], constant_values=np.nan))
+    at, power = np.concatenate(middles)[1:-1], np.concatenate(pieces, axis=1)[:, 1:-1]
     shown = (frequency > 0) & (frequency <= (fmax or min(80.0, rate / 2)))
     with np.errstate(divide="ignore", invalid="ignore"):
         decibels = 10 * np.log10(power[shown])
@@ -226,9 +242,8 @@ def plot_spectrogram(
     low, high = np.quantile(known, [0.02, 0.99]) if known.size else (0.0, 1.0)
     decibels[~np.isfinite(decibels)] = np.nan
     ax = new_axes(ax, (8.0, 3.4))
-    start = float(x["time"][0])
     image = ax.pcolormesh(
-        start + at,
+        at,
         frequency[shown],
         decibels,
         vmin=low,
@@ -245,6 +260,14 @@ def plot_spectrogram(
     bar = figure_of(ax).colorbar(image, ax=ax, pad=0.02)
     bar.set_label(f"Power (dB of {say_power(unit)})")
     return ax
+
+
+def _jumps(x: xr.DataArray) -> np.ndarray:
+    """Return the times at which the clock goes on behind a gap; none where it has no rate."""
+    try:
+        return x["time"].values[[run.start for run in contiguous_runs(x)[1:]]]
+    except ValueError:
+        return x["time"].values[:0]
 
 
 def _in_a_row(x: xr.DataArray) -> xr.DataArray:
