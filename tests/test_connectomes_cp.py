@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 import neurokit
 from neurokit.connectomes import CP, Affinity, NonnegativeCP, differential_affinity
-from neurokit.connectomes.tensors import restarts
+from neurokit.connectomes.tensors import devices, restarts
 from neurokit.connectomes.tensors.dense import Dense
 from neurokit.connectomes.tensors.restarts import draw, fit_restarts
 from neurokit.connectomes.tensors.sweeps import Settings, Steps, Stepwise
@@ -448,6 +448,24 @@ def test_what_cannot_be_factorised_is_refused(model, X, match):
 def test_a_device_is_a_name():
     with pytest.raises(TypeError, match=r"device must be a name such as .auto., .* got None"):
         NonnegativeCP(2, device=None).fit(X3)
+
+
+def test_only_large_work_goes_to_a_card_by_itself(monkeypatch):
+    asked = []
+    monkeypatch.setattr(devices.DRIVER.__class__, "exists", lambda path: True)
+    monkeypatch.setattr(devices, "resolve_device", lambda name: asked.append(name) or _Card)
+    assert devices.device_of("auto", devices._WORTH / 2) is None
+    assert devices.device_of("auto", devices._WORTH) is _Card
+    assert devices.device_of("auto") is _Card
+    assert devices.device_of("cuda", 1) is _Card  # who asks for one gets it
+    assert asked == ["auto", "auto", "cuda"]
+    asked.clear()
+    NonnegativeCP(2, n_restarts=1, max_iter=20, tol=1e-2, random_state=0).fit(X3)
+    assert not asked
+
+
+class _Card:
+    type = "cuda"
 
 
 def test_units_of_the_same_name_are_not_matched():

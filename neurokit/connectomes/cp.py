@@ -44,7 +44,9 @@ class NonnegativeCP(Factorisation):
     dtype : {"float32", "float64"}, default="float32"
         Precision of the products. Sums over them are in float64.
     device : str, default="auto"
-        ``"auto"`` takes a CUDA card where torch and the card are there, ``"cpu"`` is NumPy.
+        ``"auto"`` takes a CUDA card where torch and the card are there and the fit is so large
+        that starting the card pays (entries by components, restarts and ``max_iter``: 3e11),
+        ``"cpu"`` is NumPy.
     warm_start : bool, default=False
         Whether the first restart begins at the factors of the last fit.
     checkpoint : path-like, optional
@@ -158,7 +160,9 @@ class CP(Factorisation):
     dtype : {"float32", "float64"}, default="float32"
         Precision of the products. Sums over them are in float64.
     device : str, default="auto"
-        ``"auto"`` takes a CUDA card where torch and the card are there, ``"cpu"`` is NumPy.
+        ``"auto"`` takes a CUDA card where torch and the card are there and the fit is so large
+        that starting the card pays (entries by components, restarts and ``max_iter``: 3e11),
+        ``"cpu"`` is NumPy.
     warm_start : bool, default=False
         Whether the first restart begins at the factors of the last fit.
     checkpoint : path-like, optional

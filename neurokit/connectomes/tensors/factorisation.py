@@ -86,7 +86,8 @@ class Factorisation(Saveable, TransformerMixin, BaseEstimator):
         """Fit, with some entries treated as not known."""
         tensor = read_tensor(self, X, self.form, reset=True, bounded=self._bounded)
         self._check(tensor)
-        device = device_of(self.device)
+        n_paths = self.n_components * self.n_restarts * self.max_iter
+        device = device_of(self.device, math.prod(tensor.shape) * n_paths)
         operand = tensor.operand(np.dtype(self.dtype), device, held_out)
         self._check_size(operand)
         starts = self._starts(operand)
