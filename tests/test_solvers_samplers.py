@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from neurokit.solvers.crt import sample_tables, table_probabilities
+from neurokit.solvers.crt import sample_tables
 from neurokit.solvers.gaussian_states import factor, log_density, solve
 from neurokit.solvers.polya_gamma import polya_gamma_moments, sample_polya_gamma
 
@@ -64,6 +64,17 @@ def test_polya_gamma_in_eight_million_draws(shape):
     mean, variance = polya_gamma_moments(shape, 1.0)
     assert abs(draws.mean() - mean) < 3 * np.sqrt(variance / n)
     assert draws.var() / variance == pytest.approx(1, abs=0.01)
+
+
+def table_probabilities(customers, concentration):
+    """Probabilities of 0, 1, ..., n tables, by the recursion over customers."""
+    chances = np.zeros(customers + 1)
+    chances[0] = 1.0
+    for m in range(customers):
+        opens = concentration / (concentration + m)
+        chances[1:] = chances[1:] * (1 - opens) + chances[:-1] * opens
+        chances[0] *= 1 - opens
+    return chances
 
 
 @pytest.mark.parametrize(("n", "r"), [(1, 0.3), (5, 0.01), (8, 2.0), (30, 10.0)])

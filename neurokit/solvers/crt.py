@@ -41,27 +41,6 @@ def sample_tables(
     return out
 
 
-def table_probabilities(customers: int, concentration: float) -> NDArray[np.float64]:
-    """Return the probability of 0, 1, ..., n tables, by the recursion over customers.
-
-    Parameters
-    ----------
-    customers : int
-    concentration : float
-
-    Returns
-    -------
-    ndarray of shape (customers + 1,)
-    """
-    chances = np.zeros(customers + 1)
-    chances[0] = 1.0
-    for m in range(customers):
-        opens = concentration / (concentration + m)
-        chances[1:] = chances[1:] * (1 - opens) + chances[:-1] * opens
-        chances[0] *= 1 - opens
-    return chances
-
-
 @njit(cache=True, error_model="numpy")
 def _fill(customers, concentration, out, rng):  # type: ignore[no-untyped-def]
     for i in range(len(customers)):

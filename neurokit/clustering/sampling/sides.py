@@ -9,7 +9,7 @@ from neurokit.clustering.sampling.dynamics import (
     log_trajectories,
 )
 from neurokit.clustering.sampling.latents import around_mode
-from neurokit.clustering.sampling.loadings import Fits, draw_student, fit_units, log_student
+from neurokit.clustering.sampling.loadings import Fits, fit_units
 from neurokit.clustering.sampling.model import Chain, Counts, Prior
 from neurokit.clustering.sampling.splits import log_units
 from neurokit.solvers.gaussian_states import log_density, solve
@@ -53,30 +53,6 @@ class Side:
         """Fit units to a trajectory."""
         data = (self.counts.y[units], self.counts.keep[units], self.chain.r[units])
         return fit_units(*data, latent, self.prior.precision)
-
-    def draw_loadings(
-        self, units: NDArray[np.int64], latent: Array, theta: Array, rng: np.random.Generator
-    ) -> float | None:
-        """Draw loadings under a trajectory, in place; return their log density."""
-        return self._loadings(units, latent, theta, rng)
-
-    def log_loadings(self, units: NDArray[np.int64], latent: Array, theta: Array) -> float | None:
-        """Return the log density of these loadings under a trajectory."""
-        return self._loadings(units, latent, theta, None)
-
-    def _loadings(
-        self,
-        units: NDArray[np.int64],
-        latent: Array,
-        theta: Array,
-        rng: np.random.Generator | None,
-    ) -> float | None:
-        fits = self.fit(units, latent)
-        if not np.isfinite(fits.evidence).all():
-            return None
-        if rng is not None:
-            theta[units] = draw_student(fits.mode, fits.root, rng)
-        return float(log_student(theta[units], fits.mode, fits.root).sum())
 
 
 def draw_trajectory(law: Law, rng: np.random.Generator) -> Array:
