@@ -13,7 +13,7 @@ from neurokit.clustering import BayesianBiclustering
 
 _UNITS, _BINS, _CHAINS = 40, 600, 2
 _WIDTH = 0.1  # s, at the least
-_GUESSES = 6.0  # beginnings that a chain tries, for a twentieth of its sweeps each
+_BEGINNING = 1.6  # what a chain takes to begin, in parts of its sweeps
 
 
 def show_populations(report: Report, spikes: xr.Dataset, seconds: float) -> None:
@@ -98,7 +98,7 @@ def _count_sweeps(counts: xr.DataArray, seconds: float) -> int:
     begin = time.perf_counter()
     _fit(counts, 12, 1)
     each = (time.perf_counter() - begin) / 12
-    return int(np.clip(seconds / (each * _CHAINS * (1 + _GUESSES / 20)), 20, 4000))
+    return int(np.clip(seconds / (each * _CHAINS * (1 + _BEGINNING)), 20, 4000))
 
 
 def _fit(counts: xr.DataArray, n_sweeps: int, n_chains: int) -> BayesianBiclustering:

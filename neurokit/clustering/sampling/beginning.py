@@ -6,14 +6,16 @@ cluster whose *other* units' space explains it best, from many random partitions
 clusters. States begin as groups of bins of like activity.
 """
 
+from copy import deepcopy
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
-from scipy.special import logsumexp
 
-from neurokit.clustering.sampling.likelihood import log_probabilities, log_rates
+from neurokit.clustering.sampling.dynamics import draw_dynamics, moments, posterior
+from neurokit.clustering.sampling.evidence import log_evidence_of_chain
 from neurokit.clustering.sampling.model import Chain, Counts, Prior, start
-from neurokit.clustering.sampling.sweep import sweep_within
+from neurokit.clustering.sampling.sweep import sweep, sweep_within
 from neurokit.clustering.sampling.transfers import join, settle
 
 Array = NDArray[np.float64]
@@ -23,6 +25,7 @@ _MANY = 8  # clusters at random
 _AT_ONCE = 32  # units that are left out in turn
 _SOONEST = 12  # sweep after which clusters are joined: trajectories have to be there
 _TRIED = 5  # beginnings, at most
+_JUDGED = 4  # last sweeps whose evidence is averaged: it goes up and down by ten
 _STICKY = 50.0  # times as much as the model's, in trials: no state for every few bins
 
 
@@ -145,18 +148,17 @@ def begin(counts: Counts, prior: Prior, rng: np.random.Generator, n_trial: int =
 
     Trials take counts as negative binomial, whose trajectories are drawn and not only proposed.
     Guesses of more clusters than there may be, and a partition at random, are tried for
-    ``n_trial`` sweeps on four fifths of the counts, under a hidden chain that is far stickier than
-    the model's, guessed states held for the first third. Units settle now and then where the
-    others' trajectory explains them best, and clusters that are better explained by one trajectory
-    are joined: more is soon mended than less. The other counts choose. Without trials it is the
+    ``n_trial`` sweeps under a hidden chain that is far stickier than the model's, guessed states
+    held for the first third. Units settle now and then where the others' trajectory explains them
+    best, and clusters that are better explained by one trajectory are joined: more is soon mended
+    than less. After some sweeps of the model itself the evidence chooses two of them, and after
+    more the best: of these two, and of the better one with more states. Without trials it is the
     guess with the most clusters.
     """
     course, floor = smoothed(counts.y, counts.keep, rng)
     n_units = len(course)
     guesses = guess_clusters(course, floor, prior.q, prior.max_clusters or n_units, rng)
-    n_groups = min(int(rng.integers(2, 4)), prior.n_states)  # more open sooner than some close
-    xi = guess_states(course, n_groups, prior.q, rng)
-    hidden = counts.keep & (rng.random(counts.keep.shape) < 0.2)
+    xi = guess_states(course, min(2, prior.n_states), prior.q, rng)  # more open than close
     drawn = prior._replace(negbin=True, learned=False, kappa=_STICKY * prior.kappa)
     if len(guesses) > 1 and n_trial:
         z = rng.integers(min(_MANY, prior.max_clusters or n_units), size=n_units)
@@ -165,36 +167,55 @@ def begin(counts: Counts, prior: Prior, rng: np.random.Generator, n_trial: int =
     for z in guesses[-_TRIED:] if n_trial else guesses[-1:]:
         chain = start(counts, drawn, rng, int(z.max()) + 1)
         chain.z, chain.xi = z, xi.copy()
+        if n_trial:
+            _try(chain, counts, drawn, rng, n_trial)
+        chain.law = np.array(prior.concentrations())
+        if not prior.negbin:
+            chain.r = np.full_like(chain.r, np.inf)
         chains.append(chain)
-    chosen = chains[-1]
-    if n_trial and hidden.any():
-        scores = [_predict(chain, counts, hidden, drawn, rng, n_trial).sum() for chain in chains]
-        chosen = chains[int(np.argmax(scores))]
-    chosen.law = np.array(prior.concentrations())
-    if not prior.negbin:
-        chosen.r = np.full_like(chosen.r, np.inf)
-    return chosen
+    if len(chains) == 1:
+        return chains[0]
+    better = _best(chains, counts, prior, rng, n_trial // 2)[:2]
+    if prior.n_states > 2:
+        other = deepcopy(better[0])
+        other.xi = guess_states(course, 3, prior.q, rng)
+        for _ in range(n_trial // 3):
+            sweep_within(other, counts, prior, rng, hold=True)
+        better.append(other)
+    return _best(better, counts, prior, rng, n_trial)[0]
 
 
-def _predict(
-    chain: Chain,
-    counts: Counts,
-    hidden: NDArray[np.bool_],
-    prior: Prior,
-    rng: np.random.Generator,
-    n_sweeps: int,
-) -> Array:
-    """Log probability of hidden counts after some sweeps on the others; the chain moves on."""
-    seen = counts._replace(keep=counts.keep & ~hidden)
-    found, every = [], max(1, n_sweeps // 12)
+def _best(
+    chains: list[Chain], counts: Counts, prior: Prior, rng: np.random.Generator, n_sweeps: int
+) -> list[Chain]:
+    """Let chains go on and put those first that explain the counts best."""
+    scores = [_judge(chain, counts, prior, rng, n_sweeps) for chain in chains]
+    return [chains[k] for k in np.argsort(scores)[::-1]]
+
+
+def _try(
+    chain: Chain, counts: Counts, prior: Prior, rng: np.random.Generator, n_sweeps: int
+) -> None:
+    """Let a chain find states and partition, in place."""
+    every = max(1, n_sweeps // 12)
     for n in range(n_sweeps):
         # all states' dynamics begin alike: states would be drawn at random before they differ
-        sweep_within(chain, seen, prior, rng, hold=3 * n < n_sweeps)
+        sweep_within(chain, counts, prior, rng, hold=3 * n < n_sweeps)
         if 3 * n < 2 * n_sweeps and (n + 1) % every == 0:
-            settle(chain, seen, prior, rng)
+            settle(chain, counts, prior, rng)
             if n >= _SOONEST and 3 * n >= n_sweeps and (n + 1) // every % 2 == 0:
-                join(chain, seen, prior)
-        if 3 * n >= 2 * n_sweeps - 2:
-            eta = log_rates(chain.theta, chain.z, chain.latents)
-            found.append(log_probabilities(counts.y, hidden, eta, chain.r)[hidden])
-    return np.asarray(logsumexp(found, axis=0) - np.log(len(found)))
+                join(chain, counts, prior)
+
+
+def _judge(
+    chain: Chain, counts: Counts, prior: Prior, rng: np.random.Generator, n_sweeps: int
+) -> float:
+    """Return the evidence of partition and states after some sweeps; the chain moves on."""
+    found = []
+    for n in range(max(1, n_sweeps)):
+        sweep(chain, counts, prior, rng)
+        if n >= n_sweeps - _JUDGED:
+            sums = moments(chain.latents, chain.xi, counts.first, prior.n_states)
+            chain.dynamics = draw_dynamics(posterior(prior.wishart(), sums), rng)
+            found.append(log_evidence_of_chain(chain, counts, prior))
+    return float(np.mean(found))

@@ -20,6 +20,7 @@ from neurokit.types import State
 
 Array = NDArray[np.float64]
 _WHOLE = 25  # draws of a chain that are kept whole
+_LEAST = 4  # sweeps of a trial of a beginning
 _MOST_BINS = 500  # whose similarity is worked out
 _SCALARS = ("log_likelihood", "n_clusters", "n_states", "largest_cluster", "n_changes")
 RHAT, ESS = 1.05, 100.0  # what is asked of chains; the latter of each
@@ -67,7 +68,9 @@ def run(
     every = max(1, n_draws // _WHOLE)
 
     def init(rng: np.random.Generator) -> State:
-        return begin(counts, prior, rng, n_trial=min(60, n_burn // 4)).to_state() | {"n": 0}
+        n_trial = min(60, n_burn // 4)  # none where chains are as short as in a first look
+        chain = begin(counts, prior, rng, n_trial=n_trial if n_trial >= _LEAST else 0)
+        return chain.to_state() | {"n": 0}
 
     def step(state: State, rng: np.random.Generator) -> tuple[State, float]:
         chain = Chain.from_state(state)

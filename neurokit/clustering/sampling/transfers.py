@@ -9,6 +9,7 @@ unit and without it, and the exact ratio compares both clusters before and after
 import numpy as np
 from numpy.typing import NDArray
 
+from neurokit.clustering.sampling.evidence import log_evidence_of_units
 from neurokit.clustering.sampling.loadings import Fits, draw_student, fit_loadings, log_student
 from neurokit.clustering.sampling.model import Chain, Counts, Prior
 from neurokit.clustering.sampling.sides import (
@@ -108,7 +109,10 @@ def join(chain: Chain, counts: Counts, prior: Prior) -> int:
     """
     side = Side(chain, counts, prior)
     log_v = prior.log_partition(len(chain.z))
-    alone = [_evidence(side, j, np.flatnonzero(chain.z == j)) for j in range(chain.n_clusters)]
+    alone = [
+        log_evidence_of_units(side, j, np.flatnonzero(chain.z == j))
+        for j in range(chain.n_clusters)
+    ]
     joined = 0
     while chain.n_clusters > 1:
         t, sizes = chain.n_clusters, np.bincount(chain.z)
@@ -117,7 +121,7 @@ def join(chain: Chain, counts: Counts, prior: Prior) -> int:
             for b in range(a):
                 large, small = (a, b) if sizes[a] >= sizes[b] else (b, a)
                 both = np.flatnonzero((chain.z == a) | (chain.z == b))
-                new = _evidence(side, large, both) - alone[a] - alone[b]
+                new = log_evidence_of_units(side, large, both) - alone[a] - alone[b]
                 new += log_v[t - 1] - log_v[t] - log_block_ratio(len(both), sizes[small], prior)
                 if new > gain:
                     best, gain = (large, small), new
@@ -125,31 +129,13 @@ def join(chain: Chain, counts: Counts, prior: Prior) -> int:
             break
         large, small = best
         chain.z[chain.z == small] = large
-        alone[large] = _evidence(side, large, np.flatnonzero(chain.z == large), keep=True)
+        alone[large] = log_evidence_of_units(
+            side, large, np.flatnonzero(chain.z == large), keep=True
+        )
         alone.pop(small)
         drop_cluster(chain, small)
         joined += 1
     return joined
-
-
-def _evidence(side: Side, j: int, units: NDArray[np.int64], keep: bool = False) -> float:
-    """Return the log evidence of units that follow one trajectory, under a cluster's dynamics."""
-    chain, dynamics = side.chain, dynamics_of(side.chain, j)
-    theta = chain.theta.copy()
-    law = side.law(dynamics, np.flatnonzero(chain.z == j), theta)
-    for _ in range(2):
-        if law is None:
-            return -np.inf
-        fits = side.fit(units, law[0])
-        theta[units] = fits.mode
-        law = side.law(dynamics, units, theta)
-    if law is None:
-        return -np.inf
-    fits = side.fit(units, law[0])
-    if keep:
-        chain.theta[units], chain.latents[j] = fits.mode, law[0]
-    value = fits.evidence.sum() - log_trajectory(law, law[0])
-    return float(value + side.log_course(dynamics, law[0]))
 
 
 def _law_of(side: Side, j: int, unit: int) -> Law | None:
