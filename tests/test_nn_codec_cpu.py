@@ -74,7 +74,7 @@ def test_many_frames_give_the_same_and_remember_alike(width, kind, monkeypatch):
 
 
 def test_many_frames_are_shared_by_threads_to_the_bit(monkeypatch):
-    monkeypatch.setattr(codec_large, "_WORTH_THREADS", 0)
+    monkeypatch.setattr(codec_large, "_WORTH_A_THREAD", 1)
     decoder, latents = Decoder(3, kernel=5, **shape()), torch.randn(25, 48, 3)
     found = []
     for n in (1, 3):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from neurokit.nn.quantizers.common import Quantizer
 
 _ROWS = 64  # rows that are coded at once
-_CODED, _DECODED = 512, 1280  # frames of all rows at once: what the processor's cache holds
+_CODED, _DECODED = 512, 1280  # frames of all rows at once: what a core's cache holds
 
 
 class NetworkEncoder:
@@ -91,6 +91,8 @@ class NetworkDecoder:
     """
 
     def __init__(self, module: Codec, device: str, n_levels: int) -> None:
+        import torch
+
         from neurokit.nn.codec import Memory
         from neurokit.training import resolve_device
 
@@ -104,7 +106,7 @@ class NetworkDecoder:
             from neurokit.nn.kernels.codec_cpu import WHOLE, as_products
 
             self._decoder = as_products(decoder)
-            self._n_frames, self._whole = _DECODED, WHOLE
+            self._n_frames, self._whole = _DECODED * torch.get_num_threads(), WHOLE
         self._memory = Memory()
 
     def __call__(self, codes: Codes) -> Floats:

@@ -54,7 +54,10 @@ def _decode(
 ) -> Tensor:
     many = x.shape[:2].numel() >= MANY_FRAMES and x.shape[1] % WHOLE == 0
     if large is not None and many:
-        layers = large()
+        from neurokit.nn.kernels.codec_large import workers
+
+        with workers():
+            return _through(large(), direct, x.transpose(0, 1), memory)[..., 0].mT
     return _through(layers, direct, x.transpose(0, 1), memory)[..., 0].mT
 
 

@@ -4,8 +4,10 @@ What goes from layer to layer is (time, batch, width), the width filled up with 
 panels. Layers remember what those of `codec_cpu` do, so that one may go on where the other ended.
 """
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,8 @@ Floats = NDArray[np.floating]
 Plain = Callable[[Tensor, Memory], Tensor]
 
 GROUP = 4  # outputs of one group
-_WORTH_THREADS = 2**22  # numbers in and out: a millisecond or two
+_WORTH_A_THREAD = 2**17  # numbers in or out: about a millisecond
+_local = threading.local()
 # What weights are mixed by: values of their polynomial at 0, 1, -1, 2, -2, infinity, divided by
 # the products of the points' distances.
 _THREE = np.array(
@@ -96,15 +99,30 @@ def _after_past(x: Tensor, width: int, n: int, memory: Memory) -> Tensor:
     return e
 
 
+@contextmanager
+def workers() -> Iterator[None]:
+    """Keep as many threads as PyTorch has for the layers that this thread runs inside."""
+    n_threads = torch.get_num_threads()
+    if n_threads == 1:
+        yield
+        return
+    with ThreadPoolExecutor(n_threads) as pool:  # not kept: it would not survive a fork
+        _local.pool = pool
+        try:
+            yield
+        finally:
+            _local.pool = None
+
+
 def _share(n: int, work: int, run: Callable[[int, int], None]) -> None:
     """Let threads do parts of the range, or one all of it."""
-    n_threads = torch.get_num_threads() if work > _WORTH_THREADS else 1
-    if n_threads == 1:
+    pool = getattr(_local, "pool", None)
+    n_threads = min(torch.get_num_threads(), work // _WORTH_A_THREAD)
+    if pool is None or n_threads < 2:
         run(0, n)
         return
     size = -(-n // (n_threads * convolve_cpu.GROUPS)) * convolve_cpu.GROUPS
-    with ThreadPoolExecutor(n_threads) as pool:
-        list(pool.map(lambda first: run(first, min(first + size, n)), range(0, n, size)))
+    list(pool.map(lambda first: run(first, min(first + size, n)), range(0, n, size)))
 
 
 class Residual:
