@@ -255,8 +255,14 @@ def _prepare(
 ) -> tuple[Floats, Floats, Floats, Floats, NDArray[np.int64]]:
     """Scale each row of likelihoods by its largest."""
     logs = _as_floats(log_likelihood)
-    scaled, shift = np.empty_like(logs), np.empty(len(logs))
-    _shift(logs, scaled, shift)
+    shift = np.array(logs[:, 0])
+    for column in logs.T[1:]:
+        np.fmax(shift, column, out=shift)
+    missing = np.isnan(shift)
+    shift[missing | (shift == -np.inf)] = 0.0
+    scaled = logs - shift[:, None]
+    if missing.any():
+        scaled[missing] = 0.0
     np.exp(scaled, out=scaled)  # NumPy's is made of vectors, the compiler's is not
     return (
         scaled,
@@ -273,27 +279,6 @@ def _refuse_impossible(row: int) -> None:
             f"hidden chain: row {row} (or its sequence) has probability zero in every state that"
             " can be reached; give every transition and observation some probability."
         )
-
-
-@njit(cache=True, nogil=True)
-def _shift(logs, scaled, shift):  # type: ignore[no-untyped-def]
-    n, k = logs.shape
-    for t in range(n):
-        top = -np.inf
-        missing = True
-        for j in range(k):
-            if not np.isnan(logs[t, j]):
-                missing = False
-            if logs[t, j] > top:
-                top = logs[t, j]
-        if missing or top == -np.inf:
-            shift[t] = 0.0
-            for j in range(k):
-                scaled[t, j] = 0.0 if missing else -np.inf
-        else:
-            shift[t] = top
-            for j in range(k):
-                scaled[t, j] = logs[t, j] - top
 
 
 @njit(cache=True, nogil=True, fastmath=_EXACT)
