@@ -60,6 +60,14 @@ def from_networkx(graph: networkx.Graph) -> xr.DataArray:
     -------
     xarray.DataArray of dims ("source", "target")
         Zero where there is no edge.
+
+    Examples
+    --------
+    >>> import networkx
+    >>> graph = networkx.DiGraph()
+    >>> graph.add_edge("AVAL", "DA1", weight=3)
+    >>> from_networkx(graph).sel(source="AVAL", target="DA1").item()
+    3.0
     """
     networkx = _import("networkx", "from_networkx")
     names = list(graph.nodes)

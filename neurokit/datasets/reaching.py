@@ -192,6 +192,13 @@ def optimal_velocity(
        point process adaptive filtering, Neural Comput. 16, 971-998.
     .. [2] Rauch, Tung and Striebel (1965), Maximum likelihood estimates of linear dynamic
        systems, AIAA J. 3, 1445-1450 (the backward pass).
+
+    Examples
+    --------
+    >>> session = make_reaching(10, n_units=8, random_state=0)
+    >>> best = optimal_velocity(session, bin_width=0.05)
+    >>> best.dims, best["feature"].values.tolist()
+    (('time', 'feature'), ['vx', 'vy'])
     """
     truth = session.truth
     counted = bin_spikes(session.spikes, bin_width).values.T

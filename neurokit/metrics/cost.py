@@ -130,6 +130,14 @@ def cost_of(estimator: BaseEstimator, X: Recording) -> Cost:
     ------
     TypeError
         If an estimator does not tell its cost.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from neurokit.decoders import WienerRegressor
+    >>> x = np.random.default_rng(0).normal(size=(50, 4))
+    >>> cost_of(WienerRegressor(3).fit(x, x[:, :2]), x).parts[0].n_parameters
+    26
     """
     from sklearn.pipeline import Pipeline
 

@@ -316,6 +316,13 @@ def count_operations(module: nn.Module, run: Callable[[], object], n_steps: int)
     Returns
     -------
     Operations
+
+    Examples
+    --------
+    >>> import torch
+    >>> layer = torch.nn.Linear(3, 2)
+    >>> count_operations(layer, lambda: layer(torch.ones(4, 3)), 4).dense
+    6.0
     """
     import torch
 
@@ -378,6 +385,14 @@ def memory_energy(operations: Operations, n_bytes: int, n_neurons: int = 0) -> f
     ----------
     .. [1] Lemaire et al. (2022), An analytical estimation of spiking neural networks energy
        efficiency, ICONIP, Table 1.
+
+    Examples
+    --------
+    >>> import torch
+    >>> layer = torch.nn.Linear(3, 2)
+    >>> operations = count_operations(layer, lambda: layer(torch.ones(4, 3)), 4)
+    >>> memory_energy(operations, memory_footprint(layer))
+    0.06
     """
     per_access = np.interp(n_bytes, [0, 8e3, 32e3, 1e6], [10, 10, 20, 100])
     accesses = operations.effective_macs + operations.effective_acs + 2 * n_neurons
@@ -405,6 +420,14 @@ def bit_budget(
     ----------
     .. [1] Shen et al. (2024), Are conventional SNNs really efficient? A perspective from network
        quantization, CVPR (arXiv:2311.10802): the bit budget.
+
+    Examples
+    --------
+    >>> import torch
+    >>> layer = torch.nn.Linear(3, 2)
+    >>> operations = count_operations(layer, lambda: layer(torch.ones(4, 3)), 4)
+    >>> bit_budget(operations, n_steps=4, activation_bits=1, weight_bits=8)
+    192.0
     """
     count = operations.effective_macs + operations.effective_acs
     return float(n_steps * activation_bits * weight_bits * count)

@@ -61,6 +61,15 @@ def measured_rate(path: str | Path, *, duration: float, n_channels: int) -> floa
     ------
     ValueError
         If `duration` or `n_channels` is not positive.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "tokens"
+    ...     _ = path.write_bytes(bytes(1000))
+    ...     measured_rate(path, duration=10.0, n_channels=4)
+    200.0
     """
     if not duration > 0 or n_channels < 1:
         raise ValueError(
@@ -230,6 +239,17 @@ def rate_distortion(
     DataFrame
         One row per number of stages, ``n_levels``: ``bits`` per second and channel, ``nmse``
         (median over channels and trials), ``snr_db``, and the bands.
+
+    Examples
+    --------
+    >>> import neurokit
+    >>> from neurokit.tokenizers import LinearRVQTokenizer
+    >>> noise = np.random.default_rng(0).normal(size=(2, 2000)).cumsum(1)
+    >>> x = neurokit.signal(noise, sampling_rate=100)
+    >>> tokenizer = LinearRVQTokenizer(n_levels=3, codebook_size=16, random_state=0).fit(x)
+    >>> table = rate_distortion(tokenizer, x)
+    >>> len(table), bool((table["nmse"].diff().dropna() < 0).all())
+    (3, True)
     """
     tokens = tokenizer.transform(X)
     stage = np.array([_stage(str(name)) for name in tokens["level"].values])

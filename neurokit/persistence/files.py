@@ -39,6 +39,15 @@ def write_tensors(
     Returns
     -------
     Path
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = write_tensors(f"{folder}/a", {"format": FORMAT}, {"w": np.arange(3)})
+    ...     header, tensors = read_tensors(path)
+    >>> tensors["w"].tolist()
+    [0, 1, 2]
     """
     path = Path(path)
     text = json.dumps({"sha256": _BLANK} | dict(header), allow_nan=False)

@@ -62,6 +62,14 @@ def time_mask(
     Returns
     -------
     xarray.DataArray of bool, dims (channel, frame)
+
+    Examples
+    --------
+    >>> import neurokit
+    >>> X = neurokit.signal(np.zeros((4, 9)), sampling_rate=1, channels=["C3", "C1", "O1", "O2"])
+    >>> hidden = time_mask(X, range(8), 0.5, random_state=0)
+    >>> sorted(hidden.sum("channel").values.tolist())
+    [0, 0, 0, 0, 4, 4, 4, 4]
     """
     times, rng = _begin("time_mask", X, frames, ratio, random_state)
     members = np.arange(len(times))
@@ -81,6 +89,14 @@ def channel_mask(
     Returns
     -------
     xarray.DataArray of bool, dims (channel, frame)
+
+    Examples
+    --------
+    >>> import neurokit
+    >>> X = neurokit.signal(np.zeros((4, 9)), sampling_rate=1, channels=["C3", "C1", "O1", "O2"])
+    >>> hidden = channel_mask(X, range(8), 0.5, random_state=0)
+    >>> sorted(hidden.sum("frame").values.tolist())
+    [0, 0, 8, 8]
     """
     times, rng = _begin("channel_mask", X, frames, ratio, random_state)
     members = np.arange(X.sizes["channel"])
@@ -107,6 +123,15 @@ def region_mask(
     -----
     UserWarning
         If there is but one region: channels are hidden instead.
+
+    Examples
+    --------
+    >>> import neurokit
+    >>> X = neurokit.signal(np.zeros((4, 9)), sampling_rate=1, channels=["C3", "C1", "O1", "O2"])
+    >>> X = X.assign_coords(region=("channel", ["motor", "motor", "visual", "visual"]))
+    >>> hidden = region_mask(X, range(8), 0.5, random_state=0)
+    >>> hidden.groupby("region").sum(...).values.tolist() in ([16, 0], [0, 16])
+    True
     """
     times, rng = _begin("region_mask", X, frames, ratio, random_state)
     region = group_regions(read_regions(X))
@@ -183,6 +208,14 @@ def future_mask(
     Returns
     -------
     xarray.DataArray of bool, dims (channel, frame)
+
+    Examples
+    --------
+    >>> import neurokit
+    >>> X = neurokit.signal(np.zeros((4, 9)), sampling_rate=1, channels=["C3", "C1", "O1", "O2"])
+    >>> hidden = future_mask(X, range(8), 0.5, random_state=0)
+    >>> bool((hidden == hidden.cumulative("frame").max()).all())  # hidden from one frame on
+    True
     """
     times, rng = _begin("future_mask", X, frames, ratio, random_state)
     return _label(X, times, draw_future(rng, X.sizes["channel"], len(times), ratio))
@@ -212,6 +245,14 @@ def mixed_mask(
     -------
     xarray.DataArray of bool, dims (channel, frame)
         ``attrs["kind"]`` names the kind that was drawn.
+
+    Examples
+    --------
+    >>> import neurokit
+    >>> X = neurokit.signal(np.zeros((4, 9)), sampling_rate=1, channels=["C3", "C1", "O1", "O2"])
+    >>> hidden = mixed_mask(X, range(8), {"time": 1.0, "channel": 1.0}, random_state=0)
+    >>> hidden.attrs["kind"] in ("time", "channel"), int(hidden.sum())
+    (True, 16)
     """
     check_kinds("mixed_mask", kinds)
     times, rng = _begin("mixed_mask", X, frames, ratio, random_state)

@@ -153,6 +153,12 @@ def blocks_of_time(y: np.ndarray, n_blocks: int) -> list[tuple[Codes, Codes]]:
     Returns
     -------
     list of (train, test)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> [test.tolist() for _, test in blocks_of_time(np.array([0, 1, 0, 1, 0, 1, 0, 1]), 2)]
+    [[0, 1, 2, 3], [4, 5, 6, 7]]
     """
     block = np.empty(len(y), int)
     for label in np.unique(y):

@@ -54,6 +54,11 @@ def resolve_device(name: str) -> torch.device:
     ------
     ValueError
         If there is no such device here.
+
+    Examples
+    --------
+    >>> resolve_device("cpu")
+    device(type='cpu')
     """
     torch = import_torch("neurokit.training")
     if name == "auto":
