@@ -129,6 +129,22 @@ _BACKS = [_backing(*pair) for pair in zip(_FIRING, _SLOPES, strict=True)]
 back = by_mode(7, (4, 5, 6), _BACKS, single=tuple(_BACKS[2:4]))
 
 
+def _carrying(fire, slope_of):
+    back = _backing(fire, slope_of)
+
+    def carry(h, threshold, gs, gv, _, decay, *numbers):
+        grad, _, _ = back(h, threshold, gs, gv, None, None, None, *numbers)
+        return decay * grad, grad
+
+    return carry
+
+
+_CARRIES = [_carrying(*pair) for pair in zip(_FIRING, _SLOPES, strict=True)]
+# Rows of potentials, thresholds, gradients of spikes, of states and of potentials, decays; what
+# is needed for no parameter is not written, and the states' gradients go on to the step before.
+carry = by_mode(6, (3, 4), _CARRIES, single=tuple(_CARRIES[2:4]))
+
+
 # --- gradients of parameters ---
 
 

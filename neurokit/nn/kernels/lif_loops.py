@@ -110,10 +110,16 @@ def backward(
         for tile in range(0, width, size):
             n = min(size, width - tile)
             ht, gvt, gst, gxt = at + tile, start + tile, grad_at + tile, here + tile
-            columns.back(
-                n, h, ht, threshold, 0, grad, gst, gv, gvt, gx, gxt, scratch, s, scratch, slope,
-                zero, subtract, scale, top, attached, mode,
-            )  # fmt: skip
+            if with_parameters:
+                columns.back(
+                    n, h, ht, threshold, 0, grad, gst, gv, gvt, gx, gxt, scratch, s, scratch,
+                    slope, zero, subtract, scale, top, attached, mode,
+                )  # fmt: skip
+            else:
+                columns.carry(
+                    n, h, ht, threshold, 0, grad, gst, gv, gvt, gx, gxt, decay, 0,
+                    zero, subtract, scale, top, attached, mode,
+                )  # fmt: skip
             if before.size > 0:
                 if t > 0:
                     columns.fire_again(
@@ -132,7 +138,7 @@ def backward(
                     g_threshold, 0, zero, subtract, attached,
                 )  # fmt: skip
                 columns.add_scaled(n, gx, gxt, scratch, vp, g_decay, 0)
-            columns.scale(n, decay, 0, gx, gxt, gv, gvt)
+                columns.scale(n, decay, 0, gx, gxt, gv, gvt)
             if filtered:
                 if with_parameters and t < n_times - 1:
                     columns.synaptic_back(
