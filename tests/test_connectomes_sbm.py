@@ -131,12 +131,13 @@ def test_the_best_move_is_the_one_that_shortens_most(corrected, grouped):
         assert labels[node] == np.argmin(lengths)
         # as if from a table, which as short a sweep has not
         for k in range(1, 40):
-            table = moves._tabulate(kinds, hyper, 41)
+            table = np.empty((len(hyper), 4, 41))
+            moves._tabulate(hyper, table)
             if not corrected:
-                wanted = likelihood.edges_term(0, 40, k, hyper[0])
-                assert moves._edges(kinds, 40, k, 0, hyper[0], table) == pytest.approx(wanted)
-                wanted = likelihood.weights_term(1, k, 2.0, 0.0, hyper[1])
-                found = moves._weights(kinds, k, 2.0, 0.0, 1, hyper[1], table)
+                wanted = likelihood.edges_term(0, 40, k, hyper, 0)
+                assert moves._edges(kinds, 40, k, 0, hyper, table) == pytest.approx(wanted)
+                wanted = likelihood.weights_term(1, k, 2.0, 0.0, hyper, 1)
+                found = moves._weights(kinds, k, 2.0, 0.0, 1, hyper, table)
                 assert found == pytest.approx(wanted)
 
 

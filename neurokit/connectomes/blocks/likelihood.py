@@ -15,23 +15,30 @@ a further block costs little, and small ones are found.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+from scipy.special import gammaln
 
-Floats = NDArray[np.float64]
+from neurokit.nn.kernels.vectors import stay_apart
+
+Floats, Labels = NDArray[np.float64], NDArray[np.int64]
+_STRENGTHS = 2.0 ** np.arange(22)  # of a prior
 BERNOULLI, COUNTS = 0, 1  # models of edges
 NO_WEIGHTS, EXPONENTIAL, GAUSSIAN = 0, 1, 2
 
 
 @njit(cache=True)
-def edges_term(kind, n, e, h):  # type: ignore[no-untyped-def]
-    """Log-probability of the edges between two blocks; ``h[0:3]`` is a, b, constant."""
+def edges_term(kind, n, e, hyper, which):  # type: ignore[no-untyped-def]
+    """Log-probability of the edges between two blocks; ``hyper[which, 0:3]``: a, b, constant."""
+    stay_apart()
+    a, b = hyper[which, 0], hyper[which, 1]
     if kind == 0:
-        there = math.lgamma(h[0] + e) + math.lgamma(h[1] + n - e)
-        return there - math.lgamma(h[0] + h[1] + n) - h[2]
-    return math.lgamma(h[0] + e) - (h[0] + e) * math.log(h[1] + n) - h[2]
+        there = math.lgamma(a + e) + math.lgamma(b + n - e)
+        return there - math.lgamma(a + b + n) - hyper[which, 2]
+    return math.lgamma(a + e) - (a + e) * math.log(b + n) - hyper[which, 2]
 
 
 @njit(cache=True)
@@ -39,30 +46,52 @@ def prior_of(r, t, group, n_groups):  # type: ignore[no-untyped-def]
     """Return which prior holds between two blocks: 0 within, else that of their two groups."""
     if r == t:
         return 0
-    one, other = min(group[r], group[t]), max(group[r], group[t])
+    one, other = group[r], group[t]
+    if one > other:
+        one, other = other, one
     return 1 + one * n_groups + other
 
 
 @njit(cache=True)
-def weights_term(kind, e, s, q, h):  # type: ignore[no-untyped-def]
-    """Log-density of the weights between two blocks; ``h[3:7]`` is strength, b, mean, constant."""
+def weights_term(kind, e, s, q, hyper, which):  # type: ignore[no-untyped-def]
+    """Log-density of the weights between two blocks.
+
+    ``hyper[which, 3:7]`` is strength, b, mean, constant.
+    """
+    stay_apart()
     if kind == 0 or e == 0:
         return 0.0
+    more = hyper[which, 3] + e
     if kind == 1:
-        return math.lgamma(h[3] + e) - (h[3] + e) * math.log(h[4] + s) - h[6]
+        return math.lgamma(more) - more * math.log(hyper[which, 4] + s) - hyper[which, 6]
     mean = s / e
     spread = max(q - s * mean, 0.0)
-    b = h[4] + 0.5 * spread + 0.5 * h[3] * e * (mean - h[5]) ** 2 / (h[3] + e)
-    a = 0.5 * (h[3] + e)
-    return (
-        math.lgamma(a) - a * math.log(b) - 0.5 * math.log(h[3] + e) - 0.9189385332046727 * e - h[6]
-    )
+    off = mean - hyper[which, 5]
+    b = hyper[which, 4] + 0.5 * spread + 0.5 * hyper[which, 3] * e * (off * off) / more
+    a = 0.5 * more
+    there = math.lgamma(a) - a * math.log(b) - 0.5 * math.log(more)
+    return there - 0.9189385332046727 * e - hyper[which, 6]
 
 
 @njit(cache=True)
-def term(kinds, n, e, s, q, h):  # type: ignore[no-untyped-def]
-    """Log-probability of all that stands between two blocks."""
-    return edges_term(kinds[0], n, e, h) + weights_term(kinds[1], e, s, q, h)
+def fill_terms(kinds, between, which, hyper, terms):  # type: ignore[no-untyped-def]
+    """Write the log-probabilities of all that stands between pairs of blocks: edges, weights.
+
+    Parameters
+    ----------
+    kinds : ndarray of two int
+    between : ndarray of shape (4, n_pairs)
+        Pairs of nodes, edges, sums of weights and of squares.
+    which : ndarray of int, shape (n_pairs,)
+        The prior of each.
+    hyper : ndarray of shape (n_priors, 8)
+    terms : ndarray of shape (2, n_pairs)
+        Overwritten.
+    """
+    for k in range(len(which)):
+        e, w = between[1, k], which[k]
+        terms[0, k] = edges_term(kinds[0], between[0, k], e, hyper, w)
+        terms[1, k] = weights_term(kinds[1], e, between[2, k], between[3, k], hyper, w)
 
 
 @njit(cache=True)
@@ -91,109 +120,144 @@ def degree_term(degree, root):  # type: ignore[no-untyped-def]
     return degree * math.log(degree / root) - math.lgamma(degree + 1) if degree > 0 else 0.0
 
 
-@njit(cache=True)
-def _pairs(r, t, size, degree, root):  # type: ignore[no-untyped-def]
-    if t == r:
-        return pairs_within(size[r], degree[r], root)
-    return pairs_between(size[r], degree[r], size[t], degree[t], root)
+class State(NamedTuple):
+    """What a partition sums up to; rooms of blocks that are not there hold zeros."""
+
+    size: Floats  # (n_max,)
+    degree: Floats
+    e: Floats  # (n_max, n_max), of edges; the diagonal counts each edge once
+    s: Floats  # of weights
+    q: Floats  # of squares
+    group: NDArray[np.int64]  # (n_max,)
+    sums: Floats  # (3, n_max, n_max), of which e, s and q are views
 
 
-@njit(cache=True)
-def set_hyper(kinds, edge_strength, density, weight_strength, mean, variance, h):  # type: ignore[no-untyped-def]
-    """Write a prior of given centres and strengths into ``h``."""
-    if kinds[0] == 0:
-        h[0], h[1] = density * edge_strength, (1 - density) * edge_strength
-        h[2] = math.lgamma(h[0]) + math.lgamma(h[1]) - math.lgamma(h[0] + h[1])
-    else:
-        h[0], h[1] = edge_strength, edge_strength / density
-        h[2] = math.lgamma(h[0]) - h[0] * math.log(h[1])
-    h[3] = weight_strength
-    if kinds[1] == 1:
-        h[4] = weight_strength * mean
-        h[6] = math.lgamma(h[3]) - h[3] * math.log(h[4])
-    else:
-        a = 0.5 * weight_strength
-        h[4], h[5] = a * variance, mean
-        h[6] = math.lgamma(a) - a * math.log(h[4]) - 0.5 * math.log(weight_strength)
+def between_blocks(
+    state: State, root: float, r: Labels, t: Labels, n_groups: int
+) -> tuple[Floats, Labels]:
+    """Return what `fill_terms` wants to know of pairs of blocks: sums, and which prior holds."""
+    size, degree, group = state.size, state.degree, state.group
+    n = np.where(
+        r == t,
+        pairs_within.py_func(size[r], degree[r], root),
+        pairs_between.py_func(size[r], degree[r], size[t], degree[t], root),
+    )
+    return np.stack([n, *state.sums[:, r, t]]), priors_of(r, t, group, n_groups)
 
 
-@njit(cache=True)
-def fit_hyper(kinds, root, n_blocks, state, hyper, strongest):  # type: ignore[no-untyped-def]
+def priors_of(r: Labels, t: Labels, group: Labels, n_groups: int) -> Labels:
+    """Do `prior_of` for many blocks at once."""
+    one, other = np.minimum(group[r], group[t]), np.maximum(group[r], group[t])
+    return np.where(r == t, 0, 1 + one * n_groups + other)
+
+
+def fit_hyper(
+    kinds: Labels, root: float, n_blocks: int, state: State, hyper: Floats, strongest: float
+) -> None:
     """Fit all priors to the present blocks; ``hyper`` of shape (n_priors, 8) is overwritten.
 
     No strength goes beyond ``strongest``: with a strong prior about equal rates, moves would carry
     no information while blocks are still at random.
     """
-    size, degree, e, s, q, group = state
-    n_grid, n_groups = 22, round(math.sqrt(len(hyper) - 1))
-    rows, columns = np.empty(n_blocks**2, np.int64), np.empty(n_blocks**2, np.int64)
-    for which in range(len(hyper)):
-        count = 0
-        pairs, edges, total, squares = 0.0, 0.0, 0.0, 0.0
-        for r in range(n_blocks):
-            for t in range(r, n_blocks):
-                if prior_of(r, t, group, n_groups) == which:
-                    rows[count], columns[count] = r, t
-                    count += 1
-                    pairs += _pairs(r, t, size, degree, root)
-                    edges += e[r, t]
-                    total += s[r, t]
-                    squares += q[r, t]
-        density = (edges + 0.5) / (pairs + 1.0)
-        mean = (total + 1.0) / (edges + 1.0) if kinds[1] == 1 else total / (edges + 1.0)
-        variance = max((squares + 1.0) / (edges + 1.0) - mean * mean, 1e-9)
-        h = hyper[which]
-        best_edges, best_weights = 1.0, 1.0
-        top_edges, top_weights = -np.inf, -np.inf
-        for g in range(n_grid):
-            strength = 2.0**g
-            if strength > strongest or count == 0:
-                break
-            set_hyper(kinds, strength, density, strength, mean, variance, h)
-            sum_edges, sum_weights = 0.0, 0.0
-            for k in range(count):
-                r, t = rows[k], columns[k]
-                n = _pairs(r, t, size, degree, root)
-                sum_edges += edges_term(kinds[0], n, e[r, t], h)
-                sum_weights += weights_term(kinds[1], e[r, t], s[r, t], q[r, t], h)
-            if sum_edges > top_edges:
-                top_edges, best_edges = sum_edges, strength
-            if sum_weights > top_weights:
-                top_weights, best_weights = sum_weights, strength
-        set_hyper(kinds, best_edges, density, best_weights, mean, variance, h)
+    n_tried = max(1, int(np.searchsorted(_STRENGTHS, strongest, "right")))
+    n_pairs = n_blocks * (n_blocks + 1) // 2
+    room = np.empty((4, n_pairs)), np.empty(n_pairs, np.int64), np.empty((len(hyper), 4))
+    tried = np.empty((len(hyper), 8)), np.empty((len(hyper), 4))
+    kept = state.size, state.degree, state.sums, state.group
+    _fit(kinds, root, n_blocks, kept, hyper, n_tried, *room, *tried)
 
 
 @njit(cache=True)
-def partition_cost(n_nodes, n_blocks, size):  # type: ignore[no-untyped-def]
+def _fit(  # type: ignore[no-untyped-def]
+    kinds, root, n_blocks, state, hyper, n_tried, between, which, sums_of, tried, fits
+):
+    size, degree, sums, group = state
+    n_priors, n_groups = len(hyper), int(math.sqrt(len(hyper) - 1) + 0.5)
+    for p in range(n_priors):
+        fits[p, 1] = fits[p, 2] = -np.inf
+        for k in range(4):
+            sums_of[p, k] = 0.0
+    count = 0
+    for r in range(n_blocks):
+        for t in range(r, n_blocks):
+            p = prior_of(r, t, group, n_groups)
+            which[count] = p
+            if r == t:
+                between[0, count] = pairs_within(size[r], degree[r], root)
+            else:
+                between[0, count] = pairs_between(size[r], degree[r], size[t], degree[t], root)
+            for k in range(3):
+                between[1 + k, count] = sums[k, r, t]
+            for k in range(4):
+                sums_of[p, k] += between[k, count]
+            count += 1
+    for g in range(n_tried):
+        for p in range(n_priors):
+            _set_prior(kinds, 2.0**g, sums_of, tried, p)
+            fits[p, 0] = fits[p, 3] = 0.0
+        for k in range(count):
+            p, e = which[k], between[1, k]
+            fits[p, 0] += edges_term(kinds[0], between[0, k], e, tried, p)
+            fits[p, 3] += weights_term(kinds[1], e, between[2, k], between[3, k], tried, p)
+        for p in range(n_priors):
+            if fits[p, 0] > fits[p, 1]:
+                fits[p, 1] = fits[p, 0]
+                for k in range(3):
+                    hyper[p, k] = tried[p, k]
+            if fits[p, 3] > fits[p, 2]:
+                fits[p, 2] = fits[p, 3]
+                for k in range(3, 8):
+                    hyper[p, k] = tried[p, k]
+
+
+@njit(cache=True)
+def _set_prior(kinds, strength, sums_of, h, p):  # type: ignore[no-untyped-def]
+    """Write a prior of that strength, centred on what all its blocks have together."""
+    stay_apart()
+    pairs, edges = sums_of[p, 0], sums_of[p, 1]
+    density = (edges + 0.5) / (pairs + 1.0)
+    if kinds[0] == 0:
+        a, b = density * strength, (1 - density) * strength
+        h[p, 2] = math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
+    else:
+        a, b = strength, strength / density
+        h[p, 2] = math.lgamma(a) - a * math.log(b)
+    h[p, 0], h[p, 1], h[p, 3] = a, b, strength
+    if kinds[1] == 1:
+        b = strength * ((sums_of[p, 2] + 1.0) / (edges + 1.0))
+        h[p, 4], h[p, 6] = b, math.lgamma(strength) - strength * math.log(b)
+    else:
+        mean = sums_of[p, 2] / (edges + 1.0)
+        variance = max((sums_of[p, 3] + 1.0) / (edges + 1.0) - mean * mean, 1e-9)
+        a = 0.5 * strength
+        b = a * variance
+        h[p, 4], h[p, 5] = b, mean
+        h[p, 6] = math.lgamma(a) - a * math.log(b) - 0.5 * math.log(strength)
+
+
+def partition_cost(n_nodes: int, n_blocks: int, size: Floats) -> float:
     """Nats to tell a partition: number of blocks, their sizes, who is where."""
     cost = math.log(n_nodes) + math.lgamma(n_nodes + 1.0)
     cost += math.lgamma(n_nodes) - math.lgamma(n_blocks) - math.lgamma(n_nodes - n_blocks + 1.0)
-    for r in range(n_blocks):
-        cost -= math.lgamma(size[r] + 1.0)
-    return cost
+    return cost - float(gammaln(size[:n_blocks] + 1.0).sum())
 
 
-@njit(cache=True)
-def description_length(kinds, root, n_nodes, n_blocks, state, hyper):  # type: ignore[no-untyped-def]
+def description_length(
+    kinds: Labels, root: float, n_nodes: int, n_blocks: int, state: State, hyper: Floats
+) -> float:
     """Nats to tell partition, priors, edges and weights (constants of the graph left out)."""
-    size, degree, e, s, q, group = state
-    cost = partition_cost(n_nodes, n_blocks, size)
-    edges, n_groups = 0.0, round(math.sqrt(len(hyper) - 1))
-    used = np.zeros(len(hyper), np.bool_)
-    for r in range(n_blocks):
-        for t in range(r, n_blocks):
-            n = _pairs(r, t, size, degree, root)
-            which = prior_of(r, t, group, n_groups)
-            used[which] = True
-            cost -= term(kinds, n, e[r, t], s[r, t], q[r, t], hyper[which])
-            edges += e[r, t]
-        if root > 0:
-            cost -= degree_term(degree[r], root)
+    cost = partition_cost(n_nodes, n_blocks, state.size)
+    n_groups = round(math.sqrt(len(hyper) - 1))
+    between, which = between_blocks(state, root, *np.triu_indices(n_blocks), n_groups)
+    terms = np.empty((2, len(which)))
+    fill_terms(kinds, between, which, hyper, terms)
+    cost -= float(terms.sum())
+    if root > 0:
+        cost -= sum(degree_term(d, root) for d in state.degree[:n_blocks].tolist())
     if n_groups > 1:  # which block is in which group
-        members = np.zeros(n_groups)
-        for r in range(n_blocks):
-            members[group[r]] += 1
+        members = np.bincount(state.group[:n_blocks], minlength=n_groups).astype(np.float64)
         cost += partition_cost(n_blocks, n_groups, members)
     # each prior tells a strength among 22 and a centre, for edges and for weights
     parts = 1 if kinds[1] == 0 else 2
-    return cost + used.sum() * parts * (math.log(22.0) + 0.5 * math.log(edges + 1.0))
+    told = len(np.unique(which)) * parts
+    return cost + told * (math.log(len(_STRENGTHS)) + 0.5 * math.log(float(between[1].sum()) + 1))

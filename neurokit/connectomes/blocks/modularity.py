@@ -14,9 +14,11 @@ def modular_start(
     labels = np.arange(graph.shape[0])
     while True:
         order = rng.permutation(graph.shape[0])
-        moved = _local_moves(
-            graph.indptr, graph.indices, graph.data, order, resolution / graph.data.sum()
-        )
+        strength = np.asarray(graph.sum(1), np.float64).ravel()
+        moved = np.arange(graph.shape[0])
+        room = strength.copy(), np.zeros(len(moved))
+        gamma = resolution / graph.data.sum()
+        _local_moves(graph.indptr, graph.indices, graph.data, order, gamma, strength, moved, *room)
         names, moved = np.unique(moved, return_inverse=True)
         labels = moved[labels]
         if len(names) in (1, graph.shape[0]):
@@ -26,18 +28,11 @@ def modular_start(
 
 
 @njit(cache=True)
-def _local_moves(indptr, indices, data, order, gamma):  # type: ignore[no-untyped-def]
-    n = len(indptr) - 1
-    labels = np.arange(n)
-    strength = np.zeros(n)
-    for i in range(n):
-        for k in range(indptr[i], indptr[i + 1]):
-            strength[i] += data[k]
-    total = strength.copy()
-    to = np.zeros(n)
+def _local_moves(indptr, indices, data, order, gamma, strength, labels, total, to):  # type: ignore[no-untyped-def]
     for _ in range(50):
         moves = 0
-        for i in order:
+        for m in range(len(order)):
+            i = order[m]
             r = labels[i]
             total[r] -= strength[i]
             for k in range(indptr[i], indptr[i + 1]):
@@ -56,4 +51,3 @@ def _local_moves(indptr, indices, data, order, gamma):  # type: ignore[no-untype
             moves += best != r
         if moves == 0:
             break
-    return labels

@@ -84,6 +84,20 @@ def _as_it_stands(module):
 
 
 @intrinsic
+def stay_apart(_):
+    """Keep LLVM from writing the present function into those that call it.
+
+    What is called from many places would be optimised in each of them.
+    """
+
+    def generate(context, builder, signature, arguments):
+        builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+@intrinsic
 def place(_, array, at):
     """Return where an item of an array lies, so many items from where it begins."""
     result = array if isinstance(array, types.CPointer) else types.CPointer(array.dtype)
