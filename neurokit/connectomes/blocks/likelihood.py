@@ -1,3 +1,4 @@
+# mypy: disable-error-code="call-arg"
 r"""What a partition of a weighted graph costs, in nats, and how priors are fitted to it.
 
 Between each two blocks stand ``n`` pairs of nodes, ``e`` edges, their sum of weights ``s`` and of
@@ -24,7 +25,8 @@ from scipy.special import gammaln
 
 from neurokit.nn.kernels.vectors import stay_apart
 
-Floats, Labels = NDArray[np.float64], NDArray[np.int64]
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
 _STRENGTHS = 2.0 ** np.arange(22)  # of a prior
 BERNOULLI, COUNTS = 0, 1  # models of edges
 NO_WEIGHTS, EXPONENTIAL, GAUSSIAN = 0, 1, 2

@@ -1,3 +1,4 @@
+# mypy: disable-error-code="call-arg"
 """Moves of nodes between blocks and mergers of blocks, with the sums that they change."""
 
 import math
@@ -42,7 +43,8 @@ def count_blocks(
         counted = np.bincount(r * n_blocks + t, share * x, n_blocks**2)
         sums[k, :n_blocks, :n_blocks] = counted.reshape(n_blocks, n_blocks)
     size = np.bincount(labels, minlength=n_max).astype(np.float64)
-    return State(size, np.bincount(r, one, n_max), *sums, group, sums)
+    degree = np.bincount(r, one, n_max)
+    return State(size, degree, sums[0], sums[1], sums[2], group, sums)
 
 
 @njit(cache=True)
@@ -309,8 +311,8 @@ def best_merge(
     size, degree, sums, group = state.size, state.degree, state.sums, state.group
     n_groups, there = round(math.sqrt(len(hyper) - 1)), np.arange(n_blocks)
     terms = np.empty((2, n_blocks**2))
-    r, t = (x.ravel() for x in np.indices((n_blocks, n_blocks)))
-    fill_terms(kinds, *between_blocks(state, root, r, t, n_groups), hyper, terms)
+    first, second = (x.ravel() for x in np.indices((n_blocks, n_blocks)))
+    fill_terms(kinds, *between_blocks(state, root, first, second, n_groups), hyper, terms)
     now = terms.sum(0).reshape(n_blocks, n_blocks)
     apart = gammaln(size[:n_blocks] + 1)
     if root > 0:
