@@ -43,7 +43,7 @@ def count_blocks(
         counted = np.bincount(r * n_blocks + t, share * x, n_blocks**2)
         sums[k, :n_blocks, :n_blocks] = counted.reshape(n_blocks, n_blocks)
     size = np.bincount(labels, minlength=n_max).astype(np.float64)
-    degree = np.bincount(r, one, n_max)
+    degree = np.bincount(r, one, n_max).astype(np.float64)
     return State(size, degree, sums[0], sums[1], sums[2], group, sums)
 
 
