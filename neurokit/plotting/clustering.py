@@ -49,7 +49,7 @@ def plot_similarity(
     named = isinstance(similarity, xr.DataArray) and similarity.dims[0] in similarity.coords
     names = similarity[similarity.dims[0]].values if named else np.arange(n_items)
     order, edges = _order(labels, n_items)
-    ax = new_axes(ax, (5.2, 4.4))
+    ax = new_axes(ax, (5.8, 4.6))
     image = ax.imshow(
         values[np.ix_(order, order)], vmin=0, vmax=1, cmap="Blues", interpolation="nearest"
     )
@@ -243,6 +243,7 @@ def plot_chains(draws: ArrayLike, *, name: str = "", ax: "Axes | None" = None) -
     >>> ax.get_ylabel()
     'log likelihood'
     """
+    from mpl_toolkits.axes_grid1 import make_axes_locatable
     from scipy.stats import rankdata
 
     values = np.asarray(draws, float)
@@ -250,7 +251,7 @@ def plot_chains(draws: ArrayLike, *, name: str = "", ax: "Axes | None" = None) -
         raise ValueError(f"plot_chains takes (n_chains, n_draws), got shape {values.shape}.")
     n_draws = values.shape[1]
     ax = new_axes(ax, (9.0, 3.0))
-    side = ax.inset_axes((1.06, 0.0, 0.45, 1.0))
+    side = make_axes_locatable(ax).append_axes("right", size="45%", pad=0.25)
     side.spines[["top", "right"]].set_visible(False)
     ranks = rankdata(values).reshape(values.shape) / values.size
     edges = np.linspace(0, 1, min(20, max(2, n_draws // 5)) + 1)
@@ -259,7 +260,7 @@ def plot_chains(draws: ArrayLike, *, name: str = "", ax: "Axes | None" = None) -
         ax.plot(trace, color=color, linewidth=0.7, label=f"chain {k}")
         side.stairs(np.histogram(rank, edges)[0], edges, color=color, linewidth=1.0)
     side.axhline(n_draws / (len(edges) - 1), color="0.3", linestyle=":", linewidth=1.0)
-    side.set(xlabel="Rank among all draws", xlim=(0, 1), yticks=[])
+    side.set(xlabel="Rank among all draws", xlim=(0, 1.02), xticks=(0, 0.5, 1), yticks=[])
     ax.set(xlabel="Draw", ylabel=name, xlim=(0, max(n_draws - 1, 1)))
     ax.legend(
         frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=6, fontsize="small"

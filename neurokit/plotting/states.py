@@ -50,12 +50,15 @@ def plot_connections(weights: xr.DataArray, *, ax: "Axes | None" = None) -> "Axe
     for k, block in enumerate(values):
         at = k * (n_sources + gap)
         sheet[:, at : at + n_sources] = block
-        ax.text(at + 0.5 * n_sources - 0.5, -1.0, f"{_name(weights, k)}", ha="center", va="bottom")
+        if n_states > 1:
+            name = f"State {_name(weights, k)}"
+            place = (at + 0.5 * n_sources - 0.5, -0.5)
+            ax.annotate(name, place, (0, 4), textcoords="offset points", ha="center")
     scale = quantile(np.abs(values), 0.99)
     image = ax.imshow(sheet, cmap="RdBu_r", vmin=-scale, vmax=scale, interpolation="nearest")
     ax.figure.colorbar(image, ax=ax, label="Weight", shrink=0.8)
-    title = f"State {_name(weights, 0)}" if n_states == 1 else f"{n_states} states"
-    ax.set_title(title, pad=18)
+    if n_states == 1:
+        ax.set_title(f"State {_name(weights, 0)}")
     ax.set(xlabel="Source", ylabel="Target", xticks=[], yticks=[])
     return ax
 
