@@ -8,7 +8,7 @@ import xarray as xr
 
 import neurokit
 from neurokit.decoders import WienerRegressor
-from neurokit.features import BandPower, EuclideanAlignment
+from neurokit.features import BandPower, EuclideanAlignment, LagWindow
 from neurokit.inputs.scales import tell_mixed_scales
 
 
@@ -91,3 +91,17 @@ def test_stretches_of_time_are_told_too():
     position = position.assign_coords(time=both["time"].values)
     with pytest.warns(UserWarning, match="some stretches of time of X"):
         WienerRegressor().fit(both, position + both.isel(unit=0, drop=True) * 1e-3)
+
+
+def test_lazy_trials_and_stretches_are_told_by_fits_that_read_them():
+    trials = put_together("trial")
+    stretches = put_together("time").rename(channel="unit")
+    for size in (1, 7):  # trials of a block
+        with pytest.warns(UserWarning, match="EuclideanAlignment: some trials of X are"):
+            EuclideanAlignment().fit(trials.chunk(trial=size))
+    with pytest.warns(UserWarning, match="LagWindow: some stretches of time of X"):
+        LagWindow(3).fit(stretches.chunk(time=700))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        EuclideanAlignment().fit(noise(0, (24, 5, 200)).chunk(trial=5))
+        LagWindow(3).fit(noise(0, (5, 6000)).rename(channel="unit").chunk(time=700))

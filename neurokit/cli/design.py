@@ -17,6 +17,9 @@ _MARKS = (
     "New Segment",
 )  # what readers and recorders write by themselves
 _SPREAD = 4.0  # the commonest condition against the rarest, at most
+# Events up to which two conditions may take turns by chance: drawn once in each of n blocks they
+# do so with 2 (n + 1) / 2 ** n, more than a third at 5 and 1 in 1,000 at 15.
+_FEW = 15
 
 
 class Design(NamedTuple):
@@ -34,7 +37,8 @@ def choose_design(events: pd.DataFrame) -> Design | None:
     trial and not conditions: a condition never follows another without one of them between.
     Labels with such a stage in front of each are taken before others that are commoner.
     Two labels that take turns are conditions only if there are no other marks, and if the time
-    from the first to the second is that from the second to the first: task and rest.
+    from the first to the second is that from the second to the first: task and rest; or if they
+    are too few to tell, and each takes no turns with another condition.
 
     Parameters
     ----------
@@ -48,17 +52,21 @@ def choose_design(events: pd.DataFrame) -> Design | None:
     number = kept["label"].value_counts()
     usual = [str(name) for name in number.index[number >= LEAST]][: 4 * MOST]
     onsets = {name: kept.loc[kept["label"] == name, "onset"].to_numpy(float) for name in usual}
-    fits = {
+    fits: dict[frozenset[str], bool | None] = {
         frozenset(pair): _are_conditions(onsets[pair[0]], onsets[pair[1]], alone=len(usual) == 2)
         for pair in itertools.combinations(usual, 2)
     }
     groups: list[list[str]] = []
     for first in usual:  # the commonest first: a set grows by whatever fits all that it holds
-        nearest = (number[usual] - number[first]).abs().sort_values(kind="stable")
-        for order in (usual, [str(name) for name in nearest.index]):
+        near = (number[usual] - number[first]).abs().sort_values(kind="stable")
+        for order in (usual, [str(name) for name in near.index]):
             group = [first]
-            for other in order:
-                if other in group or not all(fits[frozenset((other, held))] for held in group):
+            for other in [
+                *order,
+                *order,
+            ]:  # again: whom nothing spoke for at first may have found it
+                told = [fits.get(frozenset((other, held)), False) for held in group]
+                if False in told or True not in told:  # False, too, for what is in it already
                     continue
                 group.append(other)
                 if order is not usual and _have_stages(group, onsets):
@@ -141,8 +149,11 @@ def _have_stages(group: list[str], onsets: dict[str, Doubles]) -> bool:
     return False
 
 
-def _are_conditions(a: np.ndarray, b: np.ndarray, *, alone: bool) -> bool:
-    """Say whether two kinds of events may be two conditions; alone: there are no other kinds."""
+def _are_conditions(a: np.ndarray, b: np.ndarray, *, alone: bool) -> bool | None:
+    """Say whether two kinds of events may be two conditions; None where they are too few to tell.
+
+    ``alone``: there are no other kinds.
+    """
     if max(len(a), len(b)) > _SPREAD * min(len(a), len(b)):
         return False
     times = np.concatenate([a, b])
@@ -156,7 +167,9 @@ def _are_conditions(a: np.ndarray, b: np.ndarray, *, alone: bool) -> bool:
     ]  # how often the other came last
     if max(after) < 0.95:
         return True
-    if min(after) < 0.95 or not alone:
+    if not alone:
+        return None if min(len(a), len(b)) <= _FEW else False
+    if min(after) < 0.95:
         return False
     there = np.median(np.diff(times)[(kind[:-1] == 0) & (kind[1:] == 1)])
     back = np.median(np.diff(times)[(kind[:-1] == 1) & (kind[1:] == 0)])

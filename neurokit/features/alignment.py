@@ -155,7 +155,7 @@ class EuclideanAlignment(  # type: ignore[call-arg]
         """Return the mean covariance of each domain of lazy trials, block by block."""
         sums = _Sums()
         at, given = 0, None if groups is None else np.asarray(groups)
-        for part in blocks_of_trials(X):
+        for part in blocks_of_trials(X, self):
             seen = read_trials(self, part, reset=False, any_clock=True)
             if given is not None:
                 _check_groups(given, X.sizes["trial"])

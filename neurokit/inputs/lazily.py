@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator
 from neurokit.inputs.labels import find_space, keep_coords
 from neurokit.inputs.matching import match_labels
 from neurokit.inputs.rates import match_rate, rate_of
+from neurokit.inputs.scales import measure_pieces, take_pieces, tell_of_sizes
 from neurokit.recording.rate import contiguous_runs
 from neurokit.types import Doubles, Floats, Recording
 
@@ -40,15 +41,27 @@ def has_lazy_trials(X: object) -> TypeGuard[xr.DataArray]:
     return is_lazy(X) and X.sizes.get("trial", 0) > 0
 
 
-def blocks_of_trials(X: Recording) -> Iterator[xr.DataArray]:
-    """Yield lazy trials block by block, each loaded when its turn comes, and others whole."""
+def blocks_of_trials(
+    X: Recording, estimator: BaseEstimator | None = None
+) -> Iterator[xr.DataArray]:
+    """Yield lazy trials block by block, each loaded when its turn comes, and others whole.
+
+    For an ``estimator`` that reads all of them to fit, they are held against each other: as if
+    they were in memory, a warning tells of trials in another unit.
+    """
     if not has_lazy_trials(X):
         yield X  # type: ignore[misc]
         return
-    start = 0
+    start, sizes = 0, []
     for n in X.chunksizes["trial"]:
-        yield X.isel(trial=slice(start, start + n)).compute()
+        block = X.isel(trial=slice(start, start + n)).compute()
+        yield block
         start += n
+        if estimator is not None:
+            pieces = take_pieces(block, find_space(estimator, X, "trial"), least=1)
+            sizes += [] if pieces is None else [measure_pieces(pieces)]
+    if estimator is not None and sizes:
+        tell_of_sizes(estimator, X, np.concatenate(sizes))
 
 
 def mean_and_spread(
@@ -71,7 +84,9 @@ def mean_and_spread(
     space = find_space(estimator, X, "trial")
     X = match_labels(estimator, X.transpose(..., "time", space), space, reset=False)
     rows, over = X.data.astype(np.float64), tuple(range(X.ndim - 1))
-    mean, spread = da.compute(rows.mean(over), rows.std(over))
+    mean, spread, pieces = da.compute(rows.mean(over), rows.std(over), take_pieces(X, space))
+    if pieces is not None:
+        tell_of_sizes(estimator, X, measure_pieces(pieces))
     if not np.isfinite(mean).all():
         names = X[space].values if space in X.coords else np.arange(X.sizes[space])
         raise ValueError(

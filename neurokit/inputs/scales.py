@@ -1,6 +1,7 @@
 """Values of two units under one name: told by their size, since their label is lost."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -28,7 +29,7 @@ def tell_mixed_scales(estimator: BaseEstimator, X: xr.DataArray, space: str) -> 
     estimator : estimator
         The caller, named in the warning.
     X : xarray.DataArray
-        In memory; what is lazy is not looked at.
+        In memory. Of what is lazy only fits that read it whole look at pieces, on their way.
     space : str
         The dim that holds the channels.
 
@@ -38,14 +39,21 @@ def tell_mixed_scales(estimator: BaseEstimator, X: xr.DataArray, space: str) -> 
         If the pieces fall into two groups, one 1000 or 1e6 times as large as the other, within a
         factor of 3.
     """
+    if X.variable._in_memory and (pieces := take_pieces(X, space)) is not None:
+        tell_of_sizes(estimator, X, measure_pieces(pieces))
+
+
+def tell_of_sizes(estimator: BaseEstimator, X: xr.DataArray, sizes: Floats) -> None:
+    """Warn as `tell_mixed_scales` does, of pieces that were measured before.
+
+    Parameters
+    ----------
+    estimator : estimator
+    X : xarray.DataArray
+        Whose pieces they are; it is not read.
+    sizes : ndarray of shape (n_pieces,)
+    """
     unit = X.attrs.get("units")
-    if X.dtype.kind != "f" or "time" not in X.dims or not is_scaled(unit):
-        return
-    along = "trial" if "trial" in X.dims else "time"
-    n_pieces = X.sizes["trial"] if along == "trial" else X.sizes["time"] // _SAMPLES
-    if not X.variable._in_memory or n_pieces < 2 or X.sizes["time"] < 2:
-        return
-    sizes = _sizes_of_pieces(X, space, along)
     sizes = np.sort(sizes[np.isfinite(sizes) & (sizes > 0)])
     if len(sizes) < 2:
         return
@@ -58,7 +66,7 @@ def tell_mixed_scales(estimator: BaseEstimator, X: xr.DataArray, space: str) -> 
     step = next((step for step in _STEPS if step / _SLACK < ratio < step * _SLACK), None)
     if step is None or inner > np.sqrt(step):
         return
-    what = "trials" if along == "trial" else "stretches of time"
+    what = "trials" if "trial" in X.dims else "stretches of time"
     warnings.warn(
         f"{name_of(estimator)}: some {what} of X are {ratio:.0f} times as large as the others,"
         f" though all are said to be in {unit!r}. xr.concat keeps the unit of the first piece"
@@ -67,21 +75,43 @@ def tell_mixed_scales(estimator: BaseEstimator, X: xr.DataArray, space: str) -> 
     )
 
 
-def _sizes_of_pieces(X: xr.DataArray, space: str, along: str) -> Floats:
-    """Return the mean step between samples of some pieces, each the median over channels."""
+def take_pieces(X: xr.DataArray, space: str, least: int = 2) -> Any:
+    """Return some ten thousand values spread over ``X``; of a dask array, a dask array of them.
+
+    Parameters
+    ----------
+    X : xarray.DataArray
+    space : str
+    least : int, default=2
+        Pieces that ``X`` has to have.
+
+    Returns
+    -------
+    array of shape (n_pieces, n_channels, n_times), or None
+        None where units have no scales, or ``X`` is too short to hold so many.
+    """
+    if X.dtype.kind != "f" or "time" not in X.dims or not is_scaled(X.attrs.get("units")):
+        return None
+    by_trial = "trial" in X.dims
+    n_pieces = X.sizes["trial"] if by_trial else X.sizes["time"] // _SAMPLES
+    if n_pieces < least or X.sizes["time"] < 2:
+        return None
     order = [dim for dim in ("trial", space, "time") if dim in X.dims]
-    values = X.variable.transpose(*order).values
-    values = values if along == "trial" else values[None]
+    values = X.variable.transpose(*order).data
+    values = values if by_trial else values[None]
     n_trials, n_channels, n_times = values.shape
     channels = slice(None, None, -(-n_channels // _CHANNELS))
     n = min(_SAMPLES, n_times)
-    if along == "trial":
+    if by_trial:
         rows = values[:: -(-n_trials // _PIECES), channels]
-        starts = np.linspace(0, n_times - n, min(4, n_times // n)).astype(int)
-        pieces = np.concatenate([rows[..., s : s + n] for s in starts], axis=-1)
-    else:
-        starts = np.linspace(0, n_times - n, min(_PIECES, max(n_times // n, 1))).astype(int)
-        pieces = np.stack([values[0, channels, s : s + n] for s in starts])
+        starts = np.linspace(0, n_times - n, min(4, n_times // n)).astype(int).tolist()
+        return np.concatenate([rows[..., s : s + n] for s in starts], axis=-1)
+    starts = np.linspace(0, n_times - n, min(_PIECES, max(n_times // n, 1))).astype(int).tolist()
+    return np.stack([values[0, channels, s : s + n] for s in starts])
+
+
+def measure_pieces(pieces: Floats) -> Floats:
+    """Return the mean step between samples of each piece, the median over channels."""
     with np.errstate(all="ignore"):  # infinity is refused elsewhere, in better words
         steps = np.abs(np.diff(pieces, axis=-1)).mean(axis=-1, dtype=np.float64)
         return np.asarray(np.median(steps, axis=1))
