@@ -173,7 +173,9 @@ def restore(r, coefs, octaves, taps):  # type: ignore[no-untyped-def]
             for c in range(n_channels):
                 sums[c] += np.int64(k[c]) * np.int64(past[c])
         for c in range(n_channels):
-            now[c] = own[c] + (sums[c] >> _COEF_BITS)
+            # of a damaged stream: wrapped, as the compiled loop does by itself
+            wide = own[c] + (sums[c] >> _COEF_BITS) + (1 << 31)
+            now[c] = (wide & 0xFFFFFFFF) - (1 << 31)
     return x.T
 
 
