@@ -130,15 +130,14 @@ def test_the_best_move_is_the_one_that_shortens_most(corrected, grouped):
         moves.sweep(*given, only, options, True, rng)
         assert labels[node] == np.argmin(lengths)
         # as if from a table, which as short a sweep has not
-        for k in range(1, 40):
-            table = np.empty((len(hyper), 4, 41))
-            moves._tabulate(hyper, table)
-            if not corrected:
-                wanted = likelihood.edges_term(0, 40, k, hyper, 0)
-                assert moves._edges(kinds, 40, k, 0, hyper, table) == pytest.approx(wanted)
-                wanted = likelihood.weights_term(1, k, 2.0, 0.0, hyper, 1)
-                found = moves._weights(kinds, k, 2.0, 0.0, 1, hyper, table)
-                assert found == pytest.approx(wanted)
+        if not corrected:
+            table, h = np.empty(4 * 41), hyper[0]
+            moves._tabulate(h, table, 41)
+            for k in range(1, 40):
+                wanted = likelihood.edges_term(0, 40, k, h)
+                assert moves._edges(0, 40, k, h, table, 41) == pytest.approx(wanted)
+                wanted = likelihood.weights_term(1, k, 2.0, 0.0, h)
+                assert moves._weights(1, k, 2.0, 0.0, h, table, 41) == pytest.approx(wanted)
 
 
 @pytest.mark.parametrize("corrected", [False, True])

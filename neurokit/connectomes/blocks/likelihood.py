@@ -1,4 +1,4 @@
-# mypy: disable-error-code="call-arg"
+# mypy: disable-error-code="call-arg, var-annotated"
 r"""What a partition of a weighted graph costs, in nats, and how priors are fitted to it.
 
 Between each two blocks stand ``n`` pairs of nodes, ``e`` edges, their sum of weights ``s`` and of
@@ -23,7 +23,7 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
-from neurokit.nn.kernels.vectors import stay_apart
+from neurokit.nn.kernels.vectors import place, stay_apart
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -33,14 +33,13 @@ NO_WEIGHTS, EXPONENTIAL, GAUSSIAN = 0, 1, 2
 
 
 @njit(cache=True)
-def edges_term(kind, n, e, hyper, which):  # type: ignore[no-untyped-def]
-    """Log-probability of the edges between two blocks; ``hyper[which, 0:3]``: a, b, constant."""
+def edges_term(kind, n, e, h):  # type: ignore[no-untyped-def]
+    """Log-probability of the edges between two blocks; ``h[0:3]`` is a, b, constant."""
     stay_apart()
-    a, b = hyper[which, 0], hyper[which, 1]
     if kind == 0:
-        there = math.lgamma(a + e) + math.lgamma(b + n - e)
-        return there - math.lgamma(a + b + n) - hyper[which, 2]
-    return math.lgamma(a + e) - (a + e) * math.log(b + n) - hyper[which, 2]
+        there = math.lgamma(h[0] + e) + math.lgamma(h[1] + n - e)
+        return there - math.lgamma(h[0] + h[1] + n) - h[2]
+    return math.lgamma(h[0] + e) - (h[0] + e) * math.log(h[1] + n) - h[2]
 
 
 @njit(cache=True)
@@ -55,24 +54,21 @@ def prior_of(r, t, group, n_groups):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def weights_term(kind, e, s, q, hyper, which):  # type: ignore[no-untyped-def]
-    """Log-density of the weights between two blocks.
-
-    ``hyper[which, 3:7]`` is strength, b, mean, constant.
-    """
+def weights_term(kind, e, s, q, h):  # type: ignore[no-untyped-def]
+    """Log-density of the weights between two blocks; ``h[3:7]`` is strength, b, mean, constant."""
     stay_apart()
     if kind == 0 or e == 0:
         return 0.0
-    more = hyper[which, 3] + e
+    more = h[3] + e
     if kind == 1:
-        return math.lgamma(more) - more * math.log(hyper[which, 4] + s) - hyper[which, 6]
+        return math.lgamma(more) - more * math.log(h[4] + s) - h[6]
     mean = s / e
     spread = max(q - s * mean, 0.0)
-    off = mean - hyper[which, 5]
-    b = hyper[which, 4] + 0.5 * spread + 0.5 * hyper[which, 3] * e * (off * off) / more
+    off = mean - h[5]
+    b = h[4] + 0.5 * spread + 0.5 * h[3] * e * (off * off) / more
     a = 0.5 * more
     there = math.lgamma(a) - a * math.log(b) - 0.5 * math.log(more)
-    return there - 0.9189385332046727 * e - hyper[which, 6]
+    return there - 0.9189385332046727 * e - h[6]
 
 
 @njit(cache=True)
@@ -90,10 +86,14 @@ def fill_terms(kinds, between, which, hyper, terms):  # type: ignore[no-untyped-
     terms : ndarray of shape (2, n_pairs)
         Overwritten.
     """
-    for k in range(len(which)):
-        e, w = between[1, k], which[k]
-        terms[0, k] = edges_term(kinds[0], between[0, k], e, hyper, w)
-        terms[1, k] = weights_term(kinds[1], e, between[2, k], between[3, k], hyper, w)
+    count = len(which)
+    n, e = place(between, 0), place(between, count)
+    s, q = place(between, 2 * count), place(between, 3 * count)
+    edges, weights = place(terms, 0), place(terms, count)
+    for k in range(count):
+        h = place(hyper, 8 * which[k])
+        edges[k] = edges_term(kinds[0], n[k], e[k], h)
+        weights[k] = weights_term(kinds[1], e[k], s[k], q[k], h)
 
 
 @njit(cache=True)
@@ -173,68 +173,77 @@ def fit_hyper(
 def _fit(  # type: ignore[no-untyped-def]
     kinds, root, n_blocks, state, hyper, n_tried, between, which, sums_of, tried, fits
 ):
-    size, degree, sums, group = state
-    n_priors, n_groups = len(hyper), int(math.sqrt(len(hyper) - 1) + 0.5)
+    sizes, degrees, sums, groups = state
+    n_max, n_priors, n_pairs = len(sizes), len(hyper), len(which)
+    n_groups = int(math.sqrt(n_priors - 1) + 0.5)
+    edges_kind, weights_kind = kinds[0], kinds[1]
+    size, degree, group, prior = (
+        place(sizes, 0), place(degrees, 0), place(groups, 0), place(which, 0)
+    )  # fmt: skip
+    n, e = place(between, 0), place(between, n_pairs)
+    s, q = place(between, 2 * n_pairs), place(between, 3 * n_pairs)
     for p in range(n_priors):
-        fits[p, 1] = fits[p, 2] = -np.inf
-        for k in range(4):
-            sums_of[p, k] = 0.0
+        fit, found = place(fits, 4 * p), place(sums_of, 4 * p)
+        fit[1] = fit[3] = -np.inf
+        found[0] = found[1] = found[2] = found[3] = 0.0
     count = 0
     for r in range(n_blocks):
         for t in range(r, n_blocks):
-            p = prior_of(r, t, group, n_groups)
-            which[count] = p
+            prior[count] = prior_of(r, t, group, n_groups)
             if r == t:
-                between[0, count] = pairs_within(size[r], degree[r], root)
+                n[count] = pairs_within(size[r], degree[r], root)
             else:
-                between[0, count] = pairs_between(size[r], degree[r], size[t], degree[t], root)
-            for k in range(3):
-                between[1 + k, count] = sums[k, r, t]
-            for k in range(4):
-                sums_of[p, k] += between[k, count]
+                n[count] = pairs_between(size[r], degree[r], size[t], degree[t], root)
+            here, found = place(sums, r * n_max + t), place(sums_of, 4 * prior[count])
+            e[count] = here[0]
+            s[count] = here[n_max * n_max]
+            q[count] = here[2 * n_max * n_max]
+            found[0] += n[count]
+            found[1] += e[count]
+            found[2] += s[count]
+            found[3] += q[count]
             count += 1
     for g in range(n_tried):
         for p in range(n_priors):
-            _set_prior(kinds, 2.0**g, sums_of, tried, p)
-            fits[p, 0] = fits[p, 3] = 0.0
+            _set_prior(kinds, 2.0**g, place(sums_of, 4 * p), place(tried, 8 * p))
+            fit = place(fits, 4 * p)
+            fit[0] = fit[2] = 0.0
         for k in range(count):
-            p, e = which[k], between[1, k]
-            fits[p, 0] += edges_term(kinds[0], between[0, k], e, tried, p)
-            fits[p, 3] += weights_term(kinds[1], e, between[2, k], between[3, k], tried, p)
+            h, fit = place(tried, 8 * prior[k]), place(fits, 4 * prior[k])
+            fit[0] += edges_term(edges_kind, n[k], e[k], h)
+            fit[2] += weights_term(weights_kind, e[k], s[k], q[k], h)
         for p in range(n_priors):
-            if fits[p, 0] > fits[p, 1]:
-                fits[p, 1] = fits[p, 0]
-                for k in range(3):
-                    hyper[p, k] = tried[p, k]
-            if fits[p, 3] > fits[p, 2]:
-                fits[p, 2] = fits[p, 3]
-                for k in range(3, 8):
-                    hyper[p, k] = tried[p, k]
+            fit, h, best = place(fits, 4 * p), place(tried, 8 * p), place(hyper, 8 * p)
+            for part in range(2):  # edges, weights
+                if fit[2 * part] > fit[2 * part + 1]:
+                    fit[2 * part + 1] = fit[2 * part]
+                    for k in range(3 * part, 3 + 5 * part):
+                        best[k] = h[k]
 
 
 @njit(cache=True)
-def _set_prior(kinds, strength, sums_of, h, p):  # type: ignore[no-untyped-def]
+def _set_prior(kinds, strength, found, h):  # type: ignore[no-untyped-def]
     """Write a prior of that strength, centred on what all its blocks have together."""
     stay_apart()
-    pairs, edges = sums_of[p, 0], sums_of[p, 1]
+    pairs, edges = found[0], found[1]
     density = (edges + 0.5) / (pairs + 1.0)
     if kinds[0] == 0:
         a, b = density * strength, (1 - density) * strength
-        h[p, 2] = math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
+        h[2] = math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
     else:
         a, b = strength, strength / density
-        h[p, 2] = math.lgamma(a) - a * math.log(b)
-    h[p, 0], h[p, 1], h[p, 3] = a, b, strength
+        h[2] = math.lgamma(a) - a * math.log(b)
+    h[0], h[1], h[3] = a, b, strength
     if kinds[1] == 1:
-        b = strength * ((sums_of[p, 2] + 1.0) / (edges + 1.0))
-        h[p, 4], h[p, 6] = b, math.lgamma(strength) - strength * math.log(b)
+        b = strength * ((found[2] + 1.0) / (edges + 1.0))
+        h[4], h[6] = b, math.lgamma(strength) - strength * math.log(b)
     else:
-        mean = sums_of[p, 2] / (edges + 1.0)
-        variance = max((sums_of[p, 3] + 1.0) / (edges + 1.0) - mean * mean, 1e-9)
+        mean = found[2] / (edges + 1.0)
+        variance = max((found[3] + 1.0) / (edges + 1.0) - mean * mean, 1e-9)
         a = 0.5 * strength
         b = a * variance
-        h[p, 4], h[p, 5] = b, mean
-        h[p, 6] = math.lgamma(a) - a * math.log(b) - 0.5 * math.log(strength)
+        h[4], h[5] = b, mean
+        h[6] = math.lgamma(a) - a * math.log(b) - 0.5 * math.log(strength)
 
 
 def partition_cost(n_nodes: int, n_blocks: int, size: Floats) -> float:
