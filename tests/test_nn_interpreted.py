@@ -22,7 +22,6 @@ os.environ["TRITON_INTERPRET"] = "1"  # read where kernels are made
 
 from neurokit.nn.kernels import (
     factors_cuda,
-    lif_cuda,
     quantize_cuda,
     quantize_short_cuda,
     recurrent_cuda,
@@ -73,10 +72,7 @@ def test_recurrent_layers_like_plain_torch(part, synaptic, reset, surrogate, mon
 @pytest.mark.parametrize("n_times", [20, 21])  # a multiple of a segment, and none
 @pytest.mark.parametrize("learned", [False, True])
 def test_layers_without_recurrence_like_plain_torch(learned, n_times, monkeypatch):
-    def launch(plan, kernel, options, pointers):
-        kernel[(plan.n_programs,)](*pointers, *plan.numbers, *options, num_warps=plan.warps)
-
-    monkeypatch.setattr(lif_cuda.Plan, "_launch", launch)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: None)  # that of the processor
     torch.manual_seed(1)
     x, v, decay = _leaf(n_times, 2, 5), _leaf(2, 5), torch.rand(5) / 2 + 0.4
     state = LIFState(v if learned else v.detach())
@@ -108,7 +104,7 @@ def test_codebooks_are_laid_out_again_when_they_change(monkeypatch):
     )
     torch.manual_seed(0)
     quantizer = ResidualVectorQuantizer(8, n_levels=2, codebook_size=128, kmeans_init=False).eval()
-    x = torch.randn(100, 8)
+    x = torch.randn(60, 8)
 
     def agree():
         assert torch.equal(quantizer.encode(x), search(x, quantizer.tables(2)))
@@ -122,7 +118,12 @@ def test_codebooks_are_laid_out_again_when_they_change(monkeypatch):
     agree()
     assert len(n_times) == 3
     assert torch.equal(quantizer.encode(x, 1), search(x, quantizer.tables(1)))
-    copy.deepcopy(quantizer)
+    with torch.inference_mode():  # no count of changes there
+        other = copy.deepcopy(quantizer)
+        for _ in range(2):
+            assert torch.equal(other.encode(x), search(x, other.tables(2)))
+            other.codebooks[0, 3] = 2 * x[1]
+        assert torch.equal(other.encode(x), search(x, other.tables(2)))
     quantizer.codebooks[0, 0] = torch.nan
     agree()
     for wrong in (torch.nan, -torch.inf):
@@ -164,7 +165,8 @@ def test_short_lists_find_the_codes_of_the_processor(
     expected = search(x, tables)
     found = quantize_short_cuda.encode(x, *tables)
     np.testing.assert_array_equal(found, expected)
-    np.testing.assert_array_equal(quantize_cuda.encode(x[:64], *tables), expected[:64])
+    if settled:
+        np.testing.assert_array_equal(quantize_cuda.encode(x[:64], *tables), expected[:64])
 
 
 def test_few_vectors_are_unsure_of_their_code(monkeypatch):

@@ -88,3 +88,19 @@ def test_vectors_that_are_not_finite_are_told():
         x[77_777, 63] = wrong
         with pytest.raises(ValueError, match="vectors must be finite"):
             quantizer.encode(x)
+
+
+@pytest.mark.parametrize("n_dims", [16, 128])
+def test_codebooks_made_in_inference_mode(n_dims):
+    """They keep no count of their changes, and are laid out once all the same."""
+    torch.manual_seed(5)
+    with torch.inference_mode():
+        quantizer = ResidualVectorQuantizer(
+            n_dims, n_levels=4, codebook_size=256, kmeans_init=False
+        )
+        quantizer = quantizer.eval().cuda()
+        x = torch.randn(700_000, n_dims, device="cuda")
+        for _ in range(3):
+            expected = quantize_cuda.encode(x, *quantizer.tables(4))
+            assert torch.equal(quantizer.encode(x), expected)
+            quantizer.codebooks[2, 9] = x[9]

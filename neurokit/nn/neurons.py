@@ -59,6 +59,7 @@ class LIFState(NamedTuple):
         return LIFState(self.potential.detach(), current, spikes)
 
 
+_NONE = None, None, None
 _AT_REST = LIFState(None)  # type: ignore[arg-type]
 
 
@@ -79,6 +80,9 @@ class _Weights(NamedTuple):
     input: Tensor | None = None
     bias: Tensor | None = None
     recurrent: Tensor | None = None
+
+
+_UNCONNECTED = _Weights()
 
 
 class _Parameters(NamedTuple):
@@ -177,7 +181,9 @@ def lif(
     [0.0, 0.0, 1.0, 0.0, 0.0, 1.0]
     """
     neuron = make_neuron(reset, detach_reset, surrogate, scale, max_spikes)
-    weights = _Weights(input_weight, input_bias, recurrent_weight)
+    weights = _UNCONNECTED
+    if input_weight is not None or recurrent_weight is not None:
+        weights = _Weights(input_weight, input_bias, recurrent_weight)
     parameters = _Parameters(decay, threshold, synaptic_decay)
     return _run(neuron, current, weights, parameters, state, backend, "lif")
 
@@ -220,7 +226,7 @@ def leaky(
     """
     neuron = Neuron(_IDENTITY, 1.0, 1.0, 0.0, 0.0, 0.0)
     parameters = _Parameters(decay, 1.0, synaptic_decay)
-    return _run(neuron, current, _Weights(), parameters, state, backend, "leaky")
+    return _run(neuron, current, _UNCONNECTED, parameters, state, backend, "leaky")
 
 
 @lru_cache
@@ -267,7 +273,11 @@ def _run(
             f"{caller}: current must be a floating-point tensor, got {kind}; call .float() on it."
         )
     state = _AT_REST if state is None else state
-    shapes = [v.shape if isinstance(v, Tensor) else None for v in (*weights, *parameters, *state)]
+    plain = weights is _UNCONNECTED and state is _AT_REST  # as most calls are: small ones be quick
+    given: tuple[object, ...] = parameters if plain else (*weights, *parameters, *state)
+    shapes = [v.shape if isinstance(v, Tensor) else None for v in given]
+    if plain:
+        shapes = [*_NONE, *shapes, *_NONE]
     _check_shapes(x.shape, *shapes, caller)
     if parameters.synaptic_decay is None and state.current is not None:
         state = state._replace(current=None)

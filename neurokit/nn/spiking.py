@@ -78,12 +78,12 @@ class LIF(nn.Module):
     @property
     def decay(self) -> Tensor:
         """Decay of the potential, one per unit."""
-        return self._decay()
+        return self._decay.forward()
 
     @property
     def synaptic_decay(self) -> Tensor | None:
         """Decay of the synaptic current, one per unit, or None."""
-        return None if self._synaptic is None else self._synaptic()
+        return None if self._synaptic is None else self._synaptic.forward()
 
     def forward(
         self, current: Tensor, state: LIFState | None = None, linear: nn.Linear | None = None
@@ -200,12 +200,12 @@ class LeakyIntegrator(nn.Module):
     @property
     def decay(self) -> Tensor:
         """Decay of the potential, one per unit."""
-        return self._decay()
+        return self._decay.forward()
 
     @property
     def synaptic_decay(self) -> Tensor | None:
         """Decay of the synaptic current, one per unit, or None."""
-        return None if self._synaptic is None else self._synaptic()
+        return None if self._synaptic is None else self._synaptic.forward()
 
     def forward(self, current: Tensor, state: LIFState | None = None) -> tuple[Tensor, LIFState]:
         """Return the potential of every step and the state after the last."""

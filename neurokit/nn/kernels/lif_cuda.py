@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from torch import Tensor
-from triton.runtime import driver
 
 from neurokit.nn.kernels import lif_triton as kernels
+from neurokit.nn.kernels.launching import Kernel, Launch
 
 if TYPE_CHECKING:
     from neurokit.nn.neurons import Neuron
 
 Number: TypeAlias = Tensor | float | None  # one for each unit, one for all, or none
 Context: TypeAlias = Any  # what autograd keeps between forward and backward; torch says no type
-Kernel: TypeAlias = Any  # of Triton, compiled or not, which says none either
 
 _FILL = 132 * 4 * 128  # columns that keep the multiprocessors of a large device busy
+_INPUT = [0]  # the places of what wants a gradient, where that is the input alone
 _SAVED = object()  # stands for a tensor that autograd keeps
 
 
@@ -37,15 +37,12 @@ def run(
     """
     x = lay_out(x)
     plan = find_plan(x, parameters, neuron)
-    given = (x, *parameters, v, i)
-    places = [k for k, value in enumerate(given) if _wants_grad(value)]
-    if places and torch.is_grad_enabled():
-        return _Layer.apply((plan, given, places), *[given[k] for k in places])
+    if torch.is_grad_enabled():
+        given = (x, *parameters, v, i)
+        places = [k for k, t in enumerate(given) if isinstance(t, Tensor) and t.requires_grad]
+        if places:
+            return _Layer.apply((plan, given, places), *[given[k] for k in places])
     return plan.run(x, parameters, v, i, False)[:3]
-
-
-def _wants_grad(value: Number) -> bool:
-    return isinstance(value, Tensor) and value.requires_grad
 
 
 class _Layer(torch.autograd.Function):
@@ -56,25 +53,31 @@ class _Layer(torch.autograd.Function):
         ctx: Context, call: tuple[Plan, tuple[Any, ...], list[int]], *wanted: Tensor
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         plan, given, places = call
-        x, *parameters, v, i = given
-        spikes, v_last, i_last, marks = plan.run(x, parameters, v, i, True)
-        tensors = [value if isinstance(value, Tensor) else None for value in given]
-        ctx.save_for_backward(marks, *tensors)
-        ctx.plan, ctx.places = plan, places
-        ctx.numbers = [None if isinstance(value, Tensor) else value for value in parameters]
+        x, decay, threshold, synaptic, v, i = given
+        spikes, v_last, i_last, marks = plan.run(x, (decay, threshold, synaptic), v, i, True)
+        if plan.shared and v is None and i is None:
+            ctx.save_for_backward(x, marks)
+            ctx.call = plan, given[1:4], places
+        else:
+            tensors = [t if isinstance(t, Tensor) else None for t in given]
+            ctx.save_for_backward(x, marks, *tensors[1:])
+            ctx.call = plan, [None if isinstance(t, Tensor) else t for t in given[1:4]], places
         ctx.set_materialize_grads(False)
         return spikes, v_last, i_last
 
     @staticmethod
     def backward(ctx: Context, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-        marks, *given = ctx.saved_tensors
-        places = ctx.places
-        parameters = [
-            number if value is None else value
-            for value, number in zip(given[1:4], ctx.numbers, strict=True)
-        ]
-        learned = any(0 < k < 4 for k in places)
-        results = ctx.plan.run_backward(given[0], marks, parameters, *given[4:], grads, learned)
+        plan, parameters, places = ctx.call
+        x, marks, *rest = ctx.saved_tensors
+        v = i = None
+        if rest:
+            *rest, v, i = rest
+            parameters = [n if t is None else t for t, n in zip(rest, parameters, strict=True)]
+        learned = places != _INPUT and any(0 < k < 4 for k in places)
+        results = plan.run_backward(x, marks, parameters, v, i, grads, learned)
+        if places == _INPUT:
+            return None, results[0]
+        given = (x, *parameters, v, i)
         return (None, *[_shape_like(given[k], results[k]) for k in places])
 
 
@@ -99,17 +102,20 @@ class Plan:
         reset = bool(neuron.zero), bool(neuron.subtract)
         rest = bits, filtered, n_times % segment == 0, segment, block
         self.filtered = filtered
+        self.shared = not any(per_unit)  # numbers for all units
         self.device = device
+        self.index = device.index
         self.n_programs = -(-n_columns // block)
         self.n_columns = n_columns
         self.n_marks = (n_times - 1) // segment
-        self.marks = self.n_marks, 1 + filtered, n_columns
-        self.step, self.n_units = shape[1:], n_units
+        self.n_units = n_units
+        # to make tensors like these takes half the time of telling their shapes
+        self.step = _one(device).expand(shape[1:])
+        self.marks = _one(device).expand(self.n_marks, 1 + filtered, n_columns)
         self.numbers = n_times, n_columns, n_units, neuron.scale, neuron.top
         self.forward = neuron.firing, *reset, *rest
         self.backward = neuron.firing, *reset, bool(neuron.attached), *rest
-        self.grid = self.n_programs, 1, 1
-        self.launches: dict[object, Launch] = {}  # by kernel, and which of its tensors there are
+        self.launches: dict[object, Launch] = {}  # by direction, and which tensors there are
 
     def run(
         self,
@@ -121,14 +127,13 @@ class Plan:
     ) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
         """Return spikes, last potential, last synaptic current, and marks to run again from."""
         spikes = torch.empty_like(x)
-        v_last = torch.empty(self.step, dtype=torch.float32, device=self.device)
+        v_last = torch.empty_like(self.step)
         i_last = torch.empty_like(v_last) if self.filtered else None
-        marks = None
-        if keep and self.n_marks:
-            marks = torch.empty(self.marks, dtype=torch.float32, device=self.device)
+        marks = torch.empty_like(self.marks) if keep and self.n_marks else None
         values = self._give(parameters)
         pointers = x, *values, as_single(v), as_single(i), spikes, v_last, i_last, marks
-        self._launch(kernels.forward, self.forward, pointers)
+        which = True, v is None, i is None, marks is None
+        self._launch(kernels.forward, self.forward, pointers, which)
         return spikes, v_last, i_last, marks
 
     def run_backward(
@@ -150,70 +155,50 @@ class Plan:
         if v is not None or i is not None:
             gv = x.new_empty(self.n_columns, dtype=torch.float32)
             gi = torch.empty_like(gv) if self.filtered else None
-        grads = [None if grad is None else lay_out(grad) for grad in grads]
+        gs, gv_last, gi_last = grads
+        gs = None if gs is None else lay_out(gs)
+        gv_last = None if gv_last is None else lay_out(gv_last)
+        gi_last = None if gi_last is None else lay_out(gi_last)
         values = self._give(parameters)
         state = as_single(v), as_single(i)
-        pointers = x, *grads, marks, *values, *state, gx, gv, gi, by_column
-        self._launch(kernels.backward, self.backward, pointers)
+        pointers = (
+            x, gs, gv_last, gi_last, marks, *values, *state, gx, gv, gi, by_column,
+        )  # fmt: skip
+        which = (
+            False, gs is None, gv_last is None, gi_last is None, v is None, i is None, learned,
+        )  # fmt: skip
+        self._launch(kernels.backward, self.backward, pointers, which)
         return gx, *(by_column if learned else (None, None, None)), gv, gi
 
     def _launch(
-        self, kernel: Kernel, options: tuple[object, ...], pointers: tuple[object, ...]
+        self,
+        kernel: Kernel,
+        options: tuple[object, ...],
+        pointers: tuple[object, ...],
+        which: tuple[bool, ...],
     ) -> None:
         """Launch a kernel over all columns. Pointers are new tensors or those of `lay_out`."""
-        if self.device.index != torch.cuda.current_device():
+        if self.index != torch.cuda.current_device():
             with torch.cuda.device(self.device):
-                self._launch(kernel, options, pointers)
+                self._launch(kernel, options, pointers, which)
             return
-        key = (kernel, *[x is None for x in pointers])
-        launch = self.launches.get(key)
+        launch = self.launches.get(which)
         if launch is None:
-            compiled = kernel[(self.n_programs,)](
-                *pointers, *self.numbers, *options, num_warps=self.warps
-            )
-            self.launches[key] = Launch(compiled, self.grid, (*self.numbers, *options))
-            return
-        launch(driver.active.get_current_stream(self.device.index), pointers)
+            launch = self.launches[which] = Launch(kernel, self.index, num_warps=self.warps)
+        launch(self.n_programs, (*pointers, *self.numbers, *options))
 
     def _give(self, parameters: Sequence[Number]) -> list[Number]:
+        if self.shared:  # an integer would be another kernel
+            return [None if p is None else float(p) for p in parameters]
         return [give_to_kernel(p, self.n_units) for p in parameters]
 
 
-class Launch:
-    """A compiled kernel, launched as ``compiled[grid]`` would for each call, without its search.
-
-    Parameters
-    ----------
-    compiled : CompiledKernel
-    grid : tuple of int
-    rest : tuple
-        What the kernel takes after its tensors.
-    """
-
-    def __init__(
-        self, compiled: Kernel, grid: tuple[int, int, int], rest: tuple[object, ...]
-    ) -> None:
-        self.compiled, self.grid, self.rest = compiled, grid, rest
-        self.head: tuple[object, ...] | None = None
-        try:
-            self.run = compiled.run
-            self.head = compiled.function, compiled.packed_metadata, None, None, None
-        except AttributeError:  # another version of Triton
-            pass
-
-    def __call__(self, stream: int, pointers: tuple[object, ...]) -> None:
-        """Launch the kernel on these tensors, laid out as those that it was compiled for."""
-        if self.head is not None:
-            try:
-                self.run(*self.grid, stream, *self.head, *pointers, *self.rest)
-            except TypeError:  # another version of Triton
-                self.head = None
-            else:
-                return
-        self.compiled[self.grid](*pointers, *self.rest)
-
-
 _plan = lru_cache(256)(Plan)
+
+
+@cache
+def _one(device: torch.device) -> Tensor:
+    return torch.empty(1, dtype=torch.float32, device=device)
 
 
 def find_plan(x: Tensor, parameters: Sequence[Number], neuron: Neuron) -> Plan:

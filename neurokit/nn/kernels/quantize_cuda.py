@@ -12,6 +12,13 @@ import triton.language as tl
 
 
 @triton.jit
+def power_below(x):
+    """Return the power of two at or below a positive number, and its reciprocal."""
+    bits = x.to(tl.int32, bitcast=True) & 0x7F800000
+    return bits.to(tl.float32, bitcast=True), (0x7F000000 - bits).to(tl.float32, bitcast=True)
+
+
+@triton.jit
 def project_rows(rest, project_at, offset_at, dim, ROWS: tl.constexpr, n_searched: tl.constexpr):
     """Project residuals to where the codes are searched."""
     searched = tl.arange(0, n_searched)
@@ -101,6 +108,27 @@ def encode(x, table, bias, words, project, project_bias):
             num_stages=3 if padded_dims <= 64 else 2,  # two of the widest blocks per processor
         )  # fmt: skip
     return codes
+
+
+@triton.jit
+def _compare(now_at, then_at, n, few_at, few_then_at, n_few, changed_at, BLOCK: tl.constexpr):
+    at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    now = tl.load(now_at + at, mask=at < n, other=0.0)
+    other = now != tl.load(then_at + at, mask=at < n, other=0.0)
+    now = tl.load(few_at + at, mask=at < n_few, other=0.0)
+    other |= now != tl.load(few_then_at + at, mask=at < n_few, other=0.0)
+    if tl.max(other.to(tl.int32), 0) > 0:
+        tl.atomic_max(changed_at, 1)
+
+
+def compare(now, then, changed):
+    """Put 1 into ``changed`` where a tensor of a pair is not what it was; NaN is never equal."""
+    (many, few), (many_then, few_then) = now, then
+    with torch.cuda.device(many.get_device()):
+        _compare[(triton.cdiv(max(many.numel(), few.numel()), 1024),)](
+            many.contiguous(), many_then, many.numel(), few.contiguous(), few_then, few.numel(),
+            changed, BLOCK=1024,
+        )  # fmt: skip
 
 
 def pad(x, *shape, value=0.0):

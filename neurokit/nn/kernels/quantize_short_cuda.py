@@ -21,19 +21,13 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from neurokit.nn.kernels.quantize_cuda import choose, pad, project_rows
+from neurokit.nn.kernels.launching import Launch
+from neurokit.nn.kernels.quantize_cuda import choose, pad, power_below, project_rows
 
 _FEWEST_CODES, _MOST_CODES = 128, 4096
 _LEAST_WORK = 10**10  # products, below which launches cost more than the search
 _SETTLED = 64  # dimensions beyond which comparing two codes pays: else the search is cheap
-_NOWHERE = tl.constexpr(-3e38)  # bias of codes that do not exist
-
-
-@triton.jit
-def _power_below(x):
-    """Return the power of two at or below a positive number, and its reciprocal."""
-    bits = x.to(tl.int32, bitcast=True) & 0x7F800000
-    return bits.to(tl.float32, bitcast=True), (0x7F000000 - bits).to(tl.float32, bitcast=True)
+_NOWHERE = -3e38  # bias of codes that do not exist
 
 
 @triton.jit
@@ -68,7 +62,7 @@ def _round_table(
     words = tl.load(table_at + at, mask=there, other=0.0)
     bounds = bounds_at + level * 3
     longest = tl.load(bounds).to(tl.float32, bitcast=True)
-    words *= _power_below(longest)[1]
+    words *= power_below(longest)[1]
     near = words.to(tl.float16)
     gap = words - near.to(tl.float32)
     tl.store(coarse_at + (level * padded + dim[:, None]) * padded_codes + code[None, :], near)
@@ -78,7 +72,7 @@ def _round_table(
 
 @triton.jit
 def _scan(
-    y, coarse_at, bias_at, bounds, n_codes, padded_codes: tl.constexpr, padded: tl.constexpr,
+    y, coarse_at, bias_at, bounds, padded_codes: tl.constexpr, padded: tl.constexpr,
     ROUNDING: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Return the two best scores per column of the blocks of codes, and the limit of candidates.
@@ -93,12 +87,12 @@ def _scan(
     heaviest = tl.load(bounds + 1).to(tl.float32, bitcast=True)
     coarsest = tl.load(bounds + 2).to(tl.float32, bitcast=True)
     squares_hold = tl.minimum(length, longest) > 1e-15  # they vanish below 1e-19
-    up, down = _power_below(length)
+    up, down = power_below(length)
     y = y * down[:, None]
     length *= down
     near = y.to(tl.float16)
     gap = y - near.to(tl.float32)
-    table_up, table_down = _power_below(longest)
+    table_up, table_down = power_below(longest)
     up *= table_up
     longest *= table_down
     slack = tl.sqrt(tl.sum(gap * gap, 1)) * (longest + coarsest) + length * coarsest
@@ -109,7 +103,7 @@ def _scan(
     for block in tl.range(0, n_blocks, num_stages=3):
         code = block * BLOCK + lane
         coarse = tl.load(coarse_at + searched * padded_codes + code[None, :])
-        bias = tl.load(bias_at + code, mask=code < n_codes, other=_NOWHERE)
+        bias = tl.load(bias_at + code)  # a mask here would double the instructions
         score = tl.dot(near, coarse) * up[:, None] + bias[None, :]
         score = (score.to(tl.int32, bitcast=True) & -n_blocks) | block
         score = score.to(tl.float32, bitcast=True)
@@ -143,10 +137,10 @@ def _take_off(
         tl.store(to_at + at, value, mask=inside)
 
 
-@triton.jit(do_not_specialize=["level"])
+@triton.jit(do_not_specialize=["n_vectors", "level"])
 def _propose(
     from_at, to_at, coarse_at, bias_at, words_at, project_at, offset_at, bounds_at, listed_at,
-    n_listed_at, codes_at, n_vectors, n_dims, n_codes, level, n_levels,
+    n_listed_at, codes_at, n_vectors, n_dims, level, n_levels,
     padded_codes: tl.constexpr, padded: tl.constexpr, padded_dims: tl.constexpr,
     factorised: tl.constexpr, last: tl.constexpr, ROUNDING: tl.constexpr, ROWS: tl.constexpr,
     BLOCK: tl.constexpr,
@@ -160,7 +154,7 @@ def _propose(
     if factorised:
         y = project_rows(y, project_at, offset_at, dim, ROWS, padded)
     best, second, top, column, limit, squares_hold = _scan(
-        y, coarse_at, bias_at, bounds_at + level * 3, n_codes, padded_codes, padded, ROUNDING,
+        y, coarse_at, bias_at, bounds_at + level * 3, padded_codes, padded, ROUNDING,
         ROWS, BLOCK,
     )  # fmt: skip
     chosen = (top.to(tl.int32, bitcast=True) & (n_blocks - 1)) * BLOCK + column
@@ -177,7 +171,7 @@ def _propose(
 @triton.jit(do_not_specialize=["level"])
 def _settle(
     from_at, to_at, coarse_at, rows_at, bias_at, words_at, project_at, offset_at, bounds_at,
-    listed_at, left_at, n_listed_at, codes_at, n_dims, n_searched, n_codes, level, n_levels,
+    listed_at, left_at, n_listed_at, codes_at, n_dims, n_searched, level, n_levels,
     padded_codes: tl.constexpr, padded: tl.constexpr, padded_dims: tl.constexpr,
     factorised: tl.constexpr, last: tl.constexpr, ROUNDING: tl.constexpr, CERTAIN: tl.constexpr,
     ROWS: tl.constexpr, BLOCK: tl.constexpr,
@@ -201,7 +195,7 @@ def _settle(
             y = project_rows(y, project_at, offset_at, dim, ROWS, padded)
         margin = CERTAIN * (tl.sqrt(tl.sum(y * y, 1)) * longest + heaviest)
         best, second, top, column, limit, squares_hold = _scan(
-            y, coarse_at, bias_at, bounds_at + level * 3, n_codes, padded_codes, padded,
+            y, coarse_at, bias_at, bounds_at + level * 3, padded_codes, padded,
             ROUNDING, ROWS, BLOCK,
         )  # fmt: skip
         one = (top.to(tl.int32, bitcast=True) & (n_blocks - 1)) * BLOCK + column
@@ -237,7 +231,7 @@ def _settle(
                 lead += tl.sum(value * gap, 1)
         sure = pair & (tl.abs(lead) > margin)  # false where one is no number
         chosen = tl.where(lead > 0, one, other)
-        _append(left_at, n_listed_at + n_levels + 1 + level, row, there & (sure == 0))
+        _append(left_at, n_listed_at + n_levels + 2 + level, row, there & (sure == 0))
         tl.store(codes_at + row * n_levels + level, chosen.to(tl.int64), mask=sure)
         if not last:
             _take_off(from_at, to_at, words_at, row, chosen, sure, n_dims, padded_dims)
@@ -293,13 +287,13 @@ class Ready(NamedTuple):
     rows: Tensor  # (level, code, searched)
     table: Tensor  # (level, searched, code)
     table_bias: Tensor  # (level, code), minus infinity where there is none
-    bias: Tensor
+    bias: Tensor  # (level, code), so low where there is none that no score is as low
     words: Tensor
     project: Tensor
     project_bias: Tensor
-    n_codes: int
     n_searched: int
     factorised: bool
+    launches: dict[object, Launch]
 
 
 def prepare(table, bias, words, project=None, project_bias=None):
@@ -330,31 +324,40 @@ def prepare(table, bias, words, project=None, project_bias=None):
         table,
         pad(table, padded_codes, padded).mT.contiguous(),
         pad(bias, padded_codes, value=float("-inf")),
-        bias,
+        pad(bias, padded_codes, value=_NOWHERE),
         words.contiguous(),
         project,
         project_bias,
-        n_codes,
         n_searched,
         factorised,
+        {},
     )
 
 
+def _tile(padded):
+    """Choose rows and codes of a tile, and how it is compiled: the fastest on an H200.
+
+    What is left of a narrow tile's registers holds more rows.
+    """
+    if padded <= 32:
+        return 128, 32, {"num_warps": 4, "maxnreg": 128}
+    return 64, 64, {"num_warps": 4}
+
+
 def find(x, ready):
-    """Find the codes of all stages for every row of ``x``, and whether one is not finite."""
+    """Find the codes of all stages for every row of ``x``, and the flag that one is not finite."""
     n_vectors, n_dims = x.shape
     n_levels, padded, padded_codes = ready.coarse.shape
     padded_dims = max(16, triton.next_power_of_2(n_dims))
     codes = torch.empty(n_vectors, n_levels, dtype=torch.int64, device=x.device)
-    # The fastest on an H200: what is left of a narrow tile's registers holds more rows.
-    rows, block = (128, 32) if padded <= 32 else (64, 64)
+    rows, block, scan = _tile(padded)
     exact_rows, exact_block = min(64, 2048 // padded_dims), min(64, 8192 // padded_dims)
-    # how many are listed in each stage; whether one is not finite; how many are left for float32
-    numbers = torch.zeros(2 * n_levels + 1, dtype=torch.int32, device=x.device)
-    unfit = numbers[n_levels:]
+    # how many are listed in each stage; flags; how many are left for float32
+    numbers = torch.zeros(2 * n_levels + 2, dtype=torch.int32, device=x.device)
+    flags = numbers[n_levels:]  # one is not finite; and one that is for the caller
     listed = torch.empty(n_vectors, dtype=torch.int32, device=x.device)
     settles = padded > _SETTLED
-    left, n_left = (torch.empty_like(listed), unfit[1:]) if settles else (listed, numbers)
+    left, n_left = (torch.empty_like(listed), flags[2:]) if settles else (listed, numbers)
     rest = torch.empty_like(x)
     # Both sums, whose terms are cut at 23 bits of the largest; the numbers of blocks; the limit.
     rounding = (padded + 8) * 2.0**-22 + padded_codes // block * 2.0**-22
@@ -362,32 +365,41 @@ def find(x, ready):
     n_programs = 4  # as many as run at once
     if x.is_cuda:
         n_programs *= torch.cuda.get_device_properties(x.device).multi_processor_count
-    shape = {"padded": padded, "padded_dims": padded_dims, "factorised": ready.factorised}
+    device = x.get_device()
+
+    def launch(kernel, n_programs, *arguments, **options):
+        """Launch a kernel as when it last met tensors that lie like these."""
+        key = kernel, last, *[t.data_ptr() % 16 for t in arguments if isinstance(t, Tensor)]
+        if key not in ready.launches:
+            ready.launches[key] = Launch(kernel, device, **options)
+        ready.launches[key](n_programs, arguments)
+
     with torch.cuda.device(x.get_device()):
         for s in range(n_levels):
-            shape["last"] = s == n_levels - 1
+            last = s == n_levels - 1
             source = rest if s else x
             words, project, offset = ready.words[s], ready.project[s], ready.project_bias[s]
-            scan = {"padded_codes": padded_codes, "ROUNDING": rounding, "ROWS": rows}
-            scan |= {"BLOCK": block, "num_warps": 4} | ({"maxnreg": 128} if padded <= 32 else {})
-            _propose[(triton.cdiv(n_vectors, rows),)](
+            shape = padded, padded_dims, ready.factorised, last
+            launch(
+                _propose, triton.cdiv(n_vectors, rows),
                 source, rest, ready.coarse[s], ready.bias[s], words, project, offset,
-                ready.bounds, listed, numbers, codes, n_vectors, n_dims, ready.n_codes, s,
-                n_levels, **scan, **shape,
+                ready.bounds, listed, numbers, codes, n_vectors, n_dims, s, n_levels,
+                padded_codes, *shape, rounding, rows, block, **scan,
             )  # fmt: skip
             if settles:
-                _settle[(n_programs,)](
+                launch(
+                    _settle, n_programs,
                     source, rest, ready.coarse[s], ready.rows[s], ready.bias[s], words, project,
-                    offset, ready.bounds, listed, left, numbers, codes, n_dims,
-                    ready.n_searched, ready.n_codes, s, n_levels, CERTAIN=certain, **scan,
-                    **shape,
+                    offset, ready.bounds, listed, left, numbers, codes, n_dims, ready.n_searched,
+                    s, n_levels, padded_codes, *shape, rounding, certain, rows, block, **scan,
                 )  # fmt: skip
-            _decide[(n_programs,)](
+            launch(
+                _decide, n_programs,
                 source, rest, ready.table[s], ready.table_bias[s], words, project, offset, left,
-                n_left, unfit, codes, n_dims, s, n_levels, n_codes=padded_codes,
-                ROWS=exact_rows, BLOCK=exact_block, num_warps=4, **shape,
+                n_left, flags, codes, n_dims, s, n_levels, padded_codes, *shape, exact_rows,
+                exact_block, num_warps=4,
             )  # fmt: skip
-    return codes, unfit
+    return codes, flags
 
 
 def encode(x, table, bias, words, project, project_bias):

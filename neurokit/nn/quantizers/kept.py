@@ -10,7 +10,6 @@ import math
 from typing import NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
-import torch
 from torch import Tensor, nn
 
 from neurokit.nn.quantizers.search import Tables, search
@@ -49,21 +48,27 @@ def find_codes(module: Codebooks, x: Tensor, n_levels: int) -> tuple[Tensor, boo
         # with NaN or infinity is finite, and one that is not may have grown too large
         return codes, bool(len(x)) and not math.isfinite(float(x.sum()))
     from neurokit.nn.kernels import quantize_short_cuda as kernels
+    from neurokit.nn.kernels.quantize_cuda import compare
 
-    mark: Mark = (n_levels, *[n for t in sources for n in (t.data_ptr(), t._version)])
+    mark: Mark = (n_levels, *[n for t in sources for n in (t.data_ptr(), _version(t))])
     kept = _KEPT.get(module)
     while True:
         if kept is None or kept.mark != mark:
             ready = kernels.prepare(*module.tables(n_levels))
             kept = _KEPT[module] = _Kept(mark, tuple(t.clone() for t in sources), ready)
-        codes, unfit = kernels.find(x, kept.ready)
-        other = [(a != b).any() for a, b in zip(sources, kept.copies, strict=True)]
-        first, second, doubtful = torch.stack([*other, unfit[0] > 0]).tolist()
-        if not (first or second):
-            return codes, doubtful
+        codes, flags = kernels.find(x, kept.ready)
+        compare(sources, kept.copies, flags[1:])
+        doubtful, changed = flags[:2].tolist()
+        if not changed:
+            return codes, bool(doubtful)
         kept, nan = None, any(bool(t.isnan().any()) for t in sources)
         if nan:  # never equal to itself
-            return search(x, module.tables(n_levels)), doubtful
+            return search(x, module.tables(n_levels)), bool(doubtful)
+
+
+def _version(x: Tensor) -> int:
+    """Count the changes of a tensor, where torch does."""
+    return 0 if x.is_inference() else x._version
 
 
 def _pays(module: Codebooks, x: Tensor, n_levels: int) -> bool:
@@ -71,7 +76,7 @@ def _pays(module: Codebooks, x: Tensor, n_levels: int) -> bool:
     if x.device.type != "cuda" or module.training or importlib.util.find_spec("triton") is None:
         return False
     table = module.codebooks[:n_levels]
-    if table.is_inference() or module.project_in is not None:
+    if module.project_in is not None:
         return False
     from neurokit.nn.kernels import quantize_short_cuda as kernels
 
