@@ -22,7 +22,7 @@ class Launch:
     device : int
         Number of the device, which has to be the current one.
     **options : int
-        Of the launch, such as the number of warps.
+        How to compile it, such as the number of warps.
     """
 
     def __init__(self, kernel: Kernel, device: int, **options: int) -> None:
