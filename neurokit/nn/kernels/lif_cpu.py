@@ -9,12 +9,14 @@ import numpy as np
 import torch
 
 from neurokit.nn.kernels.lif_loops import CHUNK, backward, forward
-from neurokit.nn.kernels.products import multiplier, panel_width, panels
+from neurokit.nn.kernels.products import aligned, multiplier, panel_width, panels
 from neurokit.nn.kernels.vectors import ROWS
 
 _FORWARD = "scale", "top", "zero", "subtract"
 _BACKWARD = *_FORWARD, "attached"
 _TOGETHER = 64  # rows that a product takes at a time
+_AHEAD = 256  # where they are those of several steps: inputs and sums fit the second-level cache
+_LONG = 512  # items: shorter arrays begin anywhere
 _CACHED = 8192  # columns of which ten rows fit in the second-level cache
 _WORTH_THREADS = 10**7  # multiplications: a few hundred microseconds
 _TORCH = {"f": torch.float32, "d": torch.float64}
@@ -177,7 +179,7 @@ class _Plan:
         ]
         # With one block the rows of successive steps follow each other: few entries, more steps.
         alone = self.n_inputs and len(self.blocks) == 1
-        self.ahead = min(max(1, _TOGETHER // self.n_entries), self.n_times) if alone else 1
+        self.ahead = min(max(1, _AHEAD // self.n_entries), self.n_times) if alone else 1
 
     def _repeated(self, values, repeats):
         if values is None:
@@ -197,7 +199,10 @@ class _Plan:
         return self.multiplier, self.zeros(self.edge_size), listed
 
     def zeros(self, *shape):
-        return np.zeros(shape, self.dtype)
+        size = math.prod(shape)
+        if size < _LONG:
+            return np.zeros(shape, self.dtype)
+        return aligned(size, self.dtype).reshape(shape)
 
     def array(self, values):
         """Return the values of a tensor, shared if they have the right type."""

@@ -10,6 +10,7 @@ alone, in the same order: as zeros add nothing, the sums of whole tiles are the 
 """
 
 import ctypes
+import math
 from functools import cache
 
 import numpy as np
@@ -45,6 +46,14 @@ def panel_width(dtype):
     return VECTOR * VECTORS // dtype.itemsize
 
 
+def aligned(n, dtype):
+    """Make zeros that begin with a cache line: a vector across two of them is loaded twice."""
+    dtype = np.dtype(dtype)
+    room = np.zeros(n + VECTOR // dtype.itemsize, dtype)
+    start = -room.ctypes.data % VECTOR // dtype.itemsize
+    return room[start : start + n]
+
+
 def panels(matrix):
     """Lay out a (row, column) matrix as panels of columns, (panel, row, column), flat.
 
@@ -52,7 +61,8 @@ def panels(matrix):
     """
     n_rows, n_columns = matrix.shape
     width = panel_width(matrix.dtype)
-    out = np.zeros((-(-n_columns // width), n_rows, width), matrix.dtype)
+    shape = -(-n_columns // width), n_rows, width
+    out = aligned(math.prod(shape), matrix.dtype).reshape(shape)
     for p, panel in enumerate(out):
         part = matrix[:, p * width : (p + 1) * width]
         panel[:, : part.shape[1]] = part
