@@ -26,20 +26,22 @@ class Moments(NamedTuple):
         pairs: Any = zip(self, other, strict=True)
         return Moments(*(a + weight * b for a, b in pairs))
 
-    def about(self, x: Floats, y: Floats) -> "Moments":
-        """Return the sums over samples with ``x`` and ``y`` taken off them."""
-        return Moments(
-            self.n,
-            self.x - self.n * x,
-            self.y - self.n * y,
-            self.xx - np.outer(self.x, x) - np.outer(x, self.x - self.n * x),
-            self.xy - np.outer(self.x, y) - np.outer(x, self.y - self.n * y),
-            self.yy - 2 * self.y * y + self.n * y**2,
-        )
+    def without(self, other: "Moments") -> "Moments":
+        """Return the sums over the samples that ``other`` does not hold."""
+        pairs: Any = zip(self, other, strict=True)
+        return Moments(*(a - b for a, b in pairs))
 
     def centred(self) -> "Moments":
         """Return the sums over samples with their means taken off."""
-        return self.about(self.x / self.n, self.y / self.n)
+        x, y = self.x / self.n, self.y / self.n
+        return Moments(
+            self.n,
+            np.zeros_like(self.x),
+            np.zeros_like(self.y),
+            self.xx - np.outer(self.x, x),
+            self.xy - np.outer(self.x, y),
+            self.yy - self.y * y,
+        )
 
 
 def lagged_moments(
@@ -148,16 +150,22 @@ def choose_penalty(blocks: Sequence[Moments]) -> Floats:
     total = blocks[0]
     for block in blocks[1:]:
         total = total.plus(block)
-    scale = float(np.trace(total.centred().xx)) / len(total.x)
+    power = total.xx.diagonal().sum() - float(total.x @ total.x) / total.n
+    scale = float(power) / len(total.x)
     scale = scale if scale > 0 else 1.0  # silent units: any penalty keeps their weights at zero
     errors = np.zeros((len(_GRID), len(total.y)))
     for block in blocks:
-        rest = total.plus(block, -1.0)
+        rest = total.without(block)
+        x, y = rest.x / rest.n, rest.y / rest.n
         weights = _solve_all(rest.centred(), scale * _GRID)
-        unseen = block.about(rest.x / rest.n, rest.y / rest.n)
-        squared = (weights * (unseen.xx @ weights)).sum(0).reshape(errors.shape)
-        crossed = np.einsum("fpo,fo->po", weights.reshape(-1, *errors.shape), unseen.xy)
-        errors += unseen.yy - 2 * crossed + squared
+        # sums of the block about the means of the rest, after the products with the weights:
+        # to take the means off its matrix would take as long as to multiply by it
+        left, right = block.x @ weights, x @ weights
+        squared = (weights * (block.xx @ weights)).sum(0) + (block.n * right - 2 * left) * right
+        xy = block.xy - np.outer(block.x, y) - np.outer(x, block.y - block.n * y)
+        crossed = np.einsum("fpo,fo->po", weights.reshape(-1, *errors.shape), xy)
+        yy = block.yy - 2 * block.y * y + block.n * y**2
+        errors += yy - 2 * crossed + squared.reshape(errors.shape)
     return scale * _GRID[errors.argmin(0)]
 
 
