@@ -45,7 +45,7 @@ def samples(path):
 
     An array is one channel on an even grid, of which its whole multiples are taken.
     """
-    from neurokit.io.packed.lossless import _from_24
+    from neurokit.io.packed.layouts import from_24
 
     if Path(path).suffix == ".npy":
         values = np.load(path).ravel()
@@ -60,7 +60,7 @@ def samples(path):
     for i in group:
         begin = edf.offsets[i]
         raw = np.ascontiguousarray(records[:, begin : begin + edf.n_samples[i] * edf.width])
-        rows.append((raw.view("<i2") if edf.width == 2 else _from_24(raw)).ravel())
+        rows.append((raw.view("<i2") if edf.width == 2 else from_24(raw)).ravel())
     return np.array(rows), edf.width
 
 

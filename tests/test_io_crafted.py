@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 
 from neurokit import io
-from neurokit.io.packed import lossless
+from neurokit.io.packed import layouts
 from neurokit.io.packed.container import Container, write_container
 
 # Streams of 40-bit escapes and noise, made where nothing is compiled (NUMBA_DISABLE_JIT).
@@ -30,7 +30,7 @@ np.savez(sys.argv[1], words=np.r_[words, g.integers(0, 2**32, 900, np.uint32)],
 FEED = """
 import sys, warnings, numpy as np
 warnings.simplefilter("ignore")
-from neurokit.io.packed import coder, entropy, predictor
+from neurokit.io.packed import coder, entropy, older, predictor
 evil = np.load(sys.argv[1]); n = int(sys.argv[2]); g = np.random.default_rng(1)
 h = np.random.default_rng(2)
 assert entropy.decode_residuals(evil["words"], evil["free"], 60, 1).shape == (0, 1)
@@ -45,6 +45,7 @@ for i in range(n):
         coefs = g.integers(-(2**31), 2**31, (2, predictor.ORDER)).astype(np.int32)
         octaves = g.integers(0, predictor.LARGEST_OCTAVE + 1, 2).astype(np.int32)
         predictor.restore(r, coefs, octaves, predictor.n_taps(2))
+        older.restore_older(r, coefs, octaves, older.n_taps_older(2))
     data = (b"M", b"P")[i % 2] + g.bytes(int(4 * g.integers(0, 9)))
     if i % 3 == 0:
         data = b"N" + bytes([14, *h.integers(0, 10, 3).tolist()]) + bytes([2, 0, 0, 0] * 2)
@@ -85,10 +86,10 @@ def test_the_compiled_loops_stay_inside_their_arrays(evil, tmp_path):
 def lossless_file(path, evil):
     held = np.load(evil)
     side = [np.array([0, 1], "<i8"), np.zeros(17, "<i4")]
-    planes = zlib.compress(b"".join(map(lossless._planes, side)))
-    head = json.dumps(["<i2", 1, 3000]).encode()
+    planes = zlib.compress(b"".join(map(layouts.planes, side)))
+    head = json.dumps(["<i2", 1, 3000, 2]).encode()
     parts = [head, planes, held["words"].astype("<u4").tobytes(), held["free"].tobytes()]
-    packed = lossless._join([lossless._join(parts), zlib.compress(b"")])
+    packed = layouts.join([layouts.join(parts), zlib.compress(b"")])
     header = {"kind": "lossless", "name": "x.edf", "size": 6512, "header_bytes": 512}
     header |= {"n_records": 1, "width": 2, "n_samples": [3000], "notes": []}
     blocks = [(0, b"B" + lzma.compress(bytes(512))), (512, b"S" + packed)]

@@ -15,6 +15,11 @@ def _sum(weights, w_at, gain, z, old, new, n):
 
 
 @njit
+def _learn(weights, w_at, gain, z, old, new, n):
+    return lanes.learn_and_sum(weights, w_at, gain, z, old, new, n)
+
+
+@njit
 def _row(table, row, most, token, rate, floor, top):
     found = lanes.count_up_to(table, row, most)
     lanes.move_row(table, row, token, rate, floor, top)
@@ -26,18 +31,21 @@ def _bits(a, b):
     return lanes.multiply_high(a, b), lanes.count_leading_zeros(np.int64(a))
 
 
+@pytest.mark.parametrize(
+    ("compiled", "plain_form"), [(_sum, lanes.adapt_and_sum), (_learn, lanes.learn_and_sum)]
+)
 @given(
     seed=st.integers(0, 2**32 - 1), blocks=st.integers(0, 5), gain=st.integers(-(2**15), 2**15 - 1)
 )
 @settings(deadline=None, max_examples=60)
-def test_weights_move_and_sum_as_defined(seed, blocks, gain):
+def test_weights_move_and_sum_as_defined(compiled, plain_form, seed, blocks, gain):
     rng = np.random.default_rng(seed)
     n = 16 * blocks
     weights = rng.integers(-(2**31), 2**31, n + 9).astype(np.int32)
     z = rng.integers(-1024, 1025, 2 * n + 9).astype(np.int16)
     places = (5, np.int16(gain), z, 2, n + 3, n)
     plain, here = weights.copy(), weights.copy()
-    assert _sum(here, *places) == lanes.adapt_and_sum(plain, *places)
+    assert compiled(here, *places) == plain_form(plain, *places)
     np.testing.assert_array_equal(here, plain)
     assert (here[:5] == weights[:5]).all()
     assert (here[n + 5 :] == weights[n + 5 :]).all()
@@ -83,20 +91,21 @@ def _predict_as_defined(x, coefs, octaves, taps):
             past = [int(v) for v in x[c, t : t + predictor.ORDER]]
             guess = sum(int(a) * b for a, b in zip(coefs[c], past, strict=True))
             own = int(x[c, t + predictor.ORDER]) - ((guess + (1 << 15)) >> 16)
-            total = sum(a * b for a, b in zip(weights[c], window, strict=True)) >> 12
-            rest = (clip(total, -(1 << 30), 1 << 30) << k) >> 14
-            use = (rest + 128) >> 8 if on[c] <= off[c] else 0
+            total = sum((a >> 16) * b for a, b in zip(weights[c], window, strict=True))
+            rest = ((total + 2**31) % 2**32 - 2**31) << k
+            use = (rest + (1 << 17)) >> 18 if on[c] <= off[c] else 0
+            rest >>= 10
             r[t, c] = value = (own - use + 2**31) % 2**32 - 2**31
             own = value + use
             miss = (own << 8) - rest
             bound = (3 * on[c]) >> 1
             u = clip((clip(miss, -bound, bound) << 6) >> k, -(1 << 16), 1 << 16)
-            gain = (u * max(768, (1 << 20) // (t + 300))) >> 14
-            moved = [w + ((gain * v) >> 2) for w, v in zip(weights[c], window, strict=True)]
+            gain = (u * max(768, (1 << 20) // (t + 300)) + (1 << 15)) >> 16
+            moved = [w + gain * v for w, v in zip(weights[c], window, strict=True)]
             weights[c] = [(w + 2**31) % 2**32 - 2**31 for w in moved]
             on[c] += (abs(miss) - on[c]) >> 6
             off[c] += ((abs(own) << 8) - off[c]) >> 6
-            z.append(clip((value << 24) // sd[c], -1024, 1024))
+            z.append(clip((value * int((1 << 43) / sd[c])) >> 19, -1024, 1024))
             change = ((abs(value) * 5) << 14) + (1 << 13) - sd[c]
             sd[c] = clip(sd[c] + (change >> (4 if t < 64 else 8)), 1 << 12, 1 << 40)
     return r

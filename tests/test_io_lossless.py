@@ -1,5 +1,6 @@
 """Lossless compression of recordings, byte for byte."""
 
+import base64
 import lzma
 import os
 import zlib
@@ -184,3 +185,46 @@ def test_real_recordings_come_back_smaller_than_from_xz(tmp_path, name):
     decompress(tmp_path / "a.ntok", tmp_path / "b")
     assert (tmp_path / "b").read_bytes() == source.read_bytes()
     assert (tmp_path / "a.ntok").stat().st_size < 0.9 * len(lzma.compress(source.read_bytes()))
+
+
+@pytest.mark.parametrize("n_channels", [2, 9])
+def test_blocks_of_version_4_are_unpacked(n_channels):
+    t = np.arange(90)
+    wave = 1000 * (t * 37 % 101) // 101 + t * t % 17
+    x = np.stack([wave * (c + 2) // 3 + t * (c + 5) % 13 for c in range(n_channels)])
+    packed = base64.b85decode(OLD_BLOCKS[n_channels])
+    np.testing.assert_array_equal(unpack_samples(packed), x.astype(np.int16))
+    fewer = pack_samples(x.astype(np.int16))
+    assert len(fewer) <= 1.01 * len(packed)
+    with pytest.raises(ValueError, match="predicted in an unknown way"):
+        unpack_samples(fewer.replace(b",2]", b",3]"))
+
+
+OLD_BLOCKS = {
+    2: (
+        "4gdfETOvGZG9oM>GAtlDFkKn|004N}V_;xpWWWPB&;>XdC<crK1uy{s3b_ClTmS$74+s<h=><VF=YNMJ)&HTT"
+        "Vt2cK&hf@l+W!si5j{YMs593Jd}~`jHZ@G5_~k4~k*g7eW29+uequvklE`yQc}%&4!-xvr=vgexhmVXxAW(r|"
+        "@KuL1l~d@4lK=n!K(1~#UaY56QCnG8bYS}Y;k6Sz0*}>?Kchru;;nJ8@0w8IS1whpvxB8YIl4p}Mzp-{17{0&"
+        "B&s3pH;<BRk+7|IXBwTc-=OR>f;z;LP)K;`!SxWB$+f1wf~xe>r*Jgt7n7{~fyzRVe;NTP!F^EN-k8CO*f1be"
+        ")eZK7f##>$G7$|Mn7G?bQ4UqNuc-n"
+    ),
+    9: (
+        "4gdfETOvGZG9oM>IV>PKFkK`7004N}V_<*+Mi^iiP{4sMz)4VmixvXh3_}$#4pxCd0|4Bh0BT$T005me0|1K<"
+        "t6u8=M-ub@vHxNIp~udDk%YW|`!>t}GPmV_QrlH|fu?Npg~S$gru>Qcz0i$vy_pNm4A@!6?*gi~f$By3w@<LV"
+        "^_zHOzPQ+}*N9BjDvvSSJblD4whke<zcW^4YS$Sf(o(TOqc;xeueF&&TMr_WD4D7&AVGCszI|eyo2Z1=ELHx?"
+        "Z31bG!}!QT;!kANC2tfJr0m$4!H!3kffKI3+}>%I(g^6op*Kp>lluP(#>9`ae4!Z&uVZ&9D%jne!5diM=qs$U"
+        "5y~VB5XjxJ5(2YQ?6&9^C`hP~SJ_q>{)+L+-R(9Laep9BCuycC4PQu3Q$6pwiW}MjQ=O6DG0q?i*lmV31sbv%"
+        "hVV49Y4(FRAb%Db@K@iDyQdJ<ulRP&zTX9x-<mzPr9!cUeQ%#QWvi1ChOkwS&*ek}XhEhcUX~!6kY)r;OkWnX"
+        "6->SY00000kgJ1R;~cTN%fc~sV=+G<bT-j4E~0<cPM*8<?g%c??N*^%OL_?EL*m3Xz22;BzP2$q%jmrz;A*Nw"
+        "rZvJS8I?|8>777_!(lsbzjS9*@~J4I5J%&jT7TMGhC0eOg+qBrNMXAOsUB(Zy7&oKdZUlbkIau&3-%dA1Ih>`"
+        "^%%4RsUW4<Rw5I59hVh<woPl48jX!8O6+WpSA>mrnl#^A`(5{6xGqb%1`-aq%!+<XZJiDdwM`vRL6==dBkfWK"
+        "Rz!`p5AEY;*+;b*mSI^CRc|pFFbXcn%7BD67RuqT?55oh2xJ5jA(`(mVBkm=l0Zl>DU^Oan<ta=k`20ekj|-H"
+        "-b_Y}T-^kPFc@c}Hos7>dU$xF2`Qkn{(GZ(-SkT#t(%rxgOh?89I}kfar$Ad@go1u`u(`W9K*%h9Ue&Q8+Lm9"
+        "e7yQ7xG3mgxELmkbAWkP2G6|p-|J?=-tvYc3XF#cwi5toF+eG$c$oKRI_cb#Hp?Lr=TWcKO!xUNHOeK$i}v8H"
+        "v#A$FUPC-1YcwVoT|J*fZB6ZL<Z;a<UAPJ?CslTzT*QPsn&4+1PPJ$5Sc|17h)L$dr8Xd!;&3^u`Lf&{nhi;c"
+        "<zW!QMuN!%ky%S;n22*@evXZc1w8;L@~T+wM?8zm?>gEFTtR}@1%VI4va}W>Gz&DUdzM<a;;HkE1z<WR0~8LA"
+        "3Ud;*ZUZQeAJu>QlU)E9OYtB*LGkO1tKVWLUi4HBr({5)qZvdC2gsEZ-d>@+`Bj>IPw@m?7DzO%)+MA7t!lxS"
+        "y>I#7zE&0)8L?P9K;UBq8k0;Yb#Bpl)sCe@QP+Y%hJ^D0ugx>M`Q)FagOD8u#oZDQM(G72pVfS(!o6#&m?^@%"
+        "0ML%dh6{ue1cyj7f}elc$X%L)7wZs^K!I#H"
+    ),
+}

@@ -10,8 +10,8 @@ All numbers are little-endian::
 
 Nothing in a file is executed on reading. Each block can be read without the others. Versions 1 and
 2 were never released. From version 4 on levels of tokens are coded each in its own way; in version
-5 those that are as good as noise by the shares of their values. Lossless files are still of
-version 3.
+5 those that are as good as noise by the shares of their values, and lossless files are predicted
+by half weights.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ from neurokit.io.readers.damage import refuse_special
 from neurokit.types import Json
 
 MAGIC, END = b"NTOK", b"KOTN"
-VERSION, OLDER = 5, 3  # of tokens; of lossless files, and the oldest that is read
+VERSION, OLDER = 5, 3  # that is written, and the oldest that is read
 _HEAD = struct.Struct("<4sHHII")
 _BLOCK = struct.Struct("<IIQ")
 _ENTRY = struct.Struct("<QQII")
@@ -68,7 +68,7 @@ def write_container(
     file: BinaryIO,
     header: Json,
     blocks: Iterable[tuple[int, bytes]],
-    version: int = OLDER,
+    version: int = VERSION,
 ) -> None:
     """Write `header` and the (start, payload) pairs of `blocks` to an open file."""
     plain = json.dumps(header, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

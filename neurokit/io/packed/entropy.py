@@ -75,8 +75,16 @@ def _prior_table() -> NDArray[np.int32]:
 _PRIOR = _prior_table()
 
 
-# Dividing by a frequency is multiplying by this and looking once at what is left.
-_SHARE = np.append(np.uint64(0), np.uint64(2**64 - 1) // np.arange(1, _PROB + 1, dtype=np.uint64))
+def _divisors() -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Make the factor and the shift that divide by each frequency, exactly below 2**63."""
+    f = np.maximum(np.arange(_PROB + 1), 1).astype(np.uint64)
+    shifts = np.ceil(np.log2(f.astype(np.float64))).astype(np.uint64)
+    whole, left = np.divmod(np.uint64(1 << 63), f)
+    # 2**(63 + shift) / f, rounded up
+    return (whole << shifts) + ((left << shifts) + f - np.uint64(1)) // f, shifts
+
+
+_DIVISORS = _divisors()
 
 
 def rans_encode(
@@ -89,11 +97,11 @@ def rans_encode(
     """
     words = np.empty(n + 2 * n_coders + 2, np.uint32)
     states = np.full(n_coders, _LOW)
-    return words[_rans_encode(starts, freqs, n, _SHARE, words, states) :].copy()
+    return words[_rans_encode(starts, freqs, n, *_DIVISORS, words, states) :].copy()
 
 
 @njit(cache=True, error_model="numpy")
-def _rans_encode(starts, freqs, n, share, words, states):  # type: ignore[no-untyped-def]
+def _rans_encode(starts, freqs, n, factors, shifts, words, states):  # type: ignore[no-untyped-def]
     at = words.size
     turns = np.uint64(states.size - 1)
     for j in range(n - 1, -1, -1):
@@ -105,10 +113,8 @@ def _rans_encode(starts, freqs, n, share, words, states):  # type: ignore[no-unt
         full = np.uint64(x >= f << np.uint64(48))
         at -= np.int64(full)
         x >>= full << np.uint64(5)
-        q = multiply_high(x, share[f])
-        left = x - q * f
-        more = np.uint64(left >= f)
-        x = ((q + more) << np.uint64(15)) + (left - more * f) + np.uint64(starts[i])
+        q = multiply_high(x << np.uint64(1), factors[f]) >> shifts[f]
+        x += q * (np.uint64(_PROB) - f) + np.uint64(starts[i])
         states[i & turns] = x
     for j in range(states.size - 1, -1, -1):
         words[at - 1] = np.uint32(states[j] & np.uint64(0xFFFFFFFF))
@@ -126,32 +132,45 @@ def encode_residuals(r: NDArray[np.int32]) -> tuple[NDArray[np.uint32], NDArray[
     """
     starts, freqs = np.empty(r.size, np.uint16), np.empty(r.size, np.uint16)
     free = np.zeros(41 * r.size // 64 + 2, "<u8")
-    bits = _walk(
-        r, False, np.empty(0, np.uint32), free.astype("=u8", copy=False), 0, starts, freqs
-    )
-    return rans_encode(starts, freqs, r.size), free.view(np.uint8)[: -(-bits // 8)].copy()
+    none, whole = np.empty(0, np.uint32), free.astype("=u8", copy=False)
+    bits = _walk(r, False, none, True, whole, 0, starts, freqs)
+    return rans_encode(starts, freqs, r.size, _count_coders(r.size)), free.view(np.uint8)[
+        : -(-bits // 8)
+    ].copy()
+
+
+def _count_coders(n_values: int) -> int:
+    """Two coders take turns where the bytes of another state weigh nothing."""
+    return 2 if n_values >= 1 << 17 else 1
 
 
 def decode_residuals(
-    words: NDArray[np.uint32], raw: NDArray[np.uint8], n_times: int, n_channels: int
+    words: NDArray[np.uint32],
+    raw: NDArray[np.uint8],
+    n_times: int,
+    n_channels: int,
+    *,
+    old: bool = False,
 ) -> NDArray[np.int32]:
-    """Undo `encode_residuals`.
+    """Undo `encode_residuals`, or what it gave up to version 4: one coder's work.
 
     Streams that no encoder wrote give no rows, and touch nothing outside the arrays.
     """
     r = np.empty((n_times, n_channels), np.int32)
-    if words.size < 2:
+    n_coders = 1 if old else _count_coders(r.size)
+    if words.size < 2 * n_coders:
         return r[:0]
     free = np.zeros(raw.size // 8 + 3, "<u8")  # read up to two numbers further than it goes
     free.view(np.uint8)[: raw.size] = raw
     more = np.append(words, np.zeros(1, np.uint32))
     none = np.empty(0, np.uint16)
-    bits = _walk(r, True, more, free.astype("=u8", copy=False), 8 * raw.size, none, none)
+    free = free.astype("=u8", copy=False)
+    bits = _walk(r, True, more, n_coders == 2, free, 8 * raw.size, none, none)
     return r[:0] if bits < 0 else r
 
 
 @njit(cache=True, error_model="numpy")
-def _walk(r, decoding, words, free, n_bits, starts, freqs):  # type: ignore[no-untyped-def]
+def _walk(r, decoding, words, pair, free, n_bits, starts, freqs):  # type: ignore[no-untyped-def]
     """Walk over residuals and code or decode them; give the free bits, or -1 for nonsense.
 
     Coding records intervals in `starts` and `freqs` and fills `free`; decoding reads `words`,
@@ -167,10 +186,13 @@ def _walk(r, decoding, words, free, n_bits, starts, freqs):  # type: ignore[no-u
     slow = np.full(n_channels, 16 << 8, np.int64)
     shift = np.int64(_CDF_BITS - PROB_BITS)
     floor, top = np.int32(_FLOOR), np.int32((1 << _CDF_BITS) - _N_TOKENS * _FLOOR)
-    x = np.uint64(0)
+    x = y = np.uint64(0)
+    word = 2
     if decoding:
         x = (np.uint64(words[0]) << np.uint64(32)) | np.uint64(words[1])
-    word = 2
+    if decoding and pair:
+        y = (np.uint64(words[2]) << np.uint64(32)) | np.uint64(words[3])
+        word = 4
     bits = 0
     n = np.uint64(0)
     for t in range(n_times):
@@ -215,6 +237,7 @@ def _walk(r, decoding, words, free, n_bits, starts, freqs):  # type: ignore[no-u
                 empty = np.uint64(x < _LOW)
                 x = (x << (empty << np.uint64(5))) | (np.uint64(words[np.uint64(word)]) * empty)
                 word += np.int64(empty)
+                x, y = (y, x) if pair else (x, y)
                 if word >= words.size or bits > n_bits:
                     return -1
                 low = free[here] >> inside

@@ -29,6 +29,17 @@ def adapt_and_sum(weights, w_at, gain, z, old, new, n):
     return np.int64(here.astype(np.int64) @ z[new : new + n].astype(np.int64))
 
 
+def learn_and_sum(weights, w_at, gain, z, old, new, n):
+    """Add ``gain * z[old + i]`` to ``n`` weights; sum their high halves times ``z[new + i]``.
+
+    ``gain`` is of 16 bits, ``n`` a multiple of `LANES`, ``weights`` int32, ``z`` int16. The sum
+    wraps at 32 bits.
+    """
+    here = weights[w_at : w_at + n]
+    here += np.int32(gain) * z[old : old + n].astype(np.int32)
+    return np.int64(((here >> 16) * z[new : new + n]).sum(dtype=np.int32))
+
+
 def count_up_to(table, row, most):
     """Count the entries of a row of a table (int32, rows of 32, 24 used) of at most ``most``."""
     return int((table[row, :24] <= most).sum())
@@ -121,6 +132,49 @@ def _adapt_and_sum(_, weights, w_at, gain, z, old, new, n):
     return signature, generate
 
 
+@intrinsic
+def _learn_and_sum(_, weights, w_at, gain, z, old, new, n):
+    size = types.intp
+    signature = types.int64(weights, size, types.int16, z, size, size, size)
+
+    def generate(context, builder, signature, arguments):
+        weights, z = (_data(context, builder, signature, arguments, k) for k in (0, 3))
+        w_at, gain, _, old, new, n = arguments[1:]
+        half, no = (ir.Constant(_INTS, [number] * LANES) for number in (16, 0))
+        gains = builder.sext(_spread(builder, gain, LANES), _INTS)
+        before, zero = builder.block, ir.Constant(n.type, 0)
+        loop, after = (builder.append_basic_block(name) for name in ("learn", "learnt"))
+        builder.cbranch(builder.icmp_signed("<", zero, n), loop, after)
+        builder.position_at_end(loop)
+        i, total = builder.phi(n.type), builder.phi(_INTS)
+        at = builder.add(w_at, i)
+        past, now = (
+            builder.sext(_load(builder, z, builder.add(first, i), _SHORTS, 2), _INTS)
+            for first in (old, new)
+        )
+        change = builder.mul(gains, past)
+        moved = builder.add(_load(builder, weights, at, _INTS, 4), change)
+        place = builder.bitcast(builder.gep(weights, [at]), _INTS.as_pointer())
+        builder.store(moved, place).align = 4
+        part = builder.mul(builder.ashr(moved, half), now)
+        more = builder.add(total, part)
+        following = builder.add(i, ir.Constant(n.type, LANES))
+        for value, first, later in ((i, zero, following), (total, no, more)):
+            value.add_incoming(first, before)
+            value.add_incoming(later, loop)
+        builder.cbranch(builder.icmp_signed("<", following, n), loop, after)
+        builder.position_at_end(after)
+        found = builder.phi(_INTS)
+        found.add_incoming(no, before)
+        found.add_incoming(more, loop)
+        kind = ir.FunctionType(_INT, [_INTS])
+        name = f"llvm.vector.reduce.add.v{LANES}i32"
+        add_up = cgutils.get_or_insert_function(builder.module, kind, name)
+        return builder.sext(builder.call(add_up, [found]), _LONG)
+
+    return signature, generate
+
+
 def _row_parts(context, builder, signature, arguments):
     """Yield the vectors of one row: first entry, length, place and entries."""
     table = _data(context, builder, signature, arguments, 0)
@@ -191,6 +245,13 @@ def _multiply_high(_, a, b):
 @overload(adapt_and_sum, inline="always")
 def _(weights, w_at, gain, z, old, new, n):
     return lambda weights, w_at, gain, z, old, new, n: _adapt_and_sum(
+        weights, w_at, gain, z, old, new, n
+    )
+
+
+@overload(learn_and_sum, inline="always")
+def _(weights, w_at, gain, z, old, new, n):
+    return lambda weights, w_at, gain, z, old, new, n: _learn_and_sum(
         weights, w_at, gain, z, old, new, n
     )
 

@@ -3,17 +3,25 @@
 import json
 import lzma
 import os
-import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from neurokit.atomic import atomic_path
-from neurokit.io.packed.container import NONSENSE, Container, write_container
+from neurokit.io.packed.container import NONSENSE, VERSION, Container, write_container
+from neurokit.io.packed.layouts import (
+    common_divisor,
+    from_24,
+    from_planes,
+    join,
+    planes,
+    split,
+    to_24,
+)
 from neurokit.io.readers.edf_file import EdfFile, open_edf
 from neurokit.types import Json
 
@@ -23,7 +31,7 @@ if TYPE_CHECKING:
 _SAMPLES = 1 << 14  # per channel in one block
 _BYTES = 1 << 20  # of a file whose samples we cannot find, in one block
 _PROBE = 1 << 16  # bytes that are looked at for exact repeats
-_SECTION = struct.Struct("<I")
+_SCHEME = 2  # way of prediction; blocks of files up to version 4 name none
 
 
 def pack_samples(x: ArrayLike) -> bytes:
@@ -78,30 +86,39 @@ def pack_samples(x: ArrayLike) -> bytes:
         )
     dtype = values.dtype.newbyteorder("<")
     n_channels, n_times = values.shape
-    wide: np.ndarray = values.astype(np.int32 if dtype.itemsize < 4 else np.int64)
-    first = wide[:, 0] if n_times else np.zeros(n_channels, wide.dtype)
-    steps: np.ndarray = wide - first[:, None]
+    x32 = np.zeros((n_channels, predictor.ORDER + n_times), np.int32)
+    steps: np.ndarray = x32[:, predictor.ORDER :]
+    if dtype.itemsize > 3:
+        steps = np.empty(values.shape, np.int64)
+    first = values[:, 0].astype(steps.dtype) if n_times else np.zeros(n_channels, steps.dtype)
+    np.subtract(values, first[:, None], out=steps, dtype=steps.dtype, casting="unsafe")
     # Some amplifiers leave the low bits empty: such channels are divided by what they share.
-    unit = np.array([_common_divisor(row) for row in steps], np.int64)
+    unit = np.array([common_divisor(row) for row in steps], np.int64)
     live = unit > 0
     if (unit > 1).any():
-        steps[live] //= unit[live, None].astype(wide.dtype)
-    x32 = np.zeros((int(live.sum()), predictor.ORDER + n_times), np.int32)
-    x32[:, predictor.ORDER :] = steps if live.all() else steps[live]
+        steps[live] //= unit[live, None].astype(steps.dtype)
+    if dtype.itemsize > 3:
+        x32[:, predictor.ORDER :] = steps
+    if not live.all():
+        x32 = x32[live]
     coefs, octaves = predictor.fit(x32)
     r = predictor.predict(x32, coefs, octaves, predictor.n_taps(len(x32)))
     words, free = entropy.encode_residuals(r)
     side = [np.concatenate([first, unit]).astype("<i8"), np.column_stack([octaves, coefs])]
-    planes = b"".join(_planes(part.astype(f"<i{part.itemsize}")) for part in side)
-    head = json.dumps([dtype.str, n_channels, n_times]).encode()
-    packed = _join([head, zlib.compress(planes, 9), words.astype("<u4").tobytes(), free.tobytes()])
+    numbers = b"".join(planes(part.astype(f"<i{part.itemsize}")) for part in side)
+    head = json.dumps([dtype.str, n_channels, n_times, _SCHEME], separators=(",", ":")).encode()
+    packed = join([head, zlib.compress(numbers, 9), words.astype("<u4").tobytes(), free.tobytes()])
     plain = values.astype(dtype)
-    probe = plain.tobytes()[:_PROBE]
-    if len(zlib.compress(probe, 1)) * plain.nbytes < 1.2 * len(packed) * len(probe):
+    ratio = len(packed) / max(plain.nbytes, 1)
+    probe = plain.reshape(-1)[:_PROBE].tobytes()[:_PROBE]
+    part = probe[: _PROBE // 8]  # what repeats nowhere near is not looked at further
+    if len(zlib.compress(part, 1)) < 2.4 * ratio * len(part) and len(
+        zlib.compress(probe, 1)
+    ) < 1.2 * ratio * len(probe):
         # Stretches that repeat exactly, as simulated or idle channels do.
         for order, layout in (("C", plain), ("F", plain.T)):
             head = json.dumps([dtype.str, n_channels, n_times, order]).encode()
-            repeats = _join([head, lzma.compress(layout.tobytes())])
+            repeats = join([head, lzma.compress(layout.tobytes())])
             packed = min(packed, repeats, key=len)
     return packed
 
@@ -137,9 +154,9 @@ def _unpack(packed: bytes, shape: tuple[int, int] | None = None) -> np.ndarray:
 
     Nothing is believed before it is held against the bytes that are there.
     """
-    from neurokit.io.packed import entropy, predictor
+    from neurokit.io.packed import entropy, older, predictor
 
-    head, *parts = _split(packed)
+    head, *parts = split(packed)
     kind, n_channels, n_times, *order = json.loads(head)
     dtype = np.dtype(kind)
     sizes = (n_channels, n_times)
@@ -159,10 +176,10 @@ def _unpack(packed: bytes, shape: tuple[int, int] | None = None) -> np.ndarray:
     if told_bytes > 1100 * len(side) + 64:  # more than deflate can hold
         raise ValueError(f"{n_channels} channels told in {len(side)} bytes")
     side = _inflate(side, told_bytes, exact=False)
-    first, unit = _from_planes(side[: 16 * n_channels], "<i8").reshape(2, n_channels)
+    first, unit = from_planes(side[: 16 * n_channels], "<i8").reshape(2, n_channels)
     live = unit > 0
     n_live = int(live.sum())
-    told = _from_planes(side[16 * n_channels :], "<i4").astype(np.int32)
+    told = from_planes(side[16 * n_channels :], "<i4").astype(np.int32)
     octaves, coefs = np.split(told.reshape(n_live, 1 + predictor.ORDER), [1], axis=1)
     if octaves.size and not 0 <= octaves.min() <= octaves.max() <= predictor.LARGEST_OCTAVE:
         raise ValueError("a size of residuals that no block has")
@@ -171,12 +188,17 @@ def _unpack(packed: bytes, shape: tuple[int, int] | None = None) -> np.ndarray:
         raise ValueError("the stream ends early")
     if shape is None and n_channels * n_times * dtype.itemsize > 2**31 + 10**6 * len(packed):
         raise ValueError(f"{n_channels} channels of {n_times} samples in {len(packed)} bytes")
-    r = entropy.decode_residuals(stream, np.frombuffer(free, np.uint8), n_times, n_live)
+    bits, old = np.frombuffer(free, np.uint8), not order
+    r = entropy.decode_residuals(stream, bits, n_times, n_live, old=old)
     if r.shape[0] != n_times:
         raise ValueError("the stream ends early")
-    x = predictor.restore(
-        r, np.ascontiguousarray(coefs), octaves[:, 0].copy(), predictor.n_taps(n_live)
-    )
+    told = np.ascontiguousarray(coefs), octaves[:, 0].copy()
+    if order == [_SCHEME]:
+        x = predictor.restore(r, *told, predictor.n_taps(n_live))
+    elif old:
+        x = older.restore_older(r, *told, older.n_taps_older(n_live))
+    else:
+        raise ValueError("samples predicted in an unknown way")
     # Steps between extremes wrapped at 32 bits, and wrap back here.
     values = np.repeat(first.astype(np.int32)[:, None], n_times, axis=1)
     steps = x[:, predictor.ORDER :]
@@ -248,7 +270,7 @@ def compress(
         header |= _layout(edf)
     with atomic_path(path) as part, _progress(2 * size, "compress", verbose) as bar:
         with source.open("rb") as handle, part.open("wb") as out:
-            write_container(out, header, _told(_blocks(handle, header), bar))
+            write_container(out, header, _told(_blocks(handle, header), bar), VERSION)
         bar.update(size - bar.n)
         if source.stat().st_size != size:
             raise OSError(f"{source}: grew while it was read; compress it again.")
@@ -419,16 +441,16 @@ def _pack_records(data: bytes, header: Json) -> bytes:
         x = np.empty((len(group), len(records), n), np.int16 if width == 2 else np.int32)
         for row, i in zip(x, group, strict=True):
             raw = np.ascontiguousarray(records[:, ends[i] - n * width : ends[i]])
-            row[:] = raw.view("<i2") if width == 2 else _from_24(raw)
+            row[:] = raw.view("<i2") if width == 2 else from_24(raw)
         sections.append(pack_samples(x.reshape(len(group), -1)))
     notes = [records[:, ends[i] - n_samples[i] * width : ends[i]] for i in header["notes"]]
     sections.append(zlib.compress(b"".join(a.tobytes() for a in notes), 9))
-    return _join(sections)
+    return join(sections)
 
 
 def _unpack_records(payload: bytes, header: Json, n_records: int) -> bytes:
     width, n_samples = header["width"], header["n_samples"]
-    *sections, notes = _split(payload)
+    *sections, notes = split(payload)
     ends = np.cumsum(n_samples) * width
     sizes = [n_records * n_samples[i] * width for i in header["notes"]]
     text = np.frombuffer(_inflate(notes, sum(sizes)), np.uint8)
@@ -437,7 +459,7 @@ def _unpack_records(payload: bytes, header: Json, n_records: int) -> bytes:
         x = _unpack(section, (len(group), n_records * n_samples[group[0]]))
         x = x.reshape(len(group), n_records, -1)
         for row, i in zip(x, group, strict=True):
-            columns[i] = row.astype("<i2").view(np.uint8) if width == 2 else _to_24(row)
+            columns[i] = row.astype("<i2").view(np.uint8) if width == 2 else to_24(row)
     at = 0
     for i, size in zip(header["notes"], sizes, strict=True):
         columns[i] = text[at : at + size].reshape(n_records, -1)
@@ -446,47 +468,3 @@ def _unpack_records(payload: bytes, header: Json, n_records: int) -> bytes:
     for i, column in columns.items():
         records[:, ends[i] - n_samples[i] * width : ends[i]] = column
     return records.tobytes()
-
-
-def _from_24(raw: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """Little-endian 24-bit integers, from rows of bytes."""
-    wide = np.zeros((len(raw), raw.shape[1] // 3, 4), np.uint8)
-    wide[..., 1:] = raw.reshape(len(raw), -1, 3)
-    return wide.view("<i4")[..., 0] >> 8
-
-
-def _to_24(x: NDArray[np.int32]) -> NDArray[np.uint8]:
-    wide = np.ascontiguousarray(x.astype("<i4")).view(np.uint8).reshape(*x.shape, 4)
-    return np.ascontiguousarray(wide[..., :3]).reshape(len(x), -1)
-
-
-def _common_divisor(row: NDArray[np.int64]) -> int:
-    """Greatest common divisor of all values, 0 where all are 0."""
-    probe = int(np.gcd.reduce(row[:: max(1, len(row) // 64)])) if len(row) else 0
-    return probe if probe == 1 else int(np.gcd.reduce(row)) if len(row) else 0
-
-
-def _planes(a: np.ndarray) -> bytes:
-    """First bytes of all numbers, then second bytes: small numbers leave runs of equal bytes."""
-    return a.reshape(-1, 1).view(np.uint8).T.tobytes()
-
-
-def _from_planes(data: bytes, dtype: str) -> np.ndarray:
-    planes = np.frombuffer(data, np.uint8).reshape(np.dtype(dtype).itemsize, -1)
-    return np.ascontiguousarray(planes.T).view(dtype).ravel()
-
-
-def _join(sections: list[bytes]) -> bytes:
-    return b"".join(_SECTION.pack(len(part)) + part for part in sections)
-
-
-def _split(payload: bytes) -> list[bytes]:
-    parts, at = [], 0
-    while at < len(payload):
-        (length,) = _SECTION.unpack_from(payload, at)
-        at += _SECTION.size
-        if at + length > len(payload):
-            raise ValueError("a section is cut short")
-        parts.append(payload[at : at + length])
-        at += length
-    return parts
