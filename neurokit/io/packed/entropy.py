@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from scipy.special import erfc
 
 from neurokit.io.packed.lanes import (
-    ROW,
     count_leading_zeros,
     count_up_to,
     move_row,
@@ -133,7 +132,7 @@ def encode_residuals(r: NDArray[np.int32]) -> tuple[NDArray[np.uint32], NDArray[
     starts, freqs = np.empty(r.size, np.uint16), np.empty(r.size, np.uint16)
     free = np.zeros(41 * r.size // 64 + 2, "<u8")
     none, whole = np.empty(0, np.uint32), free.astype("=u8", copy=False)
-    bits = _walk(r, False, none, True, whole, 0, starts, freqs)
+    bits = _walk(r, False, none, True, whole, 0, starts, freqs, _begin(r.shape[1]))
     return rans_encode(starts, freqs, r.size, _count_coders(r.size)), free.view(np.uint8)[
         : -(-bits // 8)
     ].copy()
@@ -165,12 +164,19 @@ def decode_residuals(
     more = np.append(words, np.zeros(1, np.uint32))
     none = np.empty(0, np.uint16)
     free = free.astype("=u8", copy=False)
-    bits = _walk(r, True, more, n_coders == 2, free, 8 * raw.size, none, none)
+    bits = _walk(r, True, more, n_coders == 2, free, 8 * raw.size, none, none, _begin(n_channels))
     return r[:0] if bits < 0 else r
 
 
+def _begin(n_channels: int) -> tuple[NDArray[np.generic], ...]:
+    """Make tables, their uses and running means: here, as compiling that takes a second."""
+    cdf = np.repeat(_PRIOR, _N_TRENDS, 0)
+    uses = np.zeros(len(cdf), np.int64)
+    return cdf, uses, *(np.full(n_channels, 16 << 8, np.int64) for _ in range(2))
+
+
 @njit(cache=True, error_model="numpy")
-def _walk(r, decoding, words, pair, free, n_bits, starts, freqs):  # type: ignore[no-untyped-def]
+def _walk(r, decoding, words, pair, free, n_bits, starts, freqs, memory):  # type: ignore[no-untyped-def]
     """Walk over residuals and code or decode them; give the free bits, or -1 for nonsense.
 
     Coding records intervals in `starts` and `freqs` and fills `free`; decoding reads `words`,
@@ -178,12 +184,7 @@ def _walk(r, decoding, words, pair, free, n_bits, starts, freqs):  # type: ignor
     as good as random.
     """
     n_times, n_channels = r.shape
-    cdf = np.empty((_N_SCALES * _N_TRENDS, ROW), np.int32)
-    for i in range(_N_SCALES * _N_TRENDS):
-        cdf[i] = _PRIOR[i // _N_TRENDS]
-    uses = np.zeros(_N_SCALES * _N_TRENDS, np.int64)
-    fast = np.full(n_channels, 16 << 8, np.int64)
-    slow = np.full(n_channels, 16 << 8, np.int64)
+    cdf, uses, fast, slow = memory
     shift = np.int64(_CDF_BITS - PROB_BITS)
     floor, top = np.int32(_FLOOR), np.int32((1 << _CDF_BITS) - _N_TOKENS * _FLOOR)
     x = y = np.uint64(0)

@@ -192,11 +192,11 @@ def _unpack(packed: bytes, shape: tuple[int, int] | None = None) -> np.ndarray:
     r = entropy.decode_residuals(stream, bits, n_times, n_live, old=old)
     if r.shape[0] != n_times:
         raise ValueError("the stream ends early")
-    told = np.ascontiguousarray(coefs), octaves[:, 0].copy()
+    taps, sizes_of = np.ascontiguousarray(coefs), octaves[:, 0].copy()
     if order == [_SCHEME]:
-        x = predictor.restore(r, *told, predictor.n_taps(n_live))
+        x = predictor.restore(r, taps, sizes_of, predictor.n_taps(n_live))
     elif old:
-        x = older.restore_older(r, *told, older.n_taps_older(n_live))
+        x = older.restore_older(r, taps, sizes_of, older.n_taps_older(n_live))
     else:
         raise ValueError("samples predicted in an unknown way")
     # Steps between extremes wrapped at 32 bits, and wrap back here.

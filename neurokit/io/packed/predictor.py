@@ -61,7 +61,7 @@ def predict(
     kind: type = np.float64 if most < 2**52 else np.int64
     _extrapolate(x, coefs.astype(kind), np.empty(_AHEAD, kind), left)
     r = np.ascontiguousarray(left.T)
-    _predict(r, octaves, taps)
+    _predict(r, octaves, taps, _begin(r.shape, octaves, taps))
     return r
 
 
@@ -83,24 +83,35 @@ def _extrapolate(x, coefs, sums, left):  # type: ignore[no-untyped-def]
                 out[t] = row[t + ORDER] - (np.int64(sums[t]) >> COEF_BITS)
 
 
+def _begin(
+    shape: tuple[int, ...], octaves: NDArray[np.int32], taps: int
+) -> tuple[NDArray[np.generic], ...]:
+    """Make what the filter remembers: here, as compiling that takes longer than the work."""
+    n_times, n_channels = shape
+    sd = np.full(n_channels, 16 << 16, np.int64)
+    size = np.full(n_channels, 1 << 8, np.int64) << octaves
+    return (
+        np.zeros(taps + (n_times + 1) * n_channels + LANES, np.int16),  # residuals, normalised
+        np.zeros(n_channels * taps + LANES, np.int32),  # weights
+        size,  # mean errors with the filter
+        size.copy(),  # and without it
+        sd,
+        (1 << 43) // sd,
+        *(np.zeros(n_channels, np.int64) for _ in range(4)),  # sums, gains, predictions, errors
+        np.full(n_channels, -1, np.int64),  # where the filter is of use
+        np.zeros(_BLOCK, np.int16),
+    )
+
+
 @njit(cache=True, error_model="numpy")
-def _predict(r, octaves, taps):  # type: ignore[no-untyped-def]
+def _predict(r, octaves, taps, memory):  # type: ignore[no-untyped-def]
     """Stage 2: put what is left in the place of what stage 1 left.
 
     Weights have 26 fractional bits, in units of 2**octave; their high halves are what predicts.
     What is not known yet of an instant is zero in ``z``.
     """
     n_times, n_channels = r.shape
-    z = np.zeros(taps + (n_times + 1) * n_channels + LANES, np.int16)
-    weights = np.zeros(n_channels * taps + LANES, np.int32)
-    off = np.full(n_channels, 1 << 8, np.int64) << octaves
-    on = off.copy()
-    sd = np.full(n_channels, 16 << 16, np.int64)
-    inverse = (1 << 43) // sd
-    sums, gains = np.zeros(n_channels, np.int64), np.zeros(n_channels, np.int64)
-    rests, own = np.zeros(n_channels, np.int64), np.zeros(n_channels, np.int64)
-    masks = np.full(n_channels, -1, np.int64)
-    fresh = np.zeros(_BLOCK, np.int16)
+    z, weights, on, off, sd, inverse, sums, gains, rests, own, masks, fresh = memory
     for t in range(n_times):
         at = taps + (t + 1) * n_channels
         now = r[t]
@@ -137,20 +148,20 @@ def _predict(r, octaves, taps):  # type: ignore[no-untyped-def]
             inverse[c] = np.int64(np.float64(1 << 43) / np.float64(sd[c]))
 
 
-@njit(cache=True, error_model="numpy")
-def restore(r, coefs, octaves, taps):  # type: ignore[no-untyped-def]
+def restore(
+    r: NDArray[np.int32], coefs: NDArray[np.int32], octaves: NDArray[np.int32], taps: int
+) -> NDArray[np.int32]:
     """Undo `predict`: samples (n_channels, ORDER zeros and n_times)."""
-    n_times, n_channels = r.shape
-    z = np.zeros(taps + (n_times + 1) * n_channels + LANES, np.int16)
-    sd = np.full(n_channels, 16 << 16, np.int64)
-    weights = np.zeros(n_channels * taps + LANES, np.int32)
-    off = np.full(n_channels, 1 << 8, np.int64) << octaves
-    on = off.copy()
-    gains, masks = np.zeros(n_channels, np.int64), np.full(n_channels, -1, np.int64)
-    sums = np.zeros(n_channels, np.int64)
-    rests, own = np.zeros(n_channels, np.int64), np.zeros(n_channels, np.int64)
-    x = np.zeros((ORDER + n_times, n_channels), np.int32)
+    x = np.zeros((ORDER + r.shape[0], r.shape[1]), np.int32)
     taps_first = np.ascontiguousarray(coefs.T)
+    _restore(r, taps_first, octaves, taps, x, _begin(r.shape, octaves, taps))
+    return x.T
+
+
+@njit(cache=True, error_model="numpy")
+def _restore(r, coefs, octaves, taps, x, memory):  # type: ignore[no-untyped-def]
+    n_times, n_channels = r.shape
+    z, weights, on, off, sd, _, sums, gains, rests, own, masks, _ = memory
     for t in range(n_times):
         row, now = r[t], x[ORDER + t]
         at = taps + (t + 1) * n_channels
@@ -172,14 +183,13 @@ def restore(r, coefs, octaves, taps):  # type: ignore[no-untyped-def]
         # stage 1, all channels side by side
         sums[:] = 1 << (COEF_BITS - 1)
         for i in range(ORDER):
-            k, past = taps_first[i], x[t + i]
+            k, past = coefs[i], x[t + i]
             for c in range(n_channels):
                 sums[c] += np.int64(k[c]) * np.int64(past[c])
         for c in range(n_channels):
             # of a damaged stream: wrapped, as the compiled loop does by itself
             wide = own[c] + (sums[c] >> COEF_BITS) + (1 << 31)
             now[c] = (wide & 0xFFFFFFFF) - (1 << 31)
-    return x.T
 
 
 def fit(x: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
