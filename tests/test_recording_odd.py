@@ -1,6 +1,7 @@
 """Arrays as users have them: masked, dated, backwards, of any order and dtype."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -180,3 +181,53 @@ def test_a_clock_of_floats_that_runs_backwards_is_one_stretch(begins, n_runs):
     times = begins - np.arange(50) / 10
     x = neurokit.signal(np.zeros((1, 50)), sampling_rate=10).drop_vars("time")
     assert len(recording.contiguous_runs(x.assign_coords(time=times))) == n_runs
+
+
+def test_arrays_the_wrong_way_round_are_told():
+    with pytest.warns(UserWarning, match=r"read as 1000 channels of 4 samples; turn them by \.T"):
+        neurokit.signal(np.zeros((1000, 4)), sampling_rate=100)
+    neurokit.counts(np.zeros((500, 3), int), bin_width=0.1)  # so many units there may be
+    with pytest.warns(UserWarning, match="behaviour: .* read as 100 features of 2 samples"):
+        neurokit.behaviour(np.zeros((2, 100)), sampling_rate=10)
+    named = [str(k) for k in range(400)]
+    assert neurokit.signal(np.zeros((400, 4)), sampling_rate=9, channels=named).shape == (400, 4)
+
+
+def test_tables_and_labelled_arrays_are_not_turned_in_silence():
+    table = pd.DataFrame({"a": [1.0, 2.0, 3.0], "b": [4.0, 5.0, 6.0]})
+    with pytest.raises(
+        TypeError, match=r"got a DataFrame, whose rows are times .*to_numpy\(\)\.T"
+    ):
+        neurokit.signal(table, sampling_rate=10)
+    hand = neurokit.behaviour(table, sampling_rate=10)
+    assert hand["feature"].values.tolist() == ["a", "b"]
+    assert hand.sel(feature="b").values.tolist() == [4, 5, 6]
+    x = neurokit.signal(table.to_numpy().T, sampling_rate=10)
+    again = neurokit.signal(x.T, sampling_rate=10)
+    xr.testing.assert_identical(again, x)
+
+
+def test_volts_that_are_taken_for_microvolts_are_told(rng):
+    volts = rng.normal(size=(2, 100)) * 2e-5
+    with pytest.warns(UserWarning, match=r"up to .*e-05 uV, as volts do .* give units='V'"):
+        neurokit.signal(volts, sampling_rate=100)
+    assert neurokit.signal(volts, sampling_rate=100, units="V").attrs["units"] == "V"
+    neurokit.signal(0 * volts, sampling_rate=100)
+
+
+def test_a_matrix_of_bins_is_no_list_of_spike_times(rng):
+    for raster in (
+        rng.random((3, 50)) < 0.2,
+        rng.poisson(0.3, (3, 50)),
+        rng.poisson(0.3, (3, 50)) / 1.0,
+    ):
+        with pytest.raises(ValueError, match=r"looks like bins; neurokit.counts labels these"):
+            neurokit.spikes(raster, start=0, stop=60)
+    times = np.sort(rng.uniform(0, 60, (3, 50)), axis=1)
+    assert neurokit.spikes(times, start=0, stop=60)["spike_count"].values.tolist() == [50] * 3
+
+
+def test_pieces_at_two_rates_do_not_go_one_behind_the_other():
+    x = neurokit.signal(np.zeros((2, 100)), sampling_rate=100)
+    with pytest.raises(ValueError, match=r"join: the pieces are at \[50.0, 100.0\] Hz"):
+        neurokit.recording.join([x, neurokit.recording.resample(x, 50)], dim="time")

@@ -9,6 +9,7 @@ import xarray as xr
 
 from neurokit.recording.checks import check_spikes, unit_coords
 from neurokit.recording.observed import spans_of
+from neurokit.recording.rate import sampling_rate
 from neurokit.recording.spikes import spikes
 from neurokit.recording.units import power_between, read_units, scale_units, unit_of_each
 
@@ -82,6 +83,13 @@ def _join_arrays(pieces: list[xr.DataArray], dim: str) -> xr.DataArray:
     space = next((str(d) for d in first.dims if d in _SPACES), "")
     if space and space != dim:
         pieces = _same_channels(pieces, space)
+    if dim == "time":
+        rates = {round(sampling_rate(x), 3) for x in pieces if x.sizes["time"] > 1}
+        if len(rates) > 1:
+            raise ValueError(
+                f"join: the pieces are at {sorted(rates)} Hz; neurokit.recording.resample brings"
+                " them to one rate."
+            )
     wanted = read_units(pieces[0], space)
     if wanted is not None and dim != space:
         pieces = [_in_unit(x, space, wanted) for x in pieces]

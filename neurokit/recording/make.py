@@ -1,5 +1,6 @@
 """What a recording is: xarray objects with named dims, exact time, SI coordinates and units."""
 
+import warnings
 from collections.abc import Hashable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -64,6 +65,12 @@ def signal(
     ValueError
         If a shape, a length or the rate does not fit, or names repeat.
 
+    Warns
+    -----
+    UserWarning
+        If there are many more channels than samples and none has a name, or less than a thousandth
+        of a microvolt, as where volts are taken for microvolts.
+
     Examples
     --------
     >>> import numpy as np, neurokit
@@ -71,6 +78,7 @@ def signal(
     >>> x.sel(channel="C3", time=slice(0.5, 1.0)).sizes["time"]
     126
     """
+    _tell_volts(values, units)
     return _label(
         "signal",
         values,
@@ -199,6 +207,7 @@ def behaviour(
     Parameters
     ----------
     values : array-like of shape (n_times, n_features)
+        The columns of a DataFrame name the features.
     sampling_rate : float or Fraction
         In Hz.
     features : sequence of str, optional
@@ -272,6 +281,20 @@ def events(
     return table.sort_values("onset", kind="stable", ignore_index=True)
 
 
+def _tell_volts(values: Any, units: str) -> None:
+    """Ask about microvolts of which there are less than any amplifier can tell."""
+    if units != "uV" or type(values) is not np.ndarray or values.dtype.kind != "f":
+        return
+    first = np.abs(values[..., :10_000])
+    most = np.nanmax(first, initial=0.0)
+    if 0 < most < 1e-3:
+        warnings.warn(
+            f"signal: values go up to {most:.2g} uV, as volts do that are taken for microvolts;"
+            " give units='V' if they are (MNE's get_data returns volts).",
+            stacklevel=3,
+        )
+
+
 def _label(
     caller: str,
     values: Any,
@@ -288,6 +311,15 @@ def _label(
     dtype: DTypeLike | None = np.float32,
 ) -> xr.DataArray:
     """Give ``values`` dims and coordinates, after checking that they fit."""
+    if isinstance(values, pd.DataFrame):
+        if dims[0] != "time":
+            raise TypeError(
+                f"{caller}: values must be an array of {dims[-2:]}, got a DataFrame, whose rows"
+                " are times as a rule; give table.to_numpy().T, and list(table) as their names."
+            )
+        names = list(values) if names is None else names
+    if isinstance(values, xr.DataArray) and set(values.dims) <= set(dims):
+        values = values.transpose(*(dim for dim in dims if dim in values.dims)).data
     if isinstance(values, xr.Variable):
         variable = values
     else:
@@ -320,6 +352,13 @@ def _label(
             " number of seconds."
         )
     n_names, n_times = shape[dims.index(space)], shape[dims.index("time")]
+    few = space != "unit" and n_names > max(32, 4 * n_times)  # of units there may be so many
+    if names is None and len(shape) == 2 and few:
+        warnings.warn(
+            f"{caller}: values of shape {shape} are read as {n_names} {space}s of {n_times}"
+            f" samples; turn them by .T if that is the wrong way round, or name the {space}s.",
+            stacklevel=3,
+        )
     coords = time_coordinates(exact(start) * rate, rate, n_times)
     extra: dict[str, object] = {space: name_each(caller, space, names, n_names, prefix)}
     for name, value in (along or {}).items():

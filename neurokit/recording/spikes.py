@@ -88,6 +88,7 @@ def spikes(
     if isinstance(times, Mapping):
         ids = list(times) if ids is None else ids
         times = list(times.values())
+    _refuse_raster(times)
     scale = find_scale(units, sampling_rate, "spikes")
     trains = [_seconds(unit, scale) for unit in times]
     if wrong := [unit.shape for unit in trains if unit.ndim != 1]:
@@ -108,6 +109,18 @@ def spikes(
         regions=regions,
         positions=positions,
     )
+
+
+def _refuse_raster(times: Any) -> None:
+    """Refuse a matrix of bins: no unit fires most of its spikes at one and the same time."""
+    if not isinstance(times, np.ndarray) or times.ndim != 2 or times.dtype.kind not in "biuf":
+        return
+    again = (np.diff(np.sort(times, axis=1), axis=1) == 0).mean() if times.shape[1] > 3 else 0.0
+    if times.dtype == bool or again > 0.5:
+        raise ValueError(
+            f"spikes: takes the times of each unit, and an array of shape {times.shape} that holds"
+            " few different values looks like bins; neurokit.counts labels these."
+        )
 
 
 def label_spikes(
