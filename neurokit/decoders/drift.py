@@ -1,5 +1,6 @@
 """When the data are no longer those that a decoder was fitted on."""
 
+import itertools
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -149,7 +150,7 @@ class DriftDetector(Saveable, BaseEstimator):
             n_draws = int(np.clip(_COUNTED / (self.false_alarm_rate * len(usual)), 4, 100))
             n_draws = min(n_draws, max(4, _HELD // usual.size))
         drawn = draw_alike(usual, rows.runs, n_draws, self.block, rng)
-        self.threshold_, self.false_alarm_rate_ = self._calibrate(drawn)
+        self.threshold_, self.false_alarm_rate_ = self._calibrate(drawn, rng)
         return self
 
     def decision_function(self, X: Any) -> Any:
@@ -238,9 +239,20 @@ class DriftDetector(Saveable, BaseEstimator):
     def _standardise(self, values: NDArray[Any]) -> NDArray[np.float64]:
         return (values - self.mean_) / self.scale_
 
-    def _calibrate(self, drawn: list[NDArray[np.float64]]) -> tuple[float, float]:
-        """Find the threshold at which drawn recordings alarm at the stated rate, by halving."""
-        counts = [self._rule().count(x) for x in drawn]
+    def _calibrate(
+        self, drawn: list[NDArray[np.float64]], rng: np.random.Generator
+    ) -> tuple[float, float]:
+        """Find the threshold at which drawn recordings alarm at the stated rate, by halving.
+
+        Each is judged by what was learnt on another: what is usual is known no better here than
+        it will be there.
+        """
+        counts = []
+        for x, other in itertools.pairwise([*drawn, drawn[0]]):
+            mean, scale = other.mean(0), np.maximum(other.std(0), 1e-12)
+            rule = RULES[self.method_]
+            reference = rule.learn((other - mean) / scale, self.window_, rng)
+            counts.append(rule(reference, self.window_, self.shift_).count((x - mean) / scale))
         total = sum(len(x) for x in drawn)
 
         def rate(threshold: float) -> float:
