@@ -41,8 +41,8 @@ class DriftDetector(Saveable, BaseEstimator):
         population stability index over ten bins, each of the worst dim, and the squared distance
         of kernel means of all dims together.
     false_alarm_rate : float, default=0.001
-        False alarms per sample, on average. Fit on samples that hold ten of them, or a hundred
-        where dims move in slow waves, counts or bursts.
+        False alarms per sample, on average. Fit on samples that hold twenty of them, or a
+        hundred where dims move in slow waves, counts or bursts.
     window : int, default=100
         Samples that windowed methods look at.
     shift : float, default=0.5
