@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -12,6 +13,7 @@ from neurokit.decoders import BesselFilter, KalmanRegressor, TRCAClassifier, Wie
 from neurokit.encoding import RidgeEncoder
 from neurokit.features import BandPower, EuclideanAlignment, LagWindow
 from neurokit.metrics.regression import decoding_r2
+from neurokit.tokenizers import LinearRVQTokenizer, ScalarTokenizer, SpikeTokenizer
 
 
 def recording(rng, n=300):
@@ -180,3 +182,37 @@ def test_what_cannot_be_is_refused_in_a_sentence(rng, tmp_path):
     path.write_text("onset\tduration\ttrial_type\n5\t-1\tleft\n")
     with pytest.raises(ValueError, match=r"events\.tsv: an event lasts -1 s; durations are 0 or"):
         neurokit.io.read_events(path)
+
+
+def test_responses_that_name_their_trials_are_put_in_the_order_of_the_stimuli(rng):
+    trial = {"trial": np.arange(40)}
+    x = xr.DataArray(rng.normal(size=(40, 3)), trial, ("trial", "feature"))
+    y = xr.DataArray(rng.normal(size=(40, 2)), trial, ("trial", "voxel"))
+    turned = y[rng.permutation(40)]
+    model = RidgeEncoder(cv=2).fit(x, y)
+    np.testing.assert_array_equal(RidgeEncoder(cv=2).fit(x, turned).coef_, model.coef_)
+    np.testing.assert_array_equal(model.score(x, turned), model.score(x, y))
+    with pytest.raises(ValueError, match="RidgeEncoder: X and y name other trials"):
+        model.fit(x, y.assign_coords(trial=np.arange(40) + 5))
+
+
+def test_levels_of_tokens_are_found_by_name(rng):
+    x = neurokit.signal(rng.normal(size=(2, 400)).cumsum(1), sampling_rate=100)
+    tokenizer = ScalarTokenizer().fit(x)
+    tokens = tokenizer.transform(x)
+    expected = tokenizer.inverse_transform(tokens)
+    turned = tokens.isel(level=slice(None, None, -1))
+    xr.testing.assert_identical(tokenizer.inverse_transform(turned), expected)
+    linear = LinearRVQTokenizer(n_levels=3, codebook_size=8, random_state=0).fit(x)
+    tokens = linear.transform(x)
+    names = tokens["level"].values.tolist()
+    with pytest.raises(
+        ValueError, match=r"inverse_transform needs the levels .* only the last may"
+    ):
+        linear.inverse_transform(tokens.sel(level=[*names[:-2], names[-1]]))
+    assert linear.inverse_transform(tokens.sel(level=names[:-1]), n_levels=2).shape == x.shape
+    spikes = neurokit.spikes({"a": [0.1, 0.35], "b": [0.2]}, stop=1.0)
+    events = SpikeTokenizer(bin_width=0.02, window=0.1).fit(spikes)
+    found = events.transform(spikes)
+    turned = events.inverse_transform(found.isel(level=[1, 0]))
+    xr.testing.assert_identical(turned, events.inverse_transform(found))

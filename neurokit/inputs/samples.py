@@ -19,7 +19,7 @@ from neurokit.inputs.labels import (
 )
 from neurokit.inputs.matching import match_labels
 from neurokit.inputs.rates import given_rate, match_rate, rate_of
-from neurokit.inputs.targets import check_numbers, check_same_clock, require_y
+from neurokit.inputs.targets import check_numbers, check_same_clock, match_trials, require_y
 from neurokit.recording.rate import contiguous_runs
 from neurokit.types import Recording, Targets
 
@@ -172,15 +172,16 @@ def responses(
                 f"{name_of(estimator)}: y must have the dims {lead} of the rows of X, got"
                 f" {tuple(y.dims)}."
             )
+        put: xr.DataArray = match_trials(estimator, rows.source, y)
         if rows.source is not None:
-            check_same_rows(estimator, rows.source, y, lead)
-        y = y.transpose(*lead, ...)
-        dims = [str(dim) for dim in y.dims[len(lead) :]]
-        labels = keep_coords(y, tuple(dims)).to_dataset()
+            check_same_rows(estimator, rows.source, put, lead)
+        put = put.transpose(*lead, ...)
+        dims = [str(dim) for dim in put.dims[len(lead) :]]
+        labels = keep_coords(put, tuple(dims)).to_dataset()
         labels = labels.drop_vars([name for name, c in labels.coords.items() if not c.dims])
-        labels.attrs = {"dims": dims} | {k: v for k, v in y.attrs.items() if k == "units"}
-        shape = tuple(y.shape[len(lead) :])
-        y = y.values.reshape(-1, *shape)
+        labels.attrs = {"dims": dims} | {k: v for k, v in put.attrs.items() if k == "units"}
+        shape = tuple(put.shape[len(lead) :])
+        y = put.values.reshape(-1, *shape)
     values = check_numbers(estimator, y, len(rows.values), allow_nd=True)
     shape = values.shape[1:]
     if not labels.attrs["dims"]:

@@ -47,6 +47,8 @@ def take_tokens(
         exist.
     """
     source = order_dims(tokens, f"{caller} takes")
+    if source is not None and "level" in source.coords:
+        source = order_levels(caller, source, list(columns))
     values = _values_of(tokens, source)
     if (
         values.ndim not in (3, 4)
@@ -63,6 +65,30 @@ def take_tokens(
     if not hasattr(values, "dask"):
         check_codes(caller, values, list(columns.values()))
     return values, source
+
+
+def order_levels(caller: str, tokens: xr.DataArray, columns: list[str]) -> xr.DataArray:
+    """Put levels in the order in which they are decoded; refuse a choice that leaves one out.
+
+    Parameters
+    ----------
+    caller : str
+        Who refuses.
+    tokens : xarray.DataArray with the coordinate ``level``
+        Names that are not among ``columns`` say nothing: the order is believed.
+    columns : list of str
+        Names in order.
+    """
+    names = [str(name) for name in tokens["level"].values.tolist()]
+    wanted = columns[: len(names)]
+    if names == wanted or not set(names) <= set(columns):
+        return tokens
+    if sorted(names) != sorted(wanted):
+        raise ValueError(
+            f"{caller} needs the levels {wanted} where there are {len(names)}, got {names}; only"
+            " the last may be left out."
+        )
+    return tokens.isel(level=[names.index(name) for name in wanted])
 
 
 def take_codes(

@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from neurokit.inputs.spikes import UNKNOWN, Events, known_units, take_spikes
+from neurokit.inputs.tokens import order_levels
 from neurokit.persistence import Saveable
 from neurokit.recording.clock import SampleIndex, exact, time_coordinates
 from neurokit.recording.edges import find_bins
@@ -263,6 +264,8 @@ class SpikeTokenizer(Saveable, TransformerMixin, BaseEstimator):
                     "SpikeTokenizer.inverse_transform takes dims ([trial,] frame, level), got"
                     f" {tuple(tokens.dims)}."
                 )
+            if "level" in tokens.coords:
+                tokens = order_levels("SpikeTokenizer.inverse_transform", tokens, ["unit", "time"])
             tokens = tokens.transpose(*lead, "frame", "level").values
         values = np.asarray(tokens)
         if values.ndim not in (2, 3) or values.shape[-1] != 2 or values.dtype.kind not in "iu":
