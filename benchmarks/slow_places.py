@@ -7,12 +7,14 @@ Run: OMP_NUM_THREADS=1 python benchmarks/slow_places.py
 """
 
 import statistics
+import tempfile
 import time
 import warnings
 
 import numpy as np
 
 import neurokit
+import neurokit.io
 from neurokit.decoders import FIRSmoother, KalmanRegressor, WienerRegressor
 from neurokit.features import BandPower, EuclideanAlignment, LiquidState
 
@@ -32,7 +34,7 @@ def compare(what, ours, peer):
 
 
 def cut_trials(rng):
-    for n_channels, n_trials in ((64, 200), (64, 2000), (16, 1000)):
+    for n_channels, n_trials in ((64, 200), (64, 2000), (16, 1000), (1, 1000)):
         x = rng.normal(size=(n_channels, 250 * 1200)).astype(np.float32)
         onsets = np.sort(rng.uniform(5, 1190, n_trials))
         starts, signal = np.round(onsets * 250).astype(int), neurokit.signal(x, sampling_rate=250)
@@ -45,7 +47,8 @@ def cut_trials(rng):
 
 
 def align(rng):
-    for n_trials, n_channels, n_times in ((100, 22, 1000), (100, 64, 500), (40, 128, 1000)):
+    shapes = ((100, 8, 250), (100, 22, 250), (100, 22, 1000), (100, 64, 500), (40, 128, 1000))
+    for n_trials, n_channels, n_times in shapes:
         x = rng.normal(size=(n_trials, n_channels, n_times)).astype(np.float32)
 
         def plain(x=x):
@@ -57,6 +60,38 @@ def align(rng):
             f"EuclideanAlignment, {n_trials} x {n_channels} x {n_times} / float32 NumPy",
             lambda x=x: EuclideanAlignment().fit_transform(x),
             plain,
+        )
+
+
+def select(rng):
+    x = neurokit.signal(rng.normal(size=(32, 256 * 600)).astype(np.float32), sampling_rate=256)
+    plain = x.copy().drop_vars("time").assign_coords(time=x["time"].values)
+    window, samples = slice(100.0, 110.0), slice(25600, 28161)
+    for what, ours in (
+        ("sel", lambda: x.sel(time=window)),
+        (
+            "isel by the index",
+            lambda: x.isel(x.xindexes["time"].sel({"time": window}).dim_indexers),
+        ),
+        ("sel of a plain array of xarray", lambda: plain.sel(time=window)),
+    ):
+        # a hundred at a time: one is shorter than the clock's step on some systems
+        compare(
+            f"100 windows by {what} / by isel",
+            lambda ours=ours: [ours() for _ in range(100)],
+            lambda: [x.isel(time=samples) for _ in range(100)],
+        )
+
+
+def keep(rng):
+    x = neurokit.signal(rng.normal(size=(20, 1000)).astype(np.float32), sampling_rate=250)
+    named = x.to_dataset(name="signal").assign_coords(time=("time", x["time"].values))
+    named = named.drop_attrs()
+    with tempfile.TemporaryDirectory() as folder:
+        compare(
+            "save 20 x 1,000 samples to zarr / xarray, same names",
+            lambda: neurokit.io.save(f"{folder}/a.zarr", x),
+            lambda: named.to_zarr(f"{folder}/b.zarr", mode="w", consolidated=False),
         )
 
 
@@ -116,7 +151,7 @@ def main():
     warnings.simplefilter("ignore")
     rng = np.random.default_rng(0)
     print(f"{'':58s} {'neurokit':>12s}   {'peer':>12s}   ratio of times")
-    for part in (cut_trials, align, weigh, fit, measure_power):
+    for part in (cut_trials, align, select, keep, weigh, fit, measure_power):
         part(rng)
 
 

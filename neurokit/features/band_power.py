@@ -208,7 +208,8 @@ class BandPower(Saveable, TransformerMixin, BaseEstimator):
         pick = (inside * weight)[:, some].T / len(tapers)
         rows = x.reshape(-1, n_times)  # a few channels at once stay in the cache
         out = np.empty((len(rows), pick.shape[1]))
-        step = max(4, _AT_ONCE // n_fft)  # four are transformed side by side
+        # four are transformed side by side; of long ones two, as more leave the cache
+        step = max(4 if n_fft <= _AT_ONCE else 2, _AT_ONCE // n_fft)
         for start in range(0, len(rows), step):
             row = rows[start : start + step].astype(np.float64)
             density = np.zeros((len(row), len(pick)))

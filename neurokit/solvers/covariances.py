@@ -23,12 +23,15 @@ def sum_products(x: Floats) -> Doubles:
     """
     n_trials, n_channels, n_times = x.shape
     total = np.zeros((n_channels, n_channels))
-    step = max(1, _AT_ONCE // max(1, n_channels * n_times))
+    step = min(max(1, _AT_ONCE // max(1, n_channels * n_times)), n_trials)
+    held = np.empty(n_channels * step * n_times)  # one for all: fresh memory is slow
     for start in range(0, n_trials, step):
         # trials one after the other: one product of a wide matrix with itself
         some = x[start : start + step].transpose(1, 0, 2)
-        wide = some.astype(np.float64, order="C").reshape(n_channels, -1)
-        total += wide @ wide.T
+        wide = held[: some.size].reshape(some.shape)
+        wide[:] = some
+        flat = wide.reshape(n_channels, -1)
+        total += flat @ flat.T
     return total
 
 
