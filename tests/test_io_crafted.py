@@ -35,6 +35,8 @@ evil = np.load(sys.argv[1]); n = int(sys.argv[2]); g = np.random.default_rng(1)
 h = np.random.default_rng(2)
 assert entropy.decode_residuals(evil["words"], evil["free"], 60, 1).shape == (0, 1)
 sound = entropy.encode_residuals(g.integers(-90, 90, (12, 2)))
+noise = g.integers(0, 30, (40, 2, 3)).astype(np.int32)
+told = b"T" + coder._encode_planned(noise, np.array([5, 8, 9]), np.array([16, 3, 8]))
 for i in range(n):
     words, free = (a.copy() for a in ((evil["words"], evil["free"]) if i % 2 else sound))
     for a in (words, free):
@@ -50,6 +52,15 @@ for i in range(n):
     if i % 3 == 0:
         data = b"N" + bytes([14, *h.integers(0, 10, 3).tolist()]) + bytes([2, 0, 0, 0] * 2)
         data += h.bytes(int(4 * h.integers(0, 9)))
+    if i % 3 == 1:
+        data = told[: h.integers(3, len(told) + 1)] if i % 2 else bytearray(told)
+        if i % 2 == 0:
+            data[h.integers(5, len(told))] = h.integers(0, 256)
+        try:
+            coder.decode_tokens(bytes(data), np.array([5, 8, 9]), (40, 2, 3))
+        except ValueError:
+            pass
+        continue
     try:
         coder.decode_tokens(data, g.integers(0, 40, 3), (4, 2, 3))
     except ValueError:
