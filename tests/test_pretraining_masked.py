@@ -424,6 +424,20 @@ def test_windows_that_are_held_are_those_of_the_corpus():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of torch's compiler, about what it leaves to Python
+def test_a_compiled_fit_draws_its_masks_outside(monkeypatch):
+    """It learns what a fit that is not compiled learns; no compiler of code is asked."""
+    compiled = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda step: compiled(step, backend="eager"))
+    X, losses = eeg(4, 30.0), []
+    for compile_it in (False, True):
+        model = small(channel_dropout=0.3, position_noise=5.0)
+        model.trainer.set_params(compile=compile_it, n_epochs=2)
+        losses.append([epoch["loss"] for epoch in model.fit(X).history_])
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-4)
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is read off /proc")
 def test_a_folder_ten_times_as_large_as_memory_is_learned_from():
     script = Path(__file__).parents[1] / "benchmarks" / "masked_memory.py"

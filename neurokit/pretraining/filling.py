@@ -8,7 +8,7 @@ import numpy as np
 
 from neurokit.pretraining import masks
 from neurokit.pretraining.design import BANDS, option, sizes_of, targets_of
-from neurokit.types import Flags, Json, State
+from neurokit.types import Flags, Floats, Json, State
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,6 +44,10 @@ class Filling:
         self.near = [masks.find_neighbours(source["places"], radius) for source in sources]
         self.blocks: dict[tuple[int, int], masks.Blocks] = {}
         self.regions = [masks.group_regions(source["regions"]) for source in sources]
+        import torch
+
+        # what is drawn by NumPy on the processor is no part of a compiled step
+        self._undisturbed = torch.compiler.disable(self._draw_batch)
 
     def __call__(
         self,
@@ -57,16 +61,13 @@ class Filling:
         """Return the loss of a batch; of a model in use, the error of hidden samples alone."""
         import torch
 
-        _, n_channels, n_frames, _ = patches.shape
-        rng = np.random.default_rng(_draw_seed())
-        drawn = [self.draw(rng, k, n_channels, n_frames) for k in sources.tolist()]
-        hidden = torch.from_numpy(np.stack(drawn)).to(patches.device)
+        n_frames = patches.shape[2]
+        drawn = self._undisturbed(sources, places, n_frames, module.training)
+        hidden, *others = (torch.from_numpy(x).to(patches.device) for x in drawn)
         if module.training and self.dropout:
-            kept = torch.from_numpy(self._keep(rng, len(patches), n_channels)).to(patches.device)
-            present = present & kept[..., None]
+            present = present & others.pop(0)[..., None]
         if module.training and self.noise:
-            moved = rng.normal(0, self.noise, places.shape)
-            places = places + torch.from_numpy(moved.astype(np.float32)).to(places.device)
+            places = places + others.pop(0)
         if module.training and self.symmetric:  # each mask, and what it leaves
             hidden = torch.cat([hidden, ~hidden])
             patches, places, present = (torch.cat([x, x]) for x in (patches, places, present))
@@ -81,6 +82,21 @@ class Filling:
         if not module.training and self.weights["signal"]:
             return errors["signal"]
         return torch.stack([self.weights[name] * error for name, error in errors.items()]).sum()
+
+    def _draw_batch(
+        self, sources: Tensor, places: Tensor, n_frames: int, training: bool
+    ) -> list[Flags | Floats]:
+        """Draw what is hidden; then which channels there are, and how far places are moved."""
+        rng = np.random.default_rng(_draw_seed())
+        n, n_channels, _ = places.shape
+        drawn: list[Flags | Floats] = [
+            np.stack([self.draw(rng, k, n_channels, n_frames) for k in sources.tolist()])
+        ]
+        if training and self.dropout:
+            drawn.append(self._keep(rng, n, n_channels))
+        if training and self.noise:
+            drawn.append(rng.normal(0, self.noise, places.shape).astype(np.float32))
+        return drawn
 
     def _compare(
         self,
