@@ -35,7 +35,7 @@ Labels = NDArray[np.int64]
 _STAY = 0.97  # of a path that shares out bins
 _STEPS = np.array([[_STAY, 1 - _STAY], [1 - _STAY, _STAY]])
 _EVEN = np.array([0.5, 0.5])
-_ROUNDS = 3  # from a launch to the dynamics that share out
+_ROUNDS = 2  # from a launch to the dynamics that share out
 _LEAST = 1e-300  # of beta: what is all but impossible stays possible
 
 

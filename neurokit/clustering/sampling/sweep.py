@@ -26,7 +26,7 @@ from neurokit.clustering.sampling.transfers import transfer
 
 N_SPLITS = 1  # splits or merges tried in a sweep
 N_TRANSFERS = 1  # units tried
-N_STATES = 1  # states parted or joined, and stretches relabelled
+N_STATES = 3  # states parted or joined: with one try their number is slow
 
 
 def sweep(chain: Chain, counts: Counts, prior: Prior, rng: np.random.Generator) -> None:
@@ -50,8 +50,8 @@ def sweep_within(
     draw_frames_and_dynamics(chain, counts, prior, rng)
     if not hold and prior.n_states > 1:
         n_done = sum(split_or_merge_states(chain, counts, prior, rng) for _ in range(N_STATES))
-        n_done += sum(relabel_stretch(chain, counts, prior, rng) for _ in range(N_STATES))
-        chain.tallies["states"] = n_done / max(1, 2 * N_STATES)
+        chain.tallies["states"] = n_done / N_STATES
+        relabel_stretch(chain, counts, prior, rng)
     draw_state_chain(chain, counts, prior, rng, hold)
     if prior.negbin:
         eta = log_rates(chain.theta, chain.z, chain.latents)
