@@ -55,6 +55,7 @@ def test_products_give_what_the_modules_give_and_remember_alike(name, cuts):
 def test_many_frames_give_the_same_and_remember_alike(width, kind, monkeypatch):
     """Widths that fill no panel, dilations of one to four, whole groups and what is left."""
     monkeypatch.setattr(codec_cpu, "MANY_FRAMES", 16)
+    monkeypatch.setattr(codec_cpu, "has_wide_registers", lambda: True)
     decoder = Decoder(5, kernel=9, **shape(**width, **kind))
     rng = torch.Generator().manual_seed(1)
     for parameter in decoder.parameters():
@@ -75,6 +76,7 @@ def test_many_frames_give_the_same_and_remember_alike(width, kind, monkeypatch):
 
 def test_many_frames_are_shared_by_threads_to_the_bit(monkeypatch):
     monkeypatch.setattr(codec_large, "_WORTH_A_THREAD", 1)
+    monkeypatch.setattr(codec_cpu, "has_wide_registers", lambda: True)
     decoder, latents = Decoder(3, kernel=5, **shape()), torch.randn(25, 48, 3)
     found = []
     for n in (1, 3):
@@ -82,6 +84,16 @@ def test_many_frames_are_shared_by_threads_to_the_bit(monkeypatch):
         with torch.inference_mode():
             found.append(as_products(decoder)(latents, Memory()))
     assert torch.equal(*found)
+
+
+def test_many_frames_go_by_products_where_registers_are_narrow(monkeypatch):
+    """There the tiles take longer than the library's products."""
+    monkeypatch.setattr(codec_cpu, "has_wide_registers", lambda: False)
+    monkeypatch.setattr(codec_large, "join", lambda *a: 1 / 0)
+    decoder, latents = Decoder(3, kernel=5, **shape()), torch.randn(70, 16, 3)
+    with torch.inference_mode():
+        found = as_products(decoder)(latents, Memory())
+        torch.testing.assert_close(found, decoder(latents), rtol=1e-4, atol=1e-5)
 
 
 def test_not_a_number_stays_with_its_row():

@@ -75,9 +75,14 @@ def _stack(network: Encoder | Decoder) -> tuple[list[Layer], Layer | None]:
     return [_layer(layer) for layer in network.layers], direct
 
 
+def has_wide_registers() -> bool:
+    """Tell whether registers hold sixteen numbers, as tiles for many frames want them."""
+    return torch.backends.cpu.get_cpu_capability() == "AVX512"
+
+
 def _large(network: Decoder) -> Callable[[], list[Layer]] | None:
     """Lay out a decoder for many frames, once it has many; None where it is not for that."""
-    if next(network.parameters()).dtype != torch.float32:
+    if next(network.parameters()).dtype != torch.float32 or not has_wide_registers():
         return None
 
     @cache
