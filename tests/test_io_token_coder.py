@@ -183,7 +183,7 @@ def test_a_choice_in_registers_is_the_choice_in_python():
         bit = int(rng.integers(2))
         found = []
         for run in (compiled, compiled.py_func):
-            held, odds = np.empty(8, np.uint32), np.empty(8, np.int32)
+            held, odds = np.empty(8, np.uint32), np.empty(8, np.int64)
             mine, theirs = cells.copy(), weights.copy()
             said = run(mine, places, at, held, odds, theirs, both, misses, bit)
             found.append([np.array(said), held, odds, mine, theirs])

@@ -31,9 +31,9 @@ def weigh(cells, places, leaf, hinted, stretch, held, odds, weights, row, other)
         First cell of each context, and one that is not read.
     leaf, hinted : int
         Which cell from there on; ``hinted`` is that of the context of runs, the fifth.
-    stretch : ndarray of shape (4096,), int16
+    stretch : ndarray of shape (4096,), int64
         Log odds of a probability.
-    held, odds : ndarray of shape (8,), uint32 and int32
+    held, odds : ndarray of shape (8,), uint32 and int64
         Set to the cells and their log odds.
     weights : ndarray of int32
     row, other : int
@@ -44,15 +44,15 @@ def weigh(cells, places, leaf, hinted, stretch, held, odds, weights, row, other)
     held[:] = cells[at]
     odds[:] = np.where(held & 1023, stretch[held >> 20], 0)
     return (
-        int(weights[row : row + CONTEXTS].astype(np.int64) @ odds.astype(np.int64)),
-        int(weights[other : other + CONTEXTS].astype(np.int64) @ odds.astype(np.int64)),
+        int(weights[row : row + CONTEXTS].astype(np.int64) @ odds),
+        int(weights[other : other + CONTEXTS].astype(np.int64) @ odds),
     )
 
 
 def teach(cells, places, leaf, hinted, held, odds, weights, row, other, misses, bit):
     """Let cells and weights learn the bit; ``misses`` are the errors of both mixers in 2**-15."""
     for first, miss in zip((row, other), misses, strict=True):
-        change = (odds.astype(np.int64) * miss) >> LEARN
+        change = (odds * miss) >> LEARN
         weights[first : first + CONTEXTS] += change.astype(np.int32)
     old, count = held.astype(np.int64) >> 10, held.astype(np.int64) & 1023
     target = (1 << 22) - 1 if bit else 0
@@ -104,19 +104,18 @@ def _weigh(_, cells, places, leaf, hinted, stretch, held, odds, weights, row, ot
             _data(context, builder, signature, arguments, k) for k in (0, 1, 4, 5, 6, 7)
         )
         zero = ir.Constant(_LONG, 0)
-        found, said = (ir.Constant(_INTS, ir.Undefined) for _ in range(2))
+        found, said = ir.Constant(_INTS, ir.Undefined), ir.Constant(_LONGS, ir.Undefined)
         for lane, address in _cells(builder, cells, places, arguments[2], arguments[3]):
             cell = builder.load(address)
             found = builder.insert_element(found, cell, lane)
             at = builder.zext(builder.lshr(cell, ir.Constant(_INT, 20)), _LONG)
-            one = builder.sext(builder.load(builder.gep(stretch, [at])), _INT)
-            said = builder.insert_element(said, one, lane)
+            said = builder.insert_element(said, builder.load(builder.gep(stretch, [at])), lane)
         used = builder.and_(found, _same(_INTS, 1023))
         used = builder.icmp_signed("!=", used, _same(_INTS, 0))
-        said = builder.select(used, said, _same(_INTS, 0))
+        said = builder.select(used, said, _same(_LONGS, 0))
+        said = builder.ashr(builder.shl(said, _same(_LONGS, 32)), _same(_LONGS, 32))
         builder.store(found, _vector(builder, held, zero, _INTS)[0]).align = 4
-        builder.store(said, _vector(builder, odds, zero, _INTS)[0]).align = 4
-        said = builder.sext(said, _LONGS)
+        builder.store(said, _vector(builder, odds, zero, _LONGS)[0]).align = 8
         kind = ir.FunctionType(_LONG, [_LONGS])
         name = f"llvm.vector.reduce.add.v{CONTEXTS}i64"
         add_up = cgutils.get_or_insert_function(builder.module, kind, name)
@@ -142,7 +141,8 @@ def _teach(_, cells, places, leaf, hinted, held, odds, weights, row, other, miss
             _data(context, builder, signature, arguments, k) for k in (0, 1, 4, 5, 6)
         )
         zero = ir.Constant(_LONG, 0)
-        said = builder.sext(_vector(builder, odds, zero, _INTS)[1], _LONGS)
+        said = _vector(builder, odds, zero, _LONGS)[1]
+        said = builder.ashr(builder.shl(said, _same(_LONGS, 32)), _same(_LONGS, 32))
         for k, first in enumerate(arguments[7:9]):
             place, weight = _vector(builder, weights, first, _INTS)
             miss = _spread(builder, builder.extract_value(arguments[9], k))
@@ -155,7 +155,7 @@ def _teach(_, cells, places, leaf, hinted, held, odds, weights, row, other, miss
         # 131072 / (2 count + 3) is 2**-17 of itself or more away from the next whole number
         twice = builder.add(builder.shl(count, _same(_INTS, 1)), _same(_INTS, 3))
         pace = builder.fdiv(_same(_FLOATS, 131072.0), builder.sitofp(twice, _FLOATS))
-        pace = builder.sext(builder.fptosi(pace, _INTS), _LONGS)
+        pace = builder.zext(builder.fptosi(pace, _INTS), _LONGS)
         aim = builder.mul(arguments[10], ir.Constant(_LONG, (1 << 22) - 1))
         aim = builder.trunc(_spread(builder, aim), _INTS)
         off = builder.mul(builder.sext(builder.sub(aim, old), _LONGS), pace)
