@@ -27,7 +27,7 @@ from neurokit.nn.kernels.quantize_cuda import choose, pad, power_below, project_
 _FEWEST_CODES, _MOST_CODES = 128, 4096
 _LEAST_WORK = 10**10  # products, below which launches cost more than the search
 _SETTLED = 64  # dimensions beyond which comparing two codes pays: else the search is cheap
-_NOWHERE = -3e38  # bias of codes that do not exist
+_NOWHERE = tl.constexpr(-3e38)  # bias of codes that do not exist
 
 
 @triton.jit
@@ -72,7 +72,7 @@ def _round_table(
 
 @triton.jit
 def _scan(
-    y, coarse_at, bias_at, bounds, padded_codes: tl.constexpr, padded: tl.constexpr,
+    y, coarse_at, bias_at, bounds, n_codes, padded_codes: tl.constexpr, padded: tl.constexpr,
     ROUNDING: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Return the two best scores per column of the blocks of codes, and the limit of candidates.
@@ -103,7 +103,10 @@ def _scan(
     for block in tl.range(0, n_blocks, num_stages=3):
         code = block * BLOCK + lane
         coarse = tl.load(coarse_at + searched * padded_codes + code[None, :])
-        bias = tl.load(bias_at + code)  # a mask here would double the instructions
+        if padded > 64:  # there the compiler's registers came out well with a mask alone
+            bias = tl.load(bias_at + code, mask=code < n_codes, other=_NOWHERE)
+        else:  # it doubles the instructions
+            bias = tl.load(bias_at + code)
         score = tl.dot(near, coarse) * up[:, None] + bias[None, :]
         score = (score.to(tl.int32, bitcast=True) & -n_blocks) | block
         score = score.to(tl.float32, bitcast=True)
@@ -140,7 +143,7 @@ def _take_off(
 @triton.jit(do_not_specialize=["n_vectors", "level"])
 def _propose(
     from_at, to_at, coarse_at, bias_at, words_at, project_at, offset_at, bounds_at, listed_at,
-    n_listed_at, codes_at, n_vectors, n_dims, level, n_levels,
+    n_listed_at, codes_at, n_vectors, n_dims, n_codes, level, n_levels,
     padded_codes: tl.constexpr, padded: tl.constexpr, padded_dims: tl.constexpr,
     factorised: tl.constexpr, last: tl.constexpr, ROUNDING: tl.constexpr, ROWS: tl.constexpr,
     BLOCK: tl.constexpr,
@@ -154,7 +157,7 @@ def _propose(
     if factorised:
         y = project_rows(y, project_at, offset_at, dim, ROWS, padded)
     best, second, top, column, limit, squares_hold = _scan(
-        y, coarse_at, bias_at, bounds_at + level * 3, padded_codes, padded, ROUNDING,
+        y, coarse_at, bias_at, bounds_at + level * 3, n_codes, padded_codes, padded, ROUNDING,
         ROWS, BLOCK,
     )  # fmt: skip
     chosen = (top.to(tl.int32, bitcast=True) & (n_blocks - 1)) * BLOCK + column
@@ -171,7 +174,7 @@ def _propose(
 @triton.jit(do_not_specialize=["level"])
 def _settle(
     from_at, to_at, coarse_at, rows_at, bias_at, words_at, project_at, offset_at, bounds_at,
-    listed_at, left_at, n_listed_at, codes_at, n_dims, n_searched, level, n_levels,
+    listed_at, left_at, n_listed_at, codes_at, n_dims, n_searched, n_codes, level, n_levels,
     padded_codes: tl.constexpr, padded: tl.constexpr, padded_dims: tl.constexpr,
     factorised: tl.constexpr, last: tl.constexpr, ROUNDING: tl.constexpr, CERTAIN: tl.constexpr,
     ROWS: tl.constexpr, BLOCK: tl.constexpr,
@@ -195,7 +198,7 @@ def _settle(
             y = project_rows(y, project_at, offset_at, dim, ROWS, padded)
         margin = CERTAIN * (tl.sqrt(tl.sum(y * y, 1)) * longest + heaviest)
         best, second, top, column, limit, squares_hold = _scan(
-            y, coarse_at, bias_at, bounds_at + level * 3, padded_codes, padded,
+            y, coarse_at, bias_at, bounds_at + level * 3, n_codes, padded_codes, padded,
             ROUNDING, ROWS, BLOCK,
         )  # fmt: skip
         one = (top.to(tl.int32, bitcast=True) & (n_blocks - 1)) * BLOCK + column
@@ -324,7 +327,7 @@ def prepare(table, bias, words, project=None, project_bias=None):
         table,
         pad(table, padded_codes, padded).mT.contiguous(),
         pad(bias, padded_codes, value=float("-inf")),
-        pad(bias, padded_codes, value=_NOWHERE),
+        pad(bias, padded_codes, value=_NOWHERE.value),
         words.contiguous(),
         project,
         project_bias,
@@ -341,13 +344,14 @@ def _tile(padded):
     """
     if padded <= 32:
         return 128, 32, {"num_warps": 4, "maxnreg": 128 if padded == 16 else 168}
-    return 64, 64, {"num_warps": 4} | ({"maxnreg": 168} if padded == 128 else {})
+    return 64, 64, {"num_warps": 4}
 
 
 def find(x, ready):
     """Find the codes of all stages for every row of ``x``, and the flag that one is not finite."""
     n_vectors, n_dims = x.shape
     n_levels, padded, padded_codes = ready.coarse.shape
+    n_codes = ready.rows.shape[1]
     padded_dims = max(16, triton.next_power_of_2(n_dims))
     codes = torch.empty(n_vectors, n_levels, dtype=torch.int64, device=x.device)
     rows, block, scan = _tile(padded)
@@ -383,7 +387,7 @@ def find(x, ready):
             launch(
                 _propose, triton.cdiv(n_vectors, rows),
                 source, rest, ready.coarse[s], ready.bias[s], words, project, offset,
-                ready.bounds, listed, numbers, codes, n_vectors, n_dims, s, n_levels,
+                ready.bounds, listed, numbers, codes, n_vectors, n_dims, n_codes, s, n_levels,
                 padded_codes, *shape, rounding, rows, block, **scan,
             )  # fmt: skip
             if settles:
@@ -391,7 +395,8 @@ def find(x, ready):
                     _settle, n_programs,
                     source, rest, ready.coarse[s], ready.rows[s], ready.bias[s], words, project,
                     offset, ready.bounds, listed, left, numbers, codes, n_dims, ready.n_searched,
-                    s, n_levels, padded_codes, *shape, rounding, certain, rows, block, **scan,
+                    n_codes, s, n_levels, padded_codes, *shape, rounding, certain, rows, block,
+                    **scan,
                 )  # fmt: skip
             launch(
                 _decide, n_programs,
