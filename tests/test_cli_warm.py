@@ -7,11 +7,34 @@ import sys
 import pytest
 
 from neurokit.cli import warm
+from neurokit.cli.main import main
 
 
 @pytest.mark.parametrize("part", ["_files", "_features", "_tokenizers"])
 def test_small_parts_go_through_without_a_warning(part):
     getattr(warm, part)()
+
+
+def test_in_the_background_a_process_of_its_own_compiles(monkeypatch, capsys):
+    started = []
+
+    class Started:
+        pid = 7
+
+        def __init__(self, command, **options):
+            started.append((command, options))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(warm.subprocess, "Popen", Started)
+        assert main(["warm", "--background"]) == 0
+    assert "Process 7 compiles" in capsys.readouterr().out
+    (command, options), *others = started
+    assert not others
+    assert options["start_new_session"]
+    # what the process is told runs, but for the minute that all of it takes
+    code = command[2].replace("warm()", "print(warm.__doc__)")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "what it compiled" in done.stdout
 
 
 @pytest.mark.slow

@@ -166,7 +166,10 @@ def _parser() -> argparse.ArgumentParser:
     embed.add_argument("--device", default="auto", help="to run on: auto, cpu, cuda (auto)")
     embed.add_argument("--overwrite", action="store_true", help="replace OUT if it is there")
 
-    add("warm", _warm, "compile all loops now, so that no later call waits for that")
+    warm = add("warm", _warm, "compile all loops now, so that no later call waits for that")
+    warm.add_argument(
+        "--background", action="store_true", help="return at once, and compile at low priority"
+    )
 
     completion = add("completion", _completion, "print what completes this command in a shell")
     completion.add_argument("shell", choices=["bash", "zsh", "tcsh"])
@@ -247,9 +250,13 @@ def _one_thread() -> AbstractContextManager[object]:
 
 
 def _warm(chosen: argparse.Namespace) -> None:
-    from neurokit.cli.warm import warm
+    from neurokit.cli.warm import warm, warm_in_background
 
-    warm()
+    if chosen.background:
+        number = warm_in_background()
+        print(f"Process {number} compiles all loops in a minute or two, at low priority.")
+    else:
+        warm()
 
 
 def _info(chosen: argparse.Namespace) -> None:

@@ -1,6 +1,8 @@
 """Compile every loop once, on small simulated recordings, so that no later call waits."""
 
 import importlib.util
+import subprocess
+import sys
 import tempfile
 import time
 import warnings
@@ -25,6 +27,23 @@ def warm() -> None:
             warnings.simplefilter("ignore", ConvergenceWarning)  # a few sweeps are too few
             work()
         print(f"{name:<12} {time.perf_counter() - start:5.1f} s", flush=True)
+
+
+def warm_in_background() -> int:
+    """Start a process that does `warm`, outlives this one and says nothing; return its number."""
+    code = (
+        "import os; hasattr(os, 'nice') and os.nice(10);"
+        " from neurokit.cli.warm import warm; warm()"
+    )
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=quiet,
+        stdout=quiet,
+        stderr=quiet,
+        start_new_session=True,
+    )
+    return process.pid
 
 
 def _works() -> Iterator[tuple[str, Callable[[], None]]]:
