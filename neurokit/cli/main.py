@@ -252,11 +252,7 @@ def _one_thread() -> AbstractContextManager[object]:
 def _warm(chosen: argparse.Namespace) -> None:
     from neurokit.cli.warm import warm, warm_in_background
 
-    if chosen.background:
-        number = warm_in_background()
-        print(f"Process {number} compiles all loops in a minute or two, at low priority.")
-    else:
-        warm()
+    (warm_in_background if chosen.background else warm)()
 
 
 def _info(chosen: argparse.Namespace) -> None:

@@ -29,8 +29,8 @@ def warm() -> None:
         print(f"{name:<12} {time.perf_counter() - start:5.1f} s", flush=True)
 
 
-def warm_in_background() -> int:
-    """Start a process that does `warm`, outlives this one and says nothing; return its number."""
+def warm_in_background() -> None:
+    """Start a process that does `warm` at low priority, outlives this one and says nothing."""
     code = (
         "import os; hasattr(os, 'nice') and os.nice(10);"
         " from neurokit.cli.warm import warm; warm()"
@@ -43,7 +43,7 @@ def warm_in_background() -> int:
         stderr=quiet,
         start_new_session=True,
     )
-    return process.pid
+    print(f"Process {process.pid} compiles all loops in a minute or two, at low priority.")
 
 
 def _works() -> Iterator[tuple[str, Callable[[], None]]]:
