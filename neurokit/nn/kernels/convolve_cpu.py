@@ -29,6 +29,7 @@ from neurokit.nn.kernels.registers import (
     _load,
     _spread,
     _store,
+    _total,
     floats,
 )
 
@@ -111,21 +112,6 @@ def _add(typing, a, b):
 def _less(typing, a, b):
     """Subtract."""
     return floats(floats, floats), lambda c, b, s, args: b.fsub(*args)
-
-
-@intrinsic
-def _total(typing, values):
-    """Add up the lanes, by halves."""
-
-    def generate(context, builder, signature, args):
-        values, half = args[0], LANES // 2
-        while half:
-            order = [(lane + half) % LANES for lane in range(LANES)]
-            other = builder.shuffle_vector(values, values, ir.Constant(_INTS, order))
-            values, half = builder.fadd(values, other), half // 2
-        return builder.extract_element(values, ir.Constant(_INT, 0))
-
-    return types.float32(floats), generate
 
 
 @intrinsic

@@ -23,6 +23,7 @@ from neurokit.nn.kernels.registers import (
     _INTS,
     LANES,
     _call,
+    _each,
     _fill,
     _fill_int,
     _first_best,
@@ -32,6 +33,7 @@ from neurokit.nn.kernels.registers import (
     _load,
     _spread,
     _store,
+    _times,
     floats,
 )
 
@@ -174,26 +176,7 @@ def _best_two(typing, vectors, words, first, n_codes, n_pairs, out):
     return signature, generate
 
 
-def _each(name):
-    """Make what LLVM's function of that name makes of each lane."""
-
-    @intrinsic
-    def apply(typing, values):
-        def generate(context, builder, signature, args):
-            return _call(builder, f"llvm.{name}.v{LANES}f32", _FLOATS, *args)
-
-        return floats(floats), generate
-
-    return apply
-
-
 _round, _floor, _root = _each("rint"), _each("floor"), _each("sqrt")
-
-
-@intrinsic
-def _times(typing, a, b):
-    """Multiply."""
-    return floats(floats, floats), lambda c, b, s, args: b.fmul(*args)
 
 
 @intrinsic

@@ -24,6 +24,7 @@ from neurokit.nn.kernels.registers import (
     _INTS,
     LANES,
     _call,
+    _each,
     _fill,
     _fill_int,
     _fma,
@@ -31,6 +32,8 @@ from neurokit.nn.kernels.registers import (
     _load,
     _spread,
     _store,
+    _times,
+    _total,
     floats,
     ints,
 )
@@ -42,37 +45,7 @@ _BYTE = ir.IntType(8)
 _BYTES = ir.VectorType(_BYTE, LANES)
 
 
-@intrinsic
-def _magnitude(typing, values):
-    """Drop the signs."""
-    return floats(floats), lambda c, b, s, args: _call(b, f"llvm.fabs.v{LANES}f32", _FLOATS, *args)
-
-
-@intrinsic
-def _round(typing, values):
-    """Round to whole numbers."""
-    return floats(floats), lambda c, b, s, args: _call(b, f"llvm.rint.v{LANES}f32", _FLOATS, *args)
-
-
-@intrinsic
-def _times(typing, a, b):
-    """Multiply."""
-    return floats(floats, floats), lambda c, b, s, args: b.fmul(*args)
-
-
-@intrinsic
-def _total(typing, values):
-    """Add up the lanes, by halves."""
-
-    def generate(context, builder, signature, args):
-        values, half = args[0], LANES // 2
-        while half:
-            order = [(lane + half) % LANES for lane in range(LANES)]
-            other = builder.shuffle_vector(values, values, ir.Constant(_INTS, order))
-            values, half = builder.fadd(values, other), half // 2
-        return builder.extract_element(values, ir.Constant(_INT, 0))
-
-    return types.float32(floats), generate
+_magnitude, _round = _each("fabs"), _each("rint")
 
 
 @intrinsic

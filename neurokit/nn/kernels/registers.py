@@ -126,6 +126,40 @@ def _larger_at(typing, a, b, i, j):
 
 
 @intrinsic
+def _times(typing, a, b):
+    """Multiply."""
+    return floats(floats, floats), lambda c, b, s, args: b.fmul(*args)
+
+
+@intrinsic
+def _total(typing, values):
+    """Add up the lanes, by halves."""
+
+    def generate(context, builder, signature, args):
+        values, half = args[0], LANES // 2
+        while half:
+            order = [(lane + half) % LANES for lane in range(LANES)]
+            other = builder.shuffle_vector(values, values, ir.Constant(_INTS, order))
+            values, half = builder.fadd(values, other), half // 2
+        return builder.extract_element(values, ir.Constant(_INT, 0))
+
+    return types.float32(floats), generate
+
+
+def _each(name):
+    """Make what LLVM's function of that name makes of each lane."""
+
+    @intrinsic
+    def apply(typing, values):
+        def generate(context, builder, signature, args):
+            return _call(builder, f"llvm.{name}.v{LANES}f32", _FLOATS, *args)
+
+        return floats(floats), generate
+
+    return apply
+
+
+@intrinsic
 def _maximum(typing, values):
     """Find the largest lane."""
 
