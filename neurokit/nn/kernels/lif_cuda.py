@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from neurokit.nn.kernels import lif_triton as kernels
-from neurokit.nn.kernels.launching import Kernel, Launch
+from neurokit.nn.kernels.launching_cuda import Kernel, Launch
 
 if TYPE_CHECKING:
     from neurokit.nn.neurons import Neuron

@@ -21,7 +21,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from neurokit.nn.kernels.launching import Launch
+from neurokit.nn.kernels.launching_cuda import Launch
 from neurokit.nn.kernels.quantize_cuda import choose, pad, power_below, project_rows
 
 _FEWEST_CODES, _MOST_CODES = 128, 4096
