@@ -61,10 +61,7 @@ def choose_design(events: pd.DataFrame) -> Design | None:
         near = (number[usual] - number[first]).abs().sort_values(kind="stable")
         for order in (usual, [str(name) for name in near.index]):
             group = [first]
-            for other in [
-                *order,
-                *order,
-            ]:  # again: whom nothing spoke for at first may have found it
+            for other in order * 2:  # whom nothing spoke for at first may have found it since
                 told = [fits.get(frozenset((other, held)), False) for held in group]
                 if False in told or True not in told:  # False, too, for what is in it already
                     continue

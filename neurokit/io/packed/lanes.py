@@ -85,7 +85,7 @@ def _same(number):
     return ir.Constant(_PAIRS, [number] * (LANES // 2))
 
 
-def _multiply(builder, a, b):
+def _multiply_exactly(builder, a, b):
     """Add up the 64-bit products of neighbours in two vectors of int32: exact, in two products."""
     a, b = (builder.bitcast(v, _PAIRS) for v in (a, b))
     half = _same(32)
@@ -93,86 +93,63 @@ def _multiply(builder, a, b):
     return builder.add(even, builder.mul(*(builder.ashr(v, half) for v in (a, b))))
 
 
-@intrinsic
-def _adapt_and_sum(_, weights, w_at, gain, z, old, new, n):
-    size = types.intp
-    signature = types.int64(weights, size, types.int16, z, size, size, size)
-
-    def generate(context, builder, signature, arguments):
-        weights, z = (_data(context, builder, signature, arguments, k) for k in (0, 3))
-        w_at, gain, _, old, new, n = arguments[1:]
-        gains = builder.sext(_spread(builder, gain, LANES), _INTS)
-        before, zero = builder.block, ir.Constant(n.type, 0)
-        loop, after = (builder.append_basic_block(name) for name in ("sum", "summed"))
-        builder.cbranch(builder.icmp_signed("<", zero, n), loop, after)
-        builder.position_at_end(loop)
-        i, total = builder.phi(n.type), builder.phi(_PAIRS)
-        at = builder.add(w_at, i)
-        past = _load(builder, z, builder.add(old, i), _SHORTS, 2)
-        change = builder.mul(gains, builder.sext(past, _INTS))
-        change = builder.ashr(change, ir.Constant(_INTS, [2] * LANES))
-        moved = builder.add(_load(builder, weights, at, _INTS, 4), change)
-        place = builder.bitcast(builder.gep(weights, [at]), _INTS.as_pointer())
-        builder.store(moved, place).align = 4
-        now = builder.sext(_load(builder, z, builder.add(new, i), _SHORTS, 2), _INTS)
-        more = builder.add(total, _multiply(builder, moved, now))
-        following = builder.add(i, ir.Constant(n.type, LANES))
-        for value, first, later in ((i, zero, following), (total, _same(0), more)):
-            value.add_incoming(first, before)
-            value.add_incoming(later, loop)
-        builder.cbranch(builder.icmp_signed("<", following, n), loop, after)
-        builder.position_at_end(after)
-        found = builder.phi(_PAIRS)
-        found.add_incoming(_same(0), before)
-        found.add_incoming(more, loop)
-        kind = ir.FunctionType(_LONG, [_PAIRS])
-        name = f"llvm.vector.reduce.add.v{LANES // 2}i64"
-        return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [found])
-
-    return signature, generate
+def _multiply_halves(builder, a, b):
+    """Multiply the high halves of a vector of int32 with another."""
+    return builder.mul(builder.ashr(a, ir.Constant(_INTS, [16] * LANES)), b)
 
 
-@intrinsic
-def _learn_and_sum(_, weights, w_at, gain, z, old, new, n):
-    size = types.intp
-    signature = types.int64(weights, size, types.int16, z, size, size, size)
+def _move_and_sum(kind, shift, multiply):
+    """Make what moves weights by ``gain * z >> shift``, and sums products in lanes of ``kind``."""
 
-    def generate(context, builder, signature, arguments):
-        weights, z = (_data(context, builder, signature, arguments, k) for k in (0, 3))
-        w_at, gain, _, old, new, n = arguments[1:]
-        half, no = (ir.Constant(_INTS, [number] * LANES) for number in (16, 0))
-        gains = builder.sext(_spread(builder, gain, LANES), _INTS)
-        before, zero = builder.block, ir.Constant(n.type, 0)
-        loop, after = (builder.append_basic_block(name) for name in ("learn", "learnt"))
-        builder.cbranch(builder.icmp_signed("<", zero, n), loop, after)
-        builder.position_at_end(loop)
-        i, total = builder.phi(n.type), builder.phi(_INTS)
-        at = builder.add(w_at, i)
-        past, now = (
-            builder.sext(_load(builder, z, builder.add(first, i), _SHORTS, 2), _INTS)
-            for first in (old, new)
-        )
-        change = builder.mul(gains, past)
-        moved = builder.add(_load(builder, weights, at, _INTS, 4), change)
-        place = builder.bitcast(builder.gep(weights, [at]), _INTS.as_pointer())
-        builder.store(moved, place).align = 4
-        part = builder.mul(builder.ashr(moved, half), now)
-        more = builder.add(total, part)
-        following = builder.add(i, ir.Constant(n.type, LANES))
-        for value, first, later in ((i, zero, following), (total, no, more)):
-            value.add_incoming(first, before)
-            value.add_incoming(later, loop)
-        builder.cbranch(builder.icmp_signed("<", following, n), loop, after)
-        builder.position_at_end(after)
-        found = builder.phi(_INTS)
-        found.add_incoming(no, before)
-        found.add_incoming(more, loop)
-        kind = ir.FunctionType(_INT, [_INTS])
-        name = f"llvm.vector.reduce.add.v{LANES}i32"
-        add_up = cgutils.get_or_insert_function(builder.module, kind, name)
-        return builder.sext(builder.call(add_up, [found]), _LONG)
+    @intrinsic
+    def apply(_, weights, w_at, gain, z, old, new, n):
+        size = types.intp
+        signature = types.int64(weights, size, types.int16, z, size, size, size)
 
-    return signature, generate
+        def generate(context, builder, signature, arguments):
+            weights, z = (_data(context, builder, signature, arguments, k) for k in (0, 3))
+            w_at, gain, _, old, new, n = arguments[1:]
+            gains = builder.sext(_spread(builder, gain, LANES), _INTS)
+            before, zero = builder.block, ir.Constant(n.type, 0)
+            none = ir.Constant(kind, [0] * kind.count)
+            loop, after = (builder.append_basic_block(name) for name in ("sum", "summed"))
+            builder.cbranch(builder.icmp_signed("<", zero, n), loop, after)
+            builder.position_at_end(loop)
+            i, total = builder.phi(n.type), builder.phi(kind)
+            at = builder.add(w_at, i)
+            past, now = (
+                builder.sext(_load(builder, z, builder.add(first, i), _SHORTS, 2), _INTS)
+                for first in (old, new)
+            )
+            change = builder.mul(gains, past)
+            if shift:
+                change = builder.ashr(change, ir.Constant(_INTS, [shift] * LANES))
+            moved = builder.add(_load(builder, weights, at, _INTS, 4), change)
+            place = builder.bitcast(builder.gep(weights, [at]), _INTS.as_pointer())
+            builder.store(moved, place).align = 4
+            more = builder.add(total, multiply(builder, moved, now))
+            following = builder.add(i, ir.Constant(n.type, LANES))
+            for value, first, later in ((i, zero, following), (total, none, more)):
+                value.add_incoming(first, before)
+                value.add_incoming(later, loop)
+            builder.cbranch(builder.icmp_signed("<", following, n), loop, after)
+            builder.position_at_end(after)
+            found = builder.phi(kind)
+            found.add_incoming(none, before)
+            found.add_incoming(more, loop)
+            one = ir.FunctionType(kind.element, [kind])
+            name = f"llvm.vector.reduce.add.v{kind.count}i{kind.element.width}"
+            add_up = cgutils.get_or_insert_function(builder.module, one, name)
+            found = builder.call(add_up, [found])
+            return builder.sext(found, _LONG) if kind is _INTS else found
+
+        return signature, generate
+
+    return apply
+
+
+_adapt_and_sum = _move_and_sum(_PAIRS, 2, _multiply_exactly)
+_learn_and_sum = _move_and_sum(_INTS, 0, _multiply_halves)
 
 
 def _row_parts(context, builder, signature, arguments):

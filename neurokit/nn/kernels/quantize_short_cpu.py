@@ -30,6 +30,7 @@ from neurokit.nn.kernels.registers import (
     _fma,
     _larger,
     _load,
+    _most,
     _spread,
     _store,
     _times,
@@ -127,22 +128,6 @@ def _lowest(typing, bits):
         return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
 
     return types.int64(types.int64), generate
-
-
-@intrinsic
-def _most(typing, values):
-    """Find the largest lane, by halves."""
-
-    def generate(context, builder, signature, args):
-        values, half = args[0], LANES // 2
-        while half:
-            order = [(lane + half) % LANES for lane in range(LANES)]
-            other = builder.shuffle_vector(values, values, ir.Constant(_INTS, order))
-            larger = builder.fcmp_ordered(">", other, values)
-            values, half = builder.select(larger, other, values), half // 2
-        return builder.extract_element(values, ir.Constant(_INT, 0))
-
-    return types.float32(floats), generate
 
 
 @intrinsic

@@ -131,19 +131,30 @@ def _times(typing, a, b):
     return floats(floats, floats), lambda c, b, s, args: b.fmul(*args)
 
 
-@intrinsic
-def _total(typing, values):
-    """Add up the lanes, by halves."""
+def _by_halves(join):
+    """Make what joins all lanes to one float32: halves, then halves of these."""
 
-    def generate(context, builder, signature, args):
-        values, half = args[0], LANES // 2
-        while half:
-            order = [(lane + half) % LANES for lane in range(LANES)]
-            other = builder.shuffle_vector(values, values, ir.Constant(_INTS, order))
-            values, half = builder.fadd(values, other), half // 2
-        return builder.extract_element(values, ir.Constant(_INT, 0))
+    @intrinsic
+    def apply(typing, values):
+        def generate(context, builder, signature, args):
+            values, half = args[0], LANES // 2
+            while half:
+                order = [(lane + half) % LANES for lane in range(LANES)]
+                other = builder.shuffle_vector(values, values, ir.Constant(_INTS, order))
+                values, half = join(builder, values, other), half // 2
+            return builder.extract_element(values, ir.Constant(_INT, 0))
 
-    return types.float32(floats), generate
+        return types.float32(floats), generate
+
+    return apply
+
+
+def _larger_of(builder, a, b):
+    return builder.select(builder.fcmp_ordered(">", b, a), b, a)
+
+
+_total = _by_halves(lambda builder, a, b: builder.fadd(a, b))
+_most = _by_halves(_larger_of)
 
 
 def _each(name):
